@@ -65,7 +65,6 @@ JUDGED = {
     "native/grouping.py:_LEAST": (SPEED, "yes"),
     "native/grouping.py:_MOST": (SPEED, "yes"),
     "native/grouping.py:_OPERANDS": ("nothing", "no: the kernel has it too"),
-    "native/programs.py:_OFTEN": (SPEED, "yes"),
     "native/programs.py:_ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
     "settle/ahead.py:_WORTH": (SPEED, "yes"),
     "settle/program.py:_LARGEST": ("nothing", "no: the products of sizes must be integers of 64 bits"),

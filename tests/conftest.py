@@ -1,5 +1,10 @@
-"""What all tests share: those of EPANET and of SKY130 are left out where these cannot be had."""
+"""What all tests share: those of EPANET and of SKY130 are left out where these cannot be had.
 
+Numpy does the work of the engines, as for a user without the extra `fast`; in tests/engines their kernel does it.
+With LSTM_ANALOG_NATIVE=1 in the environment it does so in all tests.
+"""
+
+import os
 import sys
 from importlib.util import find_spec
 
@@ -7,11 +12,13 @@ import pytest
 
 from lstm_analog.compiler.model_files import model_folder
 from lstm_analog.compiler.sky130 import SKY130
+from lstm_analog.engines.native import library
 from lstm_analog.errors import LibraryMissingError
 
 WHEELS_UP_TO = (3, 13)
 """EPANET comes with wntr, which has no wheels for newer Pythons yet."""
 ABSENT = find_spec("wntr") is None and sys.version_info[:2] > WHEELS_UP_TO
+os.environ.setdefault(library.SWITCH, "0")
 collect_ignore = ["study/test_epanet_state.py"] if ABSENT else []  # it imports wntr
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_analog.engines.native import library
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages
@@ -65,3 +66,9 @@ def driven():
         return Schedule(names=names, high=np.zeros((len(names), 0)), durations=durations, imposed=imposed)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def by_kernel(monkeypatch):
+    """Let the kernel do the work of the engines."""
+    monkeypatch.setenv(library.SWITCH, "1")

@@ -25,10 +25,6 @@ BEHAVIOURAL = la.electrical.BEHAVIOURAL
 def without(monkeypatch):
     """Leave all work to numpy while the test runs."""
     monkeypatch.setenv(library.SWITCH, "0")
-    library.kernel.cache_clear()
-    yield
-    monkeypatch.undo()
-    library.kernel.cache_clear()
 
 
 def test_there_is_a_kernel():
@@ -268,15 +264,14 @@ def test_progress_is_told_of_every_interval():
     assert [number for number, _ in told] == list(range(1, told[0][1] + 1))
 
 
-def test_a_run_that_needs_a_finer_grid_goes_on_by_itself(without):
+def test_a_run_that_needs_a_finer_grid_goes_on_by_itself(without, monkeypatch):
     """Where the kernel's estimate stops a stretch, the piece is refined, and the stretch begins anew."""
     machine = la.compile(lstm(8), BEHAVIOURAL)
     x = np.random.default_rng(1).uniform(-1.5, 1.5, (1, 30, 3))
     x[:, ::7] *= 40.0
     schedule = machine.schedule(x)
     coarse = Waveform(rtol=1e-4, atol=1e-6).run(machine.network, schedule)
-    library.kernel.cache_clear()
-    pytest.MonkeyPatch().delenv(library.SWITCH)
+    monkeypatch.setenv(library.SWITCH, "1")
     again = la.compile(lstm(8), BEHAVIOURAL)
     fast = Waveform(rtol=1e-4, atol=1e-6).run(again.network, again.schedule(x))
     np.testing.assert_allclose(fast.efforts, coarse.efforts, rtol=1e-12, atol=1e-12)
@@ -286,16 +281,16 @@ def test_a_run_that_needs_a_finer_grid_goes_on_by_itself(without):
 def fresh(tmp_path, monkeypatch):
     """Let the kernel be looked for in an empty cache."""
     monkeypatch.setattr(library, "_directory", lambda: tmp_path / "lstm_analog")
-    library.kernel.cache_clear()
+    library._loaded.cache_clear()
     yield tmp_path
     monkeypatch.undo()
-    library.kernel.cache_clear()
+    library._loaded.cache_clear()
 
 
 def test_the_kernel_is_built_once(fresh, monkeypatch):
     assert library.kernel() is not None
     (built,) = (fresh / "lstm_analog").iterdir()
-    library.kernel.cache_clear()
+    library._loaded.cache_clear()
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("built again"))
     assert library.kernel() is not None
     assert list((fresh / "lstm_analog").iterdir()) == [built]
@@ -324,7 +319,7 @@ def test_another_processor_has_its_own_library(fresh, monkeypatch):
     names = []
     for processor in ("one", "other"):
         monkeypatch.setattr(library, "_processor", lambda processor=processor: processor)
-        library.kernel.cache_clear()
+        library._loaded.cache_clear()
         assert library.kernel() is not None
         names.append({path.name for path in (fresh / "lstm_analog").iterdir()})
     assert [len(some) for some in names] == [1, 2]

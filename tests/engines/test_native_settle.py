@@ -37,15 +37,15 @@ AHEAD = sorted(set(CASES) - {"op-amps", "leaking switches"})
 def by_numpy(monkeypatch):
     """Return a function after which all work is left to numpy, until the test ends; before, the kernel does it."""
     monkeypatch.delenv(library.SWITCH, raising=False)
-    library.kernel.cache_clear()
+    library._loaded.cache_clear()
 
     def leave():
         monkeypatch.setenv(library.SWITCH, "0")
-        library.kernel.cache_clear()
+        library._loaded.cache_clear()
 
     yield leave
     monkeypatch.undo()
-    library.kernel.cache_clear()
+    library._loaded.cache_clear()
 
 
 def made(name):

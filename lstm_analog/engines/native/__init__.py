@@ -11,7 +11,6 @@ from lstm_analog.engines.native.programs import (
     KernelProgram,
     addresses,
     compiled,
-    deferred,
     executed,
     joined,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "Positive",
     "addresses",
     "compiled",
-    "deferred",
     "executed",
     "is_available",
     "joined",

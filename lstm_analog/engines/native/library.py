@@ -35,14 +35,16 @@ _SECONDS = 120.0
 """Time after which a compiler that has not come to an end is given up (s)."""
 
 
-@lru_cache(maxsize=1)
 def kernel() -> ctypes.CDLL | None:
     """Return the loaded kernel, built if this machine has none; None without its compiler, or where that is refused.
 
     A compiler that fails is a `RuntimeWarning`; numpy does the work then.
     """
-    if os.environ.get(SWITCH) == "0":
-        return None
+    return None if os.environ.get(SWITCH) == "0" else _loaded()
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> ctypes.CDLL | None:
     try:
         with_version = f"{COMPILER} {version(COMPILER)}"
     except PackageNotFoundError:

@@ -14,8 +14,6 @@ from lstm_analog.engines.native.judging import Positive
 from lstm_analog.engines.native.library import is_available, needed
 from lstm_analog.expressions import Call, make
 
-_OFTEN = 8
-"""Times that calls are made by numpy before they are written down for the kernel, which takes as long as ten times."""
 _ROWS = 2048
 """Programs that are executed without a look at Python, where an interrupt by the user is noticed."""
 
@@ -54,27 +52,6 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     return tuple(found)
 
 
-class Deferred:
-    """The call that makes `calls`, by numpy at first and by programs once they have been made often enough to pay."""
-
-    def __init__(self, calls: tuple[Call, ...]) -> None:
-        """Take the calls; nothing is written down yet."""
-        self.calls, self._making, self._made = calls, calls, 0
-
-    def __call__(self) -> None:
-        """Make the calls."""
-        self._made += 1
-        if self._made == _OFTEN:
-            self._making = compiled(self.calls)
-        make(self._making)
-
-
-def deferred(calls: Iterable[Call]) -> tuple[Call, ...]:
-    """Return `calls` as one that becomes `compiled` when it has been made often; as they are without a kernel."""
-    given = tuple(calls)
-    return (Deferred(given),) if given and is_available() else given
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Encoded:
     """A `call` as operations of the kernel, `words`, None if it has none; `kept` are arrays that they need."""
@@ -106,8 +83,7 @@ class Judged:
 
     def add(self, calls: Iterable[Call]) -> None:
         """Append the operations of `calls`."""
-        flat = [one for call in calls for one in (call.calls if isinstance(call, Deferred) else (call,))]
-        for one in map(_encoded, flat):
+        for one in map(_encoded, calls):
             self.complete = self.complete and one.words is not None
             self.words += one.words or []
             self._kept.append(one)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import deferred
+from lstm_analog.engines.native import compiled
 from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
@@ -65,13 +65,13 @@ def segment(
     judging, verdict = estimate(solved, units, fields[1:], couplings.scales, grid.degree, tolerance)
     return Segment(
         grid=grid,
-        steps=deferred(before if found else [*before, *(call for _, calls in ordered for call in calls)]),
+        steps=compiled(before if found else [*before, *(call for _, calls in ordered for call in calls)]),
         drawn=drawn,
-        judging=deferred(judging),
+        judging=compiled(judging),
         verdict=verdict,
         starting=starting(found, first, grid),
         sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in ordered if found),
-        after=deferred([*_moving(plan, fields, couplings.groups, state), *after]),
+        after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
@@ -106,7 +106,7 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
             calls += [partial(np.subtract, above, below, room), partial(np.maximum, room, 0.0, out=room)]
             calls.append(partial(largest, most, *flat))
         calls.append(partial(np.maximum, beyond, other, out=beyond))
-        found.append(GuardedWaveform(judging=deferred(calls), beyond=beyond))
+        found.append(GuardedWaveform(judging=compiled(calls), beyond=beyond))
     return found
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, span
-from lstm_analog.engines.native import deferred
+from lstm_analog.engines.native import compiled
 from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
@@ -62,10 +62,10 @@ def _guess(plan: Outline, fields: list[Field], nodes: Indices, weights: Floats, 
         judging.append(partial(np.copyto, guessed, waves))
     return Guess(
         field=own,
-        beginning=deferred(beginning),
-        gathering=deferred(gathering),
+        beginning=compiled(beginning),
+        gathering=compiled(gathering),
         waves=waves,
-        judging=deferred(judging),
+        judging=compiled(judging),
         moved=moved,
     )
 
@@ -76,20 +76,20 @@ def starting(found: dict[int, Guess], first: Segment | None, grid: Grid) -> tupl
     That one is coarser than the segment with the points of `grid`.
     """
     if first is None:
-        return deferred(call for guess in found.values() for call in guess.beginning)
+        return compiled(call for guess in found.values() for call in guess.beginning)
     evaluation = chebyshev.refinement(first.grid, grid)
     coarse = [sweep.guess for sweep in first.sweeps if sweep.guess]
     calls: list[Call] = []
     for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
         waves, values = before.waves.reshape(len(before.waves), -1), values_of(guess.field)
         calls += [*before.gathering, partial(np.matmul, evaluation, waves, values.reshape(len(values), -1))]
-    return deferred(calls)
+    return compiled(calls)
 
 
 def level_sweep(steps: list[Call], guess: Guess | None, order: Structure, tolerance: Tolerance) -> LevelSweep:
     """Return the sweep of levels that `steps` solve and that read `guess`, torn as `order` says, within `tolerance`."""
     return LevelSweep(
-        steps=deferred(steps),
+        steps=compiled(steps),
         guess=guess,
         limit=SWEEP_SHARE * tolerance.units / order.weakness if order.weakness else np.inf,
     )

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
-from lstm_analog.engines.native import deferred
+from lstm_analog.engines.native import compiled
 from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.inflow import drawn, flowing
 from lstm_analog.engines.waveform.levels import Task, two_axes
@@ -197,13 +197,13 @@ def _residual(task: Task, efforts: list[Floats]) -> tuple[tuple[Call, ...], Call
         calls.append(partial(np.multiply, wiring.capacity[..., row], room, room))
         calls += [partial(np.subtract, flows[row], room, flows[row]), partial(np.copyto, flows[row, 0], 0.0)]
 
-    making = deferred(calls)
+    making = compiled(calls)
 
     def residual() -> Floats:
         make(making)
         return flows
 
-    return deferred(outside), residual
+    return compiled(outside), residual
 
 
 def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, moments
-from lstm_analog.engines.native import deferred, is_available
+from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
@@ -180,7 +180,7 @@ class WaveformRun:
             done, place = end, place + 1
         only = division.made[recorded][0] if len(division.pieces) == 1 else None
         if only and only.needs_no_check and not (recorded and at.size > 1):
-            division.unchecked[recorded] = deferred([*only.steps, *only.after])
+            division.unchecked[recorded] = compiled([*only.steps, *only.after])
 
     def _run_unchecked(self, division: Subdivision, recorded: bool) -> bool:
         """Advance the state by the `unchecked` steps of `division`; return whether there are any and they succeeded."""
