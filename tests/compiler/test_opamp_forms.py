@@ -81,7 +81,7 @@ def test_an_attenuator_that_would_amplify_is_refused():
         la.compile(of(Layer(forward=cell(candidate=steep))), OPAMP)
 
 
-@pytest.mark.parametrize("form", sorted(set(FORMS) - {"backward", "stacked", "head"}))
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"backward", "bidirectional", "stacked", "head"}))
 def test_transistor_cells_refuse_other_forms(form):
-    with pytest.raises(UnsupportedError, match=r"^(a layer|layers) .*transistor cells"):
+    with pytest.raises(UnsupportedError, match=r"^(a layer|head) .*in transistor cells"):
         la.compile(FORMS[form], BICMOS)
