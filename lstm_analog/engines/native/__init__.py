@@ -4,7 +4,19 @@
 `programs` joins operations to programs. Without a compiler all calls stay as they are.
 """
 
+from lstm_analog.engines.native.judging import Otherwise, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import Judged, Program, compiled, executed, joined
 
-__all__ = ["Judged", "Program", "compiled", "executed", "is_available", "joined"]
+__all__ = [
+    "Judged",
+    "Otherwise",
+    "Program",
+    "Repeat",
+    "Unless",
+    "Unsolved",
+    "compiled",
+    "executed",
+    "is_available",
+    "joined",
+]

@@ -12,9 +12,10 @@ enum { WORDS = 32, BLOCK = 512 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
-    HEAVISIDE, WHERE, LAST_ELEMENTWISE = WHERE,
+    HEAVISIDE, WHERE, LESS, LAST_ELEMENTWISE = LESS,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
-    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE
+    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
+    LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION
 };
 
 #if defined(__clang__)
@@ -125,6 +126,20 @@ static void largest(const word *at) {
     }
 }
 
+/* Write the largest size in each column of all rows of some matrices, times the scales of that matrix, to `out`. */
+static void largest_of_each(const word *at) {
+    word *most = (word *)at[7];
+    long n = at[4];
+    for (long i = 0; i < n; i++) most[i] = 0;
+    for (long k = 0; k < at[2]; k++) for (long row = 0; row < at[3]; row++) {
+        const double *in = (const double *)at[5] + (k * at[3] + row) * n, *scale = (const double *)at[6] + k * n;
+        INDEPENDENT for (long i = 0; i < n; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
+            most[i] = size.bits > most[i] ? size.bits : most[i];
+        }
+    }
+}
+
 /* `judging.next_coefficients`: what follows the `count` sizes of Chebyshev coefficients, taken in pairs. */
 static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
@@ -147,6 +162,8 @@ static double following(const double *last, long count) {
     return 16.0 * after * (more < 10.0 ? more : 10.0);
 }
 
+#include "solving.inc"
+
 /* Execute `count` operations; return that number, or the number of the one that stopped. */
 static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
@@ -163,6 +180,10 @@ static long execute(const word *program, long count) {
         case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
         case LARGEST: largest(at); break;
         case FOLLOWING: *(double *)at[2] = following((const double *)at[3], at[4]); break;
+        case LARGEST_OF_EACH: largest_of_each(at); break;
+        case PRODUCTS: products(at); break;
+        case INVERT: invert_lanes(at); break;
+        case COLLOCATION: collocation(at); break;
         case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
         case STOP_ABOVE:
             if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;
@@ -177,7 +198,7 @@ static long execute(const word *program, long count) {
     return count;
 }
 
-void run(const word *program, long count) { execute(program, count); }
+long run(const word *program, long count) { return execute(program, count); }
 
 /* Execute a program for each of `count` rows of a table: its address, its length, and what is written to `cursors`
    before. Return how many came to their end. */

@@ -22,7 +22,7 @@ COMPILER = "ziglang"
 """The package whose compiler builds the kernel."""
 SWITCH = "LSTM_ANALOG_NATIVE"
 """Environment variable that, set to 0, leaves all work to numpy."""
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "kernels.inc"))
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "kernels.inc", "solving.inc"))
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-shared", "-fPIC")
 _PRODUCTS = ("dgemm", "sgemm", "dgemv", "sgemv")
 _SECONDS = 120.0
@@ -86,7 +86,7 @@ def _directory() -> Path:
 
 def _bound(library: ctypes.CDLL) -> ctypes.CDLL:
     """Return the `library` with its argument types, knowing the products of matrices."""
-    library.run.argtypes, library.run.restype = (ctypes.c_void_p, ctypes.c_long), None
+    library.run.argtypes, library.run.restype = (ctypes.c_void_p, ctypes.c_long), ctypes.c_long
     library.run_rows.argtypes = (ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p)
     library.run_rows.restype = ctypes.c_long
     library.bind.argtypes, library.bind.restype = (ctypes.c_void_p,) * len(_PRODUCTS), None

@@ -1,28 +1,59 @@
 """Joins the operations of calls to programs, which are calls themselves, and rows of programs to stretches of a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ctypes import CDLL
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import WORDS, Words, copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.encoding import copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.judging import Otherwise, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import kernel
+from lstm_analog.engines.native.words import WORDS, Words
 from lstm_analog.expressions import Call
 
 
-class Program:
-    """The call that executes operations of the kernel, `words`; `kept` are the arrays that they work on."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rescue:
+    """What is done `instead` where a program stops at one of its operations from `first` on, before `after`."""
 
-    def __init__(self, library: CDLL, words: Words | Indices, kept: list[object]) -> None:
-        self.words, self.kept = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept
+    first: int
+    after: int
+    instead: Call
+
+
+class Program:
+    """The call that executes operations of the kernel, `words`; `kept` are the arrays that they work on.
+
+    Where an operation stops it, it goes on behind one of the `rescues`, the inner ones first, or is `Unsolved`.
+    """
+
+    def __init__(
+        self, library: CDLL, words: Words | Indices, kept: list[object], rescues: Sequence[Rescue] = ()
+    ) -> None:
+        self.words, self.kept, self.rescues = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept, rescues
         self._run, self.address, self.count = library.run, self.words.ctypes.data, len(words)
 
     def __call__(self) -> None:
         """Execute the operations."""
-        self._run(self.address, self.count)
+        place = self._run(self.address, self.count)
+        while place < self.count:
+            start = self._rescued(place)
+            place = start + self._run(self.address + start * self.words.strides[0], self.count - start)
+
+    def _rescued(self, place: int) -> int:
+        """Do what is done instead of operation number `place`; return the number of the one after that."""
+        for rescue in self.rescues:
+            if rescue.first <= place < rescue.after:
+                try:
+                    rescue.instead()
+                except Unsolved:
+                    continue
+                return rescue.after
+        raise Unsolved
 
 
 def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
@@ -30,22 +61,57 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     library = kernel()
     if library is None:
         return tuple(calls)
-    each = [(call, *_operations(call)) for call in calls]
     found: list[Call] = []
-    for by_numpy, run in groupby(each, key=lambda one: one[1] is None):
-        several = list(run)
-        if by_numpy:
-            found += [call for call, _, _ in several]
-        else:
-            words = [row for _, rows, _ in several for row in rows or ()]
-            found.append(Program(library, words, [(call, kept) for call, _, kept in several]))
+    for by_numpy, run in groupby((_encoded(call) for call in calls), key=lambda one: one.words is None):
+        found += [_within(one.call) for one in run] if by_numpy else [_joined(library, list(run))]
     return tuple(found)
 
 
-def _operations(call: Call) -> tuple[Words | None, list[Array]]:
-    """Return the operations of `call`, None if it has none, and arrays that they need."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Encoded:
+    """A `call` as `words`, None if it has none, with the arrays that they need and what is done where they stop."""
+
+    call: Call
+    words: Words | None
+    kept: list[Array]
+    rescues: Sequence[Rescue]
+
+
+def _encoded(call: Call) -> _Encoded:
     kept: list[Array] = []
-    return call.words.tolist() if isinstance(call, Program) else encoded(call, kept), kept
+    if isinstance(call, Program):
+        return _Encoded(call=call, words=call.words.tolist(), kept=kept, rescues=call.rescues)
+    if not isinstance(call, Otherwise):
+        return _Encoded(call=call, words=encoded(call, kept), kept=kept, rescues=())
+    each = [_encoded(one) for one in call.calls]
+    if any(one.words is None for one in each):
+        return _Encoded(call=call, words=None, kept=kept, rescues=())
+    words, rescues = _side_by_side(each)
+    kept += [array for one in each for array in one.kept]
+    return _Encoded(
+        call=call, words=words, kept=kept, rescues=[*rescues, Rescue(first=0, after=len(words), instead=call.instead)]
+    )
+
+
+def _side_by_side(each: list[_Encoded]) -> tuple[Words, list[Rescue]]:
+    """Return the words of calls one after the other, and what is done where they stop."""
+    words: Words = []
+    rescues: list[Rescue] = []
+    for one in each:
+        start = len(words)
+        words += one.words or []
+        rescues += [replace(some, first=some.first + start, after=some.after + start) for some in one.rescues]
+    return words, rescues
+
+
+def _joined(library: CDLL, each: list[_Encoded]) -> Program:
+    words, rescues = _side_by_side(each)
+    return Program(library, words, [(one.call, one.kept) for one in each], rescues)
+
+
+def _within(call: Call) -> Call:
+    """Return a `call` that the kernel cannot do as a whole with those that it makes compiled."""
+    return replace(call, calls=compiled(call.calls)) if isinstance(call, Repeat | Unless | Otherwise) else call
 
 
 class Judged:
@@ -62,10 +128,10 @@ class Judged:
     def add(self, calls: Iterable[Call]) -> None:
         """Append the operations of `calls`."""
         for call in calls:
-            words, kept = _operations(call)
-            self.complete = self.complete and words is not None
-            self.words += words or []
-            self._kept += [call, kept]
+            one = _encoded(call)
+            self.complete = self.complete and one.words is not None
+            self.words += one.words or []
+            self._kept += [call, one.kept]
 
     def stop_above(self, value: Floats, limit: float) -> None:
         """Append that the program stops unless `value` (1,) is at most `limit`."""

@@ -1,0 +1,56 @@
+"""Makes the calls that compute the slopes of a level: how the flows of its members change with their own efforts."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+
+from lstm_analog.arrays import Flags, Floats, span
+from lstm_analog.engines.phase.wiring import Load
+from lstm_analog.engines.waveform.levels import Task
+from lstm_analog.expressions import Call, adding, reading
+from lstm_analog.network.laws import High, partials_into, rows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slopes:
+    """The slopes d own flows / d own efforts of a level, `values` (k, k, points, *lead, m), after the `calls`.
+
+    `present` (k, k) tells which may be other than zero.
+    """
+
+    values: Floats
+    calls: tuple[Call, ...]
+    present: Flags
+
+
+def own_slopes(task: Task, shape: tuple[int, ...]) -> Slopes:
+    """Return the slopes of the level of `task`, efforts being (points, *lead, m) of this `shape`.
+
+    They lack the first point if all members have storage.
+    """
+    width, first = len(task.targets), 0 if task.rows is None else task.rows.start
+    values = np.zeros((width, width, shape[0] - first, *shape[1:]))
+    constant, loads = task.inflow.wiring.own, [load for load in task.inflow.wiring.loads if load.own]
+    present = constant.reshape(-1, width, width).any(axis=0)
+    calls: list[Call] = []
+    for load in loads:
+        for own in load.own:
+            present[own.row, own.column] = True
+    for row, column in np.argwhere(present):
+        calls.append(partial(np.copyto, values[row, column], constant[..., row, column]))
+    for load in loads:
+        calls += _adding_partials(load, cast(Floats, task.waves), task.inflow.high, values)
+    return Slopes(values=values, calls=tuple(calls), present=present)
+
+
+def _adding_partials(load: Load, waves: Floats, high: High, values: Floats) -> list[Call]:
+    """Return the calls that add the partials of `load` at `waves` to the slopes `values`."""
+    count = rows(load.part).shape[-1]
+    found = {number: np.empty((*values.shape[2:-1], count)) for number in sorted({own.block for own in load.own})}
+    calls = list(partials_into(load.part, waves, high, found))
+    for own in load.own:
+        value, fetching = reading(found[own.block], span(own.elements))
+        calls += [*fetching, adding(values[own.row, own.column], span(own.into), -1, value)]
+    return calls
