@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats
 from lstm_analog.expressions.calculus import without_names
-from lstm_analog.expressions.calls import Call
+from lstm_analog.expressions.calls import Call, spread
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -170,6 +170,8 @@ class BoundProgram:
         All broadcast to the shape of the `outs`. The calls allocate nothing: intermediate results share a few arrays.
         """
         places, calls = list(self.places), list[Call]()
+        for place in {arg for step in self.steps for arg in step.args}:
+            places[place] = spread(places[place], outs[0].shape)
         for name, place in self.efforts.items():
             places[place] = efforts[name]
         rooms = _rooms(self.steps, self.outputs, outs)

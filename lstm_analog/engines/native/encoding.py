@@ -12,14 +12,29 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.native.encoding_solving import SOLVING
-from lstm_analog.engines.native.judging import Repeat, Unless, following, largest, largest_each
-from lstm_analog.engines.native.words import NAMES, NotEncodableError, Strides, Words, address, row, strides
+from lstm_analog.engines.native.judging import Repeat, Unless, following, largest
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
-_PLAIN = frozenset(NAMES[: NAMES.index("take")])
+WORDS = 32
+_NAMES = (
+    *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
+    *("sign", "minimum", "maximum", "heaviside", "where", "less", "take", "put", "add_at", "matmul", "advance"),
+    *("assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
+    *("largest of each", "products", "invert", "collocation"),
+)
+"""The operations in the order in which `kernel.c` numbers them."""
+_NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
+_PLAIN = frozenset(_NAMES[: _NAMES.index("take")])
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
+
+Words = list[list[int]]
+Strides = tuple[int, ...]
+
+
+class NotEncodableError(Exception):
+    """The call has no operations of the kernel."""
 
 
 def encoded(call: Call, kept: list[Array]) -> Words | None:
@@ -33,7 +48,7 @@ def encoded(call: Call, kept: list[Array]) -> Words | None:
 def stop_above(value: Array, limit: float, kept: list[Array]) -> Words:
     """Return the operation that stops the program unless `value` (1,) is at most `limit`."""
     kept.append(np.array([limit]))
-    return [row("stop above", 0, address(value), address(kept[-1]))]
+    return [_row("stop above", 0, _address(value), _address(kept[-1]))]
 
 
 def repeat_above(value: Array, limit: float, counter: Array, most: int, count: int, kept: list[Array]) -> Words:
@@ -42,7 +57,7 @@ def repeat_above(value: Array, limit: float, counter: Array, most: int, count: i
     Each time it adds 1 to `counter` (1,); at `most` it stops the program.
     """
     kept += [counter, np.array([limit])]
-    return [row("repeat above", 0, address(value), address(kept[-1]), address(counter), most, count)]
+    return [_row("repeat above", 0, _address(value), _address(kept[-1]), _address(counter), most, count)]
 
 
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:
@@ -52,21 +67,21 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:
     """
     (words,) = _elementwise("copyto", out, (source,), [])
     words[1] |= 2 << of
-    words[7 + 5 * of] = address(cursor)
+    words[7 + 5 * of] = _address(cursor)
     return [words]
 
 
 def _refreshing(call: Refresh, kept: list[Array]) -> Words:
     inner = [words for each in call.calls for words in _operations(each, kept)]
-    both = [address(call.stamp), address(call.version)]
-    inner.append(row("assign", 0, *both))
-    return [row("skip if equal", 0, *both, len(inner)), *inner]
+    both = [_address(call.stamp), _address(call.version)]
+    inner.append(_row("assign", 0, *both))
+    return [_row("skip if equal", 0, *both, len(inner)), *inner]
 
 
 def _unless(call: Unless, kept: list[Array]) -> Words:
     inner = [words for each in call.calls for words in _operations(each, kept)]
     kept.append(np.array([call.limit]))
-    return [row("skip if within", 0, address(call.value), address(kept[-1]), len(inner)), *inner]
+    return [_row("skip if within", 0, _address(call.value), _address(kept[-1]), len(inner)), *inner]
 
 
 def _repeating(call: Repeat, kept: list[Array]) -> Words:
@@ -74,21 +89,22 @@ def _repeating(call: Repeat, kept: list[Array]) -> Words:
     counter, start = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     kept.append(start)
     again = repeat_above(call.value, call.limit, counter, call.most, len(inner), kept)
-    return [row("assign", 0, address(counter), address(start)), *inner, *again]
+    return [_row("assign", 0, _address(counter), _address(start)), *inner, *again]
 
 
-def _largest_each(out: Array, values: Array, scale: Array, kept: list[Array]) -> Words:
-    if any(each.dtype != np.float64 or not each.flags.c_contiguous for each in (out, values, scale)):
+def _solving(call: partial[object], kept: list[Array]) -> Words:
+    found = SOLVING[call.func](*call.args, kept)
+    if found is None:
         raise NotEncodableError
-    return [row("largest of each", 0, *values.shape, address(values), address(scale), address(out))]
+    return [_row(found[0], 0, *found[1])]
 
 
 def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Words:
     if {out.dtype, values.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
         raise NotEncodableError
     count, size = values.shape
-    words = [count, size, address(out), address(values), strides(values)[0], address(scale), int(scale.size > 1)]
-    return [row("largest", 0, *words)]
+    words = [count, size, _address(out), _address(values), _strides(values)[0], _address(scale), int(scale.size > 1)]
+    return [_row("largest", 0, *words)]
 
 
 def _operations(call: Call, kept: list[Array]) -> Words:
@@ -100,6 +116,8 @@ def _operations(call: Call, kept: list[Array]) -> Words:
         return _repeating(call, kept)
     if not isinstance(call, partial):
         raise NotEncodableError
+    if call.func in SOLVING:
+        return _solving(call, kept)
     if call.func in _SPECIAL:
         return _SPECIAL[call.func](*call.args, kept)
     named, name = call.keywords, "where" if call.func is where_less else call.func.__name__
@@ -111,7 +129,7 @@ def _operations(call: Call, kept: list[Array]) -> Words:
 
 def _copying(out: Array, source: Any, kept: list[Array]) -> Words:
     if out.dtype == np.int64 and out.size == source.size == 1:
-        return [row("assign", 0, address(out), address(source))]
+        return [_row("assign", 0, _address(out), _address(source))]
     return _elementwise("copyto", out, (source,), kept)
 
 
@@ -128,11 +146,19 @@ def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Ar
 
 
 def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Words:
-    return [row("advance", 0, address(stamps[group : group + 1])) for group in groups]
+    return [_row("advance", 0, _address(stamps[group : group + 1])) for group in groups]
 
 
 def _following(value: Array, sizes: Array, kept: list[Array]) -> Words:
-    return [row("following", 0, address(value), address(sizes), sizes.size)]
+    return [_row("following", 0, _address(value), _address(sizes), sizes.size)]
+
+
+def _row(name: str, single: int, *words: int) -> list[int]:
+    return [_NUMBER[name], single, *words, *(0,) * (WORDS - 2 - len(words))]
+
+
+def _address(array: Array) -> int:
+    return array.ctypes.data
 
 
 def _type(*arrays: Array) -> int:
@@ -141,6 +167,13 @@ def _type(*arrays: Array) -> int:
     if len(kinds) > 1 or arrays[0].dtype not in _TYPES:
         raise NotEncodableError
     return _TYPES[arrays[0].dtype]
+
+
+def _strides(array: Array) -> Strides:
+    """Return the strides of `array` in numbers."""
+    if any(step % array.itemsize for step in array.strides):
+        raise NotEncodableError
+    return tuple(step // array.itemsize for step in array.strides)
 
 
 def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -> Array:
@@ -178,15 +211,15 @@ def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Arra
         return []
     arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
     kind = _type(*arrays)
-    sizes, steps = _axes(out.shape, [strides(array) for array in arrays])
+    sizes, steps = _axes(out.shape, [_strides(array) for array in arrays])
     if len(sizes) > _OUTER + 1:
         raise NotEncodableError
     outer, inner = [1] * (_OUTER + 1 - len(sizes)) + sizes[:-1], sizes[-1] if sizes else 1
     words = [inner, *outer[-_OUTER:], len(arrays)]
     for array, step in zip(arrays, steps, strict=True):
         apart = [0] * (_OUTER + 1 - len(step)) + step[:-1]
-        words += [address(array), step[-1] if step else 1, *apart[-_OUTER:]]
-    return [row(name, kind, *words)]
+        words += [_address(array), step[-1] if step else 1, *apart[-_OUTER:]]
+    return [_row(name, kind, *words)]
 
 
 def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Words:
@@ -198,7 +231,7 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     shape[axis] = places.size
     given = values if name == "take" else _spread(values, out, tuple(shape), kept)
     kept += [out, values, places]
-    kind, steps = _type(out, given), [strides(out), strides(given)]
+    kind, steps = _type(out, given), [_strides(out), _strides(given)]
     along = out.ndim + axis
     before, steps_before = _axes(tuple(shape[:along]), [step[:along] for step in steps])
     if len(before) > 2 or out.ndim - along > 2:
@@ -206,8 +239,8 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     inner = shape[-1] if axis == -2 else 1
     words = [places.size, *[1] * (2 - len(before)), *before, inner, 2]
     for array, step, lead in zip((out, given), steps, steps_before, strict=True):
-        words += [address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
-    return [row(name, kind, *words, address(places))]
+        words += [_address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
+    return [_row(name, kind, *words, _address(places))]
 
 
 def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Words:
@@ -217,17 +250,17 @@ def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Words:
     kind = _type(out, left, right)
     (rows, depth), columns, lead = left.shape[-2:], right.shape[-1], out.shape[:-2]
     spread = [np.broadcast_to(each, (*lead, *each.shape[-2:])) for each in (left, right)]
-    sizes, steps = _axes(lead, [strides(array)[:-2] for array in (out, *spread)])
+    sizes, steps = _axes(lead, [_strides(array)[:-2] for array in (out, *spread)])
     if len(sizes) > 1:
         raise NotEncodableError
     (of_out, of_left, of_right) = (step[0] if step else 0 for step in steps)
-    to, within = _layout(rows, columns, *strides(out)[-2:])
+    to, within = _layout(rows, columns, *_strides(out)[-2:])
     if within != 1:
         raise NotEncodableError
-    matrices = (_layout(rows, depth, *strides(left)[-2:]), _layout(depth, columns, *strides(right)[-2:]))
-    words = [sizes[0] if sizes else 1, rows, columns, depth, address(out), of_out, to]
-    words += [address(left), of_left, *matrices[0], address(right), of_right, *matrices[1]]
-    return [row("matmul", kind, *words)]
+    matrices = (_layout(rows, depth, *_strides(left)[-2:]), _layout(depth, columns, *_strides(right)[-2:]))
+    words = [sizes[0] if sizes else 1, rows, columns, depth, _address(out), of_out, to]
+    words += [_address(left), of_left, *matrices[0], _address(right), of_right, *matrices[1]]
+    return [_row("matmul", kind, *words)]
 
 
 def _layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
@@ -252,9 +285,7 @@ _SPECIAL: Mapping[Any, Callable[..., Words]] = MappingProxyType(
         add_at: _adding,
         advance: _advancing,
         largest: _largest,
-        largest_each: _largest_each,
         following: _following,
-        **SOLVING,
     }
 )
 """What writes down calls of functions that do not work element by element."""

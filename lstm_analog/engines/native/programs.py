@@ -9,10 +9,9 @@ from itertools import groupby
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.encoding import WORDS, Words, copied, encoded, repeat_above, stop_above
 from lstm_analog.engines.native.judging import Otherwise, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import kernel
-from lstm_analog.engines.native.words import WORDS, Words
 from lstm_analog.expressions import Call
 
 
@@ -69,10 +68,10 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Encoded:
-    """A `call` as `words`, None if it has none, with the arrays that they need and what is done where they stop."""
+    """A `call` as `words` (n, WORDS), None if it has none, the arrays they need and what is done where they stop."""
 
     call: Call
-    words: Words | None
+    words: Indices | None
     kept: list[Array]
     rescues: Sequence[Rescue]
 
@@ -80,28 +79,31 @@ class _Encoded:
 def _encoded(call: Call) -> _Encoded:
     kept: list[Array] = []
     if isinstance(call, Program):
-        return _Encoded(call=call, words=call.words.tolist(), kept=kept, rescues=call.rescues)
+        return _Encoded(call=call, words=call.words, kept=kept, rescues=call.rescues)
     if not isinstance(call, Otherwise):
-        return _Encoded(call=call, words=encoded(call, kept), kept=kept, rescues=())
+        words = encoded(call, kept)
+        found = None if words is None else np.array(words, dtype=np.int64).reshape(-1, WORDS)
+        return _Encoded(call=call, words=found, kept=kept, rescues=())
     each = [_encoded(one) for one in call.calls]
     if any(one.words is None for one in each):
         return _Encoded(call=call, words=None, kept=kept, rescues=())
-    words, rescues = _side_by_side(each)
+    both, rescues = _side_by_side(each)
     kept += [array for one in each for array in one.kept]
     return _Encoded(
-        call=call, words=words, kept=kept, rescues=[*rescues, Rescue(first=0, after=len(words), instead=call.instead)]
+        call=call, words=both, kept=kept, rescues=[*rescues, Rescue(first=0, after=len(both), instead=call.instead)]
     )
 
 
-def _side_by_side(each: list[_Encoded]) -> tuple[Words, list[Rescue]]:
+def _side_by_side(each: list[_Encoded]) -> tuple[Indices, list[Rescue]]:
     """Return the words of calls one after the other, and what is done where they stop."""
-    words: Words = []
-    rescues: list[Rescue] = []
-    for one in each:
-        start = len(words)
-        words += one.words or []
-        rescues += [replace(some, first=some.first + start, after=some.after + start) for some in one.rescues]
-    return words, rescues
+    words = [one.words for one in each if one.words is not None]
+    starts = np.cumsum([0, *map(len, words)]).tolist()
+    rescues = [
+        replace(some, first=some.first + start, after=some.after + start)
+        for one, start in zip(each, starts, strict=False)
+        for some in one.rescues
+    ]
+    return np.concatenate(words), rescues
 
 
 def _joined(library: CDLL, each: list[_Encoded]) -> Program:
@@ -130,7 +132,7 @@ class Judged:
         for call in calls:
             one = _encoded(call)
             self.complete = self.complete and one.words is not None
-            self.words += one.words or []
+            self.words += [] if one.words is None else one.words.tolist()
             self._kept += [call, one.kept]
 
     def stop_above(self, value: Floats, limit: float) -> None:

@@ -26,12 +26,15 @@ def entries(present: Flags) -> Entries:
 
 
 def write_products(out: Floats, matrix: Floats, vectors: Floats, present: Entries) -> None:
-    """Write the products of `matrix` (a, b, ...) and `vectors` (b, ...) to `out` (a, ...); other entries are zero."""
+    """Write the products of `matrix` (a, b, ...) and `vectors` (b, ...) to `out` (a, ...).
+
+    The entries of the matrix that are not `present` are zero. Its third axis may be of length 1 for all.
+    """
     np.einsum("ab...,b...->a...", matrix, vectors, out=out)
 
 
 def add_products(out: Floats, matrix: Floats, vectors: Floats, present: Entries) -> None:
-    """Add the products of `matrix` (a, b, ...) and `vectors` (b, ...) to `out` (a, ...); other entries are zero."""
+    """Add the same products to `out`."""
     out += np.einsum("ab...,b...->a...", matrix, vectors)
 
 
@@ -44,9 +47,10 @@ def invert(out: Floats, matrices: Floats, chosen: Floats) -> None:
 
 
 def invert_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, chosen: Floats) -> None:
-    """Write the inverses of the matrices of `collocation` to `out` (..., m, n, n) where `chosen` (m,) is above zero."""
+    """Write the inverses of the matrices of `collocation` to `out` (n, n, ..., m) where `chosen` (m,) is above zero."""
     some = chosen > 0.0
-    out[..., some, :, :] = _inverse(collocation(slopes[..., some], capacity[..., some, :], derivative))
+    found = _inverse(collocation(slopes[..., some], capacity[..., some, :], derivative))
+    out[..., some] = np.moveaxis(found, (-2, -1), (0, 1))
 
 
 def solve_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, right: Floats) -> None:

@@ -157,7 +157,7 @@ def _bound_calls(
     if stage.mode is Mode.TRANSIENT:
         return ()  # `_advance` runs it
     watching = (call for monitor in monitors for call in monitor.calls(stage, efforts))
-    return (*calls(stage, efforts, matrices), *watching)
+    return compiled((*calls(stage, efforts, matrices), *watching))
 
 
 class _Check:

@@ -16,7 +16,7 @@ from lstm_analog.engines.waveform.levels import Frame, Task
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.expressions import Call, putting
+from lstm_analog.expressions import Call, putting, reading
 
 _TOLERANCE = 1e-13
 """Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
@@ -50,10 +50,16 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     )
     solving = newton_steps(task, _TOLERANCE * stage.scales)
     return (
-        *(partial(np.take, everything, field.nodes, -1, field.start, "clip") for field in own),
+        *(call for field in own for call in _starting(everything, field)),
         Otherwise(calls=tuple(solving), instead=_refuse),
         *(putting(everything, span(field.nodes), field.end) for field in own),
     )
+
+
+def _starting(everything: Array, field: Field) -> list[Call]:
+    """Return the calls that take the efforts at the start of a `field` from `everything`, (*lead, unknowns)."""
+    efforts, fetching = reading(everything, span(field.nodes))
+    return [*fetching, partial(np.copyto, field.start, efforts)]
 
 
 def _field(nodes: Indices, effort: Floats) -> Field:

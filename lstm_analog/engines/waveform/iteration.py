@@ -36,7 +36,7 @@ class Iteration:
     ----------
     task : Task
         The level.
-    efforts : list of k float arrays, (points, *lead, m)
+    efforts : float array, (k, points, *lead, m)
         What is solved for.
     equations : Linearised
         The equations about the efforts at which they were linearised last.
@@ -47,7 +47,7 @@ class Iteration:
     """
 
     task: Task
-    efforts: list[Floats]
+    efforts: Floats
     equations: Linearised
     change: Floats
     tolerance: Floats
@@ -105,7 +105,7 @@ class Iteration:
     def _moving(self) -> list[Call]:
         """Return the calls that move the efforts by the change or what is made of it; at rest, unless it is rounding."""
         moving = [*self._judging(), Unless(value=self._open, limit=1.0, calls=tuple(self._correcting()))]
-        moving += moving_by(self.efforts, self.change)
+        moving.append(partial(np.add, self.efforts, self.change, self.efforts))
         if self.task.frame.count > 1:
             return moving
         excess, halting, slow, room = np.empty(1), np.empty(1), self._each(), self._each()
@@ -201,8 +201,3 @@ class Iteration:
             partial(np.less, limit, self._ratio, slow),
             partial(np.multiply, slow, known, slow),
         ]
-
-
-def moving_by(efforts: list[Floats], change: Floats) -> list[Call]:
-    """Return the calls that add `change` (k, points, *lead, m) to the `efforts`."""
-    return [partial(np.add, effort, more, effort) for effort, more in zip(efforts, change, strict=True)]

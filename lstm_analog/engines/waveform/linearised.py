@@ -50,7 +50,7 @@ class Linearised:
         S_da: what the efforts a do to the flows d, but at the start.
     left : float array, (d, d, points, *lead, m)
         S_dd + S_da lift, perhaps without the first point.
-    inverse : float array, (*lead, m, d points, d points)
+    inverse : float array, (d points, d points, *lead, m)
         The inverse of the collocation equations of d that are left; empty where they are solved.
     steep : float array, (k, k, points, *lead, m)
         The sizes of the slopes at rest; empty where there are several points.
@@ -123,21 +123,19 @@ class Linearised:
             capacity = self.task.inflow.wiring.capacity
             wide = np.broadcast_to(capacity, (*self.left.shape[3:], len(flows)))
             return [partial(solve_collocation, change, self.left, wide, self.task.frame.slope, flows)]
-        across = np.moveaxis(flows, (0, 1), (-2, -1))
-        packed, found = np.empty(across.shape), np.empty((*self.inverse.shape[:-1], 1))
-        multiplying = partial(np.matmul, self.inverse, packed.reshape(found.shape), found)
-        back = np.moveaxis(found.reshape(across.shape), (-2, -1), (0, 1))
-        return [partial(np.copyto, packed, across), multiplying, partial(np.copyto, change, back)]
+        shape = (len(self.inverse), *flows.shape[2:])
+        whole = entries(np.ones(shape[:1] * 2, dtype=bool))
+        return [partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), whole)]
 
-    def rounding(self, efforts: list[Floats], out: Floats) -> list[Call]:
-        """Return the calls that write the error of `efforts` (k arrays) at rest that rounding of the flows causes.
+    def rounding(self, efforts: Floats, out: Floats) -> list[Call]:
+        """Return the calls that write the error of `efforts` at rest that rounding of the flows causes.
 
         It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it. It
-        is written to `out` (k, points, *lead, m).
+        is written to `out`, (k, points, *lead, m) as they are.
         """
         sizes, flows, mutual = np.empty_like(out), np.empty_like(out), np.empty_like(self.among)
         return [
-            *(partial(np.absolute, effort, size) for effort, size in zip(efforts, sizes, strict=True)),
+            partial(np.absolute, efforts, sizes),
             partial(write_products, flows, self.steep, sizes, entries(self.slopes.present)),
             partial(np.absolute, self.among, mutual),
             partial(write_products, out, mutual, flows, entries(self._closed)),
@@ -174,7 +172,7 @@ def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised
         lift=np.zeros((others, dynamic, *shape)),
         drop=np.zeros((dynamic, others, *shape)),
         left=np.zeros((dynamic, dynamic, *slopes.values.shape[2:])),
-        inverse=room.reshape(*shape[1:], size, size) if numbers else np.zeros((0, 0)),
+        inverse=room.reshape(size, size, *shape[1:]) if numbers else np.zeros((0, 0)),
         steep=np.zeros((len(task.targets), len(task.targets), *shape) if task.frame.count == 1 else 0),
         cached=not exact and numbers <= _CACHED,
     )

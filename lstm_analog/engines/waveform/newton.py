@@ -12,14 +12,16 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
 from lstm_analog.engines.native.judging import largest
+from lstm_analog.engines.native.solving import add_products, entries
 from lstm_analog.engines.phase.wiring import Load
+from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.engines.waveform.inflow import drawn, flowing
-from lstm_analog.engines.waveform.iteration import Iteration, moving_by
-from lstm_analog.engines.waveform.levels import Task, two_axes
+from lstm_analog.engines.waveform.iteration import Iteration
+from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.engines.waveform.slopes import own_slopes
-from lstm_analog.expressions import Call, adding, make, reading
-from lstm_analog.network.laws import Order, rows
+from lstm_analog.engines.waveform.slopes import Slopes, own_slopes
+from lstm_analog.expressions import Call, adding, make, reading, spread
+from lstm_analog.network.laws import High, Order, rows
 
 _DRAGGED_STEPS = 400
 """Steps with a drag at rest before a level counts as unsolved."""
@@ -36,57 +38,50 @@ _ONE = np.ones(1)
 def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     """Return the calls that solve the level of `task` until its efforts are within `tolerance` (m, k).
 
-    They are `Unsolved` where they do not come to that.
+    They are `Unsolved` where they do not come to that. They work on the efforts (k, points, *lead, m), side by side.
     """
-    efforts = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
-    shape = (len(efforts), *efforts[0].shape)
-    flows = np.zeros(shape)
-    outside, residual = _residual(task, efforts, flows)
-    slopes = own_slopes(task, shape[1:])
-    equations = linearised(task, slopes, shape[1:])
-    change = np.zeros(shape)
-    stepping = [*residual, *equations.stepping(flows, change)]
+    targets = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
+    efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
+    outside, residual, slopes = _equations(task, efforts, flows)
+    equations = linearised(task, slopes, efforts.shape[1:])
+    stepping, starts = [*residual, *equations.stepping(flows, change)], np.empty((len(efforts), *efforts.shape[2:]))
+    outside += [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
+    starting = partial(np.copyto, efforts, starts[:, None])
     if task.level.order is not Order.NONLINEAR:
-        solving = _once(task, efforts, equations, stepping, change)
+        solving = [starting, _step(equations, stepping, efforts, change)]
     else:
         iteration = Iteration(task=task, efforts=efforts, equations=equations, change=change, tolerance=tolerance)
-        solving = _from_where_it_is(task, efforts, iteration.stale, iteration.calls(stepping), equations.cached)
-    if task.frame.count > 1:
-        return [*outside, *solving]
-    creeping = partial(_creep, task, efforts, flows, compiled(residual), slopes.values, compiled(slopes.calls))
-    return [*outside, Otherwise(calls=tuple(solving), instead=creeping)]
+        calls = iteration.calls(stepping)
+        solving = _from_where_it_is(starts, starting, iteration.stale, calls, equations.cached)
+    if task.frame.count == 1:
+        creeping = partial(_creep, starting, efforts, flows, compiled(residual), slopes.values, compiled(slopes.calls))
+        solving = [Otherwise(calls=tuple(solving), instead=creeping)]
+    found = [partial(np.copyto, target, effort) for target, effort in zip(targets, efforts, strict=True)]
+    return [*outside, *solving, *found]
 
 
-def _starting(task: Task, efforts: list[Floats]) -> list[Call]:
-    """Return the calls that set the `efforts` at all points to those at the start."""
-    return [partial(np.copyto, effort, field.start) for field, effort in zip(task.targets, efforts, strict=True)]
-
-
-def _once(
-    task: Task, efforts: list[Floats], equations: Linearised, stepping: list[Call], change: Floats
-) -> list[Call]:
-    """Return the calls that solve a level whose flows are affine in its own efforts: one step."""
+def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: Floats) -> Call:
+    """Return the call that solves a level whose flows are affine in its own efforts: one step."""
     size, all_of_them = np.empty(1), np.ones(change.shape[-1])
-    judging = [partial(largest, size, change.reshape(1, -1), _ONE), *moving_by(efforts, change)]
-    step = (*equations.refreshing(all_of_them), *stepping, *judging)
-    return [*_starting(task, efforts), Repeat(calls=step, value=size, limit=_FINITE, most=1)]
+    moving = (partial(largest, size, change.reshape(1, -1), _ONE), partial(np.add, efforts, change, efforts))
+    return Repeat(
+        calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=_FINITE, most=1
+    )
 
 
 def _from_where_it_is(
-    task: Task, efforts: list[Floats], stale: Floats, iterating: list[Call], cached: bool
+    starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool
 ) -> list[Call]:
-    """Return the calls that iterate from the efforts at the start, or if these have been solved for, from there.
+    """Return the calls that iterate from the `starts` (k, *lead, m), or if these have been solved for, from there.
 
-    Slopes that were computed for the solve before are not computed again if they are `cached`, unless that failed.
+    `starting` sets the efforts to them. Slopes that were computed for the solve before are not computed again if they
+    are `cached`, unless that failed.
     """
-    shape = (len(efforts), *efforts[0].shape[1:])
-    solved, starts, change, moved = np.full(shape, np.nan), np.empty(shape), np.empty(shape), np.empty(1)
-    empty = np.ones(stale.shape)
-    calls: list[Call] = [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
-    calls += [
+    solved, change, moved, empty = np.full_like(starts, np.nan), np.empty_like(starts), np.empty(1), np.ones_like(stale)
+    calls: list[Call] = [
         partial(np.subtract, solved, starts, change),
         partial(largest, moved, change.reshape(1, -1), _ONE),
-        Unless(value=moved, limit=0.0, calls=tuple(_starting(task, efforts))),
+        Unless(value=moved, limit=0.0, calls=(starting,)),
         partial(np.copyto, solved, np.nan),
         partial(np.copyto, stale, empty),
         partial(np.copyto, empty, 1.0),
@@ -97,8 +92,8 @@ def _from_where_it_is(
 
 
 def _creep(
-    task: Task,
-    efforts: list[Floats],
+    starting: Call,
+    efforts: Floats,
     flows: Floats,
     residual: tuple[Call, ...],
     slopes: Floats,
@@ -106,12 +101,14 @@ def _creep(
 ) -> None:
     """Move the `efforts` to where the flows vanish at rest, where plain steps do not get there; else raise `Unsolved`.
 
-    The calls `residual` compute the `flows`, (k, 1, *lead, m), and `linearising` the `slopes`, (k, k, 1, *lead, m).
+    Efforts and `flows` are (k, 1, *lead, m), `slopes` (k, k, 1, *lead, m). The call `starting` sets the efforts, the
+    calls `residual` compute the flows and `linearising` the slopes.
+
     Pseudo-transient continuation (Kelley and Keyes 1998): each unknown is held back by an additional conductance, the
     drag, in units of its own, which is reduced as the steps get small.
     """
     each, drag = np.arange(len(efforts)), 1.0
-    make(_starting(task, efforts))
+    starting()
     for _ in range(_DRAGGED_STEPS):
         make((*linearising, *residual))
         matrix = np.moveaxis(slopes, (0, 1), (-2, -1)).copy()
@@ -120,9 +117,8 @@ def _creep(
             step = np.linalg.solve(matrix, -np.moveaxis(flows, 0, -1)[..., None])[..., 0]
         except np.linalg.LinAlgError as error:
             raise Unsolved from error
-        for effort, more in zip(efforts, np.moveaxis(step, -1, 0), strict=True):
-            np.add(effort, more, out=effort)
-        size = max(1.0, *(float(np.abs(effort).max()) for effort in efforts))
+        efforts += np.moveaxis(step, -1, 0)
+        size = max(1.0, float(np.abs(efforts).max()))
         moved = float(np.abs(step).max())
         if moved <= _CREPT * size and drag < _NO_DRAG:
             return
@@ -130,38 +126,54 @@ def _creep(
     raise Unsolved
 
 
-def _residual(task: Task, efforts: list[Floats], flows: Floats) -> tuple[list[Call], list[Call]]:
-    """Return the calls that compute the flow from outside, once a solve, and those that compute the residual.
+def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Slopes]:
+    """Return the calls that compute the flow from outside, those that compute what is left over, and the slopes.
 
-    The residual are the `flows` left over at the present `efforts`, (k, points, *lead, m).
+    The first are made once a solve. The others write to `flows`, (k, points, *lead, m), what is left over at the
+    present `efforts`, of the same shape.
     """
-    wiring, first = task.inflow.wiring, 0 if task.rows is None else task.rows.start
-    given = np.zeros_like(flows)
+    inflow, first = task.inflow, 0 if task.rows is None else task.rows.start
+    wiring, given, outside = inflow.wiring, np.zeros_like(flows), list[Call]()
     own = [load for load in wiring.loads if load.own]
-    others = replace(wiring, loads=tuple(load for load in wiring.loads if not load.own))
-    inflow = replace(task.inflow, wiring=others)
-    outside: list[Call] = []
+    others = replace(inflow, wiring=replace(wiring, loads=tuple(load for load in wiring.loads if not load.own)))
     for row in range(len(efforts)):
-        outside += inflow.waveform(row, given[row, first:], task.waves, task.rows)
+        outside += others.waveform(row, given[row, first:], task.waves, task.rows)
+    numbers = [k for k, field in enumerate(inflow.fields) if any(field is target for target in task.targets)]
+    waves = task.waves.solved_for(dict(zip(numbers, efforts, strict=True)), outside)
     calls: list[Call] = [partial(np.copyto, flows, given)]
-    calls += [call for load in own for call in _loading(load, flows[:, first:], task)]
-    room = np.empty(efforts[0].shape)
-    for row, column in np.ndindex(flows.shape[:1] * 2):
-        gain = wiring.own[..., row, column]
-        if gain.any():
-            calls += [partial(np.multiply, gain, efforts[column], room), partial(np.add, flows[row], room, flows[row])]
-    for row in range(task.level.dynamic):
-        calls.append(partial(np.matmul, task.frame.slope, two_axes(efforts[row]), two_axes(room)))
-        calls.append(partial(np.multiply, wiring.capacity[..., row], room, room))
-        calls += [partial(np.subtract, flows[row], room, flows[row]), partial(np.copyto, flows[row, 0], 0.0)]
-    return outside, calls
+    calls += [call for load in own for call in _loading(load, flows[:, first:], waves, inflow.high)]
+    slopes = own_slopes(wiring, waves, inflow.high, efforts[0, first:].shape)
+    if wiring.own.any():
+        wide = np.broadcast_to(wiring.own, (*efforts.shape[2:], *wiring.own.shape[-2:]))
+        matrix = np.ascontiguousarray(np.moveaxis(wide, (-2, -1), (0, 1)))[:, :, None]
+        matrix = spread(matrix, (*matrix.shape[:2], *efforts.shape[1:]))
+        constant = entries(wiring.own.reshape(-1, *matrix.shape[:2]).any(axis=0))
+        calls.append(partial(add_products, flows, matrix, efforts, constant))
+    if task.level.dynamic:
+        calls += _storing(task, efforts[: task.level.dynamic], flows[: task.level.dynamic])
+    return outside, calls, slopes
 
 
-def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
-    """Return the calls that add the flow of `load` to `flows` (k, points, *lead, m)."""
-    found = np.empty((*task.waves.shape[:-1], *rows(load.part).shape))
-    calls = flowing(load, task.waves, task.inflow.high, found)
+def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
+    """Return the calls that subtract the flow into storages from `flows` (d, points, *lead, m); the start is given."""
+    rates = np.empty((*efforts.shape[:2], efforts[0, 0].size))
+    wide = np.broadcast_to(task.inflow.wiring.capacity, (*efforts.shape[2:], len(efforts)))
+    capacity = np.moveaxis(wide, -1, 0)[:, None]
+    moving = rates.reshape(efforts.shape)
+    return [
+        partial(np.matmul, task.frame.slope, efforts.reshape(rates.shape), rates),
+        partial(np.multiply, moving, spread(capacity, moving.shape), moving),
+        partial(np.subtract, flows, moving, flows),
+        partial(np.copyto, flows[:, 0], 0.0),
+    ]
+
+
+def _loading(load: Load, flows: Floats, waves: Waves, high: High) -> list[Call]:
+    """Return the calls that add the flow of `load` at the efforts `waves` to `flows` (k, points, *lead, m)."""
+    terminals, count = rows(load.part).shape
+    each = np.empty((terminals, *waves.shape[:-1], count))
+    calls = flowing(load, waves, high, np.moveaxis(each, 0, -2))
     for route in load.routes:
-        flow, fetching = reading(found[..., route.terminal, :], route.elements)
+        flow, fetching = reading(each[route.terminal], route.elements)
         calls += [*fetching, adding(flows[route.row], route.into, -1, flow)]
     return calls

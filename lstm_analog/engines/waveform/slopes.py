@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, span
-from lstm_analog.engines.phase.wiring import Load
-from lstm_analog.engines.waveform.levels import Task
+from lstm_analog.engines.phase.wiring import Load, Wiring
+from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.expressions import Call, adding, reading
 from lstm_analog.network.laws import High, partials_into, rows
 
@@ -25,14 +25,14 @@ class Slopes:
     present: Flags
 
 
-def own_slopes(task: Task, shape: tuple[int, ...]) -> Slopes:
-    """Return the slopes of the level of `task`, efforts being (points, *lead, m) of this `shape`.
+def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...]) -> Slopes:
+    """Return the slopes of a level with this `wiring` at the efforts `waves`, which are of this `shape`.
 
-    They lack the first point if all members have storage.
+    It is (points, *lead, m), and lacks the first point if all members have storage. `high` are the clock lines.
     """
-    width, first = len(task.targets), 0 if task.rows is None else task.rows.start
-    values = np.zeros((width, width, shape[0] - first, *shape[1:]))
-    constant, loads = task.inflow.wiring.own, [load for load in task.inflow.wiring.loads if load.own]
+    constant, loads = wiring.own, [load for load in wiring.loads if load.own]
+    width = constant.shape[-1]
+    values = np.zeros((width, width, *shape))
     present = constant.reshape(-1, width, width).any(axis=0)
     calls: list[Call] = []
     for load in loads:
@@ -41,15 +41,15 @@ def own_slopes(task: Task, shape: tuple[int, ...]) -> Slopes:
     for row, column in np.argwhere(present):
         calls.append(partial(np.copyto, values[row, column], constant[..., row, column]))
     for load in loads:
-        calls += _adding_partials(load, cast(Floats, task.waves), task.inflow.high, values)
+        calls += _adding_partials(load, waves, high, values)
     return Slopes(values=values, calls=tuple(calls), present=present)
 
 
-def _adding_partials(load: Load, waves: Floats, high: High, values: Floats) -> list[Call]:
+def _adding_partials(load: Load, waves: Waves, high: High, values: Floats) -> list[Call]:
     """Return the calls that add the partials of `load` at `waves` to the slopes `values`."""
     count = rows(load.part).shape[-1]
     found = {number: np.empty((*values.shape[2:-1], count)) for number in sorted({own.block for own in load.own})}
-    calls = list(partials_into(load.part, waves, high, found))
+    calls = list(partials_into(load.part, cast(Floats, waves), high, found))
     for own in load.own:
         value, fetching = reading(found[own.block], span(own.elements))
         calls += [*fetching, adding(values[own.row, own.column], span(own.into), -1, value)]
