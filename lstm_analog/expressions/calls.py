@@ -79,7 +79,7 @@ def spread(constant: Any, shape: tuple[int, ...]) -> Any:
     """
     if not np.ndim(constant) or constant.shape == shape or math.prod(shape) > _SMALL:
         return constant
-    return np.array(np.broadcast_to(constant, shape))
+    return np.array(np.broadcast_to(constant, shape), order="C")
 
 
 def make(calls: Iterable[Call]) -> None:
