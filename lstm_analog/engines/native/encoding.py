@@ -20,7 +20,7 @@ _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
     *("sign", "minimum", "maximum", "heaviside", "where", "less", "take", "put", "add_at", "matmul", "advance"),
     *("assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
-    *("largest of each", "products", "invert", "collocation"),
+    *("largest of each", "products", "invert", "collocation", "program"),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 _NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
@@ -58,6 +58,11 @@ def repeat_above(value: Array, limit: float, counter: Array, most: int, count: i
     """
     kept += [counter, np.array([limit])]
     return [_row("repeat above", 0, _address(value), _address(kept[-1]), _address(counter), most, count)]
+
+
+def program(words: Array) -> Words:
+    """Return the operation that executes the operations `words` (n, WORDS), and stops where these stop."""
+    return [_row("program", 0, _address(words), len(words))]
 
 
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:

@@ -15,7 +15,7 @@ enum operation {
     HEAVISIDE, WHERE, LESS, LAST_ELEMENTWISE = LESS,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
     PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
-    LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION
+    LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM
 };
 
 #if defined(__clang__)
@@ -184,6 +184,7 @@ static long execute(const word *program, long count) {
         case PRODUCTS: products(at); break;
         case INVERT: invert_lanes(at); break;
         case COLLOCATION: collocation(at); break;
+        case PROGRAM: if (execute((const word *)at[2], at[3]) < at[3]) return place; break;
         case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
         case STOP_ABOVE:
             if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import WORDS, Words, copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.encoding import WORDS, Words, copied, encoded, program, repeat_above, stop_above
 from lstm_analog.engines.native.judging import Otherwise, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import kernel
 from lstm_analog.expressions import Call
@@ -166,7 +166,7 @@ def joined(programs: list[Program]) -> Program:
     library = kernel()
     if library is None:
         raise RuntimeError("there is no kernel")
-    return Program(library, np.concatenate([one.words for one in programs]), [programs])
+    return Program(library, [row for one in programs for row in program(one.words)], [programs])
 
 
 def executed(programs: list[Program | None], chosen: Indices, places: Indices, cursors: Indices) -> int:
