@@ -29,7 +29,9 @@ class _Instruction(NamedTuple):
     out: int
 
 
-def where_less(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+def where_less(
+    a: Floats | float, b: Floats | float, below: Floats | float, other: Floats | float, out: Floats | None = None
+) -> Floats:
     """Return `below` where `a` < `b`, else `other`; in `out`, if that is given."""
     if out is None:
         return np.where(np.less(a, b), below, other)

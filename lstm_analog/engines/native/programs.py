@@ -62,7 +62,8 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
         return tuple(calls)
     found: list[Call] = []
     for by_numpy, run in groupby((_encoded(call) for call in calls), key=lambda one: one.words is None):
-        found += [_within(one.call) for one in run] if by_numpy else [_joined(library, list(run))]
+        several = list(run)
+        found += [_within(one.call) for one in several] if by_numpy else [_joined(library, several)]
     return tuple(found)
 
 

@@ -85,7 +85,6 @@ def collocation(slopes: Floats, capacity: Floats, derivative: Floats) -> Floats:
 def _inverse(matrices: Floats) -> Floats:
     """Return the inverses of `matrices` (..., n, n), NaN if one is singular."""
     try:
-        found: Floats = np.linalg.inv(matrices)
+        return np.linalg.inv(matrices).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
-        found = np.full(matrices.shape, np.nan)
-    return found
+        return np.full(matrices.shape, np.nan)

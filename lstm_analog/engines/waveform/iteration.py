@@ -90,7 +90,7 @@ class Iteration:
         return values.reshape(len(values), -1, values.shape[-1])
 
     def calls(self, stepping: list[Call]) -> list[Call]:
-        """Return the calls that move the efforts until the change that is left is at most the tolerance, else `Unsolved`.
+        """Return the calls that move the efforts until the change that is left is within the tolerance, or `Unsolved`.
 
         `stepping` writes the step at the present efforts to `change`. With the same slopes each change is r times the
         one before, so that r/(1 - r) of the last is left. Where r is large the slopes are computed again.
@@ -98,19 +98,25 @@ class Iteration:
         due, weights = np.empty(1), np.ascontiguousarray(1.0 / self.tolerance.T)
         refreshing = Unless(value=due, limit=0.0, calls=tuple(self.equations.refreshing(self.stale)))
         sizing = partial(largest_each, self._size, self._rows(self.change), weights)
-        calls = [partial(largest, due, self.stale[None], _ONE), refreshing, *stepping, sizing, *self._moving()]
+        calls: list[Call] = [
+            partial(largest, due, self.stale[None], _ONE),
+            refreshing,
+            *stepping,
+            sizing,
+            *self._moving(),
+        ]
         repeat = Repeat(calls=tuple(calls), value=self._open, limit=1.0, most=_ITERATIONS)
         return [partial(np.copyto, self._before, 0.0), repeat]
 
     def _moving(self) -> list[Call]:
-        """Return the calls that move the efforts by the change or what is made of it; at rest, unless it is rounding."""
-        moving = [*self._judging(), Unless(value=self._open, limit=1.0, calls=tuple(self._correcting()))]
+        """Return the calls that move the efforts by the change, or what is made of it, but no rounding at rest."""
+        moving: list[Call] = [*self._judging(), Unless(value=self._open, limit=1.0, calls=tuple(self._correcting()))]
         moving.append(partial(np.add, self.efforts, self.change, self.efforts))
         if self.task.frame.count > 1:
             return moving
         excess, halting, slow, room = np.empty(1), np.empty(1), self._each(), self._each()
         error, sizes = np.empty_like(self.change), np.empty_like(self.change)
-        rounding = [
+        rounding: list[Call] = [
             *self.equations.rounding(self.efforts, error),
             partial(np.absolute, self.change, sizes),
             partial(np.subtract, sizes, error, sizes),

@@ -14,7 +14,6 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.native.solving import (
-    Entries,
     add_products,
     entries,
     invert,
@@ -78,54 +77,54 @@ class Linearised:
             sizes = np.empty_like(own)
             calls += [partial(np.absolute, own, sizes), _copied_where(stale, sizes, self.steep)]
         if len(self.among):
-            opposite, lifted = np.empty_like(self.among), np.empty_like(self.lift)
-            calls += [partial(np.negative, own[dynamic:, dynamic:], opposite), partial(invert, self.among, opposite, stale)]
-        if len(self.among) and dynamic:
-            mutual, present = entries(self._closed), self.slopes.present
-            calls += [
-                partial(write_products, lifted[:, k], self.among, own[dynamic:, k], mutual) for k in range(dynamic)
-            ]
-            calls.append(_copied_where(stale, lifted, self.lift))
-            calls.append(_copied_where(stale, own[:dynamic, dynamic:, 1:], self.drop[:, :, 1:]))
+            opposite, mutual = np.empty_like(self.among), own[dynamic:, dynamic:]
+            calls += [partial(np.negative, mutual, opposite), partial(invert, self.among, opposite, stale)]
         if dynamic:
             calls.append(partial(np.copyto, self.left, own[:dynamic, :dynamic]))
-            if len(self.among):
-                down = entries(present[:dynamic, dynamic:])
-                calls += [partial(add_products, self.left[:, k], self.drop, self.lift[:, k], down) for k in range(dynamic)]
+        if self.lift.size:
+            calls += self._eliminating(stale)
         if self.inverse.size:
-            capacity = self.task.inflow.wiring.capacity
-            wide = np.broadcast_to(capacity, (*self.left.shape[3:], dynamic))
-            calls.append(partial(invert_collocation, self.inverse, self.left, wide, self.task.frame.slope, stale))
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            calls.append(partial(invert_collocation, self.inverse, self.left, capacity, derivative, stale))
         return calls
+
+    def _eliminating(self, stale: Floats) -> list[Call]:
+        """Return the calls that eliminate the members without storage of the components that are `stale` (m,)."""
+        dynamic, own, lifted = len(self.left), self.slopes.values, np.empty_like(self.lift)
+        mutual, down, columns = entries(self._closed), entries(self.slopes.present[:dynamic, dynamic:]), range(dynamic)
+        return [
+            *(partial(write_products, lifted[:, k], self.among, own[dynamic:, k], mutual) for k in columns),
+            _copied_where(stale, lifted, self.lift),
+            _copied_where(stale, own[:dynamic, dynamic:, 1:], self.drop[:, :, 1:]),
+            *(partial(add_products, self.left[:, k], self.drop, self.lift[:, k], down) for k in columns),
+        ]
 
     def stepping(self, flows: Floats, change: Floats) -> list[Call]:
         """Return the calls that write the Newton step, what to add to the efforts, to `change` (k, points, *lead, m).
 
         It is that for `flows` of this shape left over, which are overwritten.
         """
-        dynamic, calls, others = len(self.left), list[Call](), len(self.among)
-        present = self.slopes.present
-        if others:
+        dynamic, present, calls = len(self.left), self.slopes.present, list[Call]()
+        if len(self.among):
             calls.append(partial(write_products, change[dynamic:], self.among, flows[dynamic:], entries(self._closed)))
-        if dynamic and others:
+        if self.lift.size:
             down = entries(present[:dynamic, dynamic:])
             calls.append(partial(add_products, flows[:dynamic], self.drop, change[dynamic:], down))
         if dynamic:
-            calls += self._moving(flows[:dynamic], change[:dynamic])
-        if dynamic and others:
+            calls.append(self._moving(flows[:dynamic], change[:dynamic]))
+        if self.lift.size:
             up = entries(self._closed @ present[dynamic:, :dynamic])
             calls.append(partial(add_products, change[dynamic:], self.lift, change[:dynamic], up))
         return calls
 
-    def _moving(self, flows: Floats, change: Floats) -> list[Call]:
-        """Return the calls that write the step of the members with storage to `change`, both (d, points, *lead, m)."""
+    def _moving(self, flows: Floats, change: Floats) -> Call:
+        """Return the call that writes the step of the members with storage to `change`, both (d, points, *lead, m)."""
         if not self.inverse.size:
-            capacity = self.task.inflow.wiring.capacity
-            wide = np.broadcast_to(capacity, (*self.left.shape[3:], len(flows)))
-            return [partial(solve_collocation, change, self.left, wide, self.task.frame.slope, flows)]
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            return partial(solve_collocation, change, self.left, capacity, derivative, flows)
         shape = (len(self.inverse), *flows.shape[2:])
         whole = entries(np.ones(shape[:1] * 2, dtype=bool))
-        return [partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), whole)]
+        return partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), whole)
 
     def rounding(self, efforts: Floats, out: Floats) -> list[Call]:
         """Return the calls that write the error of `efforts` at rest that rounding of the flows causes.

@@ -47,6 +47,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     stepping, starts = [*residual, *equations.stepping(flows, change)], np.empty((len(efforts), *efforts.shape[2:]))
     outside += [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
     starting = partial(np.copyto, efforts, starts[:, None])
+    solving: list[Call]
     if task.level.order is not Order.NONLINEAR:
         solving = [starting, _step(equations, stepping, efforts, change)]
     else:
@@ -64,14 +65,10 @@ def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: 
     """Return the call that solves a level whose flows are affine in its own efforts: one step."""
     size, all_of_them = np.empty(1), np.ones(change.shape[-1])
     moving = (partial(largest, size, change.reshape(1, -1), _ONE), partial(np.add, efforts, change, efforts))
-    return Repeat(
-        calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=_FINITE, most=1
-    )
+    return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=_FINITE, most=1)
 
 
-def _from_where_it_is(
-    starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool
-) -> list[Call]:
+def _from_where_it_is(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
     """Return the calls that iterate from the `starts` (k, *lead, m), or if these have been solved for, from there.
 
     `starting` sets the efforts to them. Slopes that were computed for the solve before are not computed again if they
@@ -147,7 +144,7 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
         wide = np.broadcast_to(wiring.own, (*efforts.shape[2:], *wiring.own.shape[-2:]))
         matrix = np.ascontiguousarray(np.moveaxis(wide, (-2, -1), (0, 1)))[:, :, None]
         matrix = spread(matrix, (*matrix.shape[:2], *efforts.shape[1:]))
-        constant = entries(wiring.own.reshape(-1, *matrix.shape[:2]).any(axis=0))
+        constant = entries(np.any(wiring.own.reshape(-1, *matrix.shape[:2]), axis=0))
         calls.append(partial(add_products, flows, matrix, efforts, constant))
     if task.level.dynamic:
         calls += _storing(task, efforts[: task.level.dynamic], flows[: task.level.dynamic])

@@ -33,13 +33,12 @@ def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...])
     constant, loads = wiring.own, [load for load in wiring.loads if load.own]
     width = constant.shape[-1]
     values = np.zeros((width, width, *shape))
-    present = constant.reshape(-1, width, width).any(axis=0)
-    calls: list[Call] = []
-    for load in loads:
-        for own in load.own:
-            present[own.row, own.column] = True
-    for row, column in np.argwhere(present):
-        calls.append(partial(np.copyto, values[row, column], constant[..., row, column]))
+    present: Flags = np.any(constant.reshape(-1, width, width), axis=0)
+    for own in (own for load in loads for own in load.own):
+        present[own.row, own.column] = True
+    calls: list[Call] = [
+        partial(np.copyto, values[row, column], constant[..., row, column]) for row, column in np.argwhere(present)
+    ]
     for load in loads:
         calls += _adding_partials(load, waves, high, values)
     return Slopes(values=values, calls=tuple(calls), present=present)
