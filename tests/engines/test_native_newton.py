@@ -13,8 +13,8 @@ from lstm_analog.engines.native.judging import largest_each
 from lstm_analog.engines.native.solving import (
     add_products,
     entries,
-    invert,
     invert_collocation,
+    invert_negative,
     solve_collocation,
     write_products,
 )
@@ -54,9 +54,9 @@ def test_inverses_of_the_chosen(rng, size):
     matrices = rng.normal(size=(size, size, 3, 2, 4))
     matrices[0, 0] = 0.0 if size > 1 else 2.0  # a pivot has to be found
     out, chosen = np.full_like(matrices, 7.0), np.array([1.0, 0.0, 1.0, 1.0])
-    made(partial(invert, out, matrices, chosen))
+    made(partial(invert_negative, out, matrices, chosen))
     assert (out[..., 1] == 7.0).all()
-    product = np.einsum("abplm,bcplm->acplm", out, matrices)[..., [0, 2, 3]]
+    product = np.einsum("abplm,bcplm->acplm", out, -matrices)[..., [0, 2, 3]]
     np.testing.assert_allclose(
         product, np.broadcast_to(np.eye(size).T[..., None, None, None], product.shape), atol=1e-9
     )
@@ -64,7 +64,7 @@ def test_inverses_of_the_chosen(rng, size):
 
 def test_what_is_singular_becomes_nan():
     out = np.zeros((2, 2, 1))
-    made(partial(invert, out, np.ones((2, 2, 1)), np.ones(1)))
+    made(partial(invert_negative, out, np.ones((2, 2, 1)), np.ones(1)))
     assert np.isnan(out).all()
 
 

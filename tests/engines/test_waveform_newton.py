@@ -27,7 +27,8 @@ def solved(share, start, *, dynamic=0, points=2):
     efforts, change, stub = np.full((1, points, 1), start), np.empty((1, points, 1)), Stub(share)
     level = SimpleNamespace(dynamic=dynamic, order=Order.NONLINEAR)
     task = SimpleNamespace(level=level, frame=SimpleNamespace(count=points))
-    iteration = Iteration(task=task, efforts=efforts, equations=stub, change=change, tolerance=np.ones((1, 1)))
+    flows, ones = np.empty_like(change), np.ones((1, 1))
+    iteration = Iteration(task=task, efforts=efforts, equations=stub, change=change, flows=flows, tolerance=ones)
     make(compiled(iteration.calls([partial(np.multiply, efforts, stub.gain, change)])))
     return float(np.abs(efforts).max()), float(stub.refreshed[0])
 

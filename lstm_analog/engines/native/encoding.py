@@ -70,10 +70,11 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Words:
 
     That is `out` if `of` is 0, `source` if it is 1; the array that is given has its shape and strides.
     """
-    (words,) = _elementwise("copyto", out, (source,), [])
-    words[1] |= 2 << of
-    words[7 + 5 * of] = _address(cursor)
-    return [words]
+    rows = _elementwise("copyto", out, (source,), [])
+    for words in rows:  # one, or none where nothing is copied
+        words[1] |= 2 << of
+        words[7 + 5 * of] = _address(cursor)
+    return rows
 
 
 def _refreshing(call: Refresh, kept: list[Array]) -> Words:

@@ -15,8 +15,8 @@ from lstm_analog.engines.native.judging import largest_each
 from lstm_analog.engines.native.solving import (
     Entries,
     add_products,
-    invert,
     invert_collocation,
+    invert_negative,
     solve_collocation,
     write_products,
 )
@@ -95,7 +95,7 @@ SOLVING: Mapping[Any, Callable[..., Operation]] = MappingProxyType(
     {
         write_products: partial(_products, 0),
         add_products: partial(_products, 1),
-        invert: _inverting,
+        invert_negative: _inverting,
         invert_collocation: _inverting_collocation,
         solve_collocation: _solving_collocation,
         largest_each: _largest_each,

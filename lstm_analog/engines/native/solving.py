@@ -38,12 +38,12 @@ def add_products(out: Floats, matrix: Floats, vectors: Floats, present: Entries)
     out += np.einsum("ab...,b...->a...", matrix, vectors)
 
 
-def invert(out: Floats, matrices: Floats, chosen: Floats) -> None:
-    """Write the inverses of `matrices` (k, k, points, ..., m) to `out` where `chosen` (m,) is above zero."""
+def invert_negative(out: Floats, matrices: Floats, chosen: Floats) -> None:
+    """Write the inverses of minus `matrices` (k, k, points, ..., m) to `out` where `chosen` (m,) is above zero."""
     some = chosen > 0.0
     given = np.moveaxis(matrices[..., some], (0, 1), (-2, -1))
     same = bool((given == given[:1]).all())
-    out[..., some] = np.moveaxis(_inverse(given[:1] if same else given), (-2, -1), (0, 1))
+    out[..., some] = -np.moveaxis(_inverse(given[:1] if same else given), (-2, -1), (0, 1))
 
 
 def invert_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, chosen: Floats) -> None:

@@ -40,8 +40,8 @@ class Iteration:
         What is solved for.
     equations : Linearised
         The equations about the efforts at which they were linearised last.
-    change : float array, (k, points, *lead, m)
-        The step.
+    change, flows : float arrays, (k, points, *lead, m)
+        The step, and the flows left over that it was made of, which are overwritten.
     tolerance : float array, (m, k)
         The error of each effort that may be left.
     """
@@ -50,6 +50,7 @@ class Iteration:
     efforts: Floats
     equations: Linearised
     change: Floats
+    flows: Floats
     tolerance: Floats
 
     @cached_property
@@ -161,7 +162,7 @@ class Iteration:
         """
         worse, slow, room, wrong = self._each(), self._each(), self._each(), np.empty(1)
         change, stale, before, size = self.change, self.stale, self._before, self._size
-        last, product = np.zeros_like(change), np.empty_like(change)
+        last, product = np.zeros_like(change), self.flows
         limit = _SLOW if self.task.level.dynamic else _SLOW_ALONE
         correcting: tuple[Call, ...] = (
             partial(where_less, 0.0, slow, 0.0, change, change),
@@ -173,7 +174,7 @@ class Iteration:
             partial(where_less, 0.0, worse, product, last, last),
         )
         return [
-            *self._distrusting(worse, slow, last, product, limit),
+            *self._distrusting(worse, slow, last, limit),
             partial(np.maximum, worse, slow, out=room),
             partial(largest, wrong, room[None], _ONE),
             Unless(value=wrong, limit=0.0, calls=correcting),
@@ -184,17 +185,17 @@ class Iteration:
             partial(np.copyto, stale, slow),
         ]
 
-    def _distrusting(self, worse: Floats, slow: Floats, last: Floats, product: Floats, limit: float) -> list[Call]:
+    def _distrusting(self, worse: Floats, slow: Floats, last: Floats, limit: float) -> list[Call]:
         """Return the calls that write to `worse` and `slow` (m,) whether the change is so, of each component."""
         known, room, before, size = self._each(), self._each(), self._before, self._size
-        flat, across = product.reshape(-1, product.shape[-1]), np.empty((1, product.shape[-1]))
+        flat, across = self.flows.reshape(-1, known.size), np.empty((1, known.size))
         return [
             partial(np.less, 1.0, self._left, known),
             partial(np.less, 0.0, before, room),
             partial(np.multiply, known, room, known),
             partial(np.subtract, 1.0, self.stale, room),
             partial(np.multiply, known, room, known),
-            partial(np.multiply, self.change, last, product),
+            partial(np.multiply, self.change, last, self.flows),
             partial(np.matmul, np.ones((1, len(flat))), flat, across),
             partial(np.less, across[0], 0.0, worse),
             partial(np.multiply, before, _OVERSHOOT, room),

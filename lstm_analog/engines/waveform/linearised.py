@@ -16,8 +16,8 @@ from lstm_analog.arrays import Flags, Floats
 from lstm_analog.engines.native.solving import (
     add_products,
     entries,
-    invert,
     invert_collocation,
+    invert_negative,
     solve_collocation,
     write_products,
 )
@@ -28,7 +28,6 @@ from lstm_analog.network.laws import Order
 
 _CACHED = 2**21
 """Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
-_ROUNDING = 4.0 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,8 +76,7 @@ class Linearised:
             sizes = np.empty_like(own)
             calls += [partial(np.absolute, own, sizes), _copied_where(stale, sizes, self.steep)]
         if len(self.among):
-            opposite, mutual = np.empty_like(self.among), own[dynamic:, dynamic:]
-            calls += [partial(np.negative, mutual, opposite), partial(invert, self.among, opposite, stale)]
+            calls.append(partial(invert_negative, self.among, own[dynamic:, dynamic:], stale))
         if dynamic:
             calls.append(partial(np.copyto, self.left, own[:dynamic, :dynamic]))
         if self.lift.size:
@@ -138,7 +136,7 @@ class Linearised:
             partial(write_products, flows, self.steep, sizes, entries(self.slopes.present)),
             partial(np.absolute, self.among, mutual),
             partial(write_products, out, mutual, flows, entries(self._closed)),
-            partial(np.multiply, out, _ROUNDING, out),
+            partial(np.multiply, out, 4.0 * np.finfo(np.float64).eps, out),
         ]
 
     @property

@@ -31,7 +31,6 @@ _DRAG_RATIO = 4.0
 """Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
 _NO_DRAG = 1e-9
 """Drag, relative to an unknown's own conductance, below which a step is a plain one; its inverse is the largest."""
-_FINITE = float(np.finfo(np.float64).max)
 _ONE = np.ones(1)
 
 
@@ -51,7 +50,9 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     if task.level.order is not Order.NONLINEAR:
         solving = [starting, _step(equations, stepping, efforts, change)]
     else:
-        iteration = Iteration(task=task, efforts=efforts, equations=equations, change=change, tolerance=tolerance)
+        iteration = Iteration(
+            task=task, efforts=efforts, equations=equations, change=change, flows=flows, tolerance=tolerance
+        )
         calls = iteration.calls(stepping)
         solving = _from_where_it_is(starts, starting, iteration.stale, calls, equations.cached)
     if task.frame.count == 1:
@@ -63,9 +64,9 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
 
 def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: Floats) -> Call:
     """Return the call that solves a level whose flows are affine in its own efforts: one step."""
-    size, all_of_them = np.empty(1), np.ones(change.shape[-1])
+    size, all_of_them, finite = np.empty(1), np.ones(change.shape[-1]), float(np.finfo(np.float64).max)
     moving = (partial(largest, size, change.reshape(1, -1), _ONE), partial(np.add, efforts, change, efforts))
-    return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=_FINITE, most=1)
+    return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=finite, most=1)
 
 
 def _from_where_it_is(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
