@@ -16,6 +16,7 @@ from lstm_analog.engines.native.judging import Repeat, Unless, following, larges
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
+"""Whole numbers of an operation: what it is, then sizes, addresses and strides."""
 _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
     *("sign", "minimum", "maximum", "heaviside", "where", "less", "take", "put", "add_at", "matmul", "advance"),

@@ -24,7 +24,7 @@ from lstm_analog.engines.native.solving import (
 _LARGEST = 32
 """Rows of the matrices that are inverted side by side, each in memory of the stack; larger ones are left to numpy."""
 
-Operation = tuple[str, list[int]] | None
+NamedWords = tuple[str, list[int]] | None
 
 
 def _fits(array: Array, leading: int) -> bool:
@@ -39,7 +39,7 @@ def _at(array: Array, leading: int) -> list[int]:
 
 def _products(
     added: int, out: Floats, matrix: Floats, vectors: Floats, present: Entries, kept: list[Array]
-) -> Operation:
+) -> NamedWords:
     inner, shape = matrix.shape[2:], out.shape[1:]
     points = 1 if inner == shape else shape[0]
     alike = inner in (shape, (1, *shape[1:])) and vectors.shape[1:] == shape
@@ -49,7 +49,7 @@ def _products(
     return "products", [*words, *_at(present.starts, 0), *_at(present.columns, 0), points]
 
 
-def _inverting(out: Floats, matrices: Floats, chosen: Floats, kept: list[Array]) -> Operation:
+def _inverting(out: Floats, matrices: Floats, chosen: Floats, kept: list[Array]) -> NamedWords:
     if len(out) > _LARGEST or not (_fits(out, 2) and _fits(matrices, 2) and _fits(chosen, 0)):
         return None
     return "invert", [len(out), out[0, 0].size, chosen.size, *_at(out, 2), *_at(matrices, 2), *_at(chosen, 0)]
@@ -57,7 +57,7 @@ def _inverting(out: Floats, matrices: Floats, chosen: Floats, kept: list[Array])
 
 def _collocation(
     out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, given: list[int], kept: list[Array]
-) -> Operation:
+) -> NamedWords:
     """Return the operation that inverts or solves the matrices of `solving.collocation`, with what is `given` to it."""
     dynamic, count = len(slopes), len(derivative)
     if not (_fits(slopes, 3) and _fits(derivative, 0) and _fits(out, 2)):
@@ -71,7 +71,7 @@ def _collocation(
 
 def _inverting_collocation(
     out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, chosen: Floats, kept: list[Array]
-) -> Operation:
+) -> NamedWords:
     if not _fits(chosen, 0):
         return None
     return _collocation(out, slopes, capacity, derivative, [*_at(chosen, 0), 0], kept)
@@ -79,19 +79,19 @@ def _inverting_collocation(
 
 def _solving_collocation(
     out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, right: Floats, kept: list[Array]
-) -> Operation:
+) -> NamedWords:
     if not _fits(right, 2):
         return None
     return _collocation(out, slopes, capacity, derivative, [0, *_at(right, 2)], kept)
 
 
-def _largest_each(out: Floats, values: Floats, scale: Floats, kept: list[Array]) -> Operation:
+def _largest_each(out: Floats, values: Floats, scale: Floats, kept: list[Array]) -> NamedWords:
     if not all(_fits(array, 0) for array in (out, values, scale)):
         return None
     return "largest of each", [*values.shape, *_at(values, 0), *_at(scale, 0), *_at(out, 0)]
 
 
-SOLVING: Mapping[Any, Callable[..., Operation]] = MappingProxyType(
+SOLVING: Mapping[Any, Callable[..., NamedWords]] = MappingProxyType(
     {
         write_products: partial(_products, 0),
         add_products: partial(_products, 1),

@@ -34,7 +34,7 @@ def write_products(out: Floats, matrix: Floats, vectors: Floats, present: Entrie
 
 
 def add_products(out: Floats, matrix: Floats, vectors: Floats, present: Entries) -> None:
-    """Add the same products to `out`."""
+    """Add the products that `write_products` writes, of `matrix` and `vectors` by the entries `present`, to `out`."""
     out += np.einsum("ab...,b...->a...", matrix, vectors)
 
 
@@ -47,14 +47,20 @@ def invert_negative(out: Floats, matrices: Floats, chosen: Floats) -> None:
 
 
 def invert_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, chosen: Floats) -> None:
-    """Write the inverses of the matrices of `collocation` to `out` (n, n, ..., m) where `chosen` (m,) is above zero."""
+    """Write the inverses of the matrices of `collocation` to `out` (n, n, ..., m) where `chosen` (m,) is above zero.
+
+    The matrices are those of the `slopes`, the `capacity` and the `derivative` there.
+    """
     some = chosen > 0.0
     found = _inverse(collocation(slopes[..., some], capacity[..., some, :], derivative))
     out[..., some] = np.moveaxis(found, (-2, -1), (0, 1))
 
 
 def solve_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, right: Floats) -> None:
-    """Write the solutions of the equations of `collocation` with the `right` sides (d, points, ..., m) to `out`."""
+    """Write the solutions of the equations of `collocation` with the `right` sides (d, points, ..., m) to `out`.
+
+    The matrices are those of the `slopes`, the `capacity` and the `derivative` there.
+    """
     matrices = collocation(slopes, capacity, derivative)
     sides = np.moveaxis(right, (0, 1), (-2, -1)).reshape(*matrices.shape[:-1], 1)
     try:
