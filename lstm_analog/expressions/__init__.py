@@ -5,7 +5,19 @@ They are independent of parts and networks. `nodes` defines them and simplifies 
 """
 
 from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
-from lstm_analog.expressions.calls import Call, Refresh, add_at, adding, advance, combining, make, put, putting, reading
+from lstm_analog.expressions.calls import (
+    Call,
+    Refresh,
+    add_at,
+    adding,
+    advance,
+    combining,
+    make,
+    put,
+    putting,
+    reading,
+    spread,
+)
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
     LINE,
@@ -69,6 +81,7 @@ __all__ = [
     "sign",
     "softplus",
     "softplus_ratio",
+    "spread",
     "sqrt",
     "substituted",
     "symbols",

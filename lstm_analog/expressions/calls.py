@@ -4,6 +4,7 @@ A call is a `functools.partial` of a function of numpy, or of one of those below
 it: `engines/native` executes runs of such calls as machine code.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,9 @@ import numpy as np
 from lstm_analog.arrays import Array, Indices, Span
 
 Call = Callable[[], object]
+
+_SMALL = 2048
+"""Numbers of an array up to which constants are stored as often as they are used; larger: more memory is read."""
 
 
 def _key(places: Span, axis: int) -> tuple[Any, ...]:
@@ -66,6 +70,16 @@ def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tup
     for flow, gain in pairs[1:]:
         calls += [partial(np.multiply, flow, gain, room), partial(np.add, out, room, out)]
     return tuple(calls)
+
+
+def spread(constant: Any, shape: tuple[int, ...]) -> Any:
+    """Return a `constant` operand for results of `shape`: an array of that shape if it is a small one, else unchanged.
+
+    Calls take a short array row by row, which costs more than to read it as often as there are rows.
+    """
+    if not np.ndim(constant) or constant.shape == shape or math.prod(shape) > _SMALL:
+        return constant
+    return np.array(np.broadcast_to(constant, shape), order="C")
 
 
 def make(calls: Iterable[Call]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats
 from lstm_analog.expressions.calculus import without_names
-from lstm_analog.expressions.calls import Call
+from lstm_analog.expressions.calls import Call, spread
 from lstm_analog.expressions.functions import FUNCTIONS
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -29,7 +29,9 @@ class _Instruction(NamedTuple):
     out: int
 
 
-def where_less(a: Floats, b: Floats, below: Floats, other: Floats, out: Floats | None = None) -> Floats:
+def where_less(
+    a: Floats | float, b: Floats | float, below: Floats | float, other: Floats | float, out: Floats | None = None
+) -> Floats:
     """Return `below` where `a` < `b`, else `other`; in `out`, if that is given."""
     if out is None:
         return np.where(np.less(a, b), below, other)
@@ -170,6 +172,8 @@ class BoundProgram:
         All broadcast to the shape of the `outs`. The calls allocate nothing: intermediate results share a few arrays.
         """
         places, calls = list(self.places), list[Call]()
+        for place in {arg for step in self.steps for arg in step.args}:
+            places[place] = spread(places[place], outs[0].shape)
         for name, place in self.efforts.items():
             places[place] = efforts[name]
         rooms = _rooms(self.steps, self.outputs, outs)

@@ -9,9 +9,9 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines.native import Repeat, Unsolved, programs
 from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
-from lstm_analog.engines.waveform import newton
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.segment import Tolerance
@@ -285,14 +285,21 @@ def test_what_it_cannot_do_is_left_to_integrate_and_said(circuit, driven):
 
 
 def test_where_newton_fails_integrate_answers(monkeypatch):
-    """In intervals of which nothing was to be judged any more, too: after four steps it fails everywhere."""
+    """In intervals of which nothing was to be judged any more, too: after four steps it fails everywhere.
+
+    Without the kernel, which cannot be made to fail then.
+    """
+    monkeypatch.setattr(programs, "kernel", lambda: None)
     lstm = random_lstm(np.random.default_rng(0), 2, 1)
     made = compile(lstm, OIL, settling=24.0)
     x = np.random.default_rng(1).uniform(-1, 1, (5, 2))
 
+    def refuse(_repeat):
+        raise Unsolved
+
     def fail(done, _of):
         if done > 20:
-            monkeypatch.setattr(newton, "_ITERATIONS", 0)
+            monkeypatch.setattr(Repeat, "__call__", refuse)
 
     run = made.run(x, progress=fail)
     said = run.trajectory.engine

@@ -1,41 +1,36 @@
 """Newton's method of a level, on equations made up so that a step leaves a known share of what it should remove."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lstm_analog.engines.waveform.newton import Unsolved, _iterate
+from lstm_analog.engines.native import Unsolved, compiled
+from lstm_analog.engines.waveform.iteration import Iteration
+from lstm_analog.expressions import make
 from lstm_analog.network.laws import Order
 
 
 class Stub:
-    """Equations of one member at one point, whose step leaves a `share` of the distance from 0."""
+    """Equations of one member at some points, whose step leaves a `share` of the distance from 0."""
 
     def __init__(self, share):
-        self.share, self.filled, self.refreshed = share, np.array([True]), 0
+        self.gain, self.refreshed = np.array([share - 1.0]), np.zeros(1)
 
-    def step(self, residual):
-        return -(1.0 - self.share) * residual
-
-    def rounding(self, efforts):
-        return np.zeros_like(efforts)
-
-    def refresh(self, stale):
-        self.share, self.refreshed = 0.0, self.refreshed + 1
+    def refreshing(self, stale):
+        return [partial(np.copyto, self.gain, -1.0), partial(np.add, self.refreshed, 1.0, self.refreshed)]
 
 
 def solved(share, start, *, dynamic=0, points=2):
     """Return where the iteration ends from `start`, and how often slopes were taken anew."""
-    effort, stub = np.full((points, 1), start), Stub(share)
-
-    def residual():
-        return effort[None].copy()
-
+    efforts, change, stub = np.full((1, points, 1), start), np.empty((1, points, 1)), Stub(share)
     level = SimpleNamespace(dynamic=dynamic, order=Order.NONLINEAR)
     task = SimpleNamespace(level=level, frame=SimpleNamespace(count=points))
-    _iterate(task, [effort], residual, stub, np.ones((1, points, 1)))
-    return float(np.abs(effort).max()), stub.refreshed
+    flows, ones = np.empty_like(change), np.ones((1, 1))
+    iteration = Iteration(task=task, efforts=efforts, equations=stub, change=change, flows=flows, tolerance=ones)
+    make(compiled(iteration.calls([partial(np.multiply, efforts, stub.gain, change)])))
+    return float(np.abs(efforts).max()), float(stub.refreshed[0])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.04, 0.06, 0.3, 0.6])

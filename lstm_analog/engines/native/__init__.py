@@ -4,7 +4,7 @@
 `programs` joins operations to programs. Without a compiler all calls stay as they are.
 """
 
-from lstm_analog.engines.native.judging import Positive
+from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
     Judged,
@@ -18,7 +18,11 @@ from lstm_analog.engines.native.programs import (
 __all__ = [
     "Judged",
     "KernelProgram",
+    "Otherwise",
     "Positive",
+    "Repeat",
+    "Unless",
+    "Unsolved",
     "addresses",
     "compiled",
     "executed",

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Indices
-from lstm_analog.engines.native.judging import Positive, Unless, following, largest
+from lstm_analog.engines.native.encoding_solving import SOLVING
+from lstm_analog.engines.native.judging import Positive, Repeat, Unless, following, largest
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
-"""Whole numbers of an operation."""
+"""Whole numbers of an operation: what it is, then sizes, addresses and strides."""
 _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
-    *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "take", "put", "add_at", "matmul", "advance"),
-    *("assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
-    *("widen", "stop unless positive"),
+    *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "less", "take", "put", "add_at", "matmul"),
+    *("advance", "assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
+    *("widen", "stop unless positive", "largest of each", "products", "invert", "collocation", "program"),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 _NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
@@ -65,6 +66,11 @@ def repeat_above(value: Array, limit: float, counter: Array, most: int, count: i
     return [_row("repeat above", 0, _address(value), _address(kept[-1]), _address(counter), most, count)]
 
 
+def program(words: Array) -> Operations:
+    """Return the operation that executes the operations `words` (n, WORDS), and stops where these stop."""
+    return [_row("program", 0, _address(words), len(words))]
+
+
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
     """Return the operation that copies `source` to `out`, one of which lies where `cursor` (1,) says.
 
@@ -97,6 +103,21 @@ def _requiring(call: Positive, kept: list[Array]) -> Operations:
     return [_row("stop unless positive", _type(call.values), call.values.size, _address(call.values))]
 
 
+def _repeating(call: Repeat, kept: list[Array]) -> Operations:
+    inner = [words for each in call.calls for words in _operations(each, kept)]
+    counter, start = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    kept.append(start)
+    again = repeat_above(call.value, call.limit, counter, call.most, len(inner), kept)
+    return [_row("assign", 0, _address(counter), _address(start)), *inner, *again]
+
+
+def _solving(call: partial[object], kept: list[Array]) -> Operations:
+    found = SOLVING[call.func](*call.args, kept)
+    if found is None:
+        raise NotEncodableError
+    return [_row(found[0], 0, *found[1])]
+
+
 def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Operations:
     if {out.dtype, values.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
         raise NotEncodableError
@@ -112,8 +133,12 @@ def _operations(call: Call, kept: list[Array]) -> Operations:
         return _unless(call, kept)
     if isinstance(call, Positive):
         return _requiring(call, kept)
+    if isinstance(call, Repeat):
+        return _repeating(call, kept)
     if not isinstance(call, partial):
         raise NotEncodableError
+    if call.func in SOLVING:
+        return _solving(call, kept)
     if call.func in _SPECIAL:
         return _SPECIAL[call.func](*call.args, kept)
     named, name = call.keywords, "where" if call.func is where_less else call.func.__name__
@@ -221,8 +246,9 @@ def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Arra
 
 def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Operations:
     """Return the operation that reads, writes or adds the `places` (n,) along an `axis`, -1 or -2."""
-    if places.dtype != np.int64 or not places.flags.c_contiguous or not places.size or places.min() < 0:
+    if places.dtype != np.int64 or not places.size or places.min() < 0:
         raise NotEncodableError
+    places = np.ascontiguousarray(places)
     shape = list(out.shape)
     shape[axis] = places.size
     given = values if name == "take" else _spread(values, out, tuple(shape), kept)

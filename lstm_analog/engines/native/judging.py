@@ -41,6 +41,48 @@ class Positive:
             raise self.refusal(least)
 
 
+class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: what is not solved is tried another way
+    """What was repeated as often as it may be did not come within its limit."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Repeat:
+    """The call that makes `calls` until `value` (1,) is at most `limit`, `most` times; beyond, it is `Unsolved`."""
+
+    calls: tuple[Call, ...]
+    value: Floats
+    limit: float
+    most: int
+
+    def __call__(self) -> None:
+        """Make the calls as often as it takes."""
+        for _ in range(self.most):
+            make(self.calls)
+            if self.value[0] <= self.limit:
+                return
+        raise Unsolved
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Otherwise:
+    """The call that makes `calls`, and where these are `Unsolved` makes `instead`."""
+
+    calls: tuple[Call, ...]
+    instead: Call
+
+    def __call__(self) -> None:
+        """Make the calls, or what is made instead."""
+        try:
+            make(self.calls)
+        except Unsolved:
+            self.instead()
+
+
+def largest_each(out: Floats, values: Floats, scale: Floats) -> None:
+    """Write the largest size in each column of all `values` (k, n, m), times `scale` (k, m), to `out` (m,)."""
+    np.max(np.abs(values * scale[:, None]), axis=(0, 1), out=out)
+
+
 def largest(out: Floats, values: Floats, scale: Floats) -> None:
     """Write the largest size of each row of `values` (k, n), times `scale` (n,) or (1,), to `out` (k,)."""
     np.max(np.abs(values * scale), axis=1, out=out)

@@ -12,10 +12,10 @@ enum { WORDS = 32, BLOCK = 512, TOGETHER = 8 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
-    HEAVISIDE, EXPM1, WHERE, LAST_ELEMENTWISE = WHERE,
+    HEAVISIDE, EXPM1, WHERE, LESS, LAST_ELEMENTWISE = LESS,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
     PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
-    WIDEN, STOP_UNLESS_POSITIVE
+    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM
 };
 
 #if defined(__clang__)
@@ -128,6 +128,20 @@ static void largest(const word *at) {
     }
 }
 
+/* Write the largest size in each column of all rows of some matrices, times the scales of that matrix, to `out`. */
+static void largest_of_each(const word *at) {
+    word *most = (word *)at[7];
+    long n = at[4];
+    for (long i = 0; i < n; i++) most[i] = 0;
+    for (long k = 0; k < at[2]; k++) for (long row = 0; row < at[3]; row++) {
+        const double *in = (const double *)at[5] + (k * at[3] + row) * n, *scale = (const double *)at[6] + k * n;
+        INDEPENDENT for (long i = 0; i < n; i++) {
+            union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
+            most[i] = size.bits > most[i] ? size.bits : most[i];
+        }
+    }
+}
+
 /* `judging.next_coefficients`: what follows the `count` sizes of Chebyshev coefficients, taken in pairs. */
 static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
@@ -162,6 +176,8 @@ static void widen(const word *at) {
     }
 }
 
+#include "solving.inc"
+
 /* Execute `count` operations; return that number, or the number of the one that stopped. */
 static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
@@ -182,6 +198,11 @@ static long execute(const word *program, long count) {
         case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
         case LARGEST: largest(at); break;
         case FOLLOWING: *(double *)at[2] = following((const double *)at[3], at[4]); break;
+        case LARGEST_OF_EACH: largest_of_each(at); break;
+        case PRODUCTS: products(at); break;
+        case INVERT: invert_lanes(at); break;
+        case COLLOCATION: collocation(at); break;
+        case PROGRAM: if (execute((const word *)at[2], at[3]) < at[3]) return place; break;
         case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
         case STOP_ABOVE:
             if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;

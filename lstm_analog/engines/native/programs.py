@@ -1,39 +1,67 @@
 """Joins the operations of calls to programs, which are calls themselves, and executes tables of programs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import WORDS, Operations, copied, encoded, repeat_above, stop_above
+from lstm_analog.engines.native.encoding import WORDS, Operations, copied, encoded, program, repeat_above, stop_above
 from lstm_analog.engines.native.grouping import group
-from lstm_analog.engines.native.judging import Positive
+from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available, needed
-from lstm_analog.expressions import Call, make
+from lstm_analog.expressions import Call
 
 _ROWS = 2048
 """Programs that are executed without a look at Python, where an interrupt by the user is noticed."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rescue:
+    """What is done `instead` where a program stops at one of its operations from `first` on, before `after`."""
+
+    first: int
+    after: int
+    instead: Call
+
+
 class KernelProgram:
     """The call that executes operations of the kernel, `words`; `kept` are the arrays that they work on.
 
-    `refusals` are the calls among those that it was made of that may refuse to go on.
+    Where an operation stops it, it goes on behind one of the `rescues`, the inner ones first, or is `Unsolved`.
     """
 
-    def __init__(self, words: Operations | Indices, kept: list[object], refusals: Iterable[Positive] = ()) -> None:
+    def __init__(self, words: Operations | Indices, kept: list[object], rescues: Sequence[Rescue] = ()) -> None:
         """Take the `words` of operations, (operations, 32), and what must live as long; there must be a kernel."""
-        self.words, self.kept, self.refusals = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept, tuple(refusals)
+        self.words, self.kept, self.rescues = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept, tuple(rescues)
         group(self.words)
         self._run, self.address, self.count = needed().run, self.words.ctypes.data, len(words)
 
     def __call__(self) -> None:
         """Execute the operations; raise what it refuses, if it stops."""
-        if self._run(self.address, self.count) < self.count:
-            make(self.refusals)
+        place = self._run(self.address, self.count)
+        while place < self.count:
+            start = self._rescued(place)
+            place = start + self._run(self.address + start * self.words.strides[0], self.count - start)
+
+    def refuse(self) -> None:
+        """Raise what the program has to refuse at the arrays as they are, if there is anything."""
+        for rescue in self.rescues:
+            if isinstance(rescue.instead, Positive):
+                rescue.instead()
+
+    def _rescued(self, place: int) -> int:
+        """Do what is done instead of operation number `place`; return the number of the one after that."""
+        for rescue in self.rescues:
+            if rescue.first <= place < rescue.after:
+                try:
+                    rescue.instead()
+                except Unsolved:
+                    continue
+                return rescue.after
+        raise Unsolved
 
 
 def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
@@ -43,30 +71,58 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     found: list[Call] = []
     for by_numpy, run in groupby(map(_encoded, calls), key=lambda one: one.words is None):
         several = list(run)
-        if by_numpy:
-            found += [one.call for one in several]
-        else:
-            words = [row for one in several for row in one.words or ()]
-            refusals = [each for one in several for each in one.refusals]
-            found.append(KernelProgram(words, list(several), refusals))
+        found += [_within(one.call) for one in several] if by_numpy else [_joined(several)]
     return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Encoded:
-    """A `call` as operations of the kernel, `words`, None if it has none; `kept` are arrays that they need."""
+    """A `call` as `words` (n, WORDS), None if it has none, the arrays they need and what is done where they stop."""
 
     call: Call
-    words: Operations | None
+    words: Indices | None
     kept: list[Array]
-    refusals: tuple[Positive, ...]
+    rescues: Sequence[Rescue]
 
 
 def _encoded(call: Call) -> _Encoded:
     kept: list[Array] = []
-    words = call.words.tolist() if isinstance(call, KernelProgram) else encoded(call, kept)
-    refusals = call.refusals if isinstance(call, KernelProgram) else (call,) if isinstance(call, Positive) else ()
-    return _Encoded(call=call, words=words, kept=kept, refusals=refusals)
+    if isinstance(call, KernelProgram):
+        return _Encoded(call=call, words=call.words, kept=kept, rescues=call.rescues)
+    if not isinstance(call, Otherwise):
+        words = encoded(call, kept)
+        found = None if words is None else np.array(words, dtype=np.int64).reshape(-1, WORDS)
+        refusal = [Rescue(first=0, after=1, instead=call)] if isinstance(call, Positive) else []
+        return _Encoded(call=call, words=found, kept=kept, rescues=refusal)
+    each = [_encoded(one) for one in call.calls]
+    if any(one.words is None for one in each):
+        return _Encoded(call=call, words=None, kept=kept, rescues=())
+    both, rescues = _side_by_side(each)
+    kept += [array for one in each for array in one.kept]
+    rescues.append(Rescue(first=0, after=len(both), instead=call.instead))
+    return _Encoded(call=call, words=both, kept=kept, rescues=rescues)
+
+
+def _side_by_side(each: list[_Encoded]) -> tuple[Indices, list[Rescue]]:
+    """Return the words of calls one after the other, and what is done where they stop."""
+    words = [one.words for one in each if one.words is not None]
+    starts = np.cumsum([0, *map(len, words)]).tolist()
+    rescues = [
+        replace(some, first=some.first + start, after=some.after + start)
+        for one, start in zip(each, starts, strict=False)
+        for some in one.rescues
+    ]
+    return np.concatenate(words), rescues
+
+
+def _joined(each: list[_Encoded]) -> KernelProgram:
+    words, rescues = _side_by_side(each)
+    return KernelProgram(words, [(one.call, one.kept) for one in each], rescues)
+
+
+def _within(call: Call) -> Call:
+    """Return a `call` that the kernel cannot do as a whole with those that it makes compiled."""
+    return replace(call, calls=compiled(call.calls)) if isinstance(call, Repeat | Unless | Otherwise) else call
 
 
 class Judged:
@@ -79,15 +135,21 @@ class Judged:
         self.words: Operations = []
         self.complete = is_available()
         self._kept: list[object] = []
-        self._refusals: list[Positive] = []
+        self._rescues: list[Rescue] = []
 
     def add(self, calls: Iterable[Call]) -> None:
         """Append the operations of `calls`."""
         for one in map(_encoded, calls):
             self.complete = self.complete and one.words is not None
-            self.words += one.words or []
+            start = len(self.words)
+            self._rescues += [replace(some, first=some.first + start, after=some.after + start) for some in one.rescues]
+            self.words += [] if one.words is None else one.words.tolist()
             self._kept.append(one)
-            self._refusals += one.refusals
+
+    @property
+    def may_be_unsolved(self) -> bool:
+        """Whether there is something that is done another way where it is not solved: then the program stops there."""
+        return not all(isinstance(rescue.instead, Positive) for rescue in self._rescues)
 
     def stop_above(self, value: Floats, limit: float) -> None:
         """Append that the program stops unless `value` (1,) is at most `limit`."""
@@ -111,13 +173,18 @@ class Judged:
 
     def program(self) -> KernelProgram | None:
         """Return the program, if it is complete."""
-        return KernelProgram(self.words, self._kept, self._refusals) if self.complete else None
+        return KernelProgram(self.words, self._kept, self._rescues) if self.complete else None
 
 
 def joined(programs: list[KernelProgram]) -> KernelProgram:
     """Return the program that executes these `programs`, of which there is one at least, one after the other."""
-    refusals = [each for one in programs for each in one.refusals]
-    return KernelProgram(np.concatenate([one.words for one in programs]), [programs], refusals)
+    refusals = [
+        Rescue(first=place, after=place + 1, instead=rescue.instead)
+        for place, one in enumerate(programs)
+        for rescue in one.rescues
+        if isinstance(rescue.instead, Positive)
+    ]
+    return KernelProgram([row for one in programs for row in program(one.words)], [programs], refusals)
 
 
 def executed(
@@ -144,7 +211,7 @@ def executed(
                 progress(k)
         done += count
         if done < rows.stop and (stopped := programs[chosen[done]]):
-            make(stopped.refusals)
+            stopped.refuse()
             break
     return done
 

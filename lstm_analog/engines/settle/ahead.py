@@ -66,4 +66,4 @@ class PointsAhead:
         judged.add(self._space.calls_of(instruction))
         for kept in transfers.keeps(instruction):
             kept.add_to(judged, cursors[id(kept)])
-        return judged.program()
+        return None if judged.may_be_unsolved else judged.program()

@@ -7,15 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.arrays import Array, Floats, Indices, span
+from lstm_analog.engines.native import Otherwise
 from lstm_analog.engines.settle.stages import ComponentStage, places_beside
 from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
-from lstm_analog.engines.waveform.newton import Unsolved, newton_steps
+from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, putting, reading
 
 _TOLERANCE = 1e-13
 """Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
@@ -47,7 +48,18 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         wanted=(True,) * len(own),
         waves=Waves(fields, places_beside(stage.level, everything.shape[-1]), (1, *lead), None),
     )
-    return (partial(_solve, newton_steps(task, _TOLERANCE * stage.scales), own, everything),)
+    solving = newton_steps(task, _TOLERANCE * stage.scales)
+    return (
+        *(call for field in own for call in _starting(everything, field)),
+        Otherwise(calls=tuple(solving), instead=_refuse),
+        *(putting(everything, span(field.nodes), field.end) for field in own),
+    )
+
+
+def _starting(everything: Array, field: Field) -> list[Call]:
+    """Return the calls that take the efforts at the start of a `field` from `everything`, (*lead, unknowns)."""
+    efforts, fetching = reading(everything, span(field.nodes))
+    return [*fetching, partial(np.copyto, field.start, efforts)]
 
 
 def _field(nodes: Indices, effort: Floats) -> Field:
@@ -55,17 +67,6 @@ def _field(nodes: Indices, effort: Floats) -> Field:
     return Field(nodes=nodes, start=np.empty_like(effort), end=effort, values=None, terms=None)
 
 
-def _solve(steps: list[Call], own: list[Field], everything: Floats) -> None:
-    """Set the unknowns of the fields `own` in `everything` (*lead, unknowns) to their fixed point."""
-    for field in own:
-        np.copyto(field.start, everything[..., field.nodes])
-    try:
-        for step in steps:
-            step()
-    except Unsolved:
-        do = "run it with Waveform"
-        raise SimulationError(
-            explain("Newton's method in a loop", must="converge", got="no fixed point", do=do)
-        ) from None
-    for field in own:
-        everything[..., field.nodes] = field.end
+def _refuse() -> None:
+    must, do = "converge", "run it with Waveform"
+    raise SimulationError(explain("Newton's method in a loop", must=must, got="no fixed point", do=do))

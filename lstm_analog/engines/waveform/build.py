@@ -111,12 +111,7 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
 
 
 def _steps(
-    plan: Outline,
-    fields: list[Field],
-    frame: Frame,
-    state: NetworkState,
-    couplings: Couplings,
-    tolerance: Tolerance,
+    plan: Outline, fields: list[Field], frame: Frame, state: NetworkState, couplings: Couplings, tolerance: Tolerance
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []

@@ -1,6 +1,8 @@
 """The buffers for the waveforms of a segment: values at its points and, for sums of few terms, these terms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,12 +66,24 @@ class Waves:
     def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:
         self.shape = (*shape, places.field.size)
         self._fields, self._places, self._rows = fields, places, rows
+        self._own: dict[int, Floats] = {}
+        self._once: list[Call] = []
         self._known: dict[int, tuple[Indices, Floats, tuple[Call, ...]]] = {}
+
+    def solved_for(self, own: Mapping[int, Floats], once: list[Call]) -> "Waves":
+        """Return the same efforts, those of the fields with these numbers read from the arrays `own`.
+
+        They are (points, *lead, m). While these are solved for all others stay: what reads them is appended to `once`.
+        """
+        other = Waves(self._fields, self._places, self.shape[:-1], self._rows)
+        other._own.update(own)
+        other._once = once
+        return other
 
     def __getitem__(self, key: tuple[Any, ...]) -> Floats:
         nodes: Indices = key[1]
         if id(nodes) not in self._known:
-            self._known[id(nodes)] = (nodes, *self.gathered(nodes))
+            self._known[id(nodes)] = (nodes, *self._read(nodes))
         _, found, calls = self._known[id(nodes)]
         make(calls)
         return found if len(key) == 2 else found[(..., *key[2:])]
@@ -79,6 +93,16 @@ class Waves:
 
         Neighbours in one field, and one node many times, are a view without calls.
         """
+        found, calls = self._read(nodes)
+        numbers = {number for number, _ in self._places.by_field(nodes)}
+        if not self._own or not numbers.isdisjoint(self._own):
+            return found, calls
+        packed = np.empty(found.shape)
+        self._once += [*calls, partial(np.copyto, packed, found)]
+        return packed, ()
+
+    def _read(self, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
+        """Return the same, all of it to be brought up to date each time."""
         found = self._places.by_field(nodes)
         if len(found) == 1:
             places, buffer = self._places.place[nodes], self._buffer(found[0][0])
@@ -93,6 +117,8 @@ class Waves:
         return result, tuple(calls)
 
     def _buffer(self, number: int) -> Floats:
+        if number in self._own:
+            return self._own[number][self._rows or slice(None)]
         field = self._fields[number]
         if self._rows is None:
             return field.end[None]

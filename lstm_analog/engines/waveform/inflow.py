@@ -17,7 +17,7 @@ from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
 from lstm_analog.engines.waveform.state import HeldProduct, NetworkState, transposed
-from lstm_analog.expressions import Call, adding, combining, reading
+from lstm_analog.expressions import Call, adding, combining, reading, spread
 from lstm_analog.network.laws import High, flow_into, rows
 
 Basis = Floats | None
@@ -195,7 +195,7 @@ def _wired(wire: Wire, efforts: Floats) -> Flow:
     """Return the flow of `wire` at `efforts` (..., n), those of its source."""
     drive, fetching = reading(efforts, wire.places)
     flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape))
-    multiplying: Call = partial(np.multiply, wire.values, drive, flow)
+    multiplying: Call = partial(np.multiply, spread(wire.values, flow.shape), drive, flow)
     return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
 
 

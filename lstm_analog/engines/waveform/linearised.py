@@ -4,17 +4,30 @@ Members without storage (a) are tied to the others at each point by itself, so t
 S = d flow / d effort and flows r that are left over, r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd).
 What is left is a system over all points for the members with storage (d) only; for two op-amps and their four nodes it
 has a sixteenth of the numbers. Its inverse is stored: while the slopes hardly change, an iteration is one product with
-it (the chord method).
+it (the chord method). Where one iteration is exact, its equations are solved instead.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.native.solving import (
+    add_products,
+    entries,
+    invert_collocation,
+    invert_negative,
+    solve_collocation,
+    write_products,
+)
 from lstm_analog.engines.waveform.levels import Task
+from lstm_analog.engines.waveform.slopes import Slopes
+from lstm_analog.expressions import Call, where_less
+from lstm_analog.network.laws import Order
+
+_CACHED = 2**21
+"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,127 +38,138 @@ class Linearised:
     ----------
     task : Task
         The level.
-    slopes : function
-        Returns d own flows / d own efforts at the present efforts, (k, k, points, *lead, m), k = d + a.
+    slopes : Slopes
+        d own flows / d own efforts at the present efforts, k = d + a.
     among : float array, (a, a, points, *lead, m)
         -S_aa^-1: the efforts a that balance a flow into each other.
     lift : float array, (a, d, points, *lead, m)
         -S_aa^-1 S_ad: what the efforts d do to the efforts a.
     drop : float array, (d, a, points, *lead, m)
-        S_da: what the efforts a do to the flows d.
-    inverse : float array, (*lead, m, d points, d points)
-        The inverse of the collocation equations of d that are left.
+        S_da: what the efforts a do to the flows d, but at the start.
+    left : float array, (d, d, points, *lead, m)
+        S_dd + S_da lift, perhaps without the first point.
+    inverse : float array, (d points, d points, *lead, m)
+        The inverse of the collocation equations of d that are left; empty where they are solved.
     steep : float array, (k, k, points, *lead, m)
         The sizes of the slopes at rest; empty where there are several points.
-    filled : flags, (m,)
-        Of which components these are valid.
+    cached : bool
+        Whether these are kept for the next solve; else they are of the present one only.
     """
 
     task: Task
-    slopes: Callable[[], Floats]
+    slopes: Slopes
     among: Floats
     lift: Floats
     drop: Floats
+    left: Floats
     inverse: Floats
     steep: Floats
-    filled: Flags
+    cached: bool
 
-    def refresh(self, members: Flags) -> None:
-        """Linearise the components `members` (m,) about the present efforts; `LinAlgError` if that is singular."""
-        dynamic, own = self.task.level.dynamic, self.slopes()[..., members]
-        self.filled[members] = True
+    def refreshing(self, stale: Floats) -> list[Call]:
+        """Return the calls that linearise the components that are `stale` (m,), above zero, about the present efforts.
+
+        Of a component whose equations are singular the results are NaN.
+        """
+        dynamic, own, calls = len(self.left), self.slopes.values, list(self.slopes.calls)
         if self.steep.size:
-            self.steep[..., members] = np.abs(own)
-        mutual = np.moveaxis(own[dynamic:, dynamic:], (0, 1), (-2, -1))
-        if mutual.size:
-            same = bool((mutual == mutual[:1]).all())
-            found = -np.linalg.inv(mutual[:1] if same else mutual)
-            self.among[..., members] = np.moveaxis(found, (-2, -1), (0, 1))
-            self.drop[..., members] = own[:dynamic, dynamic:]
-            self.lift[..., members] = _times(self.among[..., members], own[dynamic:, :dynamic])
+            sizes = np.empty_like(own)
+            calls += [partial(np.absolute, own, sizes), _copied_where(stale, sizes, self.steep)]
+        if len(self.among):
+            calls.append(partial(invert_negative, self.among, own[dynamic:, dynamic:], stale))
         if dynamic:
-            left = own[:dynamic, :dynamic]
-            if mutual.size:
-                left = left + _times(self.drop[..., members], self.lift[..., members])
-            self.inverse[..., members, :, :] = np.linalg.inv(_collocation(self.task, left, members))
+            calls.append(partial(np.copyto, self.left, own[:dynamic, :dynamic]))
+        if self.lift.size:
+            calls += self._eliminating(stale)
+        if self.inverse.size:
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            calls.append(partial(invert_collocation, self.inverse, self.left, capacity, derivative, stale))
+        return calls
 
-    def step(self, residual: Floats) -> Floats:
-        """Return the Newton step, what to add to the efforts, for the flows `residual` (k, points, *lead, m) left over.
+    def _eliminating(self, stale: Floats) -> list[Call]:
+        """Return the calls that eliminate the members without storage of the components that are `stale` (m,)."""
+        dynamic, own, lifted = len(self.left), self.slopes.values, np.empty_like(self.lift)
+        mutual, down, columns = entries(self._closed), entries(self.slopes.present[:dynamic, dynamic:]), range(dynamic)
+        return [
+            *(partial(write_products, lifted[:, k], self.among, own[dynamic:, k], mutual) for k in columns),
+            _copied_where(stale, lifted, self.lift),
+            _copied_where(stale, own[:dynamic, dynamic:, 1:], self.drop[:, :, 1:]),
+            *(partial(add_products, self.left[:, k], self.drop, self.lift[:, k], down) for k in columns),
+        ]
 
-        The result overwrites `residual`.
+    def stepping(self, flows: Floats, change: Floats) -> list[Call]:
+        """Return the calls that write the Newton step, what to add to the efforts, to `change` (k, points, *lead, m).
+
+        It is that for `flows` of this shape left over, which are overwritten.
         """
-        dynamic = self.task.level.dynamic
-        moved, others = residual[:dynamic], residual[dynamic:]
-        if len(others):
-            others[...] = _applied(self.among, others)
+        dynamic, present, calls = len(self.left), self.slopes.present, list[Call]()
+        if len(self.among):
+            calls.append(partial(write_products, change[dynamic:], self.among, flows[dynamic:], entries(self._closed)))
+        if self.lift.size:
+            down = entries(present[:dynamic, dynamic:])
+            calls.append(partial(add_products, flows[:dynamic], self.drop, change[dynamic:], down))
         if dynamic:
-            if len(others):
-                moved[:, 1:] += _applied(self.drop, others)[:, 1:]
-            inward, outward = _orders(residual.ndim)
-            flat = moved.transpose(inward)
-            found = np.matmul(self.inverse, flat.reshape(*flat.shape[:-2], -1, 1))
-            moved[...] = found.reshape(flat.shape).transpose(outward)
-            if len(others):
-                others += _applied(self.lift, moved)
-        return residual
+            calls.append(self._moving(flows[:dynamic], change[:dynamic]))
+        if self.lift.size:
+            up = entries(self._closed @ present[dynamic:, :dynamic])
+            calls.append(partial(add_products, change[dynamic:], self.lift, change[:dynamic], up))
+        return calls
 
-    def rounding(self, efforts: Floats) -> Floats:
-        """Return the error of `efforts` (k, points, *lead, m) at rest that rounding of the flows causes.
+    def _moving(self, flows: Floats, change: Floats) -> Call:
+        """Return the call that writes the step of the members with storage to `change`, both (d, points, *lead, m)."""
+        if not self.inverse.size:
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            return partial(solve_collocation, change, self.left, capacity, derivative, flows)
+        shape = (len(self.inverse), *flows.shape[2:])
+        whole = entries(np.ones(shape[:1] * 2, dtype=bool))
+        return partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), whole)
 
-        It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it.
+    def rounding(self, efforts: Floats, out: Floats) -> list[Call]:
+        """Return the calls that write the error of `efforts` at rest that rounding of the flows causes.
+
+        It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it. It
+        is written to `out`, (k, points, *lead, m) as they are.
         """
-        flows = _applied(self.steep, np.abs(efforts))
-        found: Floats = 4.0 * np.finfo(np.float64).eps * _applied(np.abs(self.among), flows)
+        sizes, flows, mutual = np.empty_like(out), np.empty_like(out), np.empty_like(self.among)
+        return [
+            partial(np.absolute, efforts, sizes),
+            partial(write_products, flows, self.steep, sizes, entries(self.slopes.present)),
+            partial(np.absolute, self.among, mutual),
+            partial(write_products, out, mutual, flows, entries(self._closed)),
+            partial(np.multiply, out, 4.0 * np.finfo(np.float64).eps, out),
+        ]
+
+    @property
+    def _closed(self) -> Flags:
+        """Which entries of -S_aa^-1 may be other than zero: those of a polynomial in S_aa (Cayley and Hamilton)."""
+        direct = self.slopes.present[len(self.left) :, len(self.left) :]
+        found = direct | np.eye(len(direct), dtype=bool)
+        for _ in range(len(direct)):
+            found = found @ found
         return found
 
 
-@lru_cache
-def _orders(axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the orders of so many `axes` that bring the first two behind the others, and back."""
-    return (*range(2, axes), 0, 1), (axes - 2, axes - 1, *range(axes - 2))
+def _copied_where(stale: Floats, source: Floats, out: Floats) -> Call:
+    return partial(where_less, 0.0, stale, source, out, out)
 
 
-def linearised(task: Task, slopes: Callable[[], Floats], shape: tuple[int, ...]) -> Linearised:
-    """Return empty buffers for the level of `task`; `slopes` fills them, `shape` is (points, *lead, m)."""
+def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised:
+    """Return empty buffers for the level of `task`; `slopes` are those at its efforts, `shape` is (points, *lead, m).
+
+    Inverses that are not kept for the next solve share their memory.
+    """
     dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
-    size = dynamic * shape[0]
+    size, exact = dynamic * shape[0], task.level.order is not Order.NONLINEAR
+    numbers = 0 if exact else size * size * int(np.prod(shape[1:]))
+    room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.shared(numbers)
     return Linearised(
         task=task,
         slopes=slopes,
         among=np.zeros((others, others, *shape)),
         lift=np.zeros((others, dynamic, *shape)),
         drop=np.zeros((dynamic, others, *shape)),
-        inverse=np.zeros((*shape[1:], size, size)),
+        left=np.zeros((dynamic, dynamic, *slopes.values.shape[2:])),
+        inverse=room.reshape(size, size, *shape[1:]) if numbers else np.zeros((0, 0)),
         steep=np.zeros((len(task.targets), len(task.targets), *shape) if task.frame.count == 1 else 0),
-        filled=np.zeros(shape[-1], dtype=bool),
+        cached=not exact and numbers <= _CACHED,
     )
-
-
-def _times(one: Floats, other: Floats) -> Floats:
-    """Return the product of matrices along the first two axes."""
-    product: Floats = np.einsum("ab...,bc...->ac...", one, other)
-    return product
-
-
-def _applied(matrix: Floats, vector: Floats) -> Floats:
-    """Return the product of matrices along the first two axes and vectors along the first."""
-    product: Floats = np.einsum("ab...,b...->a...", matrix, vector)
-    return product
-
-
-def _collocation(task: Task, own: Floats, members: Flags) -> Floats:
-    """Return the matrix C D - `own` of the members with storage, (*lead, m, d points, d points), starts being given.
-
-    `own` (d, d, points, *lead, m) are the slopes of the components `members` (m,), perhaps without the first point.
-    """
-    dynamic, count = task.level.dynamic, task.frame.count
-    matrix = np.zeros((*own.shape[3:], dynamic, count, dynamic, count))
-    each = np.arange(count - own.shape[2], count)
-    for row in range(dynamic):
-        for column in range(dynamic):
-            matrix[..., row, each, column, each] = -np.moveaxis(own[row, column], 0, -1)
-        capacity = task.inflow.wiring.capacity[..., members, row]
-        matrix[..., row, :, row, :] += capacity[..., None, None] * task.frame.slope
-        matrix[..., row, 0, :, :] = 0.0
-        matrix[..., row, 0, row, 0] = 1.0
-    return matrix.reshape(*own.shape[3:], dynamic * count, dynamic * count)

@@ -1,35 +1,28 @@
-"""Makes the step that solves a level whose flows are not linear in its own efforts, by Newton's method at all points.
+"""Makes the steps that solve a level whose flows are not linear in its own efforts, by Newton's method at all points.
 
 A component is one system over its members and points; components are solved side by side. Where the flows are affine
 one iteration is exact. The slopes (the Jacobian) are computed again only where changes shrink slowly with the old ones.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats
-from lstm_analog.engines.native import compiled
+from lstm_analog.arrays import Floats
+from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
+from lstm_analog.engines.native.judging import largest
+from lstm_analog.engines.native.solving import add_products, entries
 from lstm_analog.engines.phase.wiring import Load
+from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.engines.waveform.inflow import drawn, flowing
-from lstm_analog.engines.waveform.levels import Task, two_axes
+from lstm_analog.engines.waveform.iteration import Iteration
+from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.expressions import Call, adding, make, reading
-from lstm_analog.network.laws import Order, partials, rows
+from lstm_analog.engines.waveform.slopes import Slopes, own_slopes
+from lstm_analog.expressions import Call, adding, make, reading, spread
+from lstm_analog.network.laws import High, Order, rows
 
-_ITERATIONS = 30
-"""Iterations after which Newton's method has failed in a segment, which is then tried again shorter or finer."""
-_SLOW = 0.4
-"""Ratio of successive changes above which the Jacobian is computed anew; larger: more iterations, fewer Jacobians."""
-_SLOW_ALONE = 0.05
-"""The same ratio for members without storage, each point by itself, where a new Jacobian costs little."""
-_SLOWEST = 0.9
-"""Largest ratio of successive changes from which the error that is left is extrapolated."""
-_OVERSHOOT = 0.5
-"""Share of the last change that a step may take back before half of the last change is undone."""
 _DRAGGED_STEPS = 400
 """Steps with a drag at rest before a level counts as unsolved."""
 _CREPT = 1e-12
@@ -38,101 +31,92 @@ _DRAG_RATIO = 4.0
 """Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
 _NO_DRAG = 1e-9
 """Drag, relative to an unknown's own conductance, below which a step is a plain one; its inverse is the largest."""
-_CACHED = 2**21
-"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
-
-
-class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: the segment is tried again, shorter
-    """Newton's method did not converge in a segment."""
+_ONE = np.ones(1)
 
 
 def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
-    """Return the step that solves the level of `task` until its efforts are within `tolerance` (m, k)."""
-    efforts = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
-    shape = efforts[0].shape
-    outside, residual = _residual(task, efforts)
-    slopes, weights = _own_slopes(task, shape), _beside_changes(1.0 / tolerance, len(shape) + 1)
-    cached: list[Linearised] = []
-    starts = [np.full_like(field.start, np.nan) for field in task.targets]
+    """Return the calls that solve the level of `task` until its efforts are within `tolerance` (m, k).
 
-    def solve() -> None:
-        make(outside)
-        if not all(np.array_equal(old, field.start) for old, field in zip(starts, task.targets, strict=True)):
-            for old, field, effort in zip(starts, task.targets, efforts, strict=True):
-                old[...] = effort[...] = field.start  # else it is swept again, from where it is
-        equations = cached.pop() if cached else linearised(task, slopes, shape)
-        try:
-            _iterate(task, efforts, residual, equations, weights)
-        except Unsolved:
-            for old in starts:  # the next solve begins at its start again, not where this one went
-                old.fill(np.nan)
-            if task.frame.count > 1:
-                raise
-            for field, effort in zip(task.targets, efforts, strict=True):
-                effort[...] = field.start
-            _creep(efforts, residual, slopes)
-        if task.level.order is Order.NONLINEAR and equations.inverse.size <= _CACHED:
-            cached.append(equations)
-
-    return [solve]
-
-
-def _iterate(
-    task: Task, efforts: list[Floats], residual: Callable[[], Floats], equations: Linearised, weights: Floats
-) -> None:
-    """Move the `efforts` until the change that is left, times `weights`, is at most 1; raise `Unsolved` if it never is.
-
-    With the same slopes each change is r times the one before, so that r/(1 - r) of the last is left. Where r is large
-    the slopes are computed again. Where a change is larger than the last one, or takes most of it back, half of the
-    last one is undone instead (natural monotonicity, Deuflhard 2004): an op-amp far from its solution saturates, and
-    its slope there says little; an orifice is steep about a drop of zero, where full steps swing from side to side.
+    They are `Unsolved` where they do not come to that. They work on the efforts (k, points, *lead, m), side by side.
     """
-    stale, before = ~equations.filled, np.zeros(efforts[0].shape[-1])
-    last, limit = np.zeros((len(efforts), *efforts[0].shape)), _SLOW if task.level.dynamic else _SLOW_ALONE
-    for _ in range(_ITERATIONS):
-        if stale.any():
-            _refresh(equations, stale)
-        change = equations.step(residual())
-        size = np.abs(change * weights).reshape(-1, change.shape[-1]).max(axis=0)
-        if (
-            task.frame.count == 1
-            and (size > _SLOW_ALONE * before)[before > 0.0].any()
-            and _is_rounding(change, equations, efforts)
-        ):
-            return
-        ratio = np.full_like(size, _SLOWEST)
-        np.divide(size, before, out=ratio, where=size < _SLOWEST * before)
-        left = np.where(stale, size, size * ratio / (1.0 - ratio))
-        known = ~stale & (before > 0.0) & (left > 1.0)
-        across = (change * last).reshape(-1, change.shape[-1]).sum(axis=0) < 0.0
-        worse = known & (~(size <= before) | (across & (size > _OVERSHOOT * before)))
-        slow = known & (ratio > limit) & ~worse
-        _instead(change, last, worse, slow)
-        for effort, more in zip(efforts, change, strict=True):
-            np.add(effort, more, out=effort)
-        if task.level.order is not Order.NONLINEAR or left.max() <= 1.0:
-            return
-        stale, before = slow, np.where(worse, before, np.where(slow, 0.0, size))
-    raise Unsolved
+    targets = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
+    efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
+    outside, residual, slopes = _equations(task, efforts, flows)
+    equations = linearised(task, slopes, efforts.shape[1:])
+    stepping, starts = [*residual, *equations.stepping(flows, change)], np.empty((len(efforts), *efforts.shape[2:]))
+    outside += [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
+    starting = partial(np.copyto, efforts, starts[:, None])
+    solving: list[Call]
+    if task.level.order is not Order.NONLINEAR:
+        solving = [starting, _step(equations, stepping, efforts, change)]
+    else:
+        iteration = Iteration(
+            task=task, efforts=efforts, equations=equations, change=change, flows=flows, tolerance=tolerance
+        )
+        calls = iteration.calls(stepping)
+        solving = _from_where_it_is(starts, starting, iteration.stale, calls, equations.cached)
+    if task.frame.count == 1:
+        creeping = partial(_creep, starting, efforts, flows, compiled(residual), slopes.values, compiled(slopes.calls))
+        solving = [Otherwise(calls=tuple(solving), instead=creeping)]
+    found = [partial(np.copyto, target, effort) for target, effort in zip(targets, efforts, strict=True)]
+    return [*outside, *solving, *found]
 
 
-def _creep(efforts: list[Floats], residual: Callable[[], Floats], slopes: Callable[[], Floats]) -> None:
+def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: Floats) -> Call:
+    """Return the call that solves a level whose flows are affine in its own efforts: one step."""
+    size, all_of_them, finite = np.empty(1), np.ones(change.shape[-1]), float(np.finfo(np.float64).max)
+    moving = (partial(largest, size, change.reshape(1, -1), _ONE), partial(np.add, efforts, change, efforts))
+    return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=finite, most=1)
+
+
+def _from_where_it_is(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
+    """Return the calls that iterate from the `starts` (k, *lead, m), or if these have been solved for, from there.
+
+    `starting` sets the efforts to them. Slopes that were computed for the solve before are not computed again if they
+    are `cached`, unless that failed.
+    """
+    solved, change, moved, empty = np.full_like(starts, np.nan), np.empty_like(starts), np.empty(1), np.ones_like(stale)
+    calls: list[Call] = [
+        partial(np.subtract, solved, starts, change),
+        partial(largest, moved, change.reshape(1, -1), _ONE),
+        Unless(value=moved, limit=0.0, calls=(starting,)),
+        partial(np.copyto, solved, np.nan),
+        partial(np.copyto, stale, empty),
+        partial(np.copyto, empty, 1.0),
+        *iterating,
+        partial(np.copyto, solved, starts),
+    ]
+    return [*calls, partial(np.copyto, empty, 0.0)] if cached else calls
+
+
+def _creep(
+    starting: Call,
+    efforts: Floats,
+    flows: Floats,
+    residual: tuple[Call, ...],
+    slopes: Floats,
+    linearising: tuple[Call, ...],
+) -> None:
     """Move the `efforts` to where the flows vanish at rest, where plain steps do not get there; else raise `Unsolved`.
+
+    Efforts and `flows` are (k, 1, *lead, m), `slopes` (k, k, 1, *lead, m). The call `starting` sets the efforts, the
+    calls `residual` compute the flows and `linearising` the slopes.
 
     Pseudo-transient continuation (Kelley and Keyes 1998): each unknown is held back by an additional conductance, the
     drag, in units of its own, which is reduced as the steps get small.
     """
     each, drag = np.arange(len(efforts)), 1.0
+    starting()
     for _ in range(_DRAGGED_STEPS):
-        matrix = np.moveaxis(slopes(), (0, 1), (-2, -1)).copy()
+        make((*linearising, *residual))
+        matrix = np.moveaxis(slopes, (0, 1), (-2, -1)).copy()
         matrix[..., each, each] *= 1.0 + drag
         try:
-            step = np.linalg.solve(matrix, -np.moveaxis(residual(), 0, -1)[..., None])[..., 0]
+            step = np.linalg.solve(matrix, -np.moveaxis(flows, 0, -1)[..., None])[..., 0]
         except np.linalg.LinAlgError as error:
             raise Unsolved from error
-        for effort, more in zip(efforts, np.moveaxis(step, -1, 0), strict=True):
-            np.add(effort, more, out=effort)
-        size = max(1.0, *(float(np.abs(effort).max()) for effort in efforts))
+        efforts += np.moveaxis(step, -1, 0)
+        size = max(1.0, float(np.abs(efforts).max()))
         moved = float(np.abs(step).max())
         if moved <= _CREPT * size and drag < _NO_DRAG:
             return
@@ -140,103 +124,54 @@ def _creep(efforts: list[Floats], residual: Callable[[], Floats], slopes: Callab
     raise Unsolved
 
 
-def _is_rounding(change: Floats, equations: Linearised, efforts: list[Floats]) -> bool:
-    """Return whether the `change` of the `efforts` at rest is no more than the rounding of their flows causes."""
-    return bool((np.abs(change) <= equations.rounding(np.stack(efforts))).all())
+def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Slopes]:
+    """Return the calls that compute the flow from outside, those that compute what is left over, and the slopes.
 
-
-def _instead(change: Floats, last: Floats, worse: Flags, slow: Flags) -> None:
-    """Replace `change` by minus half of the `last` one for the components `worse`, by none for those `slow`, (m,) each.
-
-    Changes are (k, points, *lead, m); `last` becomes the one that is made.
+    The first are made once a solve. The others write to `flows`, (k, points, *lead, m), what is left over at the
+    present `efforts`, of the same shape.
     """
-    if slow.any():
-        change[..., slow] = 0.0
-    if worse.any():
-        change[..., worse] = -0.5 * last[..., worse]
-        np.copyto(last, np.where(worse, -change, change))
-    else:
-        np.copyto(last, change)
-
-
-def _refresh(equations: Linearised, stale: Flags) -> None:
-    """Compute the slopes of the components `stale` (m,) again; raise `Unsolved` if they are singular."""
-    try:
-        equations.refresh(stale)
-    except np.linalg.LinAlgError as error:
-        raise Unsolved from error
-
-
-def _beside_changes(weights: Floats, axes: int) -> Floats:
-    """Return `weights` (m, k) in a shape that multiplies changes (k, points, *lead, m), which have so many `axes`."""
-    return weights.T.reshape(weights.shape[1], *(1,) * (axes - 2), -1)
-
-
-def _residual(task: Task, efforts: list[Floats]) -> tuple[tuple[Call, ...], Callable[[], Floats]]:
-    """Return the calls that compute the flow from outside, once a solve, and a function that returns the residual.
-
-    The residual are the flows left over at the present `efforts`, (k, points, *lead, m).
-    """
-    wiring, first = task.inflow.wiring, 0 if task.rows is None else task.rows.start
-    given, flows = (np.zeros((len(efforts), *efforts[0].shape)) for _ in range(2))
+    inflow, first = task.inflow, 0 if task.rows is None else task.rows.start
+    wiring, given, outside = inflow.wiring, np.zeros_like(flows), list[Call]()
     own = [load for load in wiring.loads if load.own]
-    others = replace(wiring, loads=tuple(load for load in wiring.loads if not load.own))
-    inflow = replace(task.inflow, wiring=others)
-    outside: list[Call] = []
+    others = replace(inflow, wiring=replace(wiring, loads=tuple(load for load in wiring.loads if not load.own)))
     for row in range(len(efforts)):
-        outside += inflow.waveform(row, given[row, first:], task.waves, task.rows)
+        outside += others.waveform(row, given[row, first:], task.waves, task.rows)
+    numbers = [k for k, field in enumerate(inflow.fields) if any(field is target for target in task.targets)]
+    waves = task.waves.solved_for(dict(zip(numbers, efforts, strict=True)), outside)
     calls: list[Call] = [partial(np.copyto, flows, given)]
-    calls += [call for load in own for call in _loading(load, flows[:, first:], task)]
-    room = np.empty(efforts[0].shape)
-    for row, column in np.ndindex(flows.shape[:1] * 2):
-        gain = wiring.own[..., row, column]
-        if gain.any():
-            calls += [partial(np.multiply, gain, efforts[column], room), partial(np.add, flows[row], room, flows[row])]
-    for row in range(task.level.dynamic):
-        calls.append(partial(np.matmul, task.frame.slope, two_axes(efforts[row]), two_axes(room)))
-        calls.append(partial(np.multiply, wiring.capacity[..., row], room, room))
-        calls += [partial(np.subtract, flows[row], room, flows[row]), partial(np.copyto, flows[row, 0], 0.0)]
-
-    making = compiled(calls)
-
-    def residual() -> Floats:
-        make(making)
-        return flows
-
-    return compiled(outside), residual
+    calls += [call for load in own for call in _loading(load, flows[:, first:], waves, inflow.high)]
+    slopes = own_slopes(wiring, waves, inflow.high, efforts[0, first:].shape)
+    if wiring.own.any():
+        wide = np.broadcast_to(wiring.own, (*efforts.shape[2:], *wiring.own.shape[-2:]))
+        matrix = np.ascontiguousarray(np.moveaxis(wide, (-2, -1), (0, 1)))[:, :, None]
+        matrix = spread(matrix, (*matrix.shape[:2], *efforts.shape[1:]))
+        constant = entries(np.any(wiring.own.reshape(-1, *matrix.shape[:2]), axis=0))
+        calls.append(partial(add_products, flows, matrix, efforts, constant))
+    if task.level.dynamic:
+        calls += _storing(task, efforts[: task.level.dynamic], flows[: task.level.dynamic])
+    return outside, calls, slopes
 
 
-def _loading(load: Load, flows: Floats, task: Task) -> list[Call]:
-    """Return the calls that add the flow of `load` to `flows` (k, points, *lead, m)."""
-    found = np.empty((*task.waves.shape[:-1], *rows(load.part).shape))
-    calls = flowing(load, task.waves, task.inflow.high, found)
+def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
+    """Return the calls that subtract the flow into storages from `flows` (d, points, *lead, m); the start is given."""
+    rates = np.empty((*efforts.shape[:2], efforts[0, 0].size))
+    wide = np.broadcast_to(task.inflow.wiring.capacity, (*efforts.shape[2:], len(efforts)))
+    capacity = np.moveaxis(wide, -1, 0)[:, None]
+    moving = rates.reshape(efforts.shape)
+    return [
+        partial(np.matmul, task.frame.slope, efforts.reshape(rates.shape), rates),
+        partial(np.multiply, moving, spread(capacity, moving.shape), moving),
+        partial(np.subtract, flows, moving, flows),
+        partial(np.copyto, flows[:, 0], 0.0),
+    ]
+
+
+def _loading(load: Load, flows: Floats, waves: Waves, high: High) -> list[Call]:
+    """Return the calls that add the flow of `load` at the efforts `waves` to `flows` (k, points, *lead, m)."""
+    terminals, count = rows(load.part).shape
+    each = np.empty((terminals, *waves.shape[:-1], count))
+    calls = flowing(load, waves, high, np.moveaxis(each, 0, -2))
     for route in load.routes:
-        flow, fetching = reading(found[..., route.terminal, :], route.elements)
+        flow, fetching = reading(each[route.terminal], route.elements)
         calls += [*fetching, adding(flows[route.row], route.into, -1, flow)]
     return calls
-
-
-def _own_slopes(task: Task, shape: tuple[int, ...]) -> Callable[[], Floats]:
-    """Return a function that returns d own flows / d own efforts, (k, k, points, *lead, m), where the task asks."""
-    width, first = len(task.targets), 0 if task.rows is None else task.rows.start
-    result = np.zeros((width, width, shape[0] - first, *shape[1:]))
-    waves, high = cast(Floats, task.waves), task.inflow.high
-    constant = task.inflow.wiring.own
-
-    def slopes() -> Floats:
-        for row, column in np.ndindex(width, width):
-            result[row, column] = constant[..., row, column]
-        for load in task.inflow.wiring.loads:
-            if load.own:
-                _add_partials(load, partials(load.part, waves, high), result)
-        return result
-
-    return slopes
-
-
-def _add_partials(load: Load, values: tuple[Floats, ...], result: Floats) -> None:
-    """Add the partials `values` of `load`, one array a block, to `result` (k, k, points, *lead, m)."""
-    for own in load.own:
-        target = result[own.row, own.column]
-        value = np.broadcast_to(values[own.block], (*target.shape[:-1], np.shape(values[own.block])[-1]))
-        target[..., own.into] += value[..., own.elements]

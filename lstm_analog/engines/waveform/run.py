@@ -13,14 +13,13 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress, moments
-from lstm_analog.engines.native import compiled, is_available
+from lstm_analog.engines.native import Unsolved, compiled, is_available
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.ahead import IntervalKind, RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
-from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.subdivision import Subdivision, subdivisions
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Regime, Workspace, refined

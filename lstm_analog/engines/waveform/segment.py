@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.engines.native import Unsolved
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field
-from lstm_analog.engines.waveform.newton import Unsolved
 from lstm_analog.expressions import Call, make
 
 SWEEPS = 30

@@ -5,7 +5,7 @@ with a stamp: the version number of the group of unknowns that it was computed f
 as long, 128 units 1.05 times.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -47,11 +47,14 @@ class NetworkState:
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name of their matrix; phases share them.
+    rooms : list of float arrays
+        Memory that steps share, which keep nothing in it for the next.
     """
 
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
+    rooms: list[Floats] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of `sheet`."""
@@ -72,6 +75,12 @@ class NetworkState:
         image = self.image(sheet)
         multiplying = partial(np.matmul, drive, image.transposed, image.value)
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
+
+    def shared(self, numbers: int) -> Floats:
+        """Return memory for so many `numbers`, (numbers,), that other steps use too."""
+        if not any(room.size >= numbers for room in self.rooms):
+            self.rooms.append(np.zeros(numbers))
+        return next(room for room in self.rooms if room.size >= numbers)[:numbers]
 
     def moved(self, groups: Indices) -> Call:
         """Return the call that gives these `groups` of unknowns a new version, since their efforts have changed."""

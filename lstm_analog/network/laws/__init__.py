@@ -6,7 +6,19 @@ no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand besi
 """
 
 from lstm_analog.network.laws import cells, dense, setters, shared
-from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, surplus, take
+from lstm_analog.network.laws.base import (
+    blocks,
+    capacity,
+    flow,
+    flow_into,
+    idle,
+    partials,
+    partials_into,
+    rows,
+    sets,
+    surplus,
+    take,
+)
 from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.levers import Lever, kinks_at, lever_flows, lever_slopes, lever_sums, lever_values, levers
 from lstm_analog.network.laws.noise import Noise, noise
@@ -37,6 +49,7 @@ __all__ = [
     "levers",
     "noise",
     "partials",
+    "partials_into",
     "rows",
     "sets",
     "surplus",

@@ -3,6 +3,7 @@
 They raise `UnsupportedPartError` for a part that neither declares a law nor registers an answer.
 """
 
+from collections.abc import Mapping
 from functools import singledispatch
 
 from lstm_analog.arrays import Floats, Indices
@@ -58,6 +59,15 @@ def partials(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
     Shape (..., m) for a diagonal block, (..., m, n) for a dense one.
     """
     return derived.partials_of(part, effort, high)
+
+
+@singledispatch
+def partials_into(part: Part, effort: Floats, high: High, outs: Mapping[int, Floats]) -> tuple[Call, ...]:
+    """Return the calls that write `partials` of `part` with the lines `high`, from what is in `effort` then.
+
+    `outs` are arrays of equal shape (..., m), by the number of the block that is written there; the block is diagonal.
+    """
+    return derived.writing_partials_of(part, effort, high, outs)
 
 
 @singledispatch

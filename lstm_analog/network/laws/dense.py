@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import Call
-from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, rows
+from lstm_analog.network.laws.base import blocks, flow, flow_into, partials, partials_into, rows
 from lstm_analog.network.laws.levers import lever_flows, lever_sums, lever_values
 from lstm_analog.network.laws.records import Block, BlockForm, High, Order, diagonal, into_rows
 from lstm_analog.network.laws.tubes import tube_flow, tube_levers, tube_slope
@@ -100,6 +100,16 @@ def _manifold_partials(
     there, back = drive[..., None, :] - level[..., None], -level[..., None]
     slopes = tube_slope(part, tubes, there)
     return slopes, -slopes.sum(axis=-1) - tube_slope(part, load[..., None], back)[..., 0]
+
+
+@partials_into.register
+def _(part: Transconductors | Crossbars, effort: Floats, high: High, outs: Mapping[int, Floats]) -> tuple[Call, ...]:
+    def write() -> None:
+        values = partials(part, effort, high)
+        for number, out in outs.items():
+            out[...] = values[number]
+
+    return (write,)
 
 
 @lever_values.register

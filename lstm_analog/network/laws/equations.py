@@ -177,7 +177,11 @@ class Evaluator:
     @cached_property
     def partials(self) -> BoundProgram:
         """The program that computes the partial derivatives of the couplings."""
-        return self._bound(tuple(each.partial for each in self.equations.couplings))
+        return self.some_partials(tuple(range(len(self.equations.couplings))))
+
+    def some_partials(self, numbers: tuple[int, ...]) -> BoundProgram:
+        """Return the program that computes the partial derivatives of the couplings of these `numbers`."""
+        return self._bound(tuple(self.equations.couplings[number].partial for number in numbers))
 
     def _bound(self, values: tuple[Expression, ...]) -> BoundProgram:
         return _program(values, self._bank.known).bound(self._bank.parameters)
@@ -235,11 +239,21 @@ def flow_of(part: Part, effort: Floats, high: High) -> Floats:
 def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
     """Return the calls that write the flow of `part` at `effort`, lines `high`, to `out` (..., terminals, m)."""
     bank = bank_of(part)
-    program = bank.evaluator(high).flow
+    return _writing(bank, bank.evaluator(high).flow, effort, [out[..., row, :] for row in range(out.shape[-2])])
+
+
+def writing_partials_of(part: Part, effort: Floats, high: High, outs: Mapping[int, Floats]) -> tuple[Call, ...]:
+    """Return the calls that write the partials of `part` at `effort`, lines `high`, of some couplings to `outs`."""
+    bank = bank_of(part)
+    return _writing(bank, bank.evaluator(high).some_partials(tuple(outs)), effort, list(outs.values()))
+
+
+def _writing(bank: BankLaw, program: BoundProgram, effort: Floats, outs: list[Floats]) -> tuple[Call, ...]:
+    """Return the calls that write what the `program` of a `bank` computes at `effort` to `outs`."""
     read = {name: gathered(effort, bank.nodes[name]) for name in program.efforts}
     efforts = {name: array for name, (array, _) in read.items()}
     fetching = [call for _, calls in read.values() for call in calls]
-    return *fetching, *program.writing(efforts, [out[..., row, :] for row in range(out.shape[-2])])
+    return *fetching, *program.writing(efforts, outs)
 
 
 def gathered(effort: Any, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
