@@ -65,7 +65,7 @@ JUDGED = {
     "native/grouping.py:_LEAST": (SPEED, "yes"),
     "native/grouping.py:_MOST": (SPEED, "yes"),
     "native/grouping.py:_OPERANDS": ("nothing", "no: the kernel has it too"),
-    "native/programs.py:_ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
+    "native/programs.py:ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
     "settle/ahead.py:_WORTH": (SPEED, "yes"),
     "settle/program.py:_LARGEST": ("nothing", "no: the products of sizes must be integers of 64 bits"),
     "operating.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),

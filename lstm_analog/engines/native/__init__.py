@@ -7,6 +7,7 @@
 from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
+    ROWS,
     Judged,
     KernelProgram,
     addresses,
@@ -16,6 +17,7 @@ from lstm_analog.engines.native.programs import (
 )
 
 __all__ = [
+    "ROWS",
     "Judged",
     "KernelProgram",
     "Otherwise",

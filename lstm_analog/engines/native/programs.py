@@ -14,7 +14,7 @@ from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unle
 from lstm_analog.engines.native.library import is_available, needed
 from lstm_analog.expressions import Call
 
-_ROWS = 2048
+ROWS = 2048
 """Programs that are executed without a look at Python, where an interrupt by the user is noticed."""
 
 
@@ -203,7 +203,7 @@ def executed(
     missing = np.array([one is None for one in programs])[chosen]
     stop, done = int(np.append(missing, True).argmax()), 0
     while done < stop:
-        rows = slice(done, min(stop, done + _ROWS))
+        rows = slice(done, min(stop, done + ROWS))
         table = np.concatenate([known[chosen[rows]], places[rows]], axis=1)
         count = int(needed().run_rows(table.ctypes.data, table.shape[1], len(table), cursors.ctypes.data))
         if progress is not None:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import Judged, KernelProgram, addresses, executed, joined
+from lstm_analog.engines.native import ROWS, Judged, KernelProgram, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
@@ -91,13 +91,6 @@ class RunAhead:
         self._kinds, self._kind_of = kinds, kind_of
         self._made: dict[int, tuple[Segments, KernelProgram | None]] = {}
         self._cursors = np.zeros(len(sources) + len(record.records), dtype=np.int64)
-        self._places = np.stack(
-            [
-                *(addresses(source.efforts, np.arange(kind_of.size)) for source in sources),
-                *(addresses(each.efforts, each.places[1:]) for each in record.records),
-            ],
-            axis=1,
-        )
 
     def run(self, number: int, stop: int, progress: Callable[[int], None]) -> int:
         """Run intervals from `number` on, before `stop`; return the first that has to be run otherwise.
@@ -107,9 +100,26 @@ class RunAhead:
         if stop - number < _WORTH:
             return number
         programs = [self._program(kind) for kind in range(len(self._kinds))]
-        rows = slice(number, stop)
-        return number + executed(
-            programs, self._kind_of[rows], self._places[rows], self._cursors, lambda row: progress(number + row)
+        while number < stop:
+            rows = range(number, min(stop, number + ROWS))
+            number += self._executed(programs, rows, progress)
+            if number < rows.stop:
+                break
+        return number
+
+    def _executed(self, programs: list[KernelProgram | None], rows: range, progress: Callable[[int], None]) -> int:
+        """Execute the `programs` of the intervals `rows`; return how many came to their end."""
+        part = np.s_[rows.start : rows.stop]
+        places = [
+            *(addresses(source.efforts, np.arange(rows.start, rows.stop)) for source in self._sources),
+            *(addresses(each.efforts, each.places[1:][part]) for each in self._record.records),
+        ]
+        return executed(
+            programs,
+            self._kind_of[part],
+            np.stack(places, axis=1),
+            self._cursors,
+            lambda row: progress(rows.start + row),
         )
 
     def _program(self, number: int) -> KernelProgram | None:

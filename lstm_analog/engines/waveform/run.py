@@ -102,20 +102,24 @@ class WaveformRun:
 
     def _run_ahead(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> RunAhead:
         """Return what runs the intervals, whose `divisions` (intervals,) are given, by programs where it can."""
-        distinct = {id(division): division for division in divisions}
-        order = {key: number for number, key in enumerate(distinct)}
-        flags = [source.changes for source in sources] + [each.places[1:] >= 0 for each in record.records]
-        table = np.stack([np.array([order[id(division)] for division in divisions]), *flags], axis=1)
-        rows, kind_of = np.unique(table, axis=0, return_inverse=True)
+        distinct = list({id(division): division for division in divisions}.values())
+        number = {id(division): place for place, division in enumerate(distinct)}
+        code = np.fromiter((number[id(division)] for division in divisions), np.int64, len(divisions))
+        flags = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
+        for flag in flags:
+            code = 2 * code + flag
+        _, examples, kind_of = np.unique(code, return_index=True, return_inverse=True)
         kinds = []
-        for row in rows:
-            division, asked = list(distinct.values())[row[0]], bool(record.watches or row[1 + len(sources) :].any())
+        for interval in examples.tolist():
+            told = [bool(flag[interval]) for flag in flags]
+            changing, asked = told[: len(sources)], told[len(sources) :]
+            division = divisions[interval]
             kinds.append(
                 IntervalKind(
-                    segments=partial(division.segments, asked),
+                    segments=partial(division.segments, any(asked) or bool(record.watches)),
                     within=division.within,
-                    sources=row[1 : 1 + len(sources)] > 0,
-                    records=row[1 + len(sources) :] > 0,
+                    sources=np.array(changing, dtype=bool),
+                    records=np.array(asked, dtype=bool),
                 )
             )
         return RunAhead(self.space, sources, record, kinds, kind_of.reshape(-1))
