@@ -101,7 +101,7 @@ SKY130_MISMATCH = Preset(
     name="SKY130_MISMATCH",
     imperfections=(
         ThresholdByArea(model="sky130_fd_pr__nfet_g5v0d10v5__model", coefficient=11.5e-3),
-        ThresholdByArea(model="sky130_fd_pr__pfet_g5v0d10v5__model", coefficient=8.7e-3),
+        ThresholdByArea(model="sky130_fd_pr__pfet_g5v0d10v5__model", coefficient=8.8e-3),
         CurrentByArea(model="sky130_fd_pr__npn_05v5_w1p00l1p00", share=0.00473),
     ),
     provenance="SkyWater's mismatch, sky130_fd_pr f62031a; of MOS transistors as a threshold, at the currents of cells",
@@ -111,8 +111,9 @@ SKY130_MISMATCH = Preset(
 SkyWater's slopes over sqrt(W L m), um: toxe 0.008 and 0.012 (n and p channel, 1 um and longer), nfactor 0.12 and 0.02,
 voff 0.13 V and 0.009 V, vth0 none (cells/*fet_g5v0d10v5/*__mismatch.corner.spice); of the saturation current of the NPN
 0.00473 (cells/npn_05v5). By ngspice 39 the gate voltage moves by 0.81 V (n, p: 0.62 V) a unit of toxe, by 0.080 V
-(0.022 V) a unit of nfactor, by 0 (0.5) of voff, in a pair of 4 x 50 um/2 um at 1.25 uA and a p-channel transistor of
-24 um/1 um at 20 uA: in all 11.5 mV um and 8.7 mV um, current factor included. The beta of the NPN, 5.2 %, is left out.
+(0.022 V) a unit of nfactor, by 0 (0.53 V) a volt of voff, in a pair of 4 x 50 um/2 um at 1.25 uA and in a p-channel
+transistor of 24 um/1 um at 20 uA (`benchmarks/corners.py laws`): in all 11.5 mV um and 8.8 mV um, current factor
+included. The beta of the NPN, 5.2 %, is left out.
 """
 
 PRESETS = MappingProxyType(
