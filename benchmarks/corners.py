@@ -62,7 +62,7 @@ def built(preset: object) -> la.Machine:
 def over_corners(settings: tuple[WaferSetting, ...], sections: tuple[str, ...]) -> Iterator[str]:
     lstm, x = case()
     for preset in PRESETS:
-        start = time.perf_counter()
+        start, kept = time.perf_counter(), f"{preset.name.lower()}-{'-'.join(each.name.lower() for each in settings)}"
         found = la.study.corners(
             lstm,
             built(preset).technology,
@@ -72,11 +72,10 @@ def over_corners(settings: tuple[WaferSetting, ...], sections: tuple[str, ...]) 
             settings=settings,
             engine=ENGINE,
             executor=EXECUTOR,
-            folder=FOLDER / f"{preset.name}-{len(settings)}-{len(sections)}",
+            folder=FOLDER / kept,
         )
-        name = f"corners_{preset.name.lower()}"
-        found.write(FOLDER / f"{name}.csv")
-        la.show.save(la.show.corners(found), FOLDER / f"{name}.png")
+        found.write(FOLDER / f"{kept}.csv")
+        la.show.save(la.show.corners(found), FOLDER / f"{kept}.png")
         yield f"{preset.name}, {STEPS} months, PTAT bias, {time.perf_counter() - start:.0f} s; largest error of h"
         yield from (f"{name}: {value}" for name, value in found.summary())
         yield str(found)
@@ -161,7 +160,7 @@ def main(what: list[str]) -> None:
         "chips": chips,
         "causes": causes,
         "laws": laws,
-        "recalibrated": lambda: over_corners((WaferSetting.RECALIBRATED,), ("ss", "ff")),
+        "recalibrated": lambda: over_corners((WaferSetting.RECALIBRATED,), ("sf",)),
     }
     FOLDER.mkdir(exist_ok=True)
     for name in what or tables:
