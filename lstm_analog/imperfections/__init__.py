@@ -3,6 +3,7 @@
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
 from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
+from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
@@ -37,6 +38,7 @@ from lstm_analog.imperfections.presets import (
     PCM,
     PRESETS,
     RRAM,
+    SKY130_MISMATCH,
     WORKSHOP_OIL,
     Preset,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "PCM",
     "PRESETS",
     "RRAM",
+    "SKY130_MISMATCH",
     "WORKSHOP_OIL",
     "AmplifierOffset",
     "Applied",
@@ -67,6 +70,7 @@ __all__ = [
     "Clamp",
     "ClockFeedthrough",
     "ClockJitter",
+    "CurrentByArea",
     "Deadband",
     "DeviceSpread",
     "Drift",
@@ -106,6 +110,7 @@ __all__ = [
     "Streams",
     "StuckDevices",
     "SupplyRipple",
+    "ThresholdByArea",
     "Tiles",
     "Tubes",
     "VerifiedProgramming",

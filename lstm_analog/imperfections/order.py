@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
+from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
@@ -40,6 +41,7 @@ _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (
     *(MeasuredDevices, PhaseChangeProgramming),
     *(VerifiedProgramming, ProgrammingError, DeviceSpread, ResistorSpread, JunctionArea, MosThreshold, BoreTolerance),
+    *(ThresholdByArea, CurrentByArea),
     *(AmplifierOffset, PairOffset, PairGain, MultiplierGain, MultiplierOffset, RelayGain),
 )
 _BROKEN = (StuckDevices, SeatLeak, HoldLeak, Deadband, Clamp)

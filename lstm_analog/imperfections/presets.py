@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from lstm_analog.doors import checked_record
 from lstm_analog.imperfections.ageing import MeasuredDevices
+from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.clocks import SupplyRipple
 from lstm_analog.imperfections.devices import DeviceSpread, StuckDevices
 from lstm_analog.imperfections.opamps import AmplifierOffset, MultiplierGain, PairOffset
@@ -92,7 +93,26 @@ WORKSHOP_OIL = Preset(
 )
 """A workshop's oil, `hydraulic.OIL`: capillaries matched by their flow, solenoids that seal."""
 
+SKY130_MISMATCH = Preset(
+    name="SKY130_MISMATCH",
+    imperfections=(
+        ThresholdByArea(model="sky130_fd_pr__nfet_g5v0d10v5__model", coefficient=11.5e-3),
+        ThresholdByArea(model="sky130_fd_pr__pfet_g5v0d10v5__model", coefficient=8.8e-3),
+        CurrentByArea(model="sky130_fd_pr__npn_05v5_w1p00l1p00", share=0.00473),
+    ),
+    provenance="SkyWater's mismatch, sky130_fd_pr f62031a; of MOS transistors as a threshold, at the currents of cells",
+)
+"""Mismatch of the transistors of a chip in `electrical.SKY130` or `SKY130_MOS`; its resistors match.
+
+SkyWater's slopes over sqrt(W L m), um: toxe 0.008 and 0.012 (n and p channel, 1 um and longer), nfactor 0.12 and 0.02,
+voff 0.13 V and 0.009 V, vth0 none (cells/*fet_g5v0d10v5/*__mismatch.corner.spice); of the saturation current of the NPN
+0.00473 (cells/npn_05v5). By ngspice 39 the gate voltage moves by 0.81 V (n, p: 0.62 V) a unit of toxe, by 0.080 V
+(0.022 V) a unit of nfactor, by 0 (0.53 V) a volt of voff, in a pair of 4 x 50 um/2 um at 1.25 uA and in a p-channel
+transistor of 24 um/1 um at 20 uA (`benchmarks/corners.py laws`): in all 11.5 mV um and 8.8 mV um, current factor
+included. The beta of the NPN, 5.2 %, is left out.
+"""
+
 PRESETS = MappingProxyType(
-    {preset.name: preset for preset in (IDEAL, BENCH_BOARD, RRAM, PCM, FLOATING_GATE, WORKSHOP_OIL)}
+    {preset.name: preset for preset in (IDEAL, BENCH_BOARD, RRAM, PCM, FLOATING_GATE, WORKSHOP_OIL, SKY130_MISMATCH)}
 )
 """All presets by name."""

@@ -6,6 +6,7 @@
 from lstm_analog.show.animations.animate import animate
 from lstm_analog.show.blocks import blocks
 from lstm_analog.show.budgets import error_budget
+from lstm_analog.show.corners import corners
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.descent import descent
@@ -30,6 +31,7 @@ from lstm_analog.show.yields import metric_distribution, yield_against_strength
 __all__ = [
     "animate",
     "blocks",
+    "corners",
     "crossbar",
     "dataflow",
     "descent",

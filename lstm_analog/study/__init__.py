@@ -10,6 +10,8 @@ from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.consumption import Consumer, PartCount
+from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting
+from lstm_analog.study.corners import corners
 from lstm_analog.study.design_check import DesignCheck, design_check
 from lstm_analog.study.digest import network_digest
 from lstm_analog.study.digital import DigitalCost, Processor, digital_costs
@@ -63,6 +65,8 @@ __all__ = [
     "Choice",
     "CircuitFigures",
     "Consumer",
+    "CornerPoint",
+    "CornerTable",
     "Correction",
     "DesignCheck",
     "DigitalCost",
@@ -125,6 +129,7 @@ __all__ = [
     "Trimmer",
     "Verdict",
     "Verification",
+    "WaferSetting",
     "Yield",
     "YieldCurve",
     "YieldInterval",
@@ -136,6 +141,7 @@ __all__ = [
     "certificate_path",
     "certify",
     "compare",
+    "corners",
     "design_check",
     "digital_costs",
     "end_with_parent",
