@@ -2,8 +2,8 @@
 """The 4-unit airline forecaster in SKY130 over corners, and mismatched chips of it, in ngspice.
 
 `python benchmarks/corners.py [TABLE] ...`, or `make corners`. Tables: corners, chips, causes, laws, hot, recalibrated.
-Lots are kept in `corners-lots` in the working directory, so that an interrupted run goes on; remove it to begin anew. Needs
-ngspice, and the models of SKY130 (docs/silicon.md#models).
+Lots are kept in `corners-lots` in the working directory, so that an interrupted run goes on; remove it to begin anew.
+Needs ngspice, and the models of SKY130 (docs/silicon.md#models).
 """
 
 import re
