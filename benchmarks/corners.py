@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """The 4-unit airline forecaster in SKY130 over corners, and mismatched chips of it, in ngspice.
 
-`python benchmarks/corners.py [TABLE] ...`, or `make corners`. Tables: corners, chips, causes, laws, recalibrated. Lots
-are kept in `corners-lots` in the working directory, so that an interrupted run goes on; remove it to begin anew. Needs
-ngspice, and the models of SKY130 (docs/silicon.md#models).
+`python benchmarks/corners.py [TABLE] ...`, or `make corners`. Tables: corners, chips, causes, laws, hot, recalibrated.
+Lots are kept in `corners-lots` in the working directory, so that an interrupted run goes on; remove it to begin anew.
+Needs ngspice, and the models of SKY130 (docs/silicon.md#models).
 """
 
 import re
@@ -79,6 +79,23 @@ def over_corners(settings: tuple[WaferSetting, ...], sections: tuple[str, ...]) 
         yield f"{preset.name}, {STEPS} months, PTAT bias, {time.perf_counter() - start:.0f} s; largest error of h"
         yield from (f"{name}: {value}" for name, value in found.summary())
         yield str(found)
+
+
+def hot() -> Iterator[str]:
+    """Tell where bipolar pairs fail: warm, at a high supply."""
+    lstm, x = case()
+    found = la.study.corners(
+        lstm,
+        built(la.electrical.SKY130).technology,
+        x[:2],
+        settling=SETTLING,
+        sections=("tt", "ss", "ff", "sf"),
+        temperatures=(70.0, 85.0),
+        supplies=(5.25, 5.5),
+        settings=(WaferSetting.NOMINAL,),
+        engine=ENGINE,
+    )
+    yield f"SKY130, 2 months, PTAT bias; largest error of h\n{found}"
 
 
 def chips() -> Iterator[str]:
@@ -160,6 +177,7 @@ def main(what: list[str]) -> None:
         "chips": chips,
         "causes": causes,
         "laws": laws,
+        "hot": hot,
         "recalibrated": lambda: over_corners((WaferSetting.RECALIBRATED,), ("sf",)),
     }
     FOLDER.mkdir(exist_ok=True)
