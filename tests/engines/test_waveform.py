@@ -9,7 +9,7 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Settle, Waveform
-from lstm_analog.engines.native import Repeat, Unsolved, programs
+from lstm_analog.engines.native import Repeat, Unsolved, library
 from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.analysis import Wanted
@@ -289,7 +289,7 @@ def test_where_newton_fails_integrate_answers(monkeypatch):
 
     Without the kernel, which cannot be made to fail then.
     """
-    monkeypatch.setattr(programs, "kernel", lambda: None)
+    monkeypatch.setenv(library.SWITCH, "0")
     lstm = random_lstm(np.random.default_rng(0), 2, 1)
     made = compile(lstm, OIL, settling=24.0)
     x = np.random.default_rng(1).uniform(-1, 1, (5, 2))
