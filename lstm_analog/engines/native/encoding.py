@@ -13,6 +13,7 @@ import numpy as np
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.native.encoding_solving import SOLVING
 from lstm_analog.engines.native.judging import Positive, Repeat, Unless, following, largest
+from lstm_analog.engines.native.strides import NotEncodableError, Strides, axes, layout
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
@@ -33,11 +34,6 @@ _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
 
 Operations = list[list[int]]
-Strides = tuple[int, ...]
-
-
-class NotEncodableError(Exception):
-    """The call has no operations of the kernel."""
 
 
 def encoded(call: Call, kept: list[Array]) -> Operations | None:
@@ -207,33 +203,13 @@ def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -
         raise NotEncodableError from None
 
 
-def _axes(shape: tuple[int, ...], strides: list[Strides]) -> tuple[list[int], list[list[int]]]:
-    """Return the sizes and, array by array, the strides of as few axes as will do; the arrays have equal `shape`.
-
-    The axes are in the order of the strides of the first array, the inner one last.
-    """
-    order = sorted((k for k in range(len(shape)) if shape[k] > 1), key=lambda k: -abs(strides[0][k]))
-    sizes: list[int] = []
-    steps: list[list[int]] = [[] for _ in strides]
-    for axis in order:
-        if sizes and all(step[-1] == stride[axis] * shape[axis] for step, stride in zip(steps, strides, strict=True)):
-            sizes[-1] *= shape[axis]
-            for step, stride in zip(steps, strides, strict=True):
-                step[-1] = stride[axis]
-        else:
-            sizes.append(shape[axis])
-            for step, stride in zip(steps, strides, strict=True):
-                step.append(stride[axis])
-    return sizes, steps
-
-
 def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array]) -> Operations:
     if not out.size:
         return []
     arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
     widens = name == "copyto" and arrays[1].dtype == np.float32 and out.dtype == np.float64
     name, kind = ("widen", 0) if widens else (name, _type(*arrays))
-    sizes, steps = _axes(out.shape, [_strides(array) for array in arrays])
+    sizes, steps = axes(out.shape, [_strides(array) for array in arrays])
     if len(sizes) > _OUTER + 1:
         raise NotEncodableError
     outer, inner = [1] * (_OUTER + 1 - len(sizes)) + sizes[:-1], sizes[-1] if sizes else 1
@@ -255,7 +231,7 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     kept += [out, values, places]
     kind, steps = _type(out, given), [_strides(out), _strides(given)]
     along = out.ndim + axis
-    before, steps_before = _axes(tuple(shape[:along]), [step[:along] for step in steps])
+    before, steps_before = axes(tuple(shape[:along]), [step[:along] for step in steps])
     if len(before) > 2 or out.ndim - along > 2:
         raise NotEncodableError
     inner = shape[-1] if axis == -2 else 1
@@ -272,30 +248,17 @@ def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operat
     kind = _type(out, left, right)
     (rows, depth), columns, lead = left.shape[-2:], right.shape[-1], out.shape[:-2]
     spread = [np.broadcast_to(each, (*lead, *each.shape[-2:])) for each in (left, right)]
-    sizes, steps = _axes(lead, [_strides(array)[:-2] for array in (out, *spread)])
+    sizes, steps = axes(lead, [_strides(array)[:-2] for array in (out, *spread)])
     if len(sizes) > 1:
         raise NotEncodableError
     (of_out, of_left, of_right) = (step[0] if step else 0 for step in steps)
-    to, within = _layout(rows, columns, *_strides(out)[-2:])
+    to, within = layout(rows, columns, *_strides(out)[-2:])
     if within != 1:
         raise NotEncodableError
-    matrices = (_layout(rows, depth, *_strides(left)[-2:]), _layout(depth, columns, *_strides(right)[-2:]))
+    matrices = (layout(rows, depth, *_strides(left)[-2:]), layout(depth, columns, *_strides(right)[-2:]))
     words = [sizes[0] if sizes else 1, rows, columns, depth, _address(out), of_out, to]
     words += [_address(left), of_left, *matrices[0], _address(right), of_right, *matrices[1]]
     return [_row("matmul", kind, *words)]
-
-
-def _layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
-    """Return the strides of a matrix as the products of linear algebra take them: one of them is 1."""
-    if across == 1 or columns == 1:
-        found = (columns if rows == 1 else down, 1)
-    elif down == 1 or rows == 1:
-        found = (1, across)
-    else:
-        raise NotEncodableError
-    if found[0] < (columns if found[1] == 1 else 1) or (found[1] != 1 and found[1] < rows):
-        raise NotEncodableError
-    return found
 
 
 _SPECIAL: Mapping[Any, Callable[..., Operations]] = MappingProxyType(
