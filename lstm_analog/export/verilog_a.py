@@ -6,6 +6,7 @@ are pins of 0 V and 1 V.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lstm_analog.doors import checked
@@ -33,6 +34,9 @@ from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.varying import check_steady
+
+VERILOG_A = replace(VACASK, name="verilog_a")
+"""The language of modules of their own: that of the devices in decks of VACASK."""
 
 _WORD = re.compile(r"[a-z]\w*")
 _WEIGHTS = 4
@@ -114,7 +118,7 @@ def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:
 
 
 def _device(part: Part, read: Cards, network: Network, names: Sequence[str]) -> Iterator[str]:
-    made = body(part, read, VACASK)
+    made = body(part, read, VERILOG_A)
     pins = made.pins.split()
     statements = ordered([parse_contribution(line, read.device) for line in made.lines], pins, read.device)
     clock = [clock_node(network.lines[read.line])] if read.line != ALWAYS else []
