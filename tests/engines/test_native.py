@@ -166,6 +166,21 @@ def test_what_the_kernel_cannot_do_stays_a_call():
     np.testing.assert_array_equal(out, [3.0] * 3)
 
 
+def test_places_beyond_an_array_are_left_to_numpy():
+    """The kernel would read and write what lies behind it."""
+    whole, part, beyond = np.arange(4.0), np.zeros(2), np.array([1, 4])
+    for call in (partial(np.take, whole, beyond, -1, part, "clip"), partial(put, whole, beyond, -1, part)):
+        assert compiled([call]) == (call,)
+
+
+def test_an_array_of_one_number_is_read_when_the_call_is_made():
+    number, out = np.array(2.0), np.zeros(3)
+    (program,) = compiled([partial(np.multiply, np.ones(3), number, out)])
+    number[()] = 5.0
+    program()
+    np.testing.assert_array_equal(out, 5.0)
+
+
 def test_a_product_is_refreshed_only_where_its_version_is_old():
     stamp, stamps, total = np.full(1, -1), np.arange(3), np.zeros(2)
     (refresh,) = compiled([Refresh(stamp=stamp, version=stamps[1:2], calls=(partial(np.add, total, 1.0, total),))])

@@ -8,6 +8,7 @@ from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unle
 from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
     ROWS,
+    WORTH,
     Judged,
     KernelProgram,
     addresses,
@@ -18,6 +19,7 @@ from lstm_analog.engines.native.programs import (
 
 __all__ = [
     "ROWS",
+    "WORTH",
     "Judged",
     "KernelProgram",
     "Otherwise",

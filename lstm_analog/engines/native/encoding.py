@@ -195,7 +195,7 @@ def _strides(array: Array) -> Strides:
 
 def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -> Array:
     """Return the operand `given` as an array of the type of `out` and of `shape`; `kept` holds what it is made of."""
-    array = given if np.ndim(given) else np.full((), given, dtype=out.dtype)
+    array = given if isinstance(given, np.ndarray) else np.full((), given, dtype=out.dtype)
     kept.append(array)
     try:
         return np.broadcast_to(array, shape)
@@ -222,7 +222,8 @@ def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Arra
 
 def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Operations:
     """Return the operation that reads, writes or adds the `places` (n,) along an `axis`, -1 or -2."""
-    if places.dtype != np.int64 or not places.size or places.min() < 0:
+    whole = (values if name == "take" else out).shape[axis]
+    if places.dtype != np.int64 or not places.size or places.min() < 0 or places.max() >= whole:
         raise NotEncodableError
     places = np.ascontiguousarray(places)
     shape = list(out.shape)

@@ -14,6 +14,8 @@ from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unle
 from lstm_analog.engines.native.library import is_available, needed
 from lstm_analog.expressions import Call
 
+WORTH = 40
+"""Intervals that must be left for programs to be made: to make them takes as long as numpy for about so many."""
 ROWS = 2048
 """Programs that are executed without a look at Python, where an interrupt by the user is noticed."""
 

@@ -5,13 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.native import Judged, KernelProgram, executed, is_available
+from lstm_analog.engines.native import WORTH, Judged, KernelProgram, executed, is_available
 from lstm_analog.engines.settle.program import Instruction, RunProgram
 from lstm_analog.engines.settle.transfers import RunTransfers
 from lstm_analog.engines.settle.workspace import ProgramTable, SettledSpace
-
-_WORTH = 40
-"""Points that must be left for programs to be made: to make them takes as long as numpy for about so many."""
 
 
 class PointsAhead:
@@ -28,7 +25,7 @@ class PointsAhead:
 
     def left(self, points: range) -> Iterator[int]:
         """Run `points` in their order, and yield each that has to be run otherwise."""
-        if not is_available() or len(points) < _WORTH:
+        if not is_available() or len(points) < WORTH:
             yield from points
             return
         start, order = points.start, self._program.order

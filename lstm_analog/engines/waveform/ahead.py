@@ -12,15 +12,12 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import ROWS, Judged, KernelProgram, addresses, executed, joined
+from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
 from lstm_analog.engines.waveform.workspace import Workspace
 from lstm_analog.expressions import Call, putting, reading
-
-_WORTH = 40
-"""Intervals that must be left for programs to be made: to make them takes as long as numpy for about so many."""
 
 
 def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProgram | None:
@@ -50,7 +47,7 @@ def _add_solving(judged: Judged, segment: Segment) -> None:
     judged.add(segment.starting)
     for sweep in segment.sweeps:
         if sweep.guess and not sweep.guess.still:
-            judged.repeat_above(sweep.guess.moved, sweep.limit, SWEEPS, [*sweep.steps, *sweep.guess.judging])
+            judged.repeat_above(sweep.guess.moved, sweep.limit, SWEEPS - 1, [*sweep.steps, *sweep.guess.judging])
         else:
             judged.add(sweep.steps)
 
@@ -97,7 +94,7 @@ class RunAhead:
 
         `progress` is called with the number of each interval that was run.
         """
-        if stop - number < _WORTH:
+        if stop - number < WORTH:
             return number
         programs = [self._program(kind) for kind in range(len(self._kinds))]
         while number < stop:
