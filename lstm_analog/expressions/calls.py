@@ -4,7 +4,6 @@ A call is a `functools.partial` of a function of numpy, or of one of those below
 it: `engines/native` executes runs of such calls as machine code.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,11 @@ def _key(places: Span, axis: int) -> tuple[Any, ...]:
     return (..., places, *(slice(None),) * (-1 - axis))
 
 
+def _is_turned(array: Array) -> bool:
+    """Return whether the numbers of `array` lie closer along its last axis but one, as those of a batch do."""
+    return array.ndim > 1 and 0 < array.strides[-2] < array.strides[-1]
+
+
 def put(out: Array, places: Indices, axis: int, values: Array) -> None:
     """Write `values` to the `places` of `out` along an `axis`, counted from the last, -1."""
     out[_key(places, axis)] = values
@@ -42,6 +46,9 @@ def reading(array: Array, places: Span, axis: int = -1) -> tuple[Array, tuple[Ca
     """
     if isinstance(places, slice):
         return array[_key(places, axis)], ()
+    if axis == -1 and _is_turned(array):
+        found, calls = reading(np.swapaxes(array, -1, -2), places, -2)
+        return np.swapaxes(found, -1, -2), calls
     shape = list(array.shape)
     shape[axis] = places.size
     room = np.empty(shape, array.dtype)
@@ -53,6 +60,8 @@ def adding(out: Array, places: Span, axis: int, flow: Array) -> Call:
     if isinstance(places, slice):
         view = out[_key(places, axis)]
         return partial(np.add, view, flow, view)
+    if axis == -1 and _is_turned(out):
+        return partial(add_at, np.swapaxes(out, -1, -2), places, -2, np.swapaxes(flow, -1, -2))
     return partial(add_at, out, places, axis, flow)
 
 
@@ -60,6 +69,8 @@ def putting(out: Array, places: Span, values: Array) -> Call:
     """Return the call that writes `values` to the `places` of `out` along its last axis."""
     if isinstance(places, slice):
         return partial(np.copyto, out[..., places], values)
+    if _is_turned(out):
+        return partial(put, np.swapaxes(out, -1, -2), places, -2, np.swapaxes(values, -1, -2))
     return partial(put, out, places, -1, values)
 
 
@@ -72,14 +83,18 @@ def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tup
     return tuple(calls)
 
 
-def spread(constant: Any, shape: tuple[int, ...]) -> Any:
-    """Return a `constant` operand for results of `shape`: an array of that shape if it is a small one, else unchanged.
+def spread(constant: Any, like: Array) -> Any:
+    """Return a `constant` operand for results such as `like`: in its type, and a small array in its shape and order.
 
     Calls take a short array row by row, which costs more than to read it as often as there are rows.
     """
-    if not np.ndim(constant) or constant.shape == shape or math.prod(shape) > _SMALL:
+    if not np.ndim(constant):
         return constant
-    return np.array(np.broadcast_to(constant, shape), order="C")
+    if constant.shape == like.shape or like.size > _SMALL:
+        return constant.astype(like.dtype, copy=False)
+    result = np.empty_like(like)
+    result[...] = constant
+    return result
 
 
 def make(calls: Iterable[Call]) -> None:

@@ -173,7 +173,7 @@ class BoundProgram:
         """
         places, calls = list(self.places), list[Call]()
         for place in {arg for step in self.steps for arg in step.args}:
-            places[place] = spread(places[place], outs[0].shape)
+            places[place] = spread(places[place], outs[0])
         for name, place in self.efforts.items():
             places[place] = efforts[name]
         rooms = _rooms(self.steps, self.outputs, outs)
@@ -201,5 +201,5 @@ def _rooms(steps: Sequence[_Instruction], outputs: Sequence[int], outs: Sequence
         if step.out in outputs:
             rooms[step.out] = outs[outputs.index(step.out)]
         else:
-            rooms[step.out] = free.pop() if free else np.empty(outs[0].shape, outs[0].dtype)
+            rooms[step.out] = free.pop() if free else np.empty_like(outs[0])
     return rooms

@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.engines.native import KernelProgram, compiled, library
 from lstm_analog.engines.native.judging import Positive
-from lstm_analog.engines.settle import ahead
+from lstm_analog.engines.settle import points
 from lstm_analog.errors import SimulationError
 from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.network.trajectory import Save
@@ -83,13 +83,13 @@ def test_single_precision_is_as_near_with_the_kernel(name):
 def test_every_point_runs_ahead(name, engine, monkeypatch):
     left = []
 
-    class Watched(ahead.PointsAhead):
+    class Watched(points.ProgramPoints):
         def left(self, points):
             for point in super().left(points):
                 left.append(point)
                 yield point
 
-    monkeypatch.setattr("lstm_analog.engines.settle.executor.PointsAhead", Watched)
+    monkeypatch.setattr("lstm_analog.engines.settle.executor.ProgramPoints", Watched)
     ran(name, engine)
     assert not left
 

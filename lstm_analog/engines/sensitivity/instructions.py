@@ -4,9 +4,8 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.sensitivity.linearised import LinearStage, linear_stage
-from lstm_analog.engines.settle.buffers import Matrices
-from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.program import Instruction
+from lstm_analog.engines.settle.solving import Matrices, calls
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 
@@ -46,7 +45,7 @@ def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats
 
     Newton's method, which damps all together, may find for half of them what it does not find for all.
     """
-    efforts, matrices = np.ascontiguousarray(before.T), Matrices()
+    efforts, matrices = np.array(before, order="F"), Matrices()
     try:
         for stage in stages:
             for call in calls(stage, efforts, matrices):
@@ -56,7 +55,7 @@ def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats
             raise
         halves = np.array_split(before, 2)
         return np.concatenate([_efforts_after(stages, half) for half in halves])
-    return np.ascontiguousarray(efforts.T)
+    return np.ascontiguousarray(efforts)
 
 
 def _check_rest(instruction: Instruction, before: Floats, after: Floats) -> None:

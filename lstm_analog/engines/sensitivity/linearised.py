@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.wiring import Load
-from lstm_analog.engines.settle.kernels import filling
+from lstm_analog.engines.settle.exponentials import filling
 from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.expressions import make

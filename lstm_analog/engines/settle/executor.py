@@ -13,12 +13,11 @@ from numpy.typing import DTypeLike
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
 from lstm_analog.engines.record import Recorder
-from lstm_analog.engines.settle.ahead import PointsAhead
 from lstm_analog.engines.settle.phase import Phase
+from lstm_analog.engines.settle.points import ProgramPoints
 from lstm_analog.engines.settle.program import RunProgram
 from lstm_analog.engines.settle.resting import RestCheck
 from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted
-from lstm_analog.engines.settle.transfers import RunTransfers
 from lstm_analog.engines.settle.transient import Transients
 from lstm_analog.engines.settle.workspace import SettledSpace, workspace
 from lstm_analog.expressions import Call, make
@@ -36,36 +35,29 @@ def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress:
     wherever the program sets them.
     """
     network, schedule = program.network, program.schedule
-    shape = (*chip_axis(recorder.network), network.unknowns.size, int(np.prod(schedule.batch)))
+    shape = (*chip_axis(recorder.network), int(np.prod(schedule.batch)), network.unknowns.size)
     with workspace(network, shape, dtype, recorder.watches, schedule.varying is None) as space:
         space.begin(network)
-        carried = _run(program, space, RunTransfers(program, space.efforts, recorder.records), progress)
+        carried = _run(program, space, ProgramPoints(program, space, recorder.records, progress))
         for watch, monitor in zip(recorder.watches, space.monitors, strict=True):
-            watch.note(monitor.lowest.swapaxes(-1, -2), monitor.highest.swapaxes(-1, -2))
+            watch.note(monitor.lowest, monitor.highest)
     return carried
 
 
-def _run(program: RunProgram, space: SettledSpace, transfers: RunTransfers, progress: Progress | None) -> list[int]:
-    loads = [transfers.loads(each) for each in program.instructions]
-    keeps = [transfers.keeps(each) for each in program.instructions]
+def _run(program: RunProgram, space: SettledSpace, run: ProgramPoints) -> list[int]:
     checks = [RestCheck(each, space.efforts) if each.uncertain else None for each in program.instructions]
     space.keep(program.instructions)
     carried: list[int] = []
-    order, last = program.order.tolist(), program.order.size - 1
     for points, transients in _stretches(program, space):
-        calls_of = [space.calls_of(instruction) for instruction in program.instructions]
-        for point in PointsAhead(program, space, transfers, progress).left(points):
-            number = order[point]
-            for given in loads[number]:
-                given.load(point)
-            if (check := checks[number]) is None:
-                make(calls_of[number])
-            elif _advance(program.instructions[number].phase, calls_of[number], check, transients, space):
+        for point in run.left(points):
+            number = int(program.order[point])
+            instruction, check = program.instructions[number], checks[number]
+            run.impose(instruction, point)
+            if check is None:
+                make(space.calls_of(instruction))
+            elif _advance(instruction.phase, space.calls_of(instruction), check, transients, space):
                 carried.append(point - 1)
-            for kept in keeps[number]:
-                kept.keep(point)
-            if progress is not None and point:
-                progress(point, last)
+            run.keep(instruction, point)
     return carried
 
 

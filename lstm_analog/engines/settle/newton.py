@@ -23,21 +23,19 @@ _TOLERANCE = 1e-13
 
 
 def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
-    """Return the calls that solve the components of `stage` in `efforts` (..., unknowns, batch).
+    """Return the calls that solve the components of `stage` in `efforts` (*lead, unknowns).
 
     They raise `SimulationError` where Newton's method finds no fixed point.
     """
-    everything = np.swapaxes(efforts, -1, -2)
-    lead, members = everything.shape[:-1], stage.level.members
+    lead, members = efforts.shape[:-1], stage.level.members
     own = [_field(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
-    # `places_beside` numbers them; number 0, of what `Waveform` keeps products of, is no one's here
-    fields = [_field(np.arange(0), everything), _field(np.arange(everything.shape[-1]), everything), *own]
+    fields = [*constant_efforts(efforts), *own]
     task = Task(
         level=stage.level,
         inflow=Inflow(
             wiring=stage.wiring,
             fields=fields,
-            state=NetworkState(effort=everything, stamps=np.zeros(1, dtype=np.int64), known={}),
+            state=NetworkState(effort=efforts, stamps=np.zeros(1, dtype=np.int64), known={}),
             high=stage.couplings.high,
             after=[],
         ),
@@ -46,25 +44,33 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         factored=False,
         at_end=True,
         wanted=(True,) * len(own),
-        waves=Waves(fields, places_beside(stage.level, everything.shape[-1]), (1, *lead), None),
+        waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), (1, *lead), None),
     )
     solving = newton_steps(task, _TOLERANCE * stage.scales)
     return (
-        *(call for field in own for call in _starting(everything, field)),
+        *(call for field in own for call in _starting(efforts, field)),
         Otherwise(calls=tuple(solving), instead=_refuse),
-        *(putting(everything, span(field.nodes), field.end) for field in own),
+        *(putting(efforts, span(field.nodes), field.end) for field in own),
     )
 
 
-def _starting(everything: Array, field: Field) -> list[Call]:
-    """Return the calls that take the efforts at the start of a `field` from `everything`, (*lead, unknowns)."""
-    efforts, fetching = reading(everything, span(field.nodes))
-    return [*fetching, partial(np.copyto, field.start, efforts)]
+def constant_efforts(efforts: Array) -> list[Field]:
+    """Return the fields of which number `EFFORTS` stands for all `efforts` (*lead, unknowns), as they are then.
+
+    Number 0, of what `Waveform` keeps products of, has none.
+    """
+    return [_field(np.arange(0), efforts), _field(np.arange(efforts.shape[-1]), efforts)]
+
+
+def _starting(efforts: Array, field: Field) -> list[Call]:
+    """Return the calls that take the efforts at the start of a `field` from all `efforts` (*lead, unknowns)."""
+    own, fetching = reading(efforts, span(field.nodes))
+    return [*fetching, partial(np.copyto, field.start, own)]
 
 
 def _field(nodes: Indices, effort: Floats) -> Field:
     """Return the field of `nodes` (m,) whose efforts at the end of the phase are `effort` (*lead, m)."""
-    return Field(nodes=nodes, start=np.empty_like(effort), end=effort, values=None, terms=None)
+    return Field(nodes=nodes, start=np.empty(effort.shape), end=effort, values=None, terms=None)
 
 
 def _refuse() -> None:

@@ -13,10 +13,10 @@ class RestCheck:
     """Tells whether storages that an `instruction` takes to be at rest, though they may not settle, were nearly so."""
 
     def __init__(self, instruction: Instruction, efforts: Array) -> None:
-        """Take the `efforts` (..., unknowns, batch) on which the `instruction` works."""
+        """Take the `efforts` (*lead, unknowns) on which the `instruction` works."""
         phase, checked = instruction.phase, instruction.checked
         self.efforts, self.nodes, self.phase = efforts, phase.unsettled[checked], phase
-        self.left = (phase.left[checked] / phase.scales[self.nodes])[:, None]
+        self.left = phase.left[checked] / phase.scales[self.nodes]
         self.controlled = instruction.controlled
         self.before = np.empty_like(efforts)
 
@@ -36,14 +36,14 @@ class RestCheck:
         return near
 
     def _is_near(self) -> bool:
-        away = np.abs(self.efforts[..., self.nodes, :] - self.before[..., self.nodes, :])
+        away = np.abs(self.efforts[..., self.nodes] - self.before[..., self.nodes])
         if not (away * self.left).max(initial=0.0) <= AT_REST:
             return False
         return all(self._is_nearly_at_rest(modes) for modes in self.controlled)
 
     def _is_nearly_at_rest(self, modes: Modes) -> bool:
         """Return whether little is left of how far the storages of `modes` stood, by their rates at the end."""
-        now, before = (np.swapaxes(each, -1, -2) for each in (self.efforts, self.before))
+        now, before = self.efforts, self.before
         constants = modes.slowest(now)[..., None] * self.phase.duration
         left = np.where(constants < self.phase.settled, np.exp(-np.clip(constants, 0.0, self.phase.settled)), 0.0)
         nodes = modes.storages

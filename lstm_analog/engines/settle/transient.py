@@ -19,11 +19,10 @@ _TOLERANCE = Tolerance(rtol=1e-7, atol=1e-9)
 
 
 class Transients:
-    """Takes `efforts` (..., unknowns, batch) of a `network` through phases over time; `stack` closes its workspace."""
+    """Takes `efforts` (*lead, unknowns) of a `network` through phases over time; `stack` closes its workspace."""
 
     def __init__(self, network: Network, efforts: Array, stack: ExitStack) -> None:
-        self._network, self._stack = network, stack
-        self._efforts = np.swapaxes(efforts, -1, -2)
+        self._network, self._stack, self._efforts = network, stack, efforts
         self._divisions: dict[tuple[High, float], Subdivision] = {}
 
     @cached_property

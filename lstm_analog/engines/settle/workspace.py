@@ -8,16 +8,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lstm_analog.arrays import Array, Indices
+from lstm_analog.arrays import Array, Indices, span
 from lstm_analog.engines.lending import Lender
 from lstm_analog.engines.native import KernelProgram, compiled
 from lstm_analog.engines.record import Watch
-from lstm_analog.engines.settle.buffers import Buffers, Matrices
-from lstm_analog.engines.settle.kernels import calls
 from lstm_analog.engines.settle.program import Instruction
+from lstm_analog.engines.settle.solving import Matrices, calls
 from lstm_analog.engines.settle.stages import ComponentStage, Key, Mode
-from lstm_analog.engines.settle.transfers import ArrayLayout
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, reading
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
@@ -25,28 +23,27 @@ from lstm_analog.network.parts import Sources
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Monitor:
-    """The `lowest` and `highest` efforts (..., m, batch) so far of the m nodes that have `limits`."""
+    """The `lowest` and `highest` efforts (*lead, m) so far of the m nodes that have `limits`."""
 
     limits: Idle
     lowest: Array
     highest: Array
 
     def note(self, efforts: Array) -> None:
-        """Update the extremes from all of `efforts` (..., unknowns, batch)."""
-        seen = efforts[..., self.limits.nodes, :]
+        """Update the extremes from all of `efforts` (*lead, unknowns)."""
+        seen = efforts[..., self.limits.nodes]
         np.minimum(self.lowest, seen, out=self.lowest)
         np.maximum(self.highest, seen, out=self.highest)
 
     def calls(self, stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
-        """Return the calls that update the extremes from what `stage` has set in `efforts` (..., unknowns, batch)."""
-        chosen = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes))
-        buffers = Buffers(efforts=efforts)
+        """Return the calls that update the extremes from what `stage` has set in `efforts` (*lead, unknowns)."""
+        chosen, found = np.flatnonzero(np.isin(self.limits.nodes, stage.nodes)), list[Call]()
         for part in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1) if chosen.size else ():
-            seen, places = buffers.side_by_side(self.limits.nodes[part]), slice(part[0], part[-1] + 1)
-            lowest, highest = self.lowest[..., places, :], self.highest[..., places, :]
-            buffers.calls.append(partial(np.minimum, lowest, seen, out=lowest))
-            buffers.calls.append(partial(np.maximum, highest, seen, out=highest))
-        return tuple(buffers.calls)
+            seen, fetching = reading(efforts, span(self.limits.nodes[part]))
+            lowest, highest = self.lowest[..., span(part)], self.highest[..., span(part)]
+            found += [*fetching, partial(np.minimum, lowest, seen, out=lowest)]
+            found.append(partial(np.maximum, highest, seen, out=highest))
+        return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +59,7 @@ class ProgramTable:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SettledSpace:
-    """The `efforts` (..., unknowns, batch) of a run, chips leading, and what is bound to them; one run at a time.
+    """The `efforts` (*lead, unknowns) of a run, chips leading, and what is bound to them; one run at a time.
 
     `monitors` watch nodes with limits. `lasting` says whether the calls are made often enough to be compiled, since no
     parameter changes in a run; all runs then give the same bits. The dictionaries are the cache: the calls of stages,
@@ -76,14 +73,14 @@ class SettledSpace:
     matrices: Matrices = field(default_factory=dict)
     bound: dict[Key, tuple[Call, ...]] = field(default_factory=dict)
     made: dict[Instruction, tuple[Call, ...]] = field(default_factory=dict)
-    tables: dict[ArrayLayout, ProgramTable] = field(default_factory=dict)
+    tables: dict[tuple[object, ...], ProgramTable] = field(default_factory=dict)
 
     def begin(self, network: Network) -> None:
         """Set the efforts to those at which a run of `network` begins, and forget what was monitored."""
         self.efforts.fill(0.0)
         for part in network.parts:
             if isinstance(part, Sources):
-                self.efforts[..., part.nodes, :] = part.effort[..., None]
+                self.efforts[..., part.nodes] = part.effort[..., None, :]
         for monitor in self.monitors:
             monitor.lowest.fill(np.inf)
             monitor.highest.fill(-np.inf)
@@ -114,7 +111,7 @@ class SettledSpace:
             self.made[instruction] = compiled(some) if self.lasting else some
         return self.made[instruction]
 
-    def table(self, layout: ArrayLayout, cursors: int) -> ProgramTable:
+    def table(self, layout: tuple[object, ...], cursors: int) -> ProgramTable:
         """Return the programs for arrays of a `layout`, with so many `cursors`; those for other arrays are dropped."""
         if layout not in self.tables:
             self.tables.clear()
@@ -135,7 +132,7 @@ _LENDER: Lender[SettledSpace] = Lender()
 def workspace(
     network: Network, shape: tuple[int, ...], dtype: DTypeLike, watches: tuple[Watch, ...], lasting: bool
 ) -> AbstractContextManager[SettledSpace]:
-    """Lend a workspace for runs of `network` with efforts of `shape` (..., unknowns, batch) and `dtype`.
+    """Lend a workspace for runs of `network` with efforts of `shape` (*lead, unknowns) and `dtype`.
 
     The `watches` are those of `network`. A workspace that is not `lasting` is new and serves one run only.
     """
@@ -145,11 +142,16 @@ def workspace(
 
     def new() -> SettledSpace:
         monitors = tuple(_monitor(watch.limits, shape, dtype) for watch in watches)
-        return SettledSpace(efforts=np.empty(shape, dtype), monitors=monitors, lasting=lasting)
+        return SettledSpace(efforts=_batch_innermost(shape, dtype), monitors=monitors, lasting=lasting)
 
     return _LENDER.lent(network, fits, new) if lasting else nullcontext(new())
 
 
 def _monitor(limits: Idle, shape: tuple[int, ...], dtype: DTypeLike) -> Monitor:
-    size = (*shape[:-2], limits.nodes.size, shape[-1])
-    return Monitor(limits=limits, lowest=np.empty(size, dtype), highest=np.empty(size, dtype))
+    size = (*shape[:-1], limits.nodes.size)
+    return Monitor(limits=limits, lowest=_batch_innermost(size, dtype), highest=_batch_innermost(size, dtype))
+
+
+def _batch_innermost(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return an empty array of `shape` (*lead, m) in which the numbers of a batch lie side by side."""
+    return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)

@@ -195,7 +195,7 @@ def _wired(wire: Wire, efforts: Floats) -> Flow:
     """Return the flow of `wire` at `efforts` (..., n), those of its source."""
     drive, fetching = reading(efforts, wire.places)
     flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape))
-    multiplying: Call = partial(np.multiply, spread(wire.values, flow.shape), drive, flow)
+    multiplying: Call = partial(np.multiply, spread(wire.values, flow), drive, flow)
     return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
 
 
