@@ -22,6 +22,8 @@ _ALIKE = 0.01
 """Share by which durations differ that share an analysis; larger: fewer analyses, what settles decided less sharply."""
 _REMEMBERED = 128
 """Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
+_PLANS = 8
+"""Instructions of whole schedules that stay cached; larger: more memory."""
 _LARGEST = 2**62
 """Numbers up to which rows are numbered by what is in them before those numbers are counted through."""
 
@@ -84,30 +86,57 @@ def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple
     It is made from the last point to the first: an instruction leaves out what nobody asks for later. `settled` is the
     number of time constants at which a storage counts as settled.
     """
-    changed = _changes(schedule)
-    intervals, kinds = _interval_kinds(network, schedule, settled, changed)
+    changed, varying = _changes(schedule), schedule.varying
+    nodes = np.arange(network.unknowns.size)
+    instructions, order = _planned(
+        network,
+        settled,
+        schedule.durations.tobytes(),
+        schedule.high.tobytes(),
+        tuple((label, flags.tobytes()) for label, flags in changed.items()),
+        tuple((nodes[record.nodes].tobytes(), (record.places >= 0).tobytes()) for record in kept),
+        b"" if varying is None else varying.first.tobytes(),
+    )
+    return RunProgram(network=network, schedule=schedule, instructions=instructions, order=order, changed=changed)
+
+
+@lru_cache(maxsize=_PLANS)
+def _planned(
+    network: Network,
+    settled: float,
+    durations: bytes,
+    lines: bytes,
+    changed: tuple[tuple[str, bytes], ...],
+    kept: tuple[tuple[bytes, bytes], ...],
+    fresh: bytes,
+) -> tuple[tuple[Instruction, ...], Indices]:
+    """Return the instructions of a program, and the number of the one that leads to each point, (1 + intervals,).
+
+    Arrays are bytes, so that they can be keys of the cache: the `durations` and clock `lines` of all intervals, which
+    banks are `changed` at which points, the nodes of each record `kept` and at which points it is written, and the
+    intervals that begin with `fresh` parameters.
+    """
+    flags = {label: np.frombuffer(points, dtype=bool) for label, points in changed}
+    spans = np.frombuffer(durations, dtype=np.float64)
+    high = np.frombuffer(lines, dtype=bool).reshape(spans.size, -1)
+    starts = np.frombuffer(fresh, dtype=np.int64)
+    intervals, kinds = _interval_kinds(network, settled, spans, high, flags, starts)
     wish = np.zeros(network.unknowns.size, dtype=bool).tobytes()
-    which = sum(((record.places >= 0) << number for number, record in enumerate(kept)), np.zeros(kinds.size, np.int64))
+    asked = [np.frombuffer(points, dtype=bool).astype(np.int64) << number for number, (_, points) in enumerate(kept)]
+    which = sum(asked, np.zeros(kinds.size, np.int64))
     keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
-    nodes = [np.arange(network.unknowns.size)[record.nodes].tobytes() for record in kept]
     known: dict[tuple[int, int, bytes], tuple[int, bytes]] = {}
     instructions: dict[Instruction, int] = {}
     order: list[int] = []
     for kind, code in zip(kinds[::-1].tolist(), which[::-1].tolist(), strict=True):
         key = (kind, code, wish)
         if key not in known:
-            saved = tuple(nodes[number] for number in keeping[code])
+            saved = tuple(kept[number][0] for number in keeping[code])
             instruction, before = _instruction(intervals[kind], wish, saved, keeping[code])
             known[key] = instructions.setdefault(instruction, len(instructions)), before
         number, wish = known[key]
         order.append(number)
-    return RunProgram(
-        network=network,
-        schedule=schedule,
-        instructions=tuple(instructions),
-        order=np.array(order[::-1], dtype=np.int64),
-        changed=changed,
-    )
+    return tuple(instructions), np.array(order[::-1], dtype=np.int64)
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
@@ -124,26 +153,30 @@ def _changes(schedule: Schedule) -> dict[str, Flags]:
 
 
 def _interval_kinds(
-    network: Network, schedule: Schedule, settled: float, changed: dict[str, Flags]
+    network: Network,
+    settled: float,
+    lengths: Floats,
+    high: Flags,
+    changed: dict[str, Flags],
+    fresh: Indices,
 ) -> tuple[list[_IntervalKind], Indices]:
     """Return the kinds of interval, and the number of the one that leads to each point, (1 + intervals,).
 
-    The start counts as an interval of infinite duration with the lines of the first.
+    `lengths` (s) and clock lines `high` (intervals, lines) are those of all intervals; those with `fresh` parameters
+    find nothing computed. The start counts as an interval of infinite duration with the lines of the first.
     """
-    durations, length = np.unique(schedule.durations, return_inverse=True)
-    settings = np.column_stack((length.reshape(-1), schedule.high)).astype(np.int64)
+    durations, length = np.unique(lengths, return_inverse=True)
+    settings = np.column_stack((length.reshape(-1), high)).astype(np.int64)
     settings = np.concatenate((settings[:1], settings))
     settings[0, 0] = durations.size  # for good
     first, which = _alike(settings)
     ratios, spans = (np.append(each, last) for each, last in zip(_spans(durations), (1.0, np.inf), strict=True))
     phases = [
-        phase(network, schedule.phase(max(k - 1, 0)), float(spans[kind]), settled).lasting(float(ratios[kind]))
-        for k, kind in zip(first.tolist(), settings[first, 0].tolist(), strict=True)
+        phase(network, tuple(lines), float(spans[kind]), settled).lasting(float(ratios[kind]))
+        for lines, kind in zip(high[np.maximum(first - 1, 0)].tolist(), settings[first, 0].tolist(), strict=True)
     ]
     before = np.concatenate(([len(phases)], which[:-1]))
-    if schedule.varying is not None:  # what parameters change, no interval before has computed
-        starts = schedule.varying.first
-        before[1 + starts[starts < len(schedule.names)]] = len(phases)
+    before[1 + fresh[fresh < lengths.size]] = len(phases)  # what parameters change, no interval before has computed
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
     banks = [part for label in changed for part in network.parts if part.label == label]

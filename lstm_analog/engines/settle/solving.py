@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Span, span
+from lstm_analog.arrays import Array, Floats, Span, aligned, span
 from lstm_analog.engines.native import Positive
 from lstm_analog.engines.phase.wiring import Load, Places, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.exponentials import filling, responses
@@ -258,8 +258,10 @@ class _BoundStage:
         inside = (weight if weight.ndim == 1 else weight[..., 0, :]) if small else np.ones(1)
         key = (sheet.name, inside.tobytes())
         if key not in self.matrices:
-            made = matrix if (inside == 1.0).all() else matrix * inside[..., None]
-            self.matrices[key] = (sheet.matrix, np.ascontiguousarray(made, dtype=self.efforts.dtype))
+            made = np.ascontiguousarray(matrix, dtype=self.efforts.dtype)
+            if small:
+                made = aligned((matrix * inside[..., None]).astype(self.efforts.dtype, copy=False))
+            self.matrices[key] = (sheet.matrix, made)
         self.calls.extend(fetching)
         self.call(np.matmul, self.matrices[key][1], np.swapaxes(drive, -1, -2), np.swapaxes(out, -1, -2))
         if not small:

@@ -26,7 +26,7 @@ from lstm_analog.engines.waveform.slopes import Slopes
 from lstm_analog.expressions import Call, where_less
 from lstm_analog.network.laws import Order
 
-_CACHED = 2**21
+_CACHED = 2**23
 """Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
 
