@@ -15,7 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices, Span, ranks, span
 from lstm_analog.engines.phase.couplings import Couplings, Curved
 from lstm_analog.engines.phase.structure import Level, Structure
-from lstm_analog.network.laws import Block, BlockForm, take
+from lstm_analog.network.laws import Block, BlockForm, High, partials, take
 from lstm_analog.network.parts import Part
 
 
@@ -124,6 +124,20 @@ class Wiring:
         """Return the numbers of all fields that the flow into the level depends on."""
         plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}
         return frozenset(plain).union(*(load.sources for load in self.loads))
+
+    def slopes(self, efforts: Floats, high: High) -> Floats:
+        """Return d flow / d own efforts of all components about `efforts` (..., unknowns), (..., m, k, k).
+
+        `high` are the clock lines.
+        """
+        values = [(load, partials(load.part, efforts, high)) for load in self.loads if load.own]
+        leads = (value[own.block].shape[:-1] for load, value in values for own in load.own)
+        lead = np.broadcast_shapes(*leads, self.own.shape[:-3])
+        result = np.array(np.broadcast_to(self.own, (*lead, *self.own.shape[-3:])))
+        for load, value in values:
+            for own in load.own:
+                result[..., own.into, own.row, own.column] += value[own.block][..., own.elements]
+        return result
 
 
 def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places) -> Wiring:

@@ -174,14 +174,8 @@ def _mean_share(moved: Floats, filled: Floats) -> Floats:
 
 def _own(stage: ComponentStage, effort: Floats) -> Floats:
     """Return d flow / d effort among the members of each component at `effort` (k, unknowns), (k or 1, m, w, w)."""
-    own, high = stage.wiring.own[None], stage.couplings.high
-    values = [(load, partials(load.part, effort, high)) for load in stage.wiring.loads if load.own]
-    if values:
-        own = np.repeat(own, len(effort), axis=0)
-    for load, found in values:
-        for each in load.own:
-            own[:, each.into, each.row, each.column] += found[each.block][..., each.elements]
-    return own
+    own = stage.wiring.slopes(effort, stage.couplings.high)
+    return own if own.ndim > stage.wiring.own.ndim else own[None]
 
 
 def _pointwise(values: Floats, shape: tuple[int, int]) -> Floats:

@@ -10,7 +10,7 @@ from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Load, Wiring
 from lstm_analog.engines.settle.stages import wired
-from lstm_analog.network.laws import High, bank_of, partials
+from lstm_analog.network.laws import High, bank_of
 from lstm_analog.network.parts import Ports
 
 _FARTHEST = 30.0
@@ -41,25 +41,12 @@ class Modes:
 
         It is negative where a component runs away. Members without storage are eliminated.
         """
-        slopes, states = self._slopes(efforts), self.states
+        slopes, states = self.wiring.slopes(efforts, self.high), self.states
         kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
         if slopes.shape[-1] > states:
             kept = kept - cross @ np.linalg.solve(slopes[..., states:, states:], slopes[..., states:, :states])
         rates = -np.linalg.eigvals(kept / self.wiring.capacity[..., None]).real.max(axis=-1)
         return np.asarray(rates, dtype=np.float64)
-
-    def _slopes(self, efforts: Array) -> Floats:
-        """Return d flow / d own efforts of all components about `efforts` (..., unknowns), (..., m, k, k)."""
-        wires = self.wiring
-        values = [(load, partials(load.part, efforts, self.high)) for load in wires.loads if load.own]
-        lead = np.broadcast_shapes(
-            *(value[own.block].shape[:-1] for load, value in values for own in load.own), wires.own.shape[:-3]
-        )
-        slopes = np.array(np.broadcast_to(wires.own, (*lead, *wires.own.shape[-3:])))
-        for load, value in values:
-            for own in load.own:
-                slopes[..., own.into, own.row, own.column] += value[own.block][..., own.elements]
-        return slopes
 
     def slowest_of_all(self) -> float:
         """Return a rate (1/s) that none of the components falls below, however their ports are controlled.

@@ -17,9 +17,9 @@ from lstm_analog.engines.native import Positive
 from lstm_analog.engines.phase.wiring import Load, Places, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.settle.exponentials import filling, responses
 from lstm_analog.engines.settle.newton import constant_efforts, newton
-from lstm_analog.engines.settle.stages import EFFORTS, ComponentStage, Mode, PortEnds, some_of
+from lstm_analog.engines.settle.ports import PortEnds, are_bridges, port_ends, some_of, unheld
+from lstm_analog.engines.settle.stages import EFFORTS, ComponentStage, Mode
 from lstm_analog.engines.waveform.fields import Waves, covers
-from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import (
     Call,
     Expression,
@@ -34,7 +34,6 @@ from lstm_analog.expressions import (
 from lstm_analog.network.laws import bank_of, flow_into, rows
 from lstm_analog.network.parts import DATUM, Pairs, Part, law
 from lstm_analog.network.parts.ports import CONTROL, opened
-from lstm_analog.network.shapes import Shape
 
 Matrices = dict[tuple[object, ...], tuple[Array, Array]]
 """Matrices with their weights multiplied in, each beside the matrix it was made of; by its name and the weights."""
@@ -88,6 +87,11 @@ class _BoundStage:
         places, fields = Places(field=np.full(every.size, EFFORTS), place=every), constant_efforts(self.efforts)
         return Waves(fields, places, (1, *self.efforts.shape[:-1]), None)
 
+    @cached_property
+    def ports(self) -> list[PortEnds]:
+        """The laminar ports that feed the nodes, by the ends that do."""
+        return port_ends(self.stage.wiring)
+
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Add a call of `function` with `arguments`."""
         self.calls.append(partial(function, *arguments))
@@ -139,14 +143,14 @@ class _BoundStage:
 
     def _balance(self, target: Array) -> None:
         """Write e = inflow / conductance to `target`."""
-        conductance, ports = -self.stage.wiring.own[..., 0, 0], self.stage.ports
+        conductance, ports = -self.stage.wiring.own[..., 0, 0], self.ports
         if not ports:
             self.inflow(0, 1.0 / conductance, target)
-        elif not conductance.any() and _alone(self.stage.wiring) and _are_bridges(ports, target.shape[-1]):
+        elif not conductance.any() and _alone(self.stage.wiring) and are_bridges(ports, target.shape[-1]):
             self._bridge(ports[0], ports[1], target)
         else:
             total = self._flow_and_conductance(conductance, np.ones_like(conductance), target)
-            self.calls.append(Positive(values=np.swapaxes(total, -1, -2), refusal=_unheld))
+            self.calls.append(Positive(values=np.swapaxes(total, -1, -2), refusal=unheld))
             self.call(np.divide, target, total, target)
 
     def _flow_and_conductance(self, constant: Floats, weight: Floats, target: Array) -> Array:
@@ -157,7 +161,7 @@ class _BoundStage:
         self.inflow(0, weight, target)
         total = self.room(self.stage.nodes.size)
         self.call(np.copyto, total, self.number(constant * weight))
-        for port in self.stage.ports:
+        for port in self.ports:
             opening, product = (self.room(port.part.p.size) for _ in range(2))
             self.law(port.part, opened(port.part.shape), _at(weight, port.into), opening)
             self.calls.append(adding(total, port.into, -1, opening))
@@ -185,7 +189,7 @@ class _BoundStage:
         """
         wires, flow = self.stage.wiring, self.room(self.stage.nodes.size)
         conductance, pace = -wires.own[..., 0, 0], self.stage.duration / wires.capacity[..., 0]
-        if self.stage.ports:
+        if self.ports:
             moved = self._flow_and_conductance(conductance, pace, flow)
             filled = self.room(self.stage.nodes.size)
             self.calls.extend(filling(moved, filled))
@@ -280,13 +284,6 @@ class _BoundStage:
         self.call(np.multiply, chosen, self.number(weight), out)
 
 
-def _unheld(conductance: float) -> SimulationError:
-    """Return the error of an unknown whose ports have shut, so that no `conductance` above zero is left."""
-    what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
-    got, do = f"{conductance:.3g}", "tie it to something else too, or run it with Waveform"
-    return SimulationError(explain(what, must=must, got=got, do=do))
-
-
 def _alone(wires: Wiring) -> bool:
     """Return whether nothing but loads that depend on the level's own efforts feeds through `wires`."""
     return not (wires.wires or wires.sheets or wires.offset.any() or any(not load.own for load in wires.loads))
@@ -299,16 +296,3 @@ def _at(weight: Floats, into: Span) -> Floats:
 
 def _into(flow: _Flow) -> Span:
     return flow[1].into if isinstance(flow, tuple) else flow.into
-
-
-def _are_bridges(ports: list[PortEnds], size: int) -> bool:
-    """Return whether `ports` are two banks of `size` ports in the order of the level, each opposed to the other's.
-
-    Two that open exponentially against each other split as a sigmoid.
-    """
-    if len(ports) != 2 or not all(covers(port.into, size) for port in ports):
-        return False
-    a, b = (port.part for port in ports)
-    same = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("p", "n", "conductance"))
-    opposed = np.array_equal(a.scale, -b.scale) and np.array_equal(a.offset, -b.offset)
-    return same and opposed and a.shape is b.shape is Shape.EXP and a.free and b.free

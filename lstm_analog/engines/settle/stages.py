@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cached_property
-from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, numbered, span
+from lstm_analog.arrays import Floats, Indices, numbered, span
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
+from lstm_analog.engines.settle.ports import is_controlled
 from lstm_analog.network.graph import line_of
-from lstm_analog.network.laws import High, Order, blocks, is_on, rows, take
-from lstm_analog.network.parts import Part, Ports
+from lstm_analog.network.laws import High, Order, blocks, is_on
 
 Key = tuple[object, ...]
 EFFORTS = 1
@@ -34,15 +32,6 @@ class Mode(Enum):
     EXPONENTIAL = "exponential"
     NEWTON = "newton"
     TRANSIENT = "transient"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PortEnds:
-    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
-
-    part: Ports
-    into: Span
-    others: Indices
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,22 +73,6 @@ class ComponentStage:
     gain: float
     settles: bool
     key: Key
-
-    @cached_property
-    def ports(self) -> list[PortEnds]:
-        """The laminar ports that feed the nodes, by the ends that do."""
-        found = []
-        for load, route in ((each, route) for each in self.wiring.loads if each.own for route in each.routes):
-            part = cast(Ports, some_of(load.part, route.elements))
-            others = part.b if np.array_equal(rows(part)[route.terminal], part.a) else part.a
-            found.append(PortEnds(part=part, into=route.into, others=others))
-        return found
-
-
-def some_of(part: Part, elements: Span) -> Part:
-    """Return the `elements` of `part`, itself if these are all: what is known of it is not worked out again."""
-    chosen = numbered(elements)
-    return part if chosen.size == rows(part).shape[1] else take(part, chosen)
 
 
 def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[ComponentStage]:
@@ -234,16 +207,6 @@ def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) ->
     pace = duration / (wires.capacity[..., 0] * couplings.scales[level.members[:, 0]])
     moves = [np.abs(wire.values * couplings.scales[wire.places] * pace[..., wire.into]) for wire in wires.wires]
     return min(1.0, max((float(move.max()) for move in moves), default=0.0))
-
-
-def is_controlled(level: Level, wires: Wiring) -> bool:
-    """Return whether components of `level` are single unknowns whose conductance others control, not they themselves.
-
-    Of the flow into them, `wires`, only that of laminar ports then depends on their own efforts, and linearly.
-    """
-    own = [load for load in wires.loads if load.own]
-    single = level.members.shape[1] == 1 and level.order is not Order.NONLINEAR
-    return single and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
 
 
 def _inputs(wires: Wiring, high: High) -> Indices:
