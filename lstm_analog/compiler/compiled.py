@@ -241,10 +241,10 @@ def schedule(
     is 0, `x` or `state` has a leading axis of so many chips, before the batch.
     """
     steps = x.shape[-2]
-    intervals, cycle = compiled.cycle.intervals(steps), compiled.cycle
+    cycle, names = compiled.cycle, compiled.cycle.names(steps)
     repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    flags, once = cycle.flags(steps), np.array([len(intervals)])
+    flags, once = cycle.flags(steps), np.array([len(names)])
     imposed: list[Imposed] = []
     for bank in compiled.layout.inputs:
         imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
@@ -254,11 +254,11 @@ def schedule(
                 imposed += _imposed(compiled, label, start[..., None, :], once)
     for line in dict.fromkeys(drive.signal for drive in compiled.drives if drive.signal in cycle.lines):
         high = flags[:, [cycle.lines.index(line)]].astype(float)
-        imposed += _imposed(compiled, line, high, np.ones(len(intervals), dtype=np.int64))
+        imposed += _imposed(compiled, line, high, np.ones(len(names), dtype=np.int64))
     return Schedule(
-        names=tuple(interval.name for interval in intervals),
+        names=names,
         high=flags.take([cycle.lines.index(line) for line in compiled.network.lines], axis=1),  # row by row
-        durations=np.array([interval.duration for interval in intervals]),
+        durations=cycle.durations(steps),
         imposed=tuple(imposed),
         chips=chips,
     )

@@ -5,7 +5,7 @@ from enum import Enum
 
 import numpy as np
 
-from lstm_analog.arrays import Flags
+from lstm_analog.arrays import Flags, Floats
 from lstm_analog.errors import InvalidValueError, explain
 
 
@@ -56,6 +56,14 @@ class Cycle:
     def intervals(self, steps: int) -> tuple[Interval, ...]:
         """Return the intervals of the reset and of `steps` steps, in order."""
         return (self.reset, *(self.step * steps))
+
+    def names(self, steps: int) -> tuple[str, ...]:
+        """Return the names of `intervals(steps)`."""
+        return (self.reset.name, *(tuple(interval.name for interval in self.step) * steps))
+
+    def durations(self, steps: int) -> Floats:
+        """Return the durations of `intervals(steps)` (s), shape (1 + steps n,)."""
+        return np.array([self.reset.duration, *([interval.duration for interval in self.step] * steps)])
 
     def flags(self, steps: int) -> Flags:
         """Return which lines are high in each interval of `intervals(steps)`, shape (1 + steps n, lines)."""

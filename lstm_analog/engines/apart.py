@@ -40,6 +40,8 @@ def run_chips(solve: NetworkSolver, network: Network, schedule: Schedule) -> Tra
         If a chip cannot be solved alone; the message has its number. Of one machine, as `solve` does.
     """
     if not network.chips:  # what differs in the efforts alone is a batch
+        if not schedule.chips:
+            return solve(network, schedule)
         found = solve(network, replace(schedule, chips=0))
         return _changed(found, lambda one: replace(one, schedule=schedule))
     try:

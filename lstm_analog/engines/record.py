@@ -82,9 +82,10 @@ class Recorder:
 
     def trajectory(self, *, engine: str, lead: tuple[int, ...], error: float = np.nan) -> Trajectory:
         """Return what was taken down of a run by `engine`, of that `error`, with the leading axes `lead`."""
-        made = []
-        for record in self.records:
+        made: list[Trajectory] = []
+        for record in reversed(self.records):
             record.efforts.flags.writeable = False  # or the trajectory would take a copy
+            first = record is self.records[0]
             made.append(
                 Trajectory(
                     network=self.network,
@@ -94,10 +95,11 @@ class Recorder:
                     engine=engine,
                     saved=record.save,
                     error=error,
+                    more=tuple(reversed(made)) if first else (),
+                    extremes=tuple(_extremes(watch) for watch in self.watches) if first else (),
                 )
             )
-        extremes = tuple(_extremes(watch) for watch in self.watches)
-        return replace(made[0], more=tuple(made[1:]), extremes=extremes)
+        return made[-1]
 
 
 def recorder(
@@ -159,9 +161,12 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
 
 def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
     """Return when the points are that are `kept` of the start and the intervals, (points,)."""
+    first = np.zeros(int(kept[0]))
+    if points == 1:
+        return np.concatenate([first, schedule.ends[kept[1:]]])
     ends, durations = schedule.ends[kept[1:], None], schedule.durations[kept[1:]]
     known, number = np.unique(durations, return_inverse=True)
     inside = np.array([moments(float(duration), points) for duration in known])
     time = ends - durations[:, None] + inside[number.reshape(-1)]
     time[:, -1:] = ends
-    return np.concatenate([np.zeros(int(kept[0])), time.ravel()])
+    return np.concatenate([first, time.ravel()])

@@ -65,7 +65,8 @@ class Unknowns:
 
     def scales(self) -> Floats:
         """Return the scale of every unknown (effort unit), shape (size,); 1 for the datum."""
-        return np.concatenate([[1.0], *(np.full(group.size, group.scale) for group in self.groups)])
+        scales, sizes = zip((1.0, 1), *((group.scale, group.size) for group in self.groups), strict=True)
+        return np.repeat(np.array(scales, dtype=np.float64), sizes)
 
     def names(self) -> list[str]:
         """Return the name of every unknown: `0` for the datum, else `<label>_<number>`."""

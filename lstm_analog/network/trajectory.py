@@ -74,7 +74,7 @@ class Save:
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))
         flags = np.ones(1 + len(names), dtype=bool)
         if self.intervals:
-            flags[1:] = np.fromiter((name in self.intervals for name in names), dtype=bool, count=len(names))
+            flags[1:] = np.fromiter(map(frozenset(self.intervals).__contains__, names), dtype=bool, count=len(names))
         if self.last:
             flags[: -self.last] = False
         return flags

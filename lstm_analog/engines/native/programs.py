@@ -202,12 +202,14 @@ def executed(
     what a program that stops has to refuse. There must be a kernel.
     """
     known = np.array([(one.address, one.count) if one else (0, 0) for one in programs], dtype=np.int64)
-    missing = np.array([one is None for one in programs])[chosen]
-    stop, done = int(np.append(missing, True).argmax()), 0
+    stop, done, run_rows = len(chosen), 0, needed().run_rows
+    if None in programs:
+        missing = np.array([one is None for one in programs])[chosen]
+        stop = int(missing.argmax()) if missing.any() else stop
     while done < stop:
         rows = slice(done, min(stop, done + ROWS))
         table = np.concatenate([known[chosen[rows]], places[rows]], axis=1)
-        count = int(needed().run_rows(table.ctypes.data, table.shape[1], len(table), cursors.ctypes.data))
+        count = int(run_rows(table.ctypes.data, table.shape[1], len(table), cursors.ctypes.data))
         if progress is not None:
             for k in range(done, done + count):
                 progress(k)

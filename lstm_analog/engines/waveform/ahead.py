@@ -1,23 +1,25 @@
 """Runs interval after interval as machine code, while none needs a decision: what is imposed, solved, judged, recorded.
 
-Each kind of interval becomes a program. It stops before it has changed the state, where an error, a guess or a limit is
-not within bounds; then the interval is run as any other. Only `native` programs can do that; without a kernel there is
-none, and nothing runs ahead.
+Each kind of interval becomes a program. Where an error, a guess or a limit is not within bounds it stops before the
+piece that is at fault has changed the state, and counts the pieces before. Only `native` programs can do that; without
+a kernel there is none, and nothing runs ahead.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
+from lstm_analog.arrays import Array, Floats, Indices, span
+from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
+from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
+from lstm_analog.engines.waveform.pieces import IntervalPrograms
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
+from lstm_analog.engines.waveform.subdivision import IntervalKind
 from lstm_analog.engines.waveform.workspace import Workspace
-from lstm_analog.expressions import Call, putting, reading
+from lstm_analog.expressions import Call, advance, putting, reading
 
 
 def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProgram | None:
@@ -52,27 +54,11 @@ def _add_solving(judged: Judged, segment: Segment) -> None:
             judged.add(sweep.steps)
 
 
-Segments = tuple[Segment | None, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class IntervalKind:
-    """A kind of interval: which `sources` change at its start, and which of the `records` take down its end.
-
-    `segments` returns its segments, None where one is not there yet; errors up to `within` are accepted.
-    """
-
-    segments: Callable[[], Segments]
-    within: float
-    sources: Flags
-    records: Flags
-
-
 class RunAhead:
-    """Runs intervals of a `schedule` ahead, each by the program of its kind.
+    """Runs intervals ahead, each by the program of its kind.
 
     What `sources` impose and where a record takes an end down differs from interval to interval: programs find that
-    where cursors point to.
+    where cursors point to. So they serve all runs whose arrays lie alike, and stay in the workspace.
     """
 
     def __init__(
@@ -81,57 +67,67 @@ class RunAhead:
         sources: list[ImposedWaveform],
         record: Recorder,
         kinds: list[IntervalKind],
-        kind_of: Indices,
     ) -> None:
-        """Take the buffers `space`, the `record` to write, and the `kinds`; `kind_of` (intervals,) numbers those."""
-        self._space, self._sources, self._record = space, sources, record
-        self._kinds, self._kind_of = kinds, kind_of
-        self._made: dict[int, tuple[Segments, KernelProgram | None]] = {}
-        self._cursors = np.zeros(len(sources) + len(record.records), dtype=np.int64)
+        """Take the buffers `space`, the `record` to write, and the `kinds` of intervals."""
+        self._space, self._sources, self._record, self._kinds = space, sources, record, kinds
+        self._table = _table(space, sources, record)
+        self._part, self._places = slice(0), np.empty((0, 0), dtype=np.int64)
 
-    def run(self, number: int, stop: int, progress: Callable[[int], None]) -> int:
-        """Run intervals from `number` on, before `stop`; return the first that has to be run otherwise.
+    def run(self, kind_of: Indices, intervals: range, progress: Callable[[int], None] | None) -> tuple[int, int | None]:
+        """Run `intervals`, whose kinds are `kind_of` (all intervals,), until one has to be run otherwise.
 
-        `progress` is called with the number of each interval that was run.
+        Returns its number, or the end of `intervals`, and how many of its pieces are done already; None if nothing of
+        it is done. `progress` is called with the number of each interval that was run.
         """
-        if stop - number < WORTH:
-            return number
-        programs = [self._program(kind) for kind in range(len(self._kinds))]
-        while number < stop:
-            rows = range(number, min(stop, number + ROWS))
-            number += self._executed(programs, rows, progress)
-            if number < rows.stop:
-                break
-        return number
+        number = intervals.start
+        while number < intervals.stop:
+            worth = len(intervals) + self._table.waited[0] >= WORTH
+            programs = [self._program(kind, worth) for kind in self._kinds]
+            part = slice(number, min(intervals.stop, (number // ROWS + 1) * ROWS))
+            places = self._placed(number // ROWS, kind_of.size)[number % ROWS : number % ROWS + part.stop - part.start]
+            tell = None if progress is None else partial(_telling, progress, number)
+            number += executed(programs, kind_of[part], places, self._table.cursors, tell)
+            if number < part.stop:
+                self._table.waited[0] += 1
+                return number, self._table.done.item() if programs[kind_of[number]] else None
+        return number, None
 
-    def _executed(self, programs: list[KernelProgram | None], rows: range, progress: Callable[[int], None]) -> int:
-        """Execute the `programs` of the intervals `rows`; return how many came to their end."""
-        part = np.s_[rows.start : rows.stop]
-        places = [
-            *(addresses(source.efforts, np.arange(rows.start, rows.stop)) for source in self._sources),
-            *(addresses(each.efforts, each.places[1:][part]) for each in self._record.records),
-        ]
-        return executed(
-            programs,
-            self._kind_of[part],
-            np.stack(places, axis=1),
-            self._cursors,
-            lambda row: progress(rows.start + row),
-        )
+    def note(self) -> None:
+        """Add to the record how far the watched nodes went."""
+        for own, watch in zip(self._table.watches, self._record.watches, strict=True):
+            watch.note(own.lowest[..., None, :], own.highest[..., None, :])
 
-    def _program(self, number: int) -> KernelProgram | None:
-        """Return the program of kind `number`, if it has one."""
-        kind = self._kinds[number]
-        segments = kind.segments()
-        if number not in self._made or self._made[number][0] != segments:
-            self._made[number] = (segments, self._built(kind, segments))
-        return self._made[number][1]
+    def _placed(self, number: int, count: int) -> Indices:
+        """Return where intervals of stretch `number` of `count` find their arrays, (intervals, cursors)."""
+        part = slice(number * ROWS, min(count, (number + 1) * ROWS))
+        if self._part != part:
+            arrays = [*(source.efforts for source in self._sources), *(each.efforts for each in self._record.records)]
+            kept = (np.maximum(each.places[1:][part], 0) for each in self._record.records)
+            rows = np.stack([*[np.arange(part.start, part.stop)] * len(self._sources), *kept], axis=1)
+            steps = np.array([array.strides[-2] if array.shape[-2] > 1 else 0 for array in arrays], dtype=np.int64)
+            starts = np.array([array.ctypes.data for array in arrays], dtype=np.int64)
+            self._part, self._places = part, rows * steps + starts
+        return self._places
 
-    def _built(self, kind: IntervalKind, segments: Segments) -> KernelProgram | None:
-        solving = [self._of_segment(segment, kind.within) for segment in segments if segment]
-        parts = [self._imposing(kind), *solving, self._recording(kind)]
+    def _program(self, kind: IntervalKind, worth: bool) -> KernelProgram | None:
+        """Return the program of a `kind`, if it has one; it is made only where that is `worth` it."""
+        division, known = kind.subdivision.present, self._table.programs
+        key = (division, kind.sources, kind.records)
+        if key not in known and worth:
+            segments = division.segments(Wanted.END if kind.recorded else Wanted.STATES)
+            if segments:
+                known[key] = self._built(kind, segments, division.within)
+        return known.get(key)
+
+    def _built(self, kind: IntervalKind, segments: list[Segment], within: float) -> KernelProgram | None:
+        counted = Judged()
+        counted.add([partial(advance, self._table.done, np.zeros(1, dtype=np.int64))])
+        parts = [self._imposing(kind)]
+        for segment in segments:
+            parts += [self._of_segment(segment, within), counted.program()]
+        parts.append(self._recording(kind))
         complete = [part for part in parts if part]
-        return joined(complete) if None not in segments and len(complete) == len(parts) else None
+        return joined(complete) if len(complete) == len(parts) else None
 
     def _of_segment(self, segment: Segment, within: float) -> KernelProgram | None:
         known = self._space.programs
@@ -140,24 +136,48 @@ class RunAhead:
         return known[segment, within]
 
     def _imposing(self, kind: IntervalKind) -> KernelProgram | None:
-        judged, state = Judged(), self._space.state
+        judged, state, cursors = Judged(), self._space.state, self._table.cursors
+        judged.add([partial(np.copyto, self._table.done, np.zeros(1, dtype=np.int64))])
         for place in np.flatnonzero(kind.sources).tolist():
             source = self._sources[place]
             given = source.efforts[..., 0, :]
             room = np.empty(given.shape)
-            judged.copy(room, given, self._cursors[place : place + 1], 1)
+            judged.copy(room, given, cursors[place : place + 1], 1)
             judged.add([putting(state.effort, source.places, room), state.moved(source.groups)])
         return judged.program()
 
     def _recording(self, kind: IntervalKind) -> KernelProgram | None:
-        judged, effort = Judged(), self._space.state.effort
-        judged.add(call for watch in self._record.watches for call in _watching(watch, effort))
+        judged, effort, cursors = Judged(), self._space.state.effort, self._table.cursors
+        judged.add(call for watch in self._table.watches for call in _watching(watch, effort))
         for place in np.flatnonzero(kind.records).tolist():
             record, cursor = self._record.records[place], place + len(self._sources)
             value, fetching = reading(effort, record.nodes)
             judged.add(fetching)
-            judged.copy(record.efforts[..., 0, :], value, self._cursors[cursor : cursor + 1], 0)
+            judged.copy(record.efforts[..., 0, :], value, cursors[cursor : cursor + 1], 0)
         return judged.program()
+
+
+def _table(space: Workspace, sources: list[ImposedWaveform], record: Recorder) -> IntervalPrograms:
+    """Return the programs in `space` for arrays that lie as those of `sources` and `record`, its watches empty."""
+    layout = (
+        *(_lying(source.efforts) for source in sources),
+        *((each.save.groups, _lying(each.efforts)) for each in record.records),
+    )
+    found = space.table(layout, len(layout), record.watches)
+    for watch in found.watches:
+        watch.lowest.fill(np.inf)
+        watch.highest.fill(-np.inf)
+    return found
+
+
+def _lying(array: Array) -> tuple[tuple[int, int], ...]:
+    """Return the axes of `array` but that of the intervals, the last but one: their sizes and how far they step."""
+    axes = list(zip(array.shape, array.strides, strict=True))
+    return tuple((size, step if size > 1 else 0) for size, step in (*axes[:-2], axes[-1]))
+
+
+def _telling(progress: Callable[[int], None], first: int, row: int) -> None:
+    progress(first + row)
 
 
 def _watching(watch: Watch, effort: Floats) -> list[Call]:

@@ -33,20 +33,35 @@ class ImposedWaveform:
             state.moved(self.groups)()
 
 
-def imposed_waveforms(network: Network, groups: Indices, schedule: Schedule) -> list[ImposedWaveform]:
-    """Return what each bank of sources of `network` imposes in each interval of `schedule`.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SourcePlaces:
+    """A bank of `sources` of a network, the unknowns `places` that it drives, and the `groups` in which these lie."""
 
-    `groups` (N,) are the groups of the unknowns.
-    """
+    sources: Sources
+    places: Span
+    groups: Indices
+
+
+def source_places(network: Network) -> tuple[SourcePlaces, ...]:
+    """Return which unknowns each bank of sources of `network` drives."""
+    sizes = [group.size for group in network.unknowns.groups]
+    groups = np.repeat(np.arange(1 + len(sizes)), [1, *sizes])
+    banks = (part for part in network.parts if isinstance(part, Sources))
+    return tuple(
+        SourcePlaces(sources=part, places=span(part.nodes), groups=np.unique(groups[part.nodes])) for part in banks
+    )
+
+
+def imposed_waveforms(places: tuple[SourcePlaces, ...], schedule: Schedule) -> list[ImposedWaveform]:
+    """Return what each bank of sources, with its `places`, imposes in each interval of `schedule`."""
     driven, found = {entry.label: entry for entry in schedule.imposed}, []
-    for part in (part for part in network.parts if isinstance(part, Sources)):
-        entry = driven.get(part.label)
+    for each in places:
+        entry = driven.get(each.sources.label)
         changes = np.zeros(len(schedule.names), dtype=bool)
         changes[0] = True
-        efforts = part.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
+        efforts = each.sources.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
         if entry is not None and not entry.steady:
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
-        touched = np.unique(groups[part.nodes])
-        found.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts, changes=changes))
+        found.append(ImposedWaveform(places=each.places, groups=each.groups, efforts=efforts, changes=changes))
     return found

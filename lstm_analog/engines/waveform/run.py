@@ -17,11 +17,12 @@ from lstm_analog.engines.native import Unsolved, compiled, is_available
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
-from lstm_analog.engines.waveform.ahead import IntervalKind, RunAhead
+from lstm_analog.engines.waveform.ahead import RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
+from lstm_analog.engines.waveform.pieces import Division
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.subdivision import Subdivision, subdivisions
+from lstm_analog.engines.waveform.subdivision import Subdivision, interval_kinds
 from lstm_analog.engines.waveform.workspace import OutOfReachError, Regime, Workspace, refined
 from lstm_analog.expressions import make
 from lstm_analog.network.schedule import Schedule
@@ -60,9 +61,7 @@ class WaveformRun:
         space, count = self.space, len(schedule.names)
         space.state.forget()
         space.worst[0] = 0.0
-        divisions = subdivisions(self.space, schedule)
-        groups = space.couplings(Regime(high=schedule.phase(0), idle=True)).groups
-        sources = imposed_waveforms(space.network, groups, schedule)
+        sources = imposed_waveforms(space.sources, schedule)
         if start is None:
             for source in sources:
                 source.impose(space.state, 0)
@@ -70,68 +69,51 @@ class WaveformRun:
             record.write(0, space.state.effort[..., None, :])
         else:
             np.copyto(space.state.effort, start)
-        self._run_intervals(intervals, divisions, sources, record, lambda number: _tell(progress, number + 1, count))
+        tell = None if progress is None else partial(_tell, progress, count)
+        self._run_intervals(intervals, schedule, sources, record, tell)
         return space.state.effort.copy()
 
     def _run_intervals(
         self,
         intervals: range,
-        divisions: list[Subdivision],
+        schedule: Schedule,
         sources: list[ImposedWaveform],
         record: Recorder,
-        tell: Callable[[int], None],
+        tell: Callable[[int], None] | None,
     ) -> None:
-        """Run `intervals`, ahead where programs can, and `tell` the number of each."""
-        changing = np.any(
-            [np.zeros(len(divisions), dtype=bool), *(source.changes for source in sources)], axis=0
-        ).tolist()
+        """Run `intervals` of the `schedule`, ahead where programs can, and `tell` the number of each."""
+        kinds, kind_of = interval_kinds(self.space, schedule, sources, record)
         fast = is_available() and self.points == 1
-        ahead = self._run_ahead(divisions, sources, record) if fast else None
-        number = intervals.start
+        ahead = RunAhead(self.space, sources, record, kinds) if fast else None
+        number, done = intervals.start, None
         while number < intervals.stop:
-            number = ahead.run(number, intervals.stop, tell) if ahead else number
-            if number < intervals.stop:
-                for source in sources if number and changing[number] else ():
-                    source.impose(self.space.state, number)
-                if record.asks(number + 1):
-                    record.write(number + 1, self._points(divisions[number]))
-                else:
-                    self._interval(divisions[number], None)
+            if ahead:
+                number, done = ahead.run(kind_of, range(number, intervals.stop), tell)
+                if number == intervals.stop:
+                    break
+            kind = kinds[kind_of[number]]
+            if done == 0 and self._accepted(kind.subdivision, 0, self._output(kind.recorded)) is None:
+                continue  # there may be a program of the finer division
+            for source in sources if number and done is None and any(kind.sources) else ():
+                source.impose(self.space.state, number)
+            if kind.recorded:
+                record.write(number + 1, self._points(kind.subdivision, done or 0))
+            else:
+                self._interval(kind.subdivision, None, done or 0)
+            if tell:
                 tell(number)
-                number += 1
+            number += 1
+        if ahead:
+            ahead.note()
 
-    def _run_ahead(self, divisions: list[Subdivision], sources: list[ImposedWaveform], record: Recorder) -> RunAhead:
-        """Return what runs the intervals, whose `divisions` (intervals,) are given, by programs where it can."""
-        distinct = list({id(division): division for division in divisions}.values())
-        number = {id(division): place for place, division in enumerate(distinct)}
-        code = np.fromiter((number[id(division)] for division in divisions), np.int64, len(divisions))
-        flags = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
-        for flag in flags:
-            code = 2 * code + flag
-        _, examples, kind_of = np.unique(code, return_index=True, return_inverse=True)
-        kinds = []
-        for interval in examples.tolist():
-            told = [bool(flag[interval]) for flag in flags]
-            changing, asked = told[: len(sources)], told[len(sources) :]
-            division = divisions[interval]
-            kinds.append(
-                IntervalKind(
-                    segments=partial(division.segments, any(asked) or bool(record.watches)),
-                    within=division.within,
-                    sources=np.array(changing, dtype=bool),
-                    records=np.array(asked, dtype=bool),
-                )
-            )
-        return RunAhead(self.space, sources, record, kinds, kind_of.reshape(-1))
-
-    def advance(self, effort: Floats, division: Subdivision) -> Floats:
-        """Return the efforts (*lead, N) at the end of an interval of the kind of `division`, which start as `effort`.
+    def advance(self, effort: Floats, intervals: Subdivision) -> Floats:
+        """Return the efforts (*lead, N) at the end of one of the `intervals`, which start as `effort`.
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
         self.space.state.forget()
         np.copyto(self.space.state.effort, effort)
-        self._points(division)  # junctions and followers, too, are wanted at the end
+        self._points(intervals)  # junctions and followers, too, are wanted at the end
         return self.space.state.effort
 
     def _rest(self, schedule: Schedule) -> None:
@@ -156,50 +138,63 @@ class WaveformRun:
                 raise OutOfReachError("of one of them the operating point is not found level by level") from None
             operating_point(system(self.space.network, high), state.effort, duration)
 
-    def _points(self, division: Subdivision) -> Floats:
-        """Advance the state by an interval and return the efforts at its points, (*lead, points, N)."""
+    def _output(self, recorded: bool) -> Wanted:
+        """Return what an interval must yield, whose points are `recorded` or not."""
+        return (Wanted.END if self.points == 1 else Wanted.POINTS) if recorded else Wanted.STATES
+
+    def _points(self, intervals: Subdivision, first: int = 0) -> Floats:
+        """Advance the state by one of the `intervals`, from piece `first` on.
+
+        Returns the efforts at its points, (*lead, points, N).
+        """
         effort = self.space.state.effort
         path = effort[..., None, :] if self.points == 1 else np.repeat(effort[..., None, :], self.points, axis=-2)
-        self._interval(division, path)
+        self._interval(intervals, path, first)
         return path
 
-    def _interval(self, division: Subdivision, path: Floats | None) -> None:
-        """Advance the state by an interval; write the efforts at its points into `path` (*lead, points, N), if any."""
-        recorded, at = path is not None, self._at
-        if self._run_unchecked(division, recorded):
+    def _interval(self, intervals: Subdivision, path: Floats | None, first: int) -> None:
+        """Advance the state by one of the `intervals`, from piece `first` on; not 0 only if there is one point.
+
+        It writes the efforts at the points into `path` (*lead, points, N), if any.
+        """
+        output, at = self._output(path is not None), self._at
+        if not first and self._run_unchecked(intervals.present, output):
             return
-        done, place = 0.0, 0
-        while place < len(division.pieces):
-            segment = self._accepted(division, place, recorded)
+        done, place = 0.0, first
+        while place < len(intervals.present.pieces):
+            segment = self._accepted(intervals, place, output)
             if segment is None:
                 continue
-            end = 1.0 if place == len(division.pieces) - 1 else done + division.pieces[place].share
-            if path is not None and at.size > 1:
+            pieces = intervals.present.pieces
+            end = 1.0 if place == len(pieces) - 1 else done + pieces[place].share
+            if path is not None and output is Wanted.POINTS:
                 inside = (at > done) & (at <= end)
                 found = path[..., inside, :]
                 segment.sample((at[inside] - done) / (end - done), found)
                 path[..., inside, :] = found
             segment.commit()
             done, place = end, place + 1
-        only = division.made[recorded][0] if len(division.pieces) == 1 else None
-        if only and only.needs_no_check and not (recorded and at.size > 1):
-            division.unchecked[recorded] = compiled([*only.steps, *only.after])
+        division = intervals.present
+        only = division.made[output][0] if len(division.pieces) == 1 else None
+        if only and only.needs_no_check and output is not Wanted.POINTS:
+            division.unchecked[output] = compiled([*only.steps, *only.after])
 
-    def _run_unchecked(self, division: Subdivision, recorded: bool) -> bool:
+    def _run_unchecked(self, division: Division, output: Wanted) -> bool:
         """Advance the state by the `unchecked` steps of `division`; return whether there are any and they succeeded."""
         try:
-            make(division.unchecked.get(recorded, ()))
+            make(division.unchecked.get(output, ()))
         except Unsolved:  # before anything is written into the state
-            division.unchecked.clear()
-        return recorded in division.unchecked
+            return False
+        return output in division.unchecked
 
-    def _accepted(self, division: Subdivision, place: int, recorded: bool) -> Segment | None:
+    def _accepted(self, intervals: Subdivision, place: int, output: Wanted) -> Segment | None:
         """Return the solved segment of piece number `place`; None if it was not accepted, and has been changed.
 
         Too large an error refines the piece. If the guess that nothing moves was wrong, guesses are swept from then on;
         if a limit was passed, the parts that are idle between limits are solved with.
         """
-        segment = division.made[recorded][place] or self._segment(division, place, recorded)
+        division = intervals.present
+        segment, piece = self._segment(division, place, output), division.pieces[place]
         try:
             segment.solve()
             if segment.needs_no_check:
@@ -208,27 +203,26 @@ class WaveformRun:
         except Unsolved:
             error = np.inf
         if not error <= division.within:
-            division.pieces[place : place + 1] = refined(division.pieces[place], error / division.within)
-            division.changed()
+            intervals.replace(place, refined(piece, error / division.within))
             return None
         if not (stands := segment.stands()) or not segment.within_limits():
-            piece = division.pieces[place]
-            division.pieces[place] = replace(piece, idle=False) if stands else replace(piece, still=False)
-            division.changed()
+            intervals.replace(place, [replace(piece, idle=False) if stands else replace(piece, still=False)])
             return None
         self.space.worst[0] = max(self.space.worst[0], error)
         return segment
 
-    def _segment(self, division: Subdivision, place: int, recorded: bool) -> Segment:
-        """Return a segment for piece number `place`, built or from the workspace, and note it in `division`."""
-        last, piece = place == len(division.pieces) - 1, division.pieces[place]
-        output = Wanted.POINTS if recorded and self.points > 1 else Wanted.END if recorded and last else Wanted.STATES
-        regime = Regime(high=division.high, idle=piece.idle)
-        found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, output)
-        division.made[recorded][place] = found
+    def _segment(self, division: Division, place: int, output: Wanted) -> Segment:
+        """Return the segment for piece number `place` of `division`, which is built if it is not there."""
+        found = division.made[output][place]
+        if found is None:
+            last, piece = place == len(division.pieces) - 1, division.pieces[place]
+            regime, asked = Regime(high=division.high, idle=piece.idle), output
+            if output is Wanted.END and not last:
+                asked = Wanted.STATES
+            found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, asked)
+            division.made[output][place] = found
         return found
 
 
-def _tell(progress: Progress | None, done: int, count: int) -> None:
-    if progress is not None:
-        progress(done, count)
+def _tell(progress: Progress, count: int, number: int) -> None:
+    progress(number + 1, count)

@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from lstm_analog.arrays import Array, Flags, Indices
+from lstm_analog.engines.record import Recorder
+from lstm_analog.engines.waveform.analysis import Wanted
+from lstm_analog.engines.waveform.imposed import ImposedWaveform
+from lstm_analog.engines.waveform.pieces import Division, Piece
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.workspace import Piece, Workspace
-from lstm_analog.expressions import Call
+from lstm_analog.engines.waveform.workspace import Workspace
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports
 from lstm_analog.network.schedule import Schedule
@@ -15,69 +21,99 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
+_CODES = 2**31
+"""Numbers by which rows are told apart, from which on they are counted anew, so that none exceeds an integer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subdivision:
-    """How intervals of one kind are divided into pieces; its lists change as the run goes on.
+    """How intervals of one kind are divided in a run: the last of `divisions`, which are in `space`."""
 
-    Attributes
-    ----------
-    high : tuple of bool
-        Which clock lines are high.
-    duration : float
-        Length of the interval (s).
-    pieces : list of Piece
-        The pieces in order.
-    made : dict
-        The segment of each piece, None where it is not built; by whether points of the interval are recorded.
-    unchecked : dict
-        All steps of an interval of which no error, guess or limit need be checked; by whether points are recorded.
-    within : float
-        Error up to which a piece is accepted, in tolerances.
+    space: Workspace
+    divisions: list[Division]
+
+    @property
+    def present(self) -> Division:
+        """How intervals of this kind are divided now."""
+        return self.divisions[-1]
+
+    def replace(self, place: int, pieces: list[Piece]) -> None:
+        """Put `pieces` into the place of piece number `place`."""
+        now = self.present
+        changed = (*now.pieces[:place], *pieces, *now.pieces[place + 1 :])
+        self.divisions.append(_division(self.space, now.high, now.duration, changed, now.within))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntervalKind:
+    """A kind of interval: its `subdivision`, which `sources` change at its start, which `records` take down its end.
+
+    `recorded` tells whether its efforts are recorded or watched at all.
     """
 
-    high: High
-    duration: float
-    pieces: list[Piece]
-    made: dict[bool, list[Segment | None]]
-    unchecked: dict[bool, tuple[Call, ...]]
-    within: float
-
-    def segments(self, recorded: bool) -> tuple[Segment | None, ...]:
-        """Return the segment of each piece, None where it is not built; by whether points are `recorded`."""
-        return tuple(self.made[recorded])
-
-    def changed(self) -> None:
-        """Drop the segments, after `pieces` have changed."""
-        for recorded in (False, True):
-            self.made[recorded] = [None] * len(self.pieces)
-        self.unchecked.clear()
+    subdivision: Subdivision
+    sources: tuple[bool, ...]
+    records: tuple[bool, ...]
+    recorded: bool
 
 
-def subdivisions(space: Workspace, schedule: Schedule) -> list[Subdivision]:
-    """Return the subdivision of each interval of `schedule`, for segments of `space`; those of one kind share one."""
-    flags, width = schedule.high.tobytes(), schedule.high.shape[1]
-    durations = schedule.durations.tolist()
-    kinds = [(flags[k * width : (k + 1) * width], duration) for k, duration in enumerate(durations)]
-    found = {kind: subdivision(space, tuple(map(bool, kind[0])), kind[1]) for kind in set(kinds)}
-    return [found[kind] for kind in kinds]
+def interval_kinds(
+    space: Workspace, schedule: Schedule, sources: list[ImposedWaveform], record: Recorder
+) -> tuple[list[IntervalKind], Indices]:
+    """Return the kinds of the intervals of `schedule`, and the number of each interval's kind, (intervals,).
+
+    They are run with segments of `space`; `sources` are imposed on them, and `record` asks for some of their ends.
+    """
+    told: list[Flags] = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
+    examples, kind_of = _numbered([np.unique(schedule.durations, return_inverse=True)[1], *schedule.high.T, *told])
+    divisions: dict[tuple[High, float], Subdivision] = {}
+    kinds = []
+    for interval in examples.tolist():
+        high, duration = tuple(schedule.high[interval].tolist()), float(schedule.durations[interval])
+        if (high, duration) not in divisions:
+            divisions[high, duration] = subdivision(space, high, duration)
+        flags = tuple(bool(each[interval]) for each in told)
+        changing, asked = flags[: len(sources)], flags[len(sources) :]
+        recorded = any(asked) or bool(record.watches)
+        kinds.append(
+            IntervalKind(subdivision=divisions[high, duration], sources=changing, records=asked, recorded=recorded)
+        )
+    return kinds, kind_of
+
+
+def _numbered(columns: list[Array]) -> tuple[Indices, Indices]:
+    """Return an example of each distinct row of the `columns` (n,), small numbers, and which one each row is, (n,)."""
+    code, many = np.zeros(columns[0].size, dtype=np.int64), 1
+    for column in columns:
+        size = 2 if column.dtype == bool else int(column.max()) + 1
+        if many * size > _CODES:
+            many, code = code.size, np.unique(code, return_inverse=True)[1]
+        code, many = code * size + column, many * size
+    _, examples, numbers = np.unique(code, return_index=True, return_inverse=True)
+    return examples, numbers
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
-    """Return the first subdivision of intervals of `duration` (s) with the lines `high`, without segments.
+    """Return the first subdivision of intervals of `duration` (s) with the lines `high`.
 
     They are to be run with the segments of `space`.
     """
-    parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
-    gated = any(part.line != ALWAYS and high[part.line] for part in parts)
-    division = Subdivision(
-        high=high,
-        duration=duration,
-        pieces=space.pieces(high, duration),
-        made={},
-        unchecked={},
-        within=_GATED_SHARE if gated else 1.0,
-    )
-    division.changed()
-    return division
+    if (high, duration, ()) not in space.divisions:
+        parts = (part for part in space.network.parts if isinstance(part, Pairs | Ports))
+        gated = any(part.line != ALWAYS and high[part.line] for part in parts)
+        pieces = tuple(space.pieces(high, duration))
+        space.divisions[high, duration, ()] = _division(space, high, duration, pieces, _GATED_SHARE if gated else 1.0)
+    return Subdivision(space=space, divisions=[space.divisions[high, duration, ()]])
+
+
+def _division(space: Workspace, high: High, duration: float, pieces: tuple[Piece, ...], within: float) -> Division:
+    """Return the division of intervals of `duration` (s) with the lines `high` into `pieces`, from `space` if known.
+
+    Errors up to `within` are accepted.
+    """
+    if (high, duration, pieces) not in space.divisions:
+        made: dict[Wanted, list[Segment | None]] = {output: [None] * len(pieces) for output in Wanted}
+        space.divisions[high, duration, pieces] = Division(
+            high=high, duration=duration, pieces=pieces, within=within, made=made, unchecked={}
+        )
+    return space.divisions[high, duration, pieces]

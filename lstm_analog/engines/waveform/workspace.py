@@ -5,7 +5,7 @@ It also says into which pieces an interval is divided at first, and how a piece 
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,10 +17,13 @@ from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
+from lstm_analog.engines.record import Watch
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
+from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
+from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.network.graph import Network
@@ -76,20 +79,6 @@ class Regime:
     idle: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A piece of an interval: its `share` of the interval's duration, and the `grid` of its points.
-
-    `idle` tells whether parts that are idle between limits are left out, `still` whether unknowns at torn edges are
-    taken to stand still over the piece instead of being swept.
-    """
-
-    share: float
-    grid: Grid
-    idle: bool = True
-    still: bool = True
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workspace:
     """Analyses, segments and buffers for runs of `network` within `tolerance`; they serve many runs, one at a time.
@@ -98,7 +87,9 @@ class Workspace:
     chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
     where the run has got to, `worst` (1,) the largest estimated error of an accepted piece, in tolerances. The
     dictionaries are the cache: couplings by regime, orders by regime and duration (s), segments by all that makes them,
-    the fastest rate (1/s) by clock lines, and programs by segment and accepted error.
+    the fastest rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the
+    first, programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and
+    keeps.
     """
 
     network: Network
@@ -112,7 +103,25 @@ class Workspace:
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
+    divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
     programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
+    tables: dict[tuple[object, ...], IntervalPrograms] = field(default_factory=dict)
+
+    def table(self, layout: tuple[object, ...], cursors: int, watches: tuple[Watch, ...]) -> IntervalPrograms:
+        """Return the programs for arrays of a `layout`, with so many `cursors`; those for other arrays are dropped.
+
+        The `watches` of a run say which nodes have limits.
+        """
+        if layout not in self.tables:
+            self.tables.clear()
+            own = tuple(replace(each, lowest=each.lowest.copy(), highest=each.highest.copy()) for each in watches)
+            self.tables[layout] = IntervalPrograms(cursors=np.zeros(cursors, dtype=np.int64), watches=own)
+        return self.tables[layout]
+
+    @cached_property
+    def sources(self) -> tuple[SourcePlaces, ...]:
+        """Which unknowns each bank of sources drives."""
+        return source_places(self.network)
 
     def order(self, regime: Regime, duration: float) -> Structure:
         """Return the order in which a segment of `duration` (s) is solved in a `regime`."""

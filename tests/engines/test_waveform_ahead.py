@@ -1,0 +1,76 @@
+"""Runs ahead by the kernel: where a program stops, what stays in the workspace, and that no run depends on another."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lstm_analog as la
+from lstm_analog.compiler.hydraulic import Detail
+from lstm_analog.engines import Waveform
+from lstm_analog.engines.native import library
+from lstm_analog.engines.waveform import ahead
+from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
+from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Save
+
+
+@pytest.fixture
+def switching(circuit):
+    """Return a maker of a circuit with a fast storage, and a pair that switches in the midst of an interval.
+
+    What the pair drives does not settle.
+    """
+
+    def make():
+        switch = Factor(shape=Shape.TANH, p=[3], n=[0], scale=20.0, offset=0.0)
+        return circuit(
+            {"drive": 1, "c": 3},
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Conductors(label="r", a=[1, 1, 4], b=[2, 3, 0], conductance=[1e3, 3.0, 0.5]),
+            Storages(label="c", nodes=[2, 3, 4], capacitance=1.0),
+            Pairs(label="pair", line=ALWAYS, factors=(switch,), out=[4], current=1.0),
+        )
+
+    return make
+
+
+def test_a_program_that_stops_in_a_later_piece_goes_on_there(switching, driven, monkeypatch):
+    """The pieces before are done: the state has passed them."""
+    levels = np.where(np.arange(100) % 2, 1.0, -1.0) * np.where(np.arange(100) < 60, 1e-3, 1.0)
+    schedule, stopped = driven(levels, np.ones(100)), []
+    ran = ahead.RunAhead.run
+
+    def noted(self, *args):
+        found = ran(self, *args)
+        stopped.append(found[1])
+        return found
+
+    monkeypatch.setattr(ahead.RunAhead, "run", noted)
+    fast = Waveform().run(switching(), schedule)
+    assert 1 in stopped
+    monkeypatch.setenv(library.SWITCH, "0")
+    slow = Waveform().run(switching(), schedule)
+    np.testing.assert_allclose(fast.efforts, slow.efforts, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, replace(la.hydraulic.OIL, detail=Detail.IDEAL)])
+def test_no_run_depends_on_another(technology):
+    """Short runs, and long ones with other inputs, grids and records, give the same bits whatever was run before."""
+    rng = np.random.default_rng(0)
+    lstm, x = la.random_lstm(rng, 2, 3), rng.uniform(-1.5, 1.5, (1, 14, 2))
+    schedules = {"short": x[:, :3], "long": x, "calm": 0.01 * x}
+
+    def runs(order, save):
+        machine = la.compile(lstm, technology)
+        return {
+            name: Waveform(save=save).run(machine.network, machine.schedule(schedules[name])).efforts.tobytes()
+            for name in order
+        }
+
+    every = Save()
+    alone = {name: runs([name], every)[name] for name in schedules}
+    assert runs(["long", "short", "calm", "long"], every) == alone
+    assert runs(["calm", "calm", "long", "short", "short"], every) == alone
+    some = Save(groups=("l0_h",), intervals=("readout",))
+    assert runs(["long", "short"], some)["short"] == runs(["short"], some)["short"]
