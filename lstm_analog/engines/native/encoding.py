@@ -32,6 +32,10 @@ ELEMENTWISE = _NUMBER["take"]
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
+_VECTOR = 64
+"""Bytes of the widest vectors."""
+_COLUMNS = 12
+"""Columns that a tile of a product has at most."""
 
 Operations = list[list[int]]
 
@@ -259,6 +263,9 @@ def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operat
     matrices = (layout(rows, depth, *_strides(left)[-2:]), layout(depth, columns, *_strides(right)[-2:]))
     words = [sizes[0] if sizes else 1, rows, columns, depth, _address(out), of_out, to]
     words += [_address(left), of_left, *matrices[0], _address(right), of_right, *matrices[1]]
+    if rows > 1 and columns >= _COLUMNS and matrices[0][1] == matrices[1][0] == 1 < matrices[1][1]:
+        kept.append(np.empty(_VECTOR * (1 + depth * min(4, -(-rows * out.itemsize // _VECTOR))), np.uint8))
+        words.append(_address(kept[-1]) + -_address(kept[-1]) % _VECTOR)
     return [_row("matmul", kind, *words)]
 
 
