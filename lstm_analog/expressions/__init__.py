@@ -7,6 +7,8 @@ They are independent of parts and networks. `nodes` defines them and simplifies 
 from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
 from lstm_analog.expressions.calls import (
     Call,
+    EachPart,
+    PartCopy,
     Refresh,
     add_at,
     adding,
@@ -47,8 +49,10 @@ __all__ = [
     "LINE",
     "BoundProgram",
     "Call",
+    "EachPart",
     "Expression",
     "Op",
+    "PartCopy",
     "Program",
     "Refresh",
     "absolute",

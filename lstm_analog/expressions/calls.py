@@ -4,7 +4,6 @@ A call is a `functools.partial` of a function of numpy, or of one of those below
 it: `engines/native` executes runs of such calls as machine code.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -65,21 +64,24 @@ def putting(out: Array, places: Span, values: Array) -> Call:
 
 def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tuple[Call, ...]:
     """Return the calls that write to `out` the sum of `flows` times `gains`, which broadcast to its shape."""
-    pairs, room = list(zip(flows, gains, strict=True)), np.empty_like(out)
+    pairs = [(flow, gain.astype(out.dtype, copy=False)) for flow, gain in zip(flows, gains, strict=True)]
+    room = np.empty_like(out)
     calls: list[Call] = [partial(np.multiply, *pairs[0], out)]
     for flow, gain in pairs[1:]:
         calls += [partial(np.multiply, flow, gain, room), partial(np.add, out, room, out)]
     return tuple(calls)
 
 
-def spread(constant: Any, shape: tuple[int, ...]) -> Any:
-    """Return a `constant` operand for results of `shape`: an array of that shape if it is a small one, else unchanged.
+def spread(constant: Any, out: Array) -> Any:
+    """Return a `constant` operand for results in `out`, of its type: if that is small, an array of its shape.
 
     Calls take a short array row by row, which costs more than to read it as often as there are rows.
     """
-    if not np.ndim(constant) or constant.shape == shape or math.prod(shape) > _SMALL:
+    if not np.ndim(constant):
         return constant
-    return np.array(np.broadcast_to(constant, shape), order="C")
+    if constant.shape == out.shape or out.size > _SMALL:
+        return constant.astype(out.dtype, copy=False)
+    return np.array(np.broadcast_to(constant, out.shape), out.dtype, order="C")
 
 
 def make(calls: Iterable[Call]) -> None:
@@ -101,6 +103,40 @@ class Refresh:
         if self.stamp[0] != self.version[0]:
             make(self.calls)
             self.stamp[0] = self.version[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartCopy:
+    """An array `room`, and the `shares` of part after part in a larger array, each of its shape."""
+
+    room: Array
+    shares: tuple[Array, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EachPart:
+    """The call that makes `calls` for each of some parts, one after the other, in the same arrays.
+
+    Before, the share of the part is copied to the room of each of the `reads`; after, from that of each of the `writes`.
+    """
+
+    reads: tuple[PartCopy, ...]
+    calls: tuple[Call, ...]
+    writes: tuple[PartCopy, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of parts."""
+        return len((*self.reads, *self.writes)[0].shares)
+
+    def __call__(self) -> None:
+        """Make the calls for each part."""
+        for number in range(self.count):
+            for copy in self.reads:
+                np.copyto(copy.room, copy.shares[number])
+            make(self.calls)
+            for copy in self.writes:
+                np.copyto(copy.shares[number], copy.room)
 
 
 def advance(stamps: Indices, groups: Indices) -> None:

@@ -173,7 +173,7 @@ class BoundProgram:
         """
         places, calls = list(self.places), list[Call]()
         for place in {arg for step in self.steps for arg in step.args}:
-            places[place] = spread(places[place], outs[0].shape)
+            places[place] = spread(places[place], outs[0])
         for name, place in self.efforts.items():
             places[place] = efforts[name]
         rooms = _rooms(self.steps, self.outputs, outs)

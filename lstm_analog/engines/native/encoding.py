@@ -23,6 +23,7 @@ _NAMES = (
     *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "less", "take", "put", "add_at", "matmul"),
     *("advance", "assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
     *("widen", "stop unless positive", "largest of each", "products", "invert", "collocation", "program"),
+    *("each part",),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 _NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
@@ -69,6 +70,14 @@ def repeat_above(value: Array, limit: float, counter: Array, most: int, count: i
 def program(words: Array) -> Operations:
     """Return the operation that executes the operations `words` (n, WORDS), and stops where these stop."""
     return [_row("program", 0, _address(words), len(words))]
+
+
+def each_part(words: Array, table: Array, cursors: Array) -> Operations:
+    """Return the operation that executes the operations `words` (n, WORDS) for each row of `table` (parts, cursors).
+
+    The row, addresses, is written to the `cursors` (cursors,) before. It stops where these stop.
+    """
+    return [_row("each part", 0, _address(table), *table.shape, _address(cursors), _address(words), len(words))]
 
 
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:

@@ -13,6 +13,7 @@ from lstm_analog.engines.settle.stages import ComponentStage, places_beside
 from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
@@ -32,6 +33,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     own = [_field(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
     # `places_beside` numbers them; number 0, of what `Waveform` keeps products of, is no one's here
     fields = [_field(np.arange(0), everything), _field(np.arange(everything.shape[-1]), everything), *own]
+    undivided = BatchParts(lead=lead, size=lead[-1])
     task = Task(
         level=stage.level,
         inflow=Inflow(
@@ -40,13 +42,14 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             state=NetworkState(effort=everything, stamps=np.zeros(1, dtype=np.int64), known={}),
             high=stage.couplings.high,
             after=[],
+            parts=undivided,
         ),
         targets=tuple(own),
-        frame=Frame(slope=np.zeros((1, 1)), lead=lead),
+        frame=Frame(slope=np.zeros((1, 1)), parts=undivided, dtype=efforts.dtype),
         factored=False,
         at_end=True,
         wanted=(True,) * len(own),
-        waves=Waves(fields, places_beside(stage.level, everything.shape[-1]), (1, *lead), None),
+        waves=Waves(fields, places_beside(stage.level, everything.shape[-1]), 1, None, undivided),
     )
     solving = newton_steps(task, _TOLERANCE * stage.scales)
     return (

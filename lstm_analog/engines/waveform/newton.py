@@ -144,7 +144,7 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
     if wiring.own.any():
         wide = np.broadcast_to(wiring.own, (*efforts.shape[2:], *wiring.own.shape[-2:]))
         matrix = np.ascontiguousarray(np.moveaxis(wide, (-2, -1), (0, 1)))[:, :, None]
-        matrix = spread(matrix, (*matrix.shape[:2], *efforts.shape[1:]))
+        matrix = spread(matrix, np.empty((*matrix.shape[:2], *efforts.shape[1:])))
         constant = entries(np.any(wiring.own.reshape(-1, *matrix.shape[:2]), axis=0))
         calls.append(partial(add_products, flows, matrix, efforts, constant))
     if task.level.dynamic:
@@ -160,7 +160,7 @@ def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
     moving = rates.reshape(efforts.shape)
     return [
         partial(np.matmul, task.frame.slope, efforts.reshape(rates.shape), rates),
-        partial(np.multiply, moving, spread(capacity, moving.shape), moving),
+        partial(np.multiply, moving, spread(capacity, moving), moving),
         partial(np.subtract, flows, moving, flows),
         partial(np.copyto, flows[:, 0], 0.0),
     ]
