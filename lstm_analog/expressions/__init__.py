@@ -19,6 +19,7 @@ from lstm_analog.expressions.calls import (
     putting,
     reading,
     spread,
+    widened,
 )
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
@@ -92,4 +93,5 @@ __all__ = [
     "tanh",
     "where",
     "where_less",
+    "widened",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices, Span
+from lstm_analog.arrays import Array, Floats, Indices, Span
 
 Call = Callable[[], object]
 
@@ -82,6 +82,14 @@ def spread(constant: Any, out: Array) -> Any:
     if constant.shape == out.shape or out.size > _SMALL:
         return constant.astype(out.dtype, copy=False)
     return np.array(np.broadcast_to(constant, out.shape), out.dtype, order="C")
+
+
+def widened(array: Array) -> tuple[Floats, tuple[Call, ...]]:
+    """Return `array` in double precision, and the calls that bring it up to date; itself if it is."""
+    if array.dtype == np.float64:
+        return array, ()
+    wide = np.empty(array.shape)
+    return wide, (partial(np.copyto, wide, array),)
 
 
 def make(calls: Iterable[Call]) -> None:

@@ -28,6 +28,7 @@ from lstm_analog.engines.waveform.segment import (
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
 
@@ -126,6 +127,7 @@ def _steps(
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
+            _refuse_single(frame, couplings, level.members[0])
             steps[level.sweep] += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[level.members])
         else:
             found, parts = linear_steps(task), frame.parts
@@ -134,6 +136,14 @@ def _steps(
             (each if parts.divided else steps[level.sweep]).extend(found.each)
             _name_terms(fields, plan.first[place], found.terms)
     return steps, after
+
+
+def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None:
+    """Raise `UnsupportedError` if efforts are not of double precision, naming the group of the first of `members`."""
+    if frame.dtype != np.float64:
+        must, do = "be a level that is linear in its own efforts in single precision", "take Precision.DOUBLE"
+        got = f"Newton's method for unknown {members[0]}"
+        raise UnsupportedError(explain("a level of waveforms", must=must, got=got, do=do))
 
 
 def _frame(duration: float, grid: Grid, parts: BatchParts, effort: Floats) -> Frame:

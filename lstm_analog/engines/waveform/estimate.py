@@ -14,10 +14,12 @@ from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.fields import Field
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.expressions import Call, combining
+from lstm_analog.expressions import Call, combining, widened
 
 _NEGLIGIBLE = 1e-4
 """Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
+_ROUNDING = 4.0
+"""Size of a coefficient that is rounding, in units of the last place of one unit; larger: less safe in single precision."""
 _ONE = np.ones(1)
 
 
@@ -58,7 +60,9 @@ def _of_points(
     tail = chebyshev.last(degree)
     own = np.empty((len(tail), units.size), solved.dtype)
     multiplying = partial(np.matmul, tail.astype(solved.dtype, copy=False), solved, own)
-    room, first, last = parts.collected(own), parts.collected(solved[:1])[0], parts.collected(solved[-1:])[0]
+    room, widening = widened(parts.collected(own))
+    rounding = _ROUNDING * np.finfo(solved.dtype).eps / tolerance.units if widening else 0.0
+    first, last = parts.collected(solved[:1])[0], parts.collected(solved[-1:])[0]
     units = np.tile(units, first.size // units.size)
     value, sizes, allowed, end = np.zeros(1), np.empty(len(tail)), np.empty(units.size), np.empty(units.size)
     again: tuple[Call, ...] = (
@@ -69,16 +73,26 @@ def _of_points(
         partial(np.add, allowed, tolerance.units * units, allowed),
         partial(np.divide, room, allowed, room),
         partial(largest, sizes, room, _ONE),
+        *_less(sizes, rounding),
         partial(following, value, sizes),
     )
     calls = list[Call]()
     (parts.each if parts.divided else calls).append(multiplying)
     calls += [
+        *widening,
         partial(largest, sizes, room, 1.0 / (tolerance.units * units)),
+        *_less(sizes, rounding),
         partial(following, value, sizes),
         Unless(value=value, limit=1.0, calls=again),
     ]
     return calls, value
+
+
+def _less(sizes: Floats, rounding: float) -> list[Call]:
+    """Return the calls that take `rounding` off the `sizes` (k,) of coefficients, so that these are not below zero."""
+    if not rounding:
+        return []
+    return [partial(np.subtract, sizes, rounding, sizes), partial(np.maximum, sizes, 0.0, out=sizes)]
 
 
 def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[list[Call], Floats]]:
@@ -99,7 +113,7 @@ def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -
     value, one, rows = np.zeros(1), np.empty(1), np.empty(len(last))
     for number, k in enumerate(counts):
         weight = terms[k].weight
-        if not weight.flags.c_contiguous:
+        if not weight.flags.c_contiguous or weight.dtype != np.float64:
             weight = np.empty(weight.shape)
             calls.append(partial(np.copyto, weight, terms[k].weight))
         weights.append(weight)

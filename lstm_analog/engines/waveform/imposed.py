@@ -1,6 +1,7 @@
 """What sources impose on a network from interval to interval."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +34,12 @@ class ImposedWaveform:
             state.moved(self.groups)()
 
 
-def imposed_waveforms(network: Network, groups: Indices, schedule: Schedule) -> list[ImposedWaveform]:
+def imposed_waveforms(
+    network: Network, groups: Indices, schedule: Schedule, dtype: np.dtype[Any]
+) -> list[ImposedWaveform]:
     """Return what each bank of sources of `network` imposes in each interval of `schedule`.
 
-    `groups` (N,) are the groups of the unknowns.
+    `groups` (N,) are the groups of the unknowns; efforts are numbers of `dtype`.
     """
     driven, found = {entry.label: entry for entry in schedule.imposed}, []
     for part in (part for part in network.parts if isinstance(part, Sources)):
@@ -48,5 +51,5 @@ def imposed_waveforms(network: Network, groups: Indices, schedule: Schedule) -> 
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
         touched = np.unique(groups[part.nodes])
-        found.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts, changes=changes))
+        found.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts.astype(dtype, copy=False), changes=changes))
     return found

@@ -62,7 +62,7 @@ class WaveformRun:
         space.worst[0] = 0.0
         divisions = subdivisions(self.space, schedule)
         groups = space.couplings(Regime(high=schedule.phase(0), idle=True)).groups
-        sources = imposed_waveforms(space.network, groups, schedule)
+        sources = imposed_waveforms(space.network, groups, schedule, space.state.effort.dtype)
         if start is None:
             for source in sources:
                 source.impose(space.state, 0)
