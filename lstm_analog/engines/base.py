@@ -1,6 +1,7 @@
 """What every engine is: a frozen record of its settings that runs a network under a schedule."""
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,13 @@ _MOST_POINTS = 1_000_000
 
 _YEAR = 366.0 * 86400.0
 """Longest time limit (s) of a simulator that is accepted."""
+
+
+class Precision(Enum):
+    """The floating-point numbers to compute in: double (53 binary digits) or single (24)."""
+
+    DOUBLE = "float64"
+    SINGLE = "float32"
 
 
 def check_time_limit(seconds: float) -> None:

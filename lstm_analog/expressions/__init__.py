@@ -7,6 +7,8 @@ They are independent of parts and networks. `nodes` defines them and simplifies 
 from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
 from lstm_analog.expressions.calls import (
     Call,
+    EachPart,
+    PartCopy,
     Refresh,
     add_at,
     adding,
@@ -17,6 +19,7 @@ from lstm_analog.expressions.calls import (
     putting,
     reading,
     spread,
+    widened,
 )
 from lstm_analog.expressions.functions import beyond, clip, sigmoid, softplus, softplus_ratio
 from lstm_analog.expressions.nodes import (
@@ -47,8 +50,10 @@ __all__ = [
     "LINE",
     "BoundProgram",
     "Call",
+    "EachPart",
     "Expression",
     "Op",
+    "PartCopy",
     "Program",
     "Refresh",
     "absolute",
@@ -88,4 +93,5 @@ __all__ = [
     "tanh",
     "where",
     "where_less",
+    "widened",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices, Span
+from lstm_analog.arrays import Array, Floats, Indices, Span
 
 Call = Callable[[], object]
 
@@ -76,7 +76,8 @@ def putting(out: Array, places: Span, values: Array) -> Call:
 
 def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tuple[Call, ...]:
     """Return the calls that write to `out` the sum of `flows` times `gains`, which broadcast to its shape."""
-    pairs, room = list(zip(flows, gains, strict=True)), np.empty_like(out)
+    pairs = [(flow, gain.astype(out.dtype, copy=False)) for flow, gain in zip(flows, gains, strict=True)]
+    room = np.empty_like(out)
     calls: list[Call] = [partial(np.multiply, *pairs[0], out)]
     for flow, gain in pairs[1:]:
         calls += [partial(np.multiply, flow, gain, room), partial(np.add, out, room, out)]
@@ -95,6 +96,14 @@ def spread(constant: Any, like: Array) -> Any:
     result = np.empty_like(like)
     result[...] = constant
     return result
+
+
+def widened(array: Array) -> tuple[Floats, tuple[Call, ...]]:
+    """Return `array` in double precision, and the calls that bring it up to date; itself if it is."""
+    if array.dtype == np.float64:
+        return array, ()
+    wide = np.empty(array.shape)
+    return wide, (partial(np.copyto, wide, array),)
 
 
 def make(calls: Iterable[Call]) -> None:
@@ -116,6 +125,40 @@ class Refresh:
         if self.stamp[0] != self.version[0]:
             make(self.calls)
             self.stamp[0] = self.version[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartCopy:
+    """An array `room`, and the `shares` of part after part in a larger array, each of its shape."""
+
+    room: Array
+    shares: tuple[Array, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EachPart:
+    """The call that makes `calls` for each of some parts, one after the other, in the same arrays.
+
+    Before, the share of the part is copied to the room of each of the `reads`; after, from that of each of the `writes`.
+    """
+
+    reads: tuple[PartCopy, ...]
+    calls: tuple[Call, ...]
+    writes: tuple[PartCopy, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of parts."""
+        return len((*self.reads, *self.writes)[0].shares)
+
+    def __call__(self) -> None:
+        """Make the calls for each part."""
+        for number in range(self.count):
+            for copy in self.reads:
+                np.copyto(copy.room, copy.shares[number])
+            make(self.calls)
+            for copy in self.writes:
+                np.copyto(copy.shares[number], copy.room)
 
 
 def advance(stamps: Indices, groups: Indices) -> None:

@@ -23,6 +23,7 @@ _NAMES = (
     *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "less", "take", "put", "add_at", "matmul"),
     *("advance", "assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
     *("widen", "stop unless positive", "largest of each", "products", "invert", "collocation", "program"),
+    *("each part",),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 _NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
@@ -32,6 +33,10 @@ ELEMENTWISE = _NUMBER["take"]
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
+_VECTOR = 64
+"""Bytes of the widest vectors."""
+_COLUMNS = 12
+"""Columns that a tile of a product has at most."""
 
 Operations = list[list[int]]
 
@@ -65,6 +70,14 @@ def repeat_above(value: Array, limit: float, counter: Array, most: int, count: i
 def program(words: Array) -> Operations:
     """Return the operation that executes the operations `words` (n, WORDS), and stops where these stop."""
     return [_row("program", 0, _address(words), len(words))]
+
+
+def each_part(words: Array, table: Array, cursors: Array) -> Operations:
+    """Return the operation that executes the operations `words` (n, WORDS) for each row of `table` (parts, cursors).
+
+    The row, addresses, is written to the `cursors` (cursors,) before. It stops where these stop.
+    """
+    return [_row("each part", 0, _address(table), *table.shape, _address(cursors), _address(words), len(words))]
 
 
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
@@ -259,6 +272,9 @@ def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operat
     matrices = (layout(rows, depth, *_strides(left)[-2:]), layout(depth, columns, *_strides(right)[-2:]))
     words = [sizes[0] if sizes else 1, rows, columns, depth, _address(out), of_out, to]
     words += [_address(left), of_left, *matrices[0], _address(right), of_right, *matrices[1]]
+    if rows > 1 and columns >= _COLUMNS and matrices[0][1] == matrices[1][0] == 1 < matrices[1][1]:
+        kept.append(np.empty(_VECTOR * (1 + depth * min(4, -(-rows * out.itemsize // _VECTOR))), np.uint8))
+        words.append(_address(kept[-1]) + -_address(kept[-1]) % _VECTOR)
     return [_row("matmul", kind, *words)]
 
 

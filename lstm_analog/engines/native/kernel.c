@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 typedef int64_t word;
-enum { WORDS = 32, BLOCK = 512, TOGETHER = 8 };
+enum { WORDS = 32, BLOCK = 512, TOGETHER = 8, FEW = 48 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
     HEAVISIDE, EXPM1, WHERE, LESS, LAST_ELEMENTWISE = LESS,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
     PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
-    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM
+    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM, EACH_PART
 };
 
 #if defined(__clang__)
@@ -178,6 +178,17 @@ static void widen(const word *at) {
 
 #include "solving.inc"
 
+static long execute(const word *program, long count);
+
+/* Execute a program for each row of a table, which is written to cursors before; return whether all came to their end. */
+static int each_part(const word *at) {
+    for (long row = 0; row < at[3]; row++) {
+        for (long k = 0; k < at[4]; k++) ((word *)at[5])[k] = ((const word *)at[2])[row * at[4] + k];
+        if (execute((const word *)at[6], at[7]) < at[7]) return 0;
+    }
+    return 1;
+}
+
 /* Execute `count` operations; return that number, or the number of the one that stopped. */
 static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
@@ -203,6 +214,7 @@ static long execute(const word *program, long count) {
         case INVERT: invert_lanes(at); break;
         case COLLOCATION: collocation(at); break;
         case PROGRAM: if (execute((const word *)at[2], at[3]) < at[3]) return place; break;
+        case EACH_PART: if (!each_part(at)) return place; break;
         case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
         case STOP_ABOVE:
             if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;

@@ -4,15 +4,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
-from lstm_analog.engines.native.encoding import WORDS, Operations, copied, encoded, program, repeat_above, stop_above
+from lstm_analog.engines.native.encoding import (
+    WORDS,
+    Operations,
+    copied,
+    each_part,
+    encoded,
+    program,
+    repeat_above,
+    stop_above,
+)
 from lstm_analog.engines.native.grouping import group
 from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available, needed
-from lstm_analog.expressions import Call
+from lstm_analog.expressions import Call, EachPart
 
 WORTH = 40
 """Intervals that must be left for programs to be made: to make them takes as long as numpy for about so many."""
@@ -83,7 +93,7 @@ class _Encoded:
 
     call: Call
     words: Indices | None
-    kept: list[Array]
+    kept: list[Any]
     rescues: Sequence[Rescue]
 
 
@@ -91,6 +101,8 @@ def _encoded(call: Call) -> _Encoded:
     kept: list[Array] = []
     if isinstance(call, KernelProgram):
         return _Encoded(call=call, words=call.words, kept=kept, rescues=call.rescues)
+    if isinstance(call, EachPart):
+        return _each_part(call)
     if not isinstance(call, Otherwise):
         words = encoded(call, kept)
         found = None if words is None else np.array(words, dtype=np.int64).reshape(-1, WORDS)
@@ -103,6 +115,23 @@ def _encoded(call: Call) -> _Encoded:
     kept += [array for one in each for array in one.kept]
     rescues.append(Rescue(first=0, after=len(both), instead=call.instead))
     return _Encoded(call=call, words=both, kept=kept, rescues=rescues)
+
+
+def _each_part(call: EachPart) -> _Encoded:
+    """Return the `call` encoded: one operation, if all of its calls have operations and none is done another way."""
+    each = [_encoded(one) for one in call.calls]
+    if any(one.words is None or one.rescues for one in each):
+        return _Encoded(call=call, words=None, kept=[], rescues=())
+    copies = (*call.reads, *call.writes)
+    table = np.array([[copy.shares[number].ctypes.data for copy in copies] for number in range(call.count)])
+    cursors = np.zeros(len(copies), dtype=np.int64)
+    at = [cursors[number : number + 1] for number in range(len(copies))]
+    reading = [copied(copy.room, copy.shares[0], cursor, 1) for copy, cursor in zip(call.reads, at, strict=False)]
+    writing = [copied(copy.shares[0], copy.room, cursor, 0) for copy, cursor in zip(call.writes, at[len(reading) :])]
+    words = [row for rows in (*reading, *(one.words for one in each), *writing) for row in rows]
+    made = KernelProgram(words, [one.kept for one in each])
+    found = np.array(each_part(made.words, table, cursors), dtype=np.int64)
+    return _Encoded(call=call, words=found, kept=[made, table, cursors], rescues=())
 
 
 def _side_by_side(each: list[_Encoded]) -> tuple[Indices, list[Rescue]]:

@@ -1,5 +1,5 @@
 """The `Settle` engine: each phase at its fixed point; `phase` orders the stages, `kernels` makes their calls."""
 
-from lstm_analog.engines.settle.engine import Precision, Settle
+from lstm_analog.engines.settle.engine import Settle
 
-__all__ = ["Precision", "Settle"]
+__all__ = ["Settle"]

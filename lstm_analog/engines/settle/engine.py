@@ -1,14 +1,13 @@
 """The engine that takes every phase at its fixed point: what a machine computes when its clock is slow."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 
 import numpy as np
 
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
-from lstm_analog.engines.base import Progress, check_save
+from lstm_analog.engines.base import Precision, Progress, check_save
 from lstm_analog.engines.limits import BeyondError, within
 from lstm_analog.engines.record import Recorder, recorder
 from lstm_analog.engines.settle.executor import execute
@@ -18,13 +17,6 @@ from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
-
-
-class Precision(Enum):
-    """The floating-point numbers to compute in: double (53 binary digits) or single (24)."""
-
-    DOUBLE = "float64"
-    SINGLE = "float32"
 
 
 @checked_record

@@ -14,6 +14,7 @@ from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
 from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, putting, reading
@@ -30,6 +31,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     lead, members = efforts.shape[:-1], stage.level.members
     own = [_field(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
     fields = [*constant_efforts(efforts), *own]
+    undivided = BatchParts(lead=lead, size=lead[-1])
     task = Task(
         level=stage.level,
         inflow=Inflow(
@@ -38,13 +40,14 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             state=NetworkState(effort=efforts, stamps=np.zeros(1, dtype=np.int64), known={}),
             high=stage.couplings.high,
             after=[],
+            parts=undivided,
         ),
         targets=tuple(own),
-        frame=Frame(slope=np.zeros((1, 1)), lead=lead),
+        frame=Frame(slope=np.zeros((1, 1)), parts=undivided, dtype=efforts.dtype),
         factored=False,
         at_end=True,
         wanted=(True,) * len(own),
-        waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), (1, *lead), None),
+        waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), 1, None, undivided),
     )
     solving = newton_steps(task, _TOLERANCE * stage.scales)
     return (

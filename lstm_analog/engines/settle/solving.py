@@ -20,6 +20,7 @@ from lstm_analog.engines.settle.newton import constant_efforts, newton
 from lstm_analog.engines.settle.ports import PortEnds, are_bridges, port_ends, some_of, unheld
 from lstm_analog.engines.settle.stages import EFFORTS, ComponentStage, Mode
 from lstm_analog.engines.waveform.fields import Waves, covers
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.expressions import (
     Call,
     Expression,
@@ -85,7 +86,8 @@ class _BoundStage:
         """The efforts, as laws of parts read them."""
         every = np.arange(self.efforts.shape[-1])
         places, fields = Places(field=np.full(every.size, EFFORTS), place=every), constant_efforts(self.efforts)
-        return Waves(fields, places, (1, *self.efforts.shape[:-1]), None)
+        lead = self.efforts.shape[:-1]
+        return Waves(fields, places, 1, None, BatchParts(lead=lead, size=lead[-1]))
 
     @cached_property
     def ports(self) -> list[PortEnds]:

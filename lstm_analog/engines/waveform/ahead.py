@@ -141,7 +141,7 @@ class RunAhead:
         for place in np.flatnonzero(kind.sources).tolist():
             source = self._sources[place]
             given = source.efforts[..., 0, :]
-            room = np.empty(given.shape)
+            room = np.empty(given.shape, given.dtype)
             judged.copy(room, given, cursors[place : place + 1], 1)
             judged.add([putting(state.effort, source.places, room), state.moved(source.groups)])
         return judged.program()

@@ -1,11 +1,12 @@
 """Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
 from functools import partial
+from math import prod
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, span
-from lstm_analog.engines.native import compiled
+from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
@@ -18,6 +19,7 @@ from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
@@ -26,8 +28,12 @@ from lstm_analog.engines.waveform.segment import (
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
+
+_PART = 2**17
+"""Bytes of the waveforms of a part of a batch; larger: fewer parts, whose buffers may not fit the cache."""
 
 
 def segment(
@@ -50,22 +56,22 @@ def segment(
     what the coarser segment `first` finds. All segments of a run share the `state`. `output` says what the segment must
     yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in `ranges` are watched.
     """
-    frame = _frame(duration, grid, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, frame.count, still, output, wanted, watched)
+    plan = outline(couplings, order, grid.degree + 1, still, output, wanted, watched)
+    parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
+    frame = _frame(duration, grid, parts, state.effort)
     judged = _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     found = guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     ordered = sorted(steps.items())
-    units = np.concatenate([np.empty(0), *(np.tile(couplings.scales[fields[k].nodes], _batch(frame)) for k in judged)])
-    solved = arena[:, -units.size :] if units.size else arena[:, :0]
-    judging, verdict = estimate(solved, units, fields[1:], couplings.scales, grid.degree, tolerance)
+    units = [couplings.scales[fields[k].nodes] for k in judged]
+    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, tolerance, parts)
     return Segment(
         grid=grid,
-        steps=compiled(before if found else [*before, *(call for _, calls in ordered for call in calls)]),
+        steps=compiled(before if found else parts.calls([*before, *(call for _, calls in ordered for call in calls)])),
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
@@ -121,21 +127,50 @@ def _steps(
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
+            _refuse_single(frame, couplings, level.members[0])
             steps[level.sweep] += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[level.members])
         else:
-            found, terms = linear_steps(task)
-            steps[level.sweep] += found
-            _name_terms(fields, plan.first[place], terms)
+            found, parts = linear_steps(task), frame.parts
+            steps[level.sweep] += found.whole
+            each = parts.last if task.at_end and not task.factored else parts.each
+            (each if parts.divided else steps[level.sweep]).extend(found.each)
+            _name_terms(fields, plan.first[place], found.terms)
     return steps, after
 
 
-def _frame(duration: float, grid: Grid, lead: tuple[int, ...]) -> Frame:
+def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None:
+    """Raise `UnsupportedError` if efforts are not of double precision, naming the group of the first of `members`."""
+    if frame.dtype != np.float64:
+        must, do = "be a level that is linear in its own efforts in single precision", "take Precision.DOUBLE"
+        got = f"Newton's method for unknown {members[0]}"
+        raise UnsupportedError(explain("a level of waveforms", must=must, got=got, do=do))
+
+
+def _frame(duration: float, grid: Grid, parts: BatchParts, effort: Floats) -> Frame:
     slope = chebyshev.differentiation(grid) / duration if grid.degree else np.zeros((1, 1))
-    return Frame(slope=slope, lead=lead)
+    return Frame(slope=slope, parts=parts, dtype=effort.dtype)
 
 
-def _batch(frame: Frame) -> int:
-    return int(np.prod(frame.lead))
+def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watched: bool) -> int:
+    """Return how many sequences the parts have in which the waveforms of a batch, (*lead, N) efforts, are found.
+
+    Only the kernel gains from parts. Levels that need Newton's method keep what they know from solve to solve, and
+    guesses, limits (`watched`) and points that are recorded are looked at after a solve: these are not divided.
+    """
+    *chips, batch = effort.shape[:-1]
+    whole = chips or output is Wanted.POINTS or watched or plan.guessed or not is_available()
+    width = sum(
+        level.members.shape[0] * plan.points[number]
+        for level, first in zip(plan.levels, plan.first, strict=True)
+        for number in range(first, first + level.members.shape[1])
+    )
+    if (
+        whole
+        or not width
+        or any(is_newton(level, wires) for level, wires in zip(plan.levels, plan.wirings, strict=True))
+    ):
+        return batch
+    return min(batch, max(1, _PART // (width * (grid.degree + 1) * effort.itemsize)))
 
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
@@ -158,24 +193,26 @@ def _buffers(
         *(column for level in plan.levels for column in level.members.T),
     ]
     asked = [False, *plan.points[1 : len(nodes)]]
-    sizes = [part.size * _batch(frame) * drawn for part, drawn in zip(nodes, asked, strict=True)]
+    own, lead = frame.parts.own, frame.lead
+    sizes = [part.size * prod(own) * drawn for part, drawn in zip(nodes, asked, strict=True)]
     order = sorted(range(len(nodes)), key=lambda number: number in judged)
     ends = np.zeros(len(nodes), dtype=np.int64)
     ends[order] = np.cumsum([sizes[number] for number in order])
-    arena = np.zeros((frame.count, sum(sizes)))
+    arena = np.zeros((frame.count, sum(sizes)), frame.dtype)
     fields: list[Field] = []
     before: list[Call] = []
     for number, part in enumerate(nodes):
-        shape = (*frame.lead, part.size)
         run = span(part)
-        start = effort[..., run] if isinstance(run, slice) else np.zeros(shape)
+        start = effort[..., run] if isinstance(run, slice) else np.zeros((*lead, part.size), frame.dtype)
         if not number:
             fields.append(constant_field(part, start, frame.count, held=True))
             continue
         values = None
         if sizes[number]:
-            values = arena[:, ends[number] - sizes[number] : ends[number]].reshape(frame.count, *shape)
-        end = np.zeros(shape) if values is None else values[-1]
+            values = arena[:, ends[number] - sizes[number] : ends[number]].reshape(frame.count, *own, part.size)
+        end = np.zeros((*lead, part.size), frame.dtype) if values is None or frame.parts.divided else values[-1]
+        if values is not None and not plan.factored[number]:
+            frame.parts.written(end, values[-1])
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
         if not isinstance(run, slice) and plan.wanted[number]:
             before.append(partial(np.take, effort, part, -1, start, "clip"))
@@ -200,10 +237,10 @@ def _task(
     at_end = not level.dynamic and not any(plan.points[field] for field in own)
     rows = None if at_end else slice(1 if level.dynamic == len(own) else 0, None)
     count = 1 if rows is None else frame.count - rows.start
-    waves = Waves(fields, plan.places, (count, *frame.lead), rows)
+    waves = Waves(fields, plan.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

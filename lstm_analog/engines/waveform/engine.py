@@ -15,7 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Flags
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
-from lstm_analog.engines.base import Progress, check_points, check_save
+from lstm_analog.engines.base import Precision, Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
 from lstm_analog.engines.record import recorder
@@ -30,6 +30,8 @@ from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _TIGHTEST = 1e-13
 """Smallest `rtol` and `atol` that are accepted; below it rounding of doubles decides."""
+_TIGHTEST_SINGLE = 1e-6
+"""Smallest `rtol` that is accepted in single precision."""
 
 
 @checked_record
@@ -49,6 +51,9 @@ class Waveform:
         Absolute tolerance in units of each group's signal (`Group.scale`).
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
+    precision : Precision
+        Double, or single: half the time of long runs, and errors of up to 1e-5 of full scale, of which the most is
+        rounding; only networks whose parts carry flow that is linear in the efforts that it changes, see `run`.
     save : Save, optional
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     """
@@ -56,6 +61,7 @@ class Waveform:
     rtol: float = 1e-6
     atol: float = 1e-8
     points: int = 1
+    precision: Precision = Precision.DOUBLE
     save: Save | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +70,9 @@ class Waveform:
             if not _TIGHTEST <= value < 1.0:
                 must, do = f"be at least {_TIGHTEST:g} and less than 1", "give e.g. 1e-7"
                 raise InvalidValueError(explain(name, must=must, got=value, do=do))
+        if self.precision is Precision.SINGLE and self.rtol < _TIGHTEST_SINGLE:
+            must, do = f"be at least {_TIGHTEST_SINGLE:g} in single precision", "take Precision.DOUBLE, or a larger one"
+            raise InvalidValueError(explain("rtol", must=must, got=self.rtol, do=do))
         check_points(self.points)
         check_save(self.save)
 
@@ -84,11 +93,11 @@ class Waveform:
         """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
         wanted, chips = _wanted(network, self.save or EVERYTHING), chip_axis(network)
         lead = (*chips, int(np.prod(schedule.batch)))
-        worst, effort = 0.0, None
+        worst, effort, tolerance = 0.0, None, Tolerance(rtol=self.rtol, atol=self.atol)
         try:
             record = recorder(network, schedule, self.save, points=self.points, lead=lead)
             for present, intervals in schedule.stretches(network):
-                with workspace(present, lead, Tolerance(rtol=self.rtol, atol=self.atol), wanted) as space:
+                with workspace(present, lead, tolerance, wanted, self.precision) as space:
                     solving = WaveformRun(space=space, points=self.points)
                     effort = solving.run(schedule, intervals, effort, record, progress)
                     worst = max(worst, solving.worst)

@@ -4,6 +4,7 @@ Waveforms that are sums of known bases are judged by their weights, the others b
 """
 
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -11,58 +12,87 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.native.judging import Unless, following, largest, next_coefficients
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.fields import Field
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.expressions import Call, combining
+from lstm_analog.expressions import Call, combining, widened
 
 _NEGLIGIBLE = 1e-4
 """Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
+_ROUNDING = 4.0
+"""Size of a coefficient that is rounding, in units of the last place of one unit; larger: less safe in single precision."""
 _ONE = np.ones(1)
 
 
 def estimate(
-    solved: Floats, units: Floats, fields: list[Field], scales: Floats, degree: int, tolerance: Tolerance
+    arena: Floats,
+    units: list[Floats],
+    fields: list[Field],
+    scales: Floats,
+    degree: int,
+    tolerance: Tolerance,
+    parts: BatchParts,
 ) -> tuple[list[Call], Floats]:
     """Return the calls that write the estimated error, in tolerances, to an array (1,), and that array.
 
-    `solved` (points, total) are the waveforms that are no sums of known bases, side by side, `units` (total,) their
-    units of signal. The sums are among the `fields`, of unknowns with the units of signal `scales` (N,). Waveforms are
-    polynomials of that `degree`; the error is counted in `tolerance`.
+    The last columns of `arena` (points, ...) are the waveforms that are no sums of known bases, side by side, of one of
+    the `parts` of the batch; `units`, field by field (m,), are their units of signal. The sums are among the `fields`,
+    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`; the error is counted
+    in `tolerance`.
     """
     verdict = np.zeros(1)
     if not degree:
         return [], verdict
-    parts = [_of_points(solved, units, degree, tolerance)] if units.size else []
-    parts += [found for field in fields for found in _of_terms(field, scales, degree, tolerance)]
-    calls = [call for some, _ in parts for call in some]
-    values = [value for _, value in parts] or [verdict]
+    wide = np.concatenate([np.empty(0), *(np.tile(each, prod(parts.own)) for each in units)])
+    found = [_of_points(arena[:, -wide.size :], wide, degree, tolerance, parts)] if wide.size else []
+    found += [one for field in fields for one in _of_terms(field, scales, degree, tolerance)]
+    calls = [call for some, _ in found for call in some]
+    values = [value for _, value in found] or [verdict]
     return [*calls, *(partial(np.maximum, values[0], value, out=values[0]) for value in values[1:])], values[0]
 
 
-def _of_points(solved: Floats, units: Floats, degree: int, tolerance: Tolerance) -> tuple[list[Call], Floats]:
+def _of_points(
+    solved: Floats, units: Floats, degree: int, tolerance: Tolerance, parts: BatchParts
+) -> tuple[list[Call], Floats]:
     """Return the calls that estimate the error of waveforms by their values, and where they write it.
 
     What is allowed is first that of efforts of one unit; if the error is beyond that, that of the efforts there are.
     """
     tail = chebyshev.last(degree)
-    value, sizes, room = np.zeros(1), np.empty(len(tail)), np.empty((len(tail), units.size))
-    allowed, end = np.empty(units.size), np.empty(units.size)
+    own = np.empty((len(tail), units.size), solved.dtype)
+    multiplying = partial(np.matmul, tail.astype(solved.dtype, copy=False), solved, own)
+    room, widening = widened(parts.collected(own))
+    rounding = _ROUNDING * np.finfo(solved.dtype).eps / tolerance.units if widening else 0.0
+    first, last = parts.collected(solved[:1])[0], parts.collected(solved[-1:])[0]
+    units = np.tile(units, first.size // units.size)
+    value, sizes, allowed, end = np.zeros(1), np.empty(len(tail)), np.empty(units.size), np.empty(units.size)
     again: tuple[Call, ...] = (
-        partial(np.absolute, solved[0], allowed),
-        partial(np.absolute, solved[-1], end),
+        partial(np.absolute, first, allowed),
+        partial(np.absolute, last, end),
         partial(np.maximum, allowed, end, out=allowed),
         partial(np.multiply, allowed, tolerance.rtol, allowed),
         partial(np.add, allowed, tolerance.units * units, allowed),
         partial(np.divide, room, allowed, room),
         partial(largest, sizes, room, _ONE),
+        *_less(sizes, rounding),
         partial(following, value, sizes),
     )
-    calls: list[Call] = [
-        partial(np.matmul, tail, solved, room),
+    calls = list[Call]()
+    (parts.each if parts.divided else calls).append(multiplying)
+    calls += [
+        *widening,
         partial(largest, sizes, room, 1.0 / (tolerance.units * units)),
+        *_less(sizes, rounding),
         partial(following, value, sizes),
         Unless(value=value, limit=1.0, calls=again),
     ]
     return calls, value
+
+
+def _less(sizes: Floats, rounding: float) -> list[Call]:
+    """Return the calls that take `rounding` off the `sizes` (k,) of coefficients, so that these are not below zero."""
+    if not rounding:
+        return []
+    return [partial(np.subtract, sizes, rounding, sizes), partial(np.maximum, sizes, 0.0, out=sizes)]
 
 
 def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[list[Call], Floats]]:
@@ -83,7 +113,7 @@ def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -
     value, one, rows = np.zeros(1), np.empty(1), np.empty(len(last))
     for number, k in enumerate(counts):
         weight = terms[k].weight
-        if not weight.flags.c_contiguous:
+        if not weight.flags.c_contiguous or weight.dtype != np.float64:
             weight = np.empty(weight.shape)
             calls.append(partial(np.copyto, weight, terms[k].weight))
         weights.append(weight)

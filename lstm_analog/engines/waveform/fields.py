@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.phase.wiring import Places
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.expressions import Call, make, putting, reading
 
 
@@ -61,11 +62,13 @@ class Waves:
     No such array is made: a law reads some nodes only, and these come from the buffers of the `fields`, where `places`
     says. `rows` are the points that it has, None for the end of the segment alone. Index arrays are remembered by
     identity: a law uses the same ones each time. Further indices, as in `waves[..., nodes, None]`, apply to the result.
+    At points they are those of one of the `parts` of the batch.
     """
 
-    def __init__(self, fields: list[Field], places: Places, shape: tuple[int, ...], rows: slice | None) -> None:
-        self.shape = (*shape, places.field.size)
-        self._fields, self._places, self._rows = fields, places, rows
+    def __init__(self, fields: list[Field], places: Places, points: int, rows: slice | None, parts: BatchParts) -> None:
+        self._lead = (points, *(parts.lead if rows is None else parts.own))
+        self.shape = (*self._lead, places.field.size)
+        self._fields, self._places, self._rows, self._parts = fields, places, rows, parts
         self._own: dict[int, Floats] = {}
         self._once: list[Call] = []
         self._known: dict[int, tuple[Indices, Floats, tuple[Call, ...]]] = {}
@@ -75,7 +78,7 @@ class Waves:
 
         They are (points, *lead, m). While these are solved for all others stay: what reads them is appended to `once`.
         """
-        other = Waves(self._fields, self._places, self.shape[:-1], self._rows)
+        other = Waves(self._fields, self._places, self.shape[0], self._rows, self._parts)
         other._own.update(own)
         other._once = once
         return other
@@ -105,16 +108,22 @@ class Waves:
         """Return the same, all of it to be brought up to date each time."""
         found = self._places.by_field(nodes)
         if len(found) == 1:
-            places, buffer = self._places.place[nodes], self._buffer(found[0][0])
-            if (places == places[0]).all():
-                one = buffer[..., places[0] : places[0] + 1]
-                return np.broadcast_to(one, (*one.shape[:-1], nodes.size)), ()
-            return reading(buffer, span(places))
-        result, calls = np.empty((*self.shape[:-1], nodes.size)), list[Call]()
+            return self._of_field(found[0][0], self._places.place[nodes])
+        result, calls = np.empty((*self._lead, nodes.size), self._fields[0].start.dtype), list[Call]()
         for number, chosen in found:
-            part, fetching = reading(self._buffer(number), span(self._places.place[nodes[chosen]]))
+            part, fetching = self._of_field(number, self._places.place[nodes[chosen]])
             calls += [*fetching, putting(result, span(chosen), part)]
         return result, tuple(calls)
+
+    def _of_field(self, number: int, places: Indices) -> tuple[Floats, tuple[Call, ...]]:
+        """Return the efforts at `places` of field `number`; the state (number 0) stands still, and is read once."""
+        still = number == 0 and self._rows is not None
+        buffer = self._fields[0].start if still else self._buffer(number)
+        one = buffer[..., places[0] : places[0] + 1]
+        found, calls = (one, ()) if (places == places[0]).all() else reading(buffer, span(places))
+        if still:
+            found, calls = self._parts.held(found, calls)
+        return np.broadcast_to(found, (*self._lead, places.size)), calls
 
     def _buffer(self, number: int) -> Floats:
         if number in self._own:

@@ -14,7 +14,7 @@ from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field, constant_field
 from lstm_analog.engines.waveform.levels import Frame
 from lstm_analog.engines.waveform.segment import SWEEP_SHARE, Guess, LevelSweep, Segment, Tolerance, values_of
-from lstm_analog.expressions import Call, putting, reading
+from lstm_analog.expressions import Call, putting, reading, widened
 
 
 def guesses(
@@ -29,9 +29,9 @@ def guesses(
     for sweep, nodes in plan.guessed.items():
         shape = (*frame.lead, nodes.size)
         if still:
-            fields.append(constant_field(nodes, np.zeros(shape), frame.count, held=False))
+            fields.append(constant_field(nodes, np.zeros(shape, frame.dtype), frame.count, held=False))
         else:
-            values = np.zeros((frame.count, *shape))
+            values = np.zeros((frame.count, *shape), frame.dtype)
             fields.append(Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=None))
         found[sweep] = _guess(plan, fields, nodes, 1.0 / scales[nodes], effect)
     return found
@@ -45,14 +45,16 @@ def _guess(plan: Outline, fields: list[Field], nodes: Indices, weights: Floats, 
     """
     own, beginning, gathering, judging = fields[-1], list[Call](), list[Call](), list[Call]()
     guessed, target = values_of(own), own.start if own.terms else values_of(own)
-    waves, change, moved = np.empty(guessed.shape), np.empty(guessed.shape), np.empty(1)
+    waves, apart, moved = np.empty(guessed.shape, guessed.dtype), np.empty(guessed.shape, guessed.dtype), np.empty(1)
     for number, some in plan.places.by_field(nodes):
         places = span(plan.places.place[nodes[some]])
         start, fetching = reading(fields[number].start, places)
         beginning += [*fetching, putting(target, span(some), start)]
         part, fetching = reading(values_of(fields[number]), places)
         gathering += [*fetching, putting(waves, span(some), part)]
-    judging += [*gathering, partial(np.subtract, waves, guessed, change), partial(np.multiply, change, weights, change)]
+    change, widening = widened(apart)
+    judging += [*gathering, partial(np.subtract, waves, guessed, apart), *widening]
+    judging.append(partial(np.multiply, change, weights, change))
     worked = change.reshape(len(change), -1)
     if effect is not None:
         worked = np.empty((len(effect), worked.shape[1]))
@@ -82,7 +84,10 @@ def starting(found: dict[int, Guess], first: Segment | None, grid: Grid) -> tupl
     calls: list[Call] = []
     for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
         waves, values = before.waves.reshape(len(before.waves), -1), values_of(guess.field)
-        calls += [*before.gathering, partial(np.matmul, evaluation, waves, values.reshape(len(values), -1))]
+        calls += [
+            *before.gathering,
+            partial(np.matmul, evaluation.astype(waves.dtype), waves, values.reshape(len(values), -1)),
+        ]
     return compiled(calls)
 
 

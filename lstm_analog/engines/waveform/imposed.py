@@ -1,6 +1,7 @@
 """What sources impose on a network from interval to interval."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +53,13 @@ def source_places(network: Network) -> tuple[SourcePlaces, ...]:
     )
 
 
-def imposed_waveforms(places: tuple[SourcePlaces, ...], schedule: Schedule) -> list[ImposedWaveform]:
-    """Return what each bank of sources, with its `places`, imposes in each interval of `schedule`."""
+def imposed_waveforms(
+    places: tuple[SourcePlaces, ...], schedule: Schedule, dtype: np.dtype[Any]
+) -> list[ImposedWaveform]:
+    """Return what each bank of sources, with its `places`, imposes in each interval of `schedule`.
+
+    Efforts are numbers of `dtype`.
+    """
     driven, found = {entry.label: entry for entry in schedule.imposed}, []
     for each in places:
         entry = driven.get(each.sources.label)
@@ -63,5 +69,6 @@ def imposed_waveforms(places: tuple[SourcePlaces, ...], schedule: Schedule) -> l
         if entry is not None and not entry.steady:
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
-        found.append(ImposedWaveform(places=each.places, groups=each.groups, efforts=efforts, changes=changes))
+        given = efforts.astype(dtype, copy=False)
+        found.append(ImposedWaveform(places=each.places, groups=each.groups, efforts=given, changes=changes))
     return found

@@ -16,6 +16,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import HeldProduct, NetworkState, transposed
 from lstm_analog.expressions import Call, adding, combining, reading, spread
 from lstm_analog.network.laws import High, flow_into, rows
@@ -39,6 +40,11 @@ class Flow:
         """Return the calls that add it to `out` (..., m)."""
         return *self.calls, adding(out, self.into, -1, self.value)
 
+    def shared(self, parts: BatchParts) -> "Flow":
+        """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""
+        value, calls = parts.held(self.value, self.calls)
+        return Flow(into=self.into, value=value, calls=calls)
+
     def copied(self, out: Floats) -> tuple[Call, ...]:
         """Return the calls that copy it to `out` (..., m), all of which it enters."""
         return *self.calls, partial(np.copyto, out, self.value)
@@ -55,7 +61,7 @@ class InflowTerm:
 def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Call]:
     """Return the calls that write `offset` (m,) plus the flows of `factor` into the buffer `out` (*lead, m)."""
     whole = bool(factor.flows) and covers(factor.flows[0].into, out.shape[-1]) and not offset.any()
-    calls: list[Call] = [] if whole else [partial(np.copyto, out, offset)]
+    calls: list[Call] = [] if whole else [partial(np.copyto, out, offset.astype(out.dtype, copy=False))]
     for number, flow in enumerate(factor.flows):
         calls += flow.copied(out) if whole and not number else flow.added(out)
     return calls
@@ -77,6 +83,8 @@ class Inflow:
         Which clock lines are high.
     after : list of calls
         Calls for when the segment is accepted; those of this level are appended.
+    parts : BatchParts
+        The parts of the batch whose inflow is computed at points.
     """
 
     wiring: Wiring
@@ -84,6 +92,7 @@ class Inflow:
     state: NetworkState
     high: High
     after: list[Call]
+    parts: BatchParts
 
     def factors(self, row: int) -> list[InflowTerm]:
         """Return the flow into `row` as terms; all of its sources must have terms."""
@@ -117,17 +126,18 @@ class Inflow:
             for flow in self._flows(entry, out, at):
                 calls += flow.added(out)
         offset = self.wiring.offset[..., row]
-        return [*calls, partial(np.add, out, offset, out)] if offset.any() else calls
+        return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
     def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None) -> list[Flow]:
         """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m)."""
         source = self.fields[entry.source]
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
-        if isinstance(entry, Wire):
-            return [_wired(entry, source.end if constant or at is None else drawn(source.values)[at])]
         if constant or at is None:
             term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
-            return self._products(entry, (term,))
+            found = self._products(entry, (term,))
+            return found if at is None else [flow.shared(self.parts) for flow in found]
+        if isinstance(entry, Wire):
+            return [_wired(entry, drawn(source.values)[at])]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
             return self._by_terms(entry, source.terms, out, at)
         return [_multiplied(entry, drawn(source.values)[at])]
@@ -174,9 +184,10 @@ class Inflow:
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Flow]:
         """Return the flow of `entry` term by term: basis times product."""
         flows = []
-        for term, flow in zip(terms, self._products(entry, terms), strict=True):
-            basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1))
-            room = np.empty((len(basis), *flow.value.shape))
+        for term, product in zip(terms, self._products(entry, terms), strict=True):
+            flow = product.shared(self.parts)
+            basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1)).astype(out.dtype, copy=False)
+            room = np.empty((len(basis), *flow.value.shape), out.dtype)
             multiplying: Call = partial(np.multiply, basis, flow.value, room)
             flows.append(Flow(into=flow.into, value=room, calls=(*flow.calls, multiplying)))
         return flows
@@ -194,7 +205,7 @@ def _is_constant(basis: Floats) -> bool:
 def _wired(wire: Wire, efforts: Floats) -> Flow:
     """Return the flow of `wire` at `efforts` (..., n), those of its source."""
     drive, fetching = reading(efforts, wire.places)
-    flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape))
+    flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape), drive.dtype)
     multiplying: Call = partial(np.multiply, spread(wire.values, flow), drive, flow)
     return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
 
@@ -202,13 +213,13 @@ def _wired(wire: Wire, efforts: Floats) -> Flow:
 def _multiplied(sheet: Sheet, efforts: Floats) -> Flow:
     """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
     drive, fetching = reading(efforts, sheet.places)
-    calls, matrix = list(fetching), transposed(sheet.matrix)
-    flow = np.empty((*drive.shape[:-1], matrix.shape[-1]))
+    calls, matrix = list(fetching), transposed(sheet.matrix.astype(drive.dtype, copy=False))
+    flow = np.empty((*drive.shape[:-1], matrix.shape[-1]), drive.dtype)
     if matrix.ndim > 2:
         calls.append(partial(np.matmul, drive, matrix, flow))
         return Flow(into=sheet.into, value=flow, calls=tuple(calls))
     if not drive.flags.c_contiguous:
-        packed = np.empty(drive.shape)
+        packed = np.empty(drive.shape, drive.dtype)
         calls.append(partial(np.copyto, packed, drive))
         drive = packed
     calls.append(partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1])))
@@ -239,7 +250,7 @@ def _adding_load(load: Load, row: int, out: Floats, waves: Waves, high: High, fi
     terminals = rows(load.part).shape
     if first and len(routes) == 1 and whole and terminals[0] == 1:
         return flowing(load, waves, high, out[..., None, :])
-    flows = np.empty((*waves.shape[:-1], *terminals))
+    flows = np.empty((*waves.shape[:-1], *terminals), out.dtype)
     calls = flowing(load, waves, high, flows)
     if first:
         calls.insert(0, partial(np.copyto, out, 0.0))

@@ -13,6 +13,7 @@ response to each basis is worked out once, and a run computes weights only.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.expressions import Call, combining
 
 _SAME = 1e-12
@@ -28,14 +30,20 @@ _SAME = 1e-12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """The points of a segment, and the axes `lead` of chips and batch that all efforts have.
+    """The points of a segment, the axes `lead` of chips and batch that all efforts have, and the `parts` of the batch.
 
     `slope` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is (1, 1)
-    and zero.
+    and zero. Efforts are numbers of `dtype`.
     """
 
     slope: Floats
-    lead: tuple[int, ...]
+    parts: BatchParts
+    dtype: np.dtype[Any]
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The axes of chips and batch."""
+        return self.parts.lead
 
     @property
     def count(self) -> int:
@@ -69,6 +77,18 @@ class Task:
         return slice(1, None) if self.level.dynamic == len(self.targets) else slice(0, None)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearSteps:
+    """The steps that solve a linear level: those for the `whole` batch, then those for `each` part of it, at all points.
+
+    `terms` has the terms of each of its targets, None without.
+    """
+
+    whole: list[Call]
+    each: list[Call]
+    terms: tuple[tuple[WaveformFactor, ...] | None, ...]
+
+
 def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:
     """Return the inverse of the collocation equations, (..., m, k, points, k, points).
 
@@ -100,8 +120,8 @@ def alike(own: Floats, capacity: Floats) -> bool:
     return all(bool(same.all()) for same in spread)
 
 
-def linear_steps(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
-    """Return the steps that solve the linear level of `task`, and the terms of each of its targets, None without."""
+def linear_steps(task: Task) -> LinearSteps:
+    """Return the steps that solve the linear level of `task`."""
     if not task.level.dynamic:
         return _balance(task)
     wiring = task.inflow.wiring
@@ -111,7 +131,7 @@ def linear_steps(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ..
     inverse = response(own, capacity, task.frame.slope)
     if task.factored:
         return _factored(task, inverse)
-    return _whole(task, inverse), (None,) * len(task.targets)
+    return LinearSteps(whole=[], each=_whole(task, inverse), terms=(None,) * len(task.targets))
 
 
 def _first(task: Task, row: int) -> int:
@@ -135,7 +155,7 @@ def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first:
     return result
 
 
-def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
+def _factored(task: Task, inverse: Floats) -> LinearSteps:
     """Return the steps of a level whose inflow is a sum of terms, and the terms of its targets.
 
     There is a term for each start of a member with storage, and one for each term of the inflow.
@@ -144,52 +164,58 @@ def _factored(task: Task, inverse: Floats) -> tuple[list[Call], tuple[tuple[Wave
     inputs: list[tuple[int, InflowTerm]] = [
         (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
     ]
-    weights = np.zeros((dynamic + len(inputs), *lead, members))
-    steps = [_starting(field, weights[number]) for number, field in enumerate(task.targets[:dynamic])]
+    weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
+    steps: list[Call] = [
+        partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])
+    ]
     for number, (row, factor) in enumerate(inputs):
         offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
         steps += summing(factor, weights[dynamic + number], offset)
-    terms: list[tuple[WaveformFactor, ...]] = []
-    for target, field in enumerate(task.targets):
+    every: list[list[Floats]] = []
+    for target in range(len(task.targets)):
         columns = []
         for number in range(dynamic):
             start = inverse[:, target, :, number, 0]
             columns.append(start[0] if len(start) == 1 else start.T)
         columns += [_column(inverse, target, row, factor.basis, _first(task, row)) for row, factor in inputs]
-        terms.append(
-            tuple(
-                WaveformFactor(basis=column, weight=weights[number], held=number < dynamic and target == number)
-                for number, column in enumerate(columns)
-            )
+        every.append(columns)
+    terms = tuple(
+        tuple(
+            WaveformFactor(basis=column, weight=weights[number], held=number < dynamic and target == number)
+            for number, column in enumerate(columns)
         )
-        steps += _combining(columns, weights, field)
-    return steps, tuple(terms)
+        for target, columns in enumerate(every)
+    )
+    whole, each = _drawn(task, every, weights)
+    return LinearSteps(whole=[*steps, *whole], each=each, terms=terms)
 
 
-def _starting(field: Field, row: Floats) -> Call:
-    """Return the call that copies the efforts at the start of `field` to `row` (*lead, m)."""
-    return partial(np.copyto, row, field.start)
+def _drawn(task: Task, columns: list[list[Floats]], weights: Floats) -> tuple[list[Call], list[Call]]:
+    """Return the steps that write the sums of `columns`, for each target, times `weights` (columns, *lead, m).
+
+    Those that write ends are for the whole batch, the others, which write points that are asked for, for each part.
+    """
+    whole, each, drawn = list[Call](), list[Call](), any(field.values is not None for field in task.targets)
+    share = task.frame.parts.read(weights) if drawn else weights
+    for field, some in zip(task.targets, columns, strict=True):
+        if field.values is None or task.frame.parts.divided:
+            whole += _combining([column[-1:] for column in some], weights, field.end[None])
+        if field.values is not None:
+            each += _combining(some, share, field.values)
+    return whole, each
 
 
-def _combining(columns: list[Floats], weights: Floats, field: Field) -> list[Call]:
+def _combining(columns: list[Floats], weights: Floats, out: Floats) -> list[Call]:
     """Return the steps that write the sum of `columns` (each over the points) times `weights` (columns, *lead, m)."""
     if all(column.ndim == 1 for column in columns):
-        matrix, flat = np.stack(columns, axis=1), weights.reshape(len(weights), -1)
-        return _multiplying(matrix, flat, field)
+        return [_multiplying(np.stack(columns, axis=1), weights, out)]
     axes = (1,) * (weights.ndim - 2)
-    wide = [column.reshape(len(column), *axes, -1) for column in columns]
-    if field.values is None:
-        return list(combining(field.end, [column[-1] for column in wide], weights))
-    return list(combining(field.values, wide, weights))
+    return list(combining(out, [column.reshape(len(column), *axes, -1) for column in columns], weights))
 
 
-def _multiplying(matrix: Floats, flat: Floats, field: Field) -> list[Call]:
-    """Return the step that writes `matrix` (points, k) times `flat` (k, ...) into `field`, at all points or the end."""
-    if field.values is None:
-        last, end = matrix[-1:], field.end.reshape(1, -1)
-        return [partial(np.matmul, last, flat, end)]
-    rows = two_axes(field.values)
-    return [partial(np.matmul, matrix, flat, rows)]
+def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:
+    """Return the step that writes `matrix` (points, k) times `flows` (k, *lead, m) to `out` (points, *lead, m)."""
+    return partial(np.matmul, matrix.astype(out.dtype, copy=False), flows.reshape(len(flows), -1), two_axes(out))
 
 
 def two_axes(values: Floats) -> Floats:
@@ -199,26 +225,29 @@ def two_axes(values: Floats) -> Floats:
 
 def _whole(task: Task, inverse: Floats) -> list[Call]:
     """Return the steps of a level whose inflow is computed at every point: the response times inflow and starts."""
-    dynamic, lead, count = task.level.dynamic, task.frame.lead, task.frame.count
+    dynamic, parts, count = task.level.dynamic, task.frame.parts, task.frame.count
     members = len(task.level.members)
     first = task.rows.start if task.rows is not None else 0
     fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
     depth = count - first
-    flows = np.zeros((dynamic + depth * len(fed), *lead, members))
-    steps = [_starting(field, flows[number]) for number, field in enumerate(task.targets[:dynamic])]
+    flows = np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype)
+    steps: list[Call] = []
+    for start, field in zip(flows, task.targets[:dynamic], strict=False):
+        steps += [partial(np.copyto, start, given)] if (given := parts.read(field.start, start)) is not start else []
     for number, row in enumerate(fed):
         slab = flows[dynamic + depth * number : dynamic + depth * (number + 1)]
         steps += task.inflow.waveform(row, slab, task.waves, task.rows)
     for target, field in enumerate(task.targets):
         if not task.wanted[target]:
             continue
-        parts = [inverse[..., target, :, number, :1] for number in range(dynamic)]
-        parts += [_without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
-        matrix = np.concatenate(parts, axis=-1)
+        blocks = [inverse[..., target, :, number, :1] for number in range(dynamic)]
+        blocks += [_without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
+        matrix = np.concatenate(blocks, axis=-1)
+        out = parts.written(field.end)[None] if field.values is None else field.values
         if matrix.shape[:-2] == (1,):
-            steps += _multiplying(matrix[0], flows.reshape(len(flows), -1), field)
+            steps.append(_multiplying(matrix[0, -len(out) :], flows, out))
         else:
-            steps += _each(matrix, flows, field)
+            steps += _each(matrix[..., -len(out) :, :], flows, out)
     return steps
 
 
@@ -230,51 +259,50 @@ def _without_start(columns: Floats, count: int) -> Floats:
     return columns
 
 
-def _each(matrix: Floats, flows: Floats, field: Field) -> list[Call]:
+def _each(matrix: Floats, flows: Floats, out: Floats) -> list[Call]:
     """Return the calls for components that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
     chips = matrix.ndim > 3
-    plain = matrix[:, 0] if chips else matrix  # (chips, m, points, k): batches go along
-    rows = plain if field.values is not None else plain[..., -1:, :]
-    target = field.values if field.values is not None else field.end[None]
+    rows = (matrix[:, 0] if chips else matrix).astype(out.dtype, copy=False)  # (chips, m, points, k): batches go along
     lead = (*matrix.shape[:1],) if chips else ()
     columns = np.moveaxis(
         flows.reshape(len(flows), *lead, -1, flows.shape[-1]), (0, -1), (-2, -3)
     )  # (chips, m, k, batch)
-    packed, product = np.empty(columns.shape), np.empty((*rows.shape[:-1], columns.shape[-1]))
+    packed, product = (np.empty(shape, out.dtype) for shape in (columns.shape, (*rows.shape[:-1], columns.shape[-1])))
     found = np.moveaxis(product, (-2, -3), (0, -1))
-    target = target.reshape(found.shape)  # a view: only axes of chips and batch are joined
+    target = out.reshape(found.shape)  # a view: only axes of chips and batch are joined
     multiplying = partial(np.matmul, rows, packed, product)
     return [partial(np.copyto, packed, columns), multiplying, partial(np.copyto, target, found)]
 
 
-def _balance(task: Task) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
-    """Return the steps, and the terms, of a level without storages: sum_l A_il e_l + r_i = 0 at each point."""
+def _balance(task: Task) -> LinearSteps:
+    """Return the steps of a level without storages: sum_l A_il e_l + r_i = 0 at each point."""
     inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
         return _balanced_factors(task, inverse[..., 0, 0])
-    lead, members = task.frame.lead, len(task.level.members)
-    rows = 1 if task.rows is None else task.frame.count
-    flows = np.zeros((len(task.targets), rows, *lead, members))
+    parts, members = task.frame.parts, len(task.level.members)
+    shape = (1, *parts.lead) if task.rows is None else (task.frame.count, *parts.own)
+    flows = np.zeros((len(task.targets), *shape, members), task.frame.dtype)
     steps: list[Call] = []
     for row in range(len(task.targets)):
         steps += task.inflow.waveform(row, flows[row], task.waves, task.rows)
     for target, field in enumerate(task.targets):
         if task.wanted[target]:
-            out = field.end[None] if task.rows is None or field.values is None else field.values
+            end = field.end if task.rows is None or field.values is not None else parts.written(field.end)
+            out = end[None] if task.rows is None or field.values is None else field.values
             gains = [inverse[..., target, row] for row in range(len(task.targets))]
             steps += combining(out, flows[:, -len(out) :], gains)
-    return steps, (None,) * len(task.targets)
+    return LinearSteps(whole=[], each=steps, terms=(None,) * len(task.targets))
 
 
-def _balanced_factors(task: Task, gain: Floats) -> tuple[list[Call], tuple[tuple[WaveformFactor, ...] | None, ...]]:
-    """Return the steps and terms of single unknowns without storage; `gain` (..., m) is effort per inflow."""
-    (field,) = task.targets
+def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
+    """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow."""
     factors = task.inflow.factors(0)
-    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)))
+    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     steps: list[Call] = []
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
-    steps.append(partial(np.multiply, weights, gain, weights))
+    steps.append(partial(np.multiply, weights, gain.astype(weights.dtype), weights))
     bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
     terms = tuple(WaveformFactor(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
-    return steps + _combining(bases, weights, field), (terms,)
+    whole, each = _drawn(task, [bases], weights)
+    return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))

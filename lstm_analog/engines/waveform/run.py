@@ -61,7 +61,7 @@ class WaveformRun:
         space, count = self.space, len(schedule.names)
         space.state.forget()
         space.worst[0] = 0.0
-        sources = imposed_waveforms(space.sources, schedule)
+        sources = imposed_waveforms(space.sources, schedule, space.state.effort.dtype)
         if start is None:
             for source in sources:
                 source.impose(space.state, 0)

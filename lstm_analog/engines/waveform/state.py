@@ -60,8 +60,8 @@ class NetworkState:
         """Return the stored product of `sheet`."""
         if sheet.name not in self.known:
             self.known[sheet.name] = HeldProduct(
-                transposed=transposed(sheet.matrix),
-                value=np.empty((*self.effort.shape[:-1], sheet.matrix.shape[-2])),
+                transposed=transposed(sheet.matrix.astype(self.effort.dtype, copy=False)),
+                value=np.empty((*self.effort.shape[:-1], sheet.matrix.shape[-2]), self.effort.dtype),
                 stamp=np.full(1, -1),
                 version=self.stamps[sheet.group : sheet.group + 1],
             )

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
+from lstm_analog.engines.base import Precision
 from lstm_analog.engines.lending import Lender
 from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.native import KernelProgram
@@ -236,21 +237,28 @@ _LENDER: Lender[Workspace] = Lender()
 
 
 def workspace(
-    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags
+    network: Network,
+    lead: tuple[int, ...],
+    tolerance: Tolerance,
+    wanted: Flags,
+    precision: Precision = Precision.DOUBLE,
 ) -> AbstractContextManager[Workspace]:
     """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
 
-    `wanted` (N,) are the unknowns that are recorded or watched.
+    `wanted` (N,) are the unknowns that are recorded or watched; efforts are numbers of this `precision`.
     """
 
     def fits(other: Workspace) -> bool:
         same = other.lead == lead and other.tolerance == tolerance
+        same = same and other.state.effort.dtype == precision.value
         return same and np.array_equal(other.wanted, wanted)
 
-    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted))
+    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted, precision))
 
 
-def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags) -> Workspace:
+def _new(
+    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags, precision: Precision
+) -> Workspace:
     spread = with_batch_axis(network)
     return Workspace(
         network=spread,
@@ -259,7 +267,7 @@ def _new(network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: 
         tolerance=tolerance,
         wanted=wanted,
         state=NetworkState(
-            effort=np.zeros((*lead, network.unknowns.size)),
+            effort=np.zeros((*lead, network.unknowns.size), precision.value),
             stamps=np.zeros(1 + len(network.unknowns.groups), dtype=np.int64),
             known={},
         ),
