@@ -76,7 +76,7 @@ def putting(out: Array, places: Span, values: Array) -> Call:
 
 def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tuple[Call, ...]:
     """Return the calls that write to `out` the sum of `flows` times `gains`, which broadcast to its shape."""
-    pairs = [(flow, gain.astype(out.dtype, copy=False)) for flow, gain in zip(flows, gains, strict=True)]
+    pairs = [(flow, np.asarray(gain, out.dtype)) for flow, gain in zip(flows, gains, strict=True)]
     room = np.empty_like(out)
     calls: list[Call] = [partial(np.multiply, *pairs[0], out)]
     for flow, gain in pairs[1:]:
