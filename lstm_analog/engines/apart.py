@@ -1,38 +1,60 @@
-"""Chips that cannot be solved side by side are solved apart, so that one of them does not take the others down."""
+"""Runs many chips and sequences: portion by portion, and apart where they cannot be solved side by side.
+
+So that a chip that cannot be solved beside the others does not take them down.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.portions import Portions
 from lstm_analog.errors import ChipsWarning, SimulationError, UnsupportedError, explain, warn_caller
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
-
-NetworkSolver = Callable[[Network, Schedule], Trajectory]
-"""Runs a network under a schedule, all its chips side by side."""
+from lstm_analog.network.trajectory import Extremes, Save, Switchings, Trajectory
 
 _SHOWN = 8
 """Chips that a warning lists by number; the others are counted."""
+_PORTIONS: WeakKeyDictionary[Network, dict[tuple[int, int], Network]] = WeakKeyDictionary()
+"""The networks of portions of the chips of a network; engines know them again by their identity."""
+
+
+class NetworkSolver(Protocol):
+    """Runs a `network` under a `schedule`, all its chips side by side, telling `progress`."""
+
+    def __call__(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
+        """Return its trajectory."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Group:
-    """The `numbers` of some chips and what became of them; `alone` if it was one without an axis."""
+    """The `numbers` of some chips, or sequences, and what became of them.
+
+    `alone` if it was one chip without an axis, of which `reason` says why.
+    """
 
     numbers: Indices
     found: Trajectory
-    alone: bool
+    alone: bool = False
+    reason: Exception | None = None
 
 
-def run_chips(solve: NetworkSolver, network: Network, schedule: Schedule) -> Trajectory:
-    """Return what `solve` makes of `network` under `schedule`: of all its chips side by side, if it can.
+def run_chips(
+    solve: NetworkSolver, network: Network, schedule: Schedule, portions: Portions, progress: Progress | None
+) -> Trajectory:
+    """Return what `solve` makes of `network` under `schedule`, telling `progress`: `portions` side by side, if it can.
 
-    If not, the chips are halved until each group can be solved; a chip that fails by itself is taken without the axis,
-    as if it had been drawn alone. Warns, `ChipsWarning`, of the chips that were solved by themselves, and how.
+    If not, the chips of a portion are halved until each group can be solved; a chip that fails by itself is taken
+    without the axis, as if it had been drawn alone. Warns, `ChipsWarning`, of the chips that were solved by themselves,
+    and how.
 
     Raises
     ------
@@ -40,33 +62,81 @@ def run_chips(solve: NetworkSolver, network: Network, schedule: Schedule) -> Tra
         If a chip cannot be solved alone; the message has its number. Of one machine, as `solve` does.
     """
     if not network.chips:  # what differs in the efforts alone is a batch
-        if not schedule.chips:
-            return solve(network, schedule)
-        found = solve(network, replace(schedule, chips=0))
+        return _run_sequences(solve, network, schedule, portions, progress)
+    if len(portions.slices) == 1:
+        try:
+            return solve(network, schedule, progress)
+        except (SimulationError, UnsupportedError) as reason:
+            whole = partial(solve, progress=progress)
+            found = iter([list(_groups(whole, network, schedule, np.arange(network.chips), reason))])
+    else:
+        parts = {part.start: _portion(network, part) for part in portions.slices}
+
+        def solved(part: slice, told: Progress) -> list[_Group]:
+            numbers, of_part = np.arange(part.start, part.stop), partial(solve, progress=told)
+            try:
+                found = of_part(parts[part.start], schedule.of_chips(numbers))
+            except (SimulationError, UnsupportedError) as reason:
+                return list(_groups(of_part, network, schedule, numbers, reason))
+            return [_Group(numbers=numbers, found=found)]
+
+        found = portions.each(solved, progress)
+    joined = _Joined(network.chips)
+    for groups in found:
+        joined.add(groups)
+    joined.warn()
+    return joined.trajectory(network, schedule, (network.chips, *schedule.batch))
+
+
+def _run_sequences(
+    solve: NetworkSolver, network: Network, schedule: Schedule, portions: Portions, progress: Progress | None
+) -> Trajectory:
+    sequences = replace(schedule, chips=0) if schedule.chips else schedule
+    if len(portions.slices) == 1:
+        found = solve(network, sequences, progress)
+        if sequences is schedule:
+            return found
         return _changed(found, lambda one: replace(one, schedule=schedule))
-    try:
-        return solve(network, schedule)
-    except (SimulationError, UnsupportedError) as reason:
-        groups = list(_groups(solve, network, schedule, np.arange(network.chips)))
-        _warn(groups, network.chips, reason)
-    return _joined(groups, network, schedule)
+
+    def solved(part: slice, told: Progress) -> list[_Group]:
+        numbers = np.arange(part.start, part.stop)
+        return [_Group(numbers=numbers, found=solve(network, sequences.of_sequences(part), told))]
+
+    joined = _Joined(portions.slices[-1].stop)
+    for groups in portions.each(solved, progress):
+        joined.add(groups)
+    return joined.trajectory(network, schedule, schedule.lead)
 
 
-def _groups(solve: NetworkSolver, network: Network, schedule: Schedule, numbers: Indices) -> Iterator[_Group]:
-    """Yield groups of the chips `numbers`, which could not be solved side by side."""
+def _portion(network: Network, part: slice) -> Network:
+    """Return the chips `part` of `network`, the same object each time while `network` is there."""
+    known = _PORTIONS.setdefault(network, {})
+    if (part.start, part.stop) not in known:
+        known[part.start, part.stop] = of_chips(network, part)
+    return known[part.start, part.stop]
+
+
+_Alone = Callable[[Network, Schedule], Trajectory]
+
+
+def _groups(
+    solve: _Alone, network: Network, schedule: Schedule, numbers: Indices, reason: Exception
+) -> Iterator[_Group]:
+    """Yield groups of the chips `numbers`, which could not be solved side by side for that `reason`."""
     if numbers.size == 1:
-        yield _Group(numbers=numbers, found=_alone(solve, network, schedule, int(numbers[0])), alone=True)
+        found = _alone(solve, network, schedule, int(numbers[0]))
+        yield _Group(numbers=numbers, found=found, alone=True, reason=reason)
         return
     for half in np.array_split(numbers, 2):
         try:
             found = solve(of_chips(network, half), schedule.of_chips(half))
         except (SimulationError, UnsupportedError):
-            yield from _groups(solve, network, schedule, half)
+            yield from _groups(solve, network, schedule, half, reason)
         else:
-            yield _Group(numbers=half, found=found, alone=False)
+            yield _Group(numbers=half, found=found)
 
 
-def _alone(solve: NetworkSolver, network: Network, schedule: Schedule, number: int) -> Trajectory:
+def _alone(solve: _Alone, network: Network, schedule: Schedule, number: int) -> Trajectory:
     try:
         found = solve(of_chips(network, number), schedule.of_chips(number))
     except (SimulationError, UnsupportedError) as reason:
@@ -76,40 +146,90 @@ def _alone(solve: NetworkSolver, network: Network, schedule: Schedule, number: i
     return replace(_changed(found, lambda one: replace(one, efforts=one.efforts[None])), extremes=extremes)
 
 
-def _warn(groups: list[_Group], count: int, reason: Exception) -> None:
-    alone = [group for group in groups if group.alone]
-    if alone:
-        numbers = ", ".join(str(group.numbers[0]) for group in alone[:_SHOWN])
-        more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
-        what, must = f"chips {numbers}{more} of {count}", "be solved beside the others"
-        do = f"expect it to take longer; each was solved alone, the first by {alone[0].found.engine}"
-        warn_caller(ChipsWarning(explain(what, must=must, got=f"({reason})", do=do)))
+class _Joined:
+    """The run of `count` chips, or sequences, put together from groups as they come, in order.
 
+    Their arrays are not held twice.
+    """
 
-def _joined(groups: list[_Group], network: Network, schedule: Schedule) -> Trajectory:
-    engines = dict.fromkeys(group.found.engine for group in groups)
-    order = np.argsort(np.concatenate([group.numbers for group in groups]))
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._kept: list[tuple[Save, Floats, Floats]] = []
+        self._engines: dict[str, None] = {}
+        self._errors: list[float] = []
+        self._limits: list[tuple[Extremes, ...]] = []
+        self._switchings: list[Switchings | None] = []
+        self._numbers: list[Indices] = []
+        self._alone: list[tuple[int, str, Exception | None]] = []
 
-    def stacked(arrays: list[Floats]) -> Floats:  # by chip, whatever group it was in
-        return np.concatenate(arrays)[order]
+    def add(self, groups: list[_Group]) -> None:
+        """Copy the efforts of the `groups` to their places."""
+        for group in groups:
+            self._kept = self._kept or [self._empty(one) for one in group.found.each]
+            for (_, _, efforts), one in zip(self._kept, group.found.each, strict=True):
+                efforts[group.numbers] = one.efforts
+            self._engines[group.found.engine] = None
+            self._errors.append(group.found.error)
+            self._limits.append(group.found.extremes)
+            self._switchings.append(group.found.switchings)
+            self._numbers.append(group.numbers)
+            self._alone += [(int(group.numbers[0]), group.found.engine, group.reason)] if group.alone else []
 
-    joined: list[Trajectory] = [
-        replace(
-            parts[0],
-            network=network,
-            schedule=schedule,
-            efforts=stacked([part.efforts for part in parts]),
-            engine="; some chips: ".join(engines),
-            error=max(part.error for part in parts),
-            more=(),
+    def _empty(self, one: Trajectory) -> tuple[Save, Floats, Floats]:
+        return one.saved, one.time, np.empty((self._count, *one.efforts.shape[1:]))
+
+    def warn(self) -> None:
+        """Warn of the chips that were solved alone, if any were."""
+        if self._alone:
+            numbers = ", ".join(str(number) for number, _, _ in self._alone[:_SHOWN])
+            more = f" and {len(self._alone) - _SHOWN} more" if len(self._alone) > _SHOWN else ""
+            _, engine, reason = self._alone[0]
+            what, must = f"chips {numbers}{more} of {self._count}", "be solved beside the others"
+            do = f"expect it to take longer; each was solved alone, the first by {engine}"
+            warn_caller(ChipsWarning(explain(what, must=must, got=f"({reason})", do=do)))
+
+    def trajectory(self, network: Network, schedule: Schedule, lead: tuple[int, ...]) -> Trajectory:
+        """Return the run of `network` under `schedule`, with the leading axes `lead`."""
+        for _, _, efforts in self._kept:
+            efforts.flags.writeable = False  # or the trajectory would take a copy
+        engine = ("; some chips: " if network.chips else "; some sequences: ").join(self._engines)
+        first, *more = (
+            Trajectory(
+                network=network,
+                schedule=schedule,
+                time=time,
+                efforts=efforts.reshape(*lead, *efforts.shape[-2:]),
+                engine=engine,
+                saved=saved,
+                error=float(np.max(self._errors)),
+            )
+            for saved, time, efforts in self._kept
         )
-        for parts in zip(*(group.found.each for group in groups), strict=True)
-    ]
-    extremes = tuple(
-        replace(each[0], lowest=stacked([one.lowest for one in each]), highest=stacked([one.highest for one in each]))
-        for each in zip(*(group.found.extremes for group in groups), strict=True)
-    )
-    return replace(joined[0], more=tuple(joined[1:]), extremes=extremes)
+        extremes = tuple(map(_stacked if network.chips else _farthest, zip(*self._limits, strict=True)))
+        return replace(first, more=tuple(more), extremes=extremes, switchings=self._all_switchings())
+
+    def _all_switchings(self) -> Switchings | None:
+        """Return when states switched in all sequences, in order; None if one of the groups does not say."""
+        said = [one for one in self._switchings if one]
+        if len(said) < len(self._switchings):
+            return None
+        sequences = [numbers[one.sequences] for numbers, one in zip(self._numbers, said, strict=True)]
+        order = np.argsort(np.concatenate([one.time for one in said]), kind="stable")
+        columns = zip(*((one.time, one.nodes, one.closed) for one in said), strict=True)
+        time, nodes, closed = (np.concatenate(column)[order] for column in columns)
+        return Switchings(time=time, nodes=nodes, sequences=np.concatenate(sequences)[order], closed=closed)
+
+
+def _stacked(each: tuple[Extremes, ...]) -> Extremes:
+    """Return the extremes of all chips, of those of `each` group."""
+    lowest, highest = np.concatenate([one.lowest for one in each]), np.concatenate([one.highest for one in each])
+    return replace(each[0], lowest=lowest, highest=highest)
+
+
+def _farthest(each: tuple[Extremes, ...]) -> Extremes:
+    """Return the extremes of all sequences, of those of `each` group."""
+    lowest, highest = np.min([one.lowest for one in each], axis=0), np.max([one.highest for one in each], axis=0)
+    return replace(each[0], lowest=lowest, highest=highest)
 
 
 def _changed(found: Trajectory, change: Callable[[Trajectory], Trajectory]) -> Trajectory:

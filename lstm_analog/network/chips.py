@@ -31,6 +31,9 @@ def beside_batches(record: _Bank) -> _Bank:
     return change_chips(record, lambda array, own: np.expand_dims(array, -1 - own))
 
 
-def of_chips(network: Network, chosen: int | Indices) -> Network:
-    """Return the chips `chosen` (k,) of `network`, or one of them, by its number, without a chip axis."""
+def of_chips(network: Network, chosen: int | slice | Indices) -> Network:
+    """Return the chips `chosen` (k,) of `network`, or one of them, by its number, without a chip axis.
+
+    Those of a slice share the memory of `network`.
+    """
     return replace(network, parts=tuple(change_chips(part, lambda array, _: array[chosen]) for part in network.parts))

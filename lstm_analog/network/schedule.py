@@ -134,6 +134,15 @@ class Schedule:
         )
         return replace(self, imposed=imposed, chips=0)
 
+    def of_sequences(self, chosen: slice) -> "Schedule":
+        """Return the sequences `chosen` (k,) alone, counted in C order over the leading axes; their batch is (k,)."""
+        flat = replace(self, chips=0)
+        imposed = tuple(
+            entry if entry.efforts.ndim == 2 else Imposed(label=entry.label, efforts=flat.side_by_side(entry)[chosen])
+            for entry in self.imposed
+        )
+        return replace(flat, imposed=imposed)
+
     def stretches(self, network: Network) -> Iterator[tuple[Network, range]]:
         """Yield each network of the run with the numbers of its intervals: `network` alone where no parameter varies.
 

@@ -9,6 +9,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Precision, Progress, check_save
 from lstm_analog.engines.limits import BeyondError, within
+from lstm_analog.engines.portions import check_threads, divided
 from lstm_analog.engines.record import Recorder, recorder
 from lstm_analog.engines.settle.executor import execute
 from lstm_analog.engines.settle.program import program
@@ -48,11 +49,15 @@ class Settle:
     save : Save, optional
         What is recorded: all unless given, but what `Machine.run` is told to keep. What no record needs is not
         computed.
+    threads : int
+        Threads, each of which solves a portion of many chips or sequences. The same answers for any number, to 1e-13;
+        where processes run side by side, leave it at 1.
     """
 
     settled: float = 3.0
     precision: Precision = Precision.DOUBLE
     save: Save | None = field(default=None, repr=False)
+    threads: int = field(default=1, repr=False)
 
     def __post_init__(self) -> None:
         """Check that `settled` is positive."""
@@ -61,6 +66,7 @@ class Settle:
                 explain("settled", must="be positive", got=self.settled, do="give time constants, e.g. 3")
             )
         check_save(self.save)
+        check_threads(self.threads)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule` at the ends of its intervals, telling `progress`.
@@ -77,7 +83,8 @@ class Settle:
             be run over time cannot be.
         """
         schedule.fit(network)  # `phase` verifies the network, once
-        return run_chips(partial(self._together, progress=progress), network, schedule)
+        portions = divided(network, schedule, threads=self.threads, most=self.threads)
+        return run_chips(self._together, network, schedule, portions, progress)
 
     def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         """Return the efforts of all chips at once, without stops of tanks or, if a tank reaches one, with them."""

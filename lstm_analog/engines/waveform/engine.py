@@ -8,7 +8,6 @@ relaxing). The error is estimated from the last Chebyshev coefficients; the poin
 """
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from lstm_analog.engines.apart import run_chips
 from lstm_analog.engines.base import Precision, Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
+from lstm_analog.engines.portions import check_threads, divided
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import Tolerance
@@ -56,6 +56,9 @@ class Waveform:
         rounding; only networks whose parts carry flow that is linear in the efforts that it changes, see `run`.
     save : Save, optional
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
+    threads : int
+        Threads that solve portions of many chips or sequences at once. The same answers for any number, to the last
+        bit; where processes run side by side, leave it at 1.
     """
 
     rtol: float = 1e-6
@@ -63,6 +66,7 @@ class Waveform:
     points: int = 1
     precision: Precision = Precision.DOUBLE
     save: Save | None = field(default=None, repr=False)
+    threads: int = field(default=1, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the tolerances are within what doubles can do, and that points are a whole number."""
@@ -75,6 +79,7 @@ class Waveform:
             raise InvalidValueError(explain("rtol", must=must, got=self.rtol, do=do))
         check_points(self.points)
         check_save(self.save)
+        check_threads(self.threads)
 
     def run(self, network: Network, schedule: Schedule, progress: Progress | None = None) -> Trajectory:
         """Return the efforts of `network` under `schedule`, (..., points, kept), telling `progress` by interval.
@@ -87,7 +92,8 @@ class Waveform:
             If neither this engine nor `Integrate` can run the network; the message says why.
         """
         schedule.fit(network.verify())
-        return run_chips(partial(self._together, progress=progress), network, schedule)
+        portions = divided(network, schedule, threads=self.threads)
+        return run_chips(self._together, network, schedule, portions, progress)
 
     def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
         """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
