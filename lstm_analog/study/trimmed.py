@@ -45,8 +45,8 @@ class Trimmer(Generic[AnyDesign]):
         The inputs that chips are measured with.
     expected : float array, (n,)
         The answers of the machine to them, in one row.
-    columns : tuple of BiasColumn and SumGains
-        The biases and gains that are turned, K in all.
+    columns : tuple of BiasColumn, SumGains and CellOffsets
+        The biases, gains and offsets that are turned, K in all.
     correction : float array, (K, n)
         (J^T J + damping I)^-1 J^T: turns of the biases, in shares of Gmax, for one unit of each answer.
     largest, resolution : float
@@ -163,7 +163,10 @@ class Trimmer(Generic[AnyDesign]):
 
     @property
     def units(self) -> Floats:
-        """Gmax of the bank of each bias, in the conductance unit of the domain, and 1 for each gain, (K,)."""
+        """Gmax of the bank of each bias, in the conductance unit of the domain, 1 for each gain, (K,).
+
+        For each offset of a transistor cell, its reference current (A).
+        """
         return np.concatenate([np.full(each.rows.size, each.largest) for each in self.columns])
 
     def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:

@@ -11,7 +11,8 @@ from lstm_analog.engines import Engine, EngineLike, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.study.biases import Adjustable, bias_columns, gains_of
-from lstm_analog.study.lots import AnyDesign, check_design
+from lstm_analog.study.cell_offsets import cell_offsets
+from lstm_analog.study.lots import ONE_AT_A_TIME, AnyDesign, check_design
 from lstm_analog.study.metrics import Answer, y_or_h
 from lstm_analog.study.trimmed import Trimmer, answers_of
 from lstm_analog.study.trims import turn_biases
@@ -21,8 +22,8 @@ ROUNDS = 6
 DAMPING = 1e-2
 """Default damping, as a share of the mean of diag(J^T J). Larger: chips of large errors are safer, all converge slower;
 smaller: the noise of measurements is amplified. Of Levenberg 1944 and Marquardt 1963; `benchmarks/trimming.py`."""
-_STEP = 1e-4
-"""Change of a bias by which its effect is measured, as a share of Gmax. Larger: curvature, smaller: rounding."""
+STEP = 1e-4
+"""Default turn of a bias by which its effect is measured, as a share of Gmax. Larger: curvature, smaller: rounding."""
 _TOGETHER = 250
 """Biases whose effects are measured together, one a chip. More: faster, and more memory."""
 
@@ -36,6 +37,8 @@ def trimmer(
     largest: float,
     sums: tuple[str, ...] | None = None,
     gains: bool = False,
+    offsets: bool = False,
+    step: float = STEP,
     rounds: int = ROUNDS,
     damping: float = DAMPING,
     answer: Answer = y_or_h,
@@ -63,6 +66,12 @@ def trimmer(
     gains : bool
         Whether the gain of each of these sums is turned as well, as by the resistor that makes its voltage of its
         current. `resolution` and `largest` are then also those of a gain, as compiled 1.
+    offsets : bool
+        Whether two small currents in each transistor cell are turned as well, at the loads of c and at the input of
+        tanh(c). `resolution` and `largest` are then also those of a current, as shares of the cell's reference current.
+    step : float
+        Turn by which the effect of each bias, gain or current is measured, as a share of the same. Larger: curvature;
+        smaller: the rounding of the engine, 1e-4 of h in ngspice, where 0.01 is right.
     rounds : int
         Number of corrections, at least 1.
     damping : float
@@ -78,15 +87,16 @@ def trimmer(
     InvalidTypeError, InvalidShapeError, InvalidValueError
         If an argument is wrong, or the machine has an axis of chips.
     UnsupportedError
-        If the machine has no biases that can be turned.
+        If the machine has no biases that can be turned, or gains or offsets are asked for that it does not have.
     """
     check_design(machine)
-    _check_numbers(resolution, largest, rounds, damping)
+    _check_numbers(resolution, largest, step, rounds, damping)
     biases, chosen = bias_columns(machine.passes, sums), chosen_engine(engine, Settle())
     columns: tuple[Adjustable, ...] = (*biases, *map(gains_of, biases)) if gains else biases
+    columns += cell_offsets(machine.passes) if offsets else ()
     inputs = floats(x, "x")
     expected = answers_of(machine, inputs, answer, chosen)[0]
-    jacobian = _jacobian(machine, columns, expected, inputs, answer, chosen)
+    jacobian = _jacobian(machine, columns, step, expected, inputs, answer, chosen)
     normal = jacobian @ jacobian.T
     count = len(normal)
     damped = normal + (damping * np.trace(normal) / count or 1.0) * np.eye(count)
@@ -105,20 +115,28 @@ def trimmer(
 
 
 def _jacobian(
-    machine: AnyDesign, columns: tuple[Adjustable, ...], expected: Floats, x: Floats, answer: Answer, engine: Engine
+    machine: AnyDesign,
+    columns: tuple[Adjustable, ...],
+    step: float,
+    expected: Floats,
+    x: Floats,
+    answer: Answer,
+    engine: Engine,
 ) -> Floats:
     """Return the change of each answer for a turn of each bias by Gmax, (K, n); chips with one bias turned each."""
     count = sum(each.rows.size for each in columns)
-    turns = np.array_split(_STEP * np.eye(count), -(-count // _TOGETHER))
+    together = 1 if isinstance(engine, ONE_AT_A_TIME) else _TOGETHER
+    turns = np.array_split(step * np.eye(count), -(-count // together))
     rows = [answers_of(turn_biases(machine, columns, each), x, answer, engine) - expected for each in turns]
-    return np.concatenate(rows) / _STEP
+    return np.concatenate(rows) / step
 
 
-def _check_numbers(resolution: float, largest: float, rounds: int, damping: float) -> None:
+def _check_numbers(resolution: float, largest: float, step: float, rounds: int, damping: float) -> None:
     """Raise `InvalidValueError` unless devices can be turned to several values, in rounds and with damping."""
     for name, value, must, right, do in (
         ("largest", largest, "be above 0 and finite", 0.0 < largest < np.inf, "give a share of Gmax, 1 for Gmax"),
         ("resolution", resolution, f"be 0 to {largest:g}", 0.0 <= resolution <= largest, "give a share of Gmax"),
+        ("step", step, "be above 0 and at most 1", 0.0 < step <= 1.0, "give 1e-4, 0.01 with ngspice"),
         ("rounds", rounds, "be at least 1", rounds >= 1, "give 6"),
         ("damping", damping, "be above 0 and finite", damping > 0.0 and isfinite(damping), "give 0.01"),
     ):

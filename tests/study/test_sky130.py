@@ -146,6 +146,13 @@ def test_a_calibration_serves_all_corners_of_its_models_and_no_others(tmp_path):
 
 
 @modelled
+def test_the_replica_is_right_warm_at_a_high_supply():
+    """Where the bases of its transistors stood too high, it was saturated there, and h was 0.06 off."""
+    warm = at(SKY130, corner="ff", temperature=85.0, supply=5.5, bias=la.electrical.Bias.PTAT)
+    assert wrong(warm) < 0.008
+
+
+@modelled
 def test_one_factor_makes_up_for_the_slope_of_a_slow_wafer():
     slow = at(SKY130_MOS, corner="ss")
     assert wrong(at(slow, slope=1.012)) < 0.5 * wrong(slow)

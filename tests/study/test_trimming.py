@@ -8,11 +8,11 @@ from faulty_machines import with_banks
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
-from lstm_analog.imperfections import ProgrammingError, ReadNoise, Streams
+from lstm_analog.imperfections import JunctionArea, MosThreshold, ProgrammingError, ReadNoise, Streams
 from lstm_analog.model.airline import TEST_START, forecaster, series
 from lstm_analog.network.parts import Sources
 from lstm_analog.study import LargestError, RootMeanSquareError, Spec, Trimmer, network_digest, trimmer, yield_of
-from lstm_analog.study.biases import add_to_biases, read_biases
+from lstm_analog.study.biases import add_to_biases, bias_columns, read_biases
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.uniform(-1.0, 1.0, (4, 8, 2))
@@ -89,6 +89,48 @@ def test_op_amps_are_trimmed():
     machine = la.compile(la.random_lstm(np.random.default_rng(2), 2, 1), la.electrical.OPAMP_IDEAL)
     found = trimmer(machine, X[0, :3], rounds=3, **FREE).trim(drawn(machine, 4))
     assert np.median(found.after / found.before) < 0.5
+
+
+# Transistor cells.
+
+CELL = la.random_lstm(np.random.default_rng(2), 2, 1)
+CELL_NAMES = ("l0_zi_0", "l0_zf_0", "l0_zg_0", "l0_zo_0", "l0_c_0 sum", "l0_c_0 reading")
+
+
+@pytest.fixture(scope="module")
+def cells() -> Trimmer[la.Machine]:
+    machine = la.compile(CELL, la.electrical.BICMOS, settling=10.0)
+    x = X.reshape(-1, 2)[:6]
+    return trimmer(machine, x, offsets=True, step=0.05, rounds=3, damping=1e-4, engine=la.engines.Ngspice(), **FREE)
+
+
+def test_known_biases_and_offsets_of_cells_are_found(cells):
+    """A bias and both currents that alone are off are turned back by as much, in the simulator of transistors."""
+    off = np.array([0.0, 0.0, 0.1, 0.0, 0.05, -0.05])
+    found = cells.trim(replace(cells.machine, passes=add_to_biases(cells.machine.passes, cells.columns, off)))
+    assert found.names == CELL_NAMES
+    assert found.after[0] < 0.05 * found.before[0]
+    np.testing.assert_allclose(found.trims[0] / cells.units, -off, atol=0.03)
+
+
+def test_mismatched_cells_follow_inputs_that_they_were_not_trimmed_by(cells):
+    causes = (JunctionArea(share=0.01), MosThreshold(volts=2e-3))
+    chip, unseen = cells.machine.with_imperfection(causes, Streams(seed=3)), UNSEEN[0]
+    h = [each.run(unseen, engine="ngspice").h for each in (cells.machine, chip, cells.trim(chip).machine)]
+    before, after = (float(np.abs(each - h[0]).max()) for each in h[1:])
+    assert after < 0.5 * before
+
+
+def test_a_bias_of_two_wires_is_turned_in_both():
+    machine = la.compile(CELL, la.electrical.BICMOS)
+    how_much = np.array([0.5, -0.5, 2.0, 0.0])
+    columns = bias_columns(machine.passes, None)
+    turned = add_to_biases(machine.passes, columns, how_much)
+    np.testing.assert_allclose(read_biases(turned, columns) - read_biases(machine.passes, columns), how_much)
+    bank = turned[0].network.part("l0_rows")
+    wires = [name.partition("_one_")[2] for name in np.array(turned[0].network.unknowns.names())[bank.inputs]]
+    p, n = wires.index("p_0"), wires.index("n_0")
+    np.testing.assert_array_equal(bank.positive[:, [p, n]], bank.negative[:, [n, p]])
 
 
 def test_chips_that_are_right_are_left_as_they_are():
@@ -200,6 +242,7 @@ def test_a_machine_without_biases_is_refused(name):
         ({"resolution": -0.1}, "resolution must be 0 to 10, got -0.1"),
         ({"resolution": 11.0}, "resolution must be 0 to 10, got 11.0"),
         ({"resolution": np.nan}, "resolution must be 0 to 10, got nan"),
+        ({"step": 0.0}, "step must be above 0 and at most 1, got 0.0"),
         ({"rounds": 0}, "rounds must be at least 1, got 0"),
         ({"damping": 0.0}, "damping must be above 0 and finite, got 0.0"),
         ({"sums": ("l0_zx",)}, "sums must be among l0_zi, l0_zf, l0_zg, l0_zo, got 'l0_zx'"),
@@ -230,10 +273,11 @@ def test_chips_of_another_machine_are_refused(how):
         how.trim(3)
 
 
-def test_a_machine_of_transistor_cells_is_refused():
-    machine = la.compile(la.random_lstm(np.random.default_rng(2), 2, 1), la.electrical.BICMOS)
-    with pytest.raises(UnsupportedError, match=r"the machine must have biases, .* got none in BICMOS: compile"):
-        trimmer(machine, X[0], **FREE)
+def test_offsets_of_no_cells_and_gains_of_cells_are_refused():
+    with pytest.raises(UnsupportedError, match=r"the machine must be of transistor cells for offsets .* got BEHAV.*:"):
+        trimmer(compiled("BEHAVIOURAL"), X, offsets=True, **FREE)
+    with pytest.raises(UnsupportedError, match=r"weighted sums l0_rows must have one wire .*, got two: turn the offs"):
+        trimmer(la.compile(CELL, la.electrical.BICMOS), X[0], gains=True, **FREE)
 
 
 def test_chips_without_the_bank_are_refused(how):
