@@ -210,7 +210,7 @@ def _cell(technology: Bicmos, adding: float, feed: float) -> Subcircuit:
 
 
 def _biasing(technology: Bicmos, feed: float) -> Iterator[str]:
-    yield f"iref vcc iref {text(technology.reference_current * technology.warmth)}"
+    yield f"iref vcc iref {text(technology.bias_current)}"
     yield "xbias iref vb vcc vss bias"
     yield technology.devices.pmos.card("bp", "vbp vbp vcc vcc", 12.0, 1.0)
     yield f"xbp vbp vb vss {_named('tail', feed)}"

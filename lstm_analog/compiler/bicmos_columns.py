@@ -86,7 +86,7 @@ def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wire
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
     _add_crossbar(builder, columns.rows.label, drivers, pairs, weights)
-    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
+    rows = np.split(_totals(technology, weights), len(pairs))
     for target, pair, total in zip(targets, pairs, rows, strict=True):
         rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
         rest = termination(technology, target, column_conductance(technology, columns, target), total)
@@ -99,7 +99,7 @@ def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weight
     pair = builder.pair(target.label, target.size, technology.thermal_volts * technology.warmth)
     _add_crossbar(builder, head.label, drivers, [pair], weights)
     total = technology.unit_conductance * technology.volts_per_unit / technology.thermal_volts
-    rest = termination(technology, target, total, np.abs(weights).sum(axis=1))
+    rest = termination(technology, target, total, _totals(technology, weights))
     _terminate(builder, target, pair, technology.sigmoid_rail, rest)
 
 
@@ -110,7 +110,7 @@ def _add_crossbar(
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
-    own, crossed = (builder.technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    own, crossed = (builder.technology.unit_conductance * each for each in branches(builder.technology, weights))
     none = np.array(0.0)
     builder.parts.append(
         Crossbars(
@@ -124,6 +124,25 @@ def _add_crossbar(
             minus_load=none,
         )
     )
+
+
+def branches(technology: Bicmos, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the straight and the crossed resistors of `weights`, each as the weight that it would be alone.
+
+    Of a weight there is one of both; of a weight too small to be drawn there are two, of which it is the difference.
+    """
+    own, crossed = (np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    if technology.passives is None:
+        return own, crossed
+    least = 1.0 / (technology.passives.resistor.weakest * technology.unit_conductance)
+    both = least * ((weights != 0.0) & (np.abs(weights) < least))
+    return own + both, crossed + both
+
+
+def _totals(technology: Bicmos, weights: Floats) -> Floats:
+    """Return the sum of |w| that the resistors of each column of `weights` (columns, drivers) make, (columns,)."""
+    own, crossed = branches(technology, weights)
+    return np.asarray((own + crossed).sum(axis=1))
 
 
 def _terminate(builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats) -> None:

@@ -16,6 +16,7 @@ from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
+from lstm_analog.compiler.bicmos_drawn import drawn
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
 from lstm_analog.compiler.signals import SignalNetwork, Sum
@@ -61,6 +62,9 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     builder = TransistorBuilder(technology)
     _build(builder, signals, layers)
     network = builder.network((), _provenance(technology, timing, clock))
+    if technology.passives is not None:
+        met = technology.conditions
+        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet, loose=SHUNT)
     return Compiled(
         network=network,
         cycle=clock,
