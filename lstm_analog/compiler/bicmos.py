@@ -17,6 +17,7 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, thermal_voltage
 from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
 from lstm_analog.compiler.bicmos_passives import Passives
+from lstm_analog.compiler.bicmos_services import Services
 from lstm_analog.compiler.bicmos_shipped import SHIPPED
 from lstm_analog.compiler.model_files import models_digest, models_of
 from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
@@ -90,6 +91,8 @@ class Bicmos:
         The circuit that biases the tails.
     passives : Passives or None
         What resistors, capacitors and wells are made of; None if they are ideal.
+    services : Services or None
+        The circuits of reference, bias row, rails and clocks; None for ideal sources.
     conditions : Conditions
         The operating conditions.
     calibration : Calibration or None
@@ -128,6 +131,7 @@ class Bicmos:
     pairs: MosPair | None
     bias_cell: BiasCell
     passives: Passives | None
+    services: Services | None
     conditions: Conditions
     calibration: Calibration | None
 
@@ -143,8 +147,8 @@ class Bicmos:
     def digest(self) -> str:
         """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count.
 
-        Nor do the models of the devices: they have a digest of their own, `models_digest`. Nor do `passives`, which are
-        drawn to the values that ideal ones have.
+        Nor do the models of the devices: they have a digest of their own, `models_digest`. Nor do `passives` and
+        `services`, which are made for the values that ideal resistors and sources have.
         """
         said = {e.name: getattr(self, e.name) for e in fields(self)}
         sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
@@ -251,6 +255,7 @@ BICMOS = Bicmos(
     pairs=None,
     bias_cell=BiasCell.HELPER,
     passives=None,
+    services=None,
     conditions=Conditions(temperature=27.0, supply=5.0, bias=Bias.FIXED),
     calibration=None,
 )

@@ -11,6 +11,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos_devices import text
 from lstm_analog.compiler.bicmos_passives import Passives
+from lstm_analog.compiler.bicmos_services import WIRE
 from lstm_analog.network.cells import NODES, Cells, Subcircuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, Part
@@ -70,7 +71,7 @@ def _with_library(part: Cells, passives: Passives, celsius: float, sheet: float,
 
 
 def drawn_circuit(circuit: Subcircuit, passives: Passives, celsius: float, sheet: float) -> Subcircuit:
-    """Return `circuit` with its parts as `passives` draws them, at `celsius`, of a wafer of sheet resistance `sheet`."""
+    """Return `circuit` with its parts as `passives` draws them, at `celsius`, `sheet` being as in `drawn`."""
     cards: list[str] = []
     for card in circuit.cards:
         words = card.split()
@@ -79,7 +80,7 @@ def drawn_circuit(circuit: Subcircuit, passives: Passives, celsius: float, sheet
             half = 0.5 * float(passives.resistor.capacitance(strips)[0])
             cards.append(" ".join((*words[:3], text(sheet * float(passives.resistor.resistance(strips, celsius)[0])))))
             cards += [f"c{words[0]}{end} {node} 0 {text(half)}" for end, node in _loose(words[1:3])]
-        elif words[0][0] == "c":
+        elif words[0][0] == "c" and not words[0].startswith(WIRE):
             count, side = passives.capacitor.squares(float(words[3]))
             cards.append(" ".join((*words[:3], text(passives.capacitor.capacitance(count, side)))))
         else:

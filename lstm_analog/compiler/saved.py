@@ -7,6 +7,7 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
 from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
 from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
+from lstm_analog.compiler.bicmos_services import Services
 from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
 from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
@@ -86,6 +87,7 @@ PIECES = MappingProxyType(
             RNNGate,
             Ranges,
             Scaling,
+            Services,
             Shape,
             Spot,
             SpringPiston,

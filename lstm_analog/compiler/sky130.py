@@ -8,9 +8,10 @@ and rules: widths and lengths are multiples of 5 nm; bipolar transistors exist w
 from dataclasses import replace
 
 from lstm_analog.compiler.bicmos import BICMOS
-from lstm_analog.compiler.bicmos_conditions import BiasCell
+from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell
 from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
 from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
+from lstm_analog.compiler.bicmos_services import Services
 
 _WIDTHS, _LENGTHS = (0.42, 99.995), (0.5, 99.995)
 """The bins of the 5 V transistors: below 100 um (um)."""
@@ -107,6 +108,20 @@ widths and distances (skywater-pdk, commit 7198cf6: res_xhigh, dnwell, capm.2b, 
 wider, of 10 to 100 um; weights below 0.05 as differences. Assumed: wells at 2 V in reverse, 1 um around transistors.
 """
 
+SKY130_SERVICES = Services(
+    reference_resistance=23.45e3,
+    bias_row_resistance=200.6e3,
+    mirror=(20.0, 20.0),
+    delay=(0.84, 4.0),
+    drive=2.0,
+    wires=(5e-15, 30e-15),
+)
+"""Reference, bias row, rails and clocks of SKY130_MOS, found with ngspice 39.
+
+Assumed: 0.15 fF a um of wire, 200 um of each clock line a cell, 33 um within the generator. The first metal has 0.089
+fF a um of 0.3 um to the substrate (open_pdks, commit 002b5dd, sky130.tech), and neighbours.
+"""
+
 SKY130 = replace(
     BICMOS,
     name="SKY130",
@@ -143,3 +158,16 @@ SKY130_MOS = replace(
     bias_cell=BiasCell.MOS_HELPER,
 )
 """The cell with pairs of n-channel transistors in weak inversion, which take no base current: the steadier one."""
+
+SKY130_CHIP = replace(
+    SKY130_MOS,
+    name="SKY130_CHIP",
+    provenance=(
+        "SKY130_MOS with resistors, capacitors and wells as drawn, and with reference, bias row, rails and clocks on "
+        "the chip; outside are the supply, x, reset levels and two pins, clock and reset"
+    ),
+    conditions=replace(BICMOS.conditions, bias=Bias.PTAT),
+    passives=SKY130_PASSIVES,
+    services=SKY130_SERVICES,
+)
+"""SKY130_MOS with nothing ideal on the chip but its wires."""
