@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from math import log, tanh
 from pathlib import Path
 
 import numpy as np
@@ -211,10 +212,10 @@ def _edited_line(line: str, way: str, factor: float, values: dict[str, str]) -> 
         cards = [f"{name}_{n} {nodes[n]} {nodes[n + 1]} {piece!r}" for n in range(8)]
         return "\n".join((*cards, *(f"c{name}_{n} {nodes[n]} 0 {farads!r}" for n in range(1, 8))))
     width = float(strips.width[0])
-    field = (1.0 - 0.2874 / width + 0.5252 * min(0.2, length - 0.5) * np.log(length / width)) / length
+    field = (1.0 - 0.2874 / width + 0.5252 * min(0.2, length - 0.5) * log(length / width)) / length
     body = f"(1.1228-0.1228*sqrt(1+pow({1.304 * field / series!r}*v({a},{b}),2)))"
     level = f"(1.2+0.04126*tanh(0.008697*(min(v({a})+v({b}),24)+39.86)))"
-    rest = 1.2 + 0.04126 * np.tanh(0.008697 * 39.86)
+    rest = 1.2 + 0.04126 * tanh(0.008697 * 39.86)
     return f"{name} {a} {b} r='{ohms!r}*{body}*{level}/{rest!r}'"
 
 

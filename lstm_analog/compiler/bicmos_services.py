@@ -17,8 +17,8 @@ from lstm_analog.compiler.bicmos_devices import Devices, text
 from lstm_analog.doors import checked_record
 from lstm_analog.network.cells import Subcircuit
 
-REFERENCE, BIAS_ROW, CLOCKS = "reference", "bias_row", "clocks"
-"""The subcircuits: one reference and one generator of clocks a chip, one bias row a layer or head."""
+SERVICES, BIAS_ROW = "services", "bias_row"
+"""The subcircuits: reference and generator of clocks, one of a chip, and the drivers of bias rows."""
 MIRROR = "pb"
 """The line to the gates of all transistors that mirror the reference."""
 WIRE = "cw_"
@@ -62,6 +62,14 @@ def mirrored(devices: Devices, services: Services, name: str, out: str) -> str:
     return devices.pmos.card(name, f"{out} {MIRROR} vcc vcc", *services.mirror)
 
 
+def circuits(devices: Devices, services: Services, slope: float, cells: int) -> tuple[Subcircuit, ...]:
+    """Return reference and clocks of `services`, and what contains both; the parameters are those of each."""
+    inside = (reference(devices, services, slope), clocks(devices, services, cells))
+    ends = (*inside[1].terminals[:-2], MIRROR, "vcc", "vss")
+    cards = tuple(f"x{each.name} {' '.join(each.terminals)} {each.name}" for each in inside)
+    return (*inside, Subcircuit(name=SERVICES, terminals=ends, outputs=(*_CLOCK_PINS, MIRROR), cards=cards))
+
+
 def reference(devices: Devices, services: Services, slope: float) -> Subcircuit:
     """Return the reference of `services`, whose current is `slope` times that of the design: pb is its mirror's gate.
 
@@ -76,7 +84,7 @@ def reference(devices: Devices, services: Services, slope: float) -> Subcircuit:
         *(nmos.card("3", "vcc a vb vb", 20.0, 1.0), "rh vb vss 150000.0", "c1 a vss 2e-12"),
         *("rs vcc s 2000000.0", npn.card("3", "s vb vss", 2.0), nmos.card("5", "pb s vss vss", 2.0, 1.0)),
     )
-    return Subcircuit(name=REFERENCE, terminals=(MIRROR, "vcc", "vss"), outputs=(MIRROR,), cards=cards)
+    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(MIRROR,), cards=cards)
 
 
 def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
@@ -98,7 +106,7 @@ def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
     loads = (services.wires[1] * cells if node in _CLOCK_PINS else services.wires[0] for node in inner)
     cards += tuple(f"{WIRE}{node} {node} vss {text(farads)}" for node, farads in zip(inner, loads, strict=True))
     return Subcircuit(
-        name=CLOCKS, terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=_CLOCK_PINS, cards=cards
+        name="clocks", terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=_CLOCK_PINS, cards=cards
     )
 
 

@@ -9,11 +9,11 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import VCC, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import bias_row
 from lstm_analog.compiler.bicmos_conditions import Bias
-from lstm_analog.compiler.bicmos_services import BIAS_ROW, CLOCKS, MIRROR, REFERENCE, Services, clocks, reference
+from lstm_analog.compiler.bicmos_services import BIAS_ROW, MIRROR, SERVICES, Services, circuits
 from lstm_analog.compiler.compiled import Drive
 from lstm_analog.compiler.timing import COPY, RESET, Cycle, compute_line
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.cells import Cells, Library
 from lstm_analog.network.parts import DATUM
 
 CLOCK_PIN, RESET_PIN = "pin_clock", "pin_reset"
@@ -46,23 +46,18 @@ def add_services(builder: TransistorBuilder, services: Services, lines: dict[str
     met = technology.conditions
     pins = [_pin(builder, *each) for each in ((CLOCK_PIN, compute_line(0)), (RESET_PIN, RESET))]
     vcc, vss, mirror = builder.nodes(VCC, 1, 1.0), np.full(1, DATUM), builder.nodes(MIRROR, 1, 1.0)
-    libraries = {
-        REFERENCE: _library(technology, reference(technology.devices, services, met.slope)),
-        CLOCKS: _library(technology, clocks(technology.devices, services, cells)),
-        BIAS_ROW: bias_row(technology, services),
-    }
     driven = [side for line in (compute_line(0), COPY, RESET) for side in lines[line]]
-    rows = [np.stack([*builder.pair(label, 1, 1.0), vcc, vss, mirror]) for label in builder.bias_rows]
-    nodes = {REFERENCE: np.stack([mirror, vcc, vss]), CLOCKS: np.stack([*pins, *driven, vcc, vss])}
-    nodes |= {BIAS_ROW: np.hstack(rows)} if rows else {}
-    for name, ends in nodes.items():
-        library = libraries[name]
+    whole = Library(
+        models=technology.models,
+        subcircuits=circuits(technology.devices, services, met.slope, cells),
+        devices=technology.devices.defined,
+    )
+    banks = [(SERVICES, whole, np.stack([*pins, *driven, mirror, vcc, vss]))]
+    if builder.bias_rows:
+        rows = [np.stack([*builder.pair(label, 1, 1.0), vcc, vss, mirror]) for label in builder.bias_rows]
+        banks.append((BIAS_ROW, bias_row(technology, services), np.hstack(rows)))
+    for name, library, ends in banks:
         builder.parts.append(Cells(label=name, device=name, library=library, temperature=met.temperature, pins=ends))
-
-
-def _library(technology: Bicmos, circuit: Subcircuit) -> Library:
-    """Return the library of `circuit` alone with the models of `technology`."""
-    return Library(models=technology.models, subcircuits=(circuit,), devices=technology.devices.defined)
 
 
 def _pin(builder: TransistorBuilder, label: str, line: str) -> Indices:

@@ -94,7 +94,7 @@ def test_the_deck_of_the_chip_reads_back(tmp_path):
     built.write.spice(tmp_path / "chip.cir", x)
     assert la.read_spice(tmp_path / "chip.cir").network.equals(built.network, rtol=1e-14)
     cells = [part for part in built.network.parts if isinstance(part, Cells)]
-    assert [part.device for part in cells] == ["lstm_cell", "reference", "clocks", "bias_row"]
+    assert [part.device for part in cells] == ["lstm_cell", "services", "bias_row"]
     built.save(tmp_path / "chip.npz")
     assert la.load_machine(tmp_path / "chip.npz").technology == CHIP
 
