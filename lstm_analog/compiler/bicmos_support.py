@@ -25,6 +25,9 @@ def check_services(technology: Bicmos, layers: int) -> None:
     if layers > 1:
         must, do = "be one where one pin makes the clocks", "compile each layer as a chip, or leave services out"
         raise UnsupportedError(explain("layers", must=must, got=layers, do=do))
+    if technology.pairs is None:
+        must, do = "be MOS transistors where the bias row is on the chip", "use electrical.SKY130_MOS"
+        raise UnsupportedError(explain("pairs", must=must, got="bipolar ones, with base currents", do=do))
     if technology.conditions.bias is not Bias.PTAT:
         must, do = "be PTAT where the reference is on the chip", "give Conditions(bias=Bias.PTAT)"
         raise InvalidValueError(explain("bias", must=must, got=technology.conditions.bias.name, do=do))

@@ -99,6 +99,7 @@ def test_the_deck_of_the_chip_reads_back(tmp_path):
     assert la.load_machine(tmp_path / "chip.npz").technology == CHIP
 
 
+@modelled
 def test_what_one_pin_cannot_do_is_refused():
     with pytest.raises(
         UnsupportedError, match="layers must be one where one pin makes the clocks, got 2: compile each"
@@ -109,6 +110,10 @@ def test_what_one_pin_cannot_do_is_refused():
         InvalidValueError, match="bias must be PTAT where the reference is on the chip, got FIXED: give"
     ):
         la.compile(case()[0], fixed, settling=12.0)
+    with pytest.raises(
+        UnsupportedError, match="pairs must be MOS transistors where the bias row is on the chip, got bip"
+    ):
+        la.compile(case()[0], replace(la.electrical.SKY130, services=SERVICES), settling=12.0)
 
 
 def test_one_pin_opens_masters_from_reset_and_setup_on():

@@ -58,13 +58,13 @@ def test_a_strip_follows_the_model_of_the_foundry():
     hot = body * (1.0 - 0.147 + 0.027) + 2.0 * head * (1.0 - 0.043 - 0.13)
     assert material.resistance(strips, 125.0)[0] == pytest.approx(hot, rel=1e-12)
     farads = (50.0 + 4.16) * 0.69 * 1.06e-16 + 2.0 * (50.0 + 4.16 + 0.69) * 5.04e-17
-    assert material.capacitance(strips)[0] == pytest.approx(farads, rel=1e-12)
+    assert material.capacitance(strips)[0] == pytest.approx(farads, rel=1e-12, abs=0.0)
 
 
 def test_the_model_of_a_bipolar_transistor_has_its_well_already():
     """Its cjs is the junction of a deep n-well of 7.82 um, by area and edge of diode_ps2dn (f62031a)."""
     well = 7.82**2 * 7.8544e-17 + 4.0 * 7.82 * 8.1664e-16
-    assert well == pytest.approx(3.03477e-14, rel=1e-4)
+    assert well == pytest.approx(3.03477e-14, rel=1e-4, abs=0.0)
 
 
 def test_a_capacitor_is_squares_of_metal_on_the_grid():
@@ -72,7 +72,7 @@ def test_a_capacitor_is_squares_of_metal_on_the_grid():
     count, side = metal.squares(2e-12)
     assert count == 2
     assert side <= metal.largest
-    assert metal.capacitance(count, side) == pytest.approx(2e-12, rel=1e-3)
+    assert metal.capacitance(count, side) == pytest.approx(2e-12, rel=1e-3, abs=0.0)
     assert metal.area(2e-12) > 2e-12 / 2e-15
 
 
