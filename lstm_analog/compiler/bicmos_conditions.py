@@ -58,6 +58,8 @@ class Conditions:
     slope : float
         The one factor that is set for all chips of a wafer: reference current and rows over those of the design. It
         makes up for pairs whose slope factor is larger by it (`study.wafer_slope`).
+    sheet : float
+        The sheet resistance of its wafer over the typical one. Only resistors that are drawn have one.
     """
 
     temperature: float
@@ -65,9 +67,13 @@ class Conditions:
     bias: Bias
     corner: str = ""
     slope: float = 1.0
+    sheet: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that temperature, supply and slope can be."""
+        """Check that temperature, supply, slope and sheet resistance can be."""
+        if not 0.5 <= self.sheet <= 2.0:
+            do = "give that of the wafer over the typical one"
+            raise InvalidValueError(explain("sheet", must="be 0.5 to 2", got=self.sheet, do=do))
         if not 0.5 <= self.slope <= 2.0:
             do = "take it from study.wafer_slope"
             raise InvalidValueError(explain("slope", must="be 0.5 to 2", got=self.slope, do=do))

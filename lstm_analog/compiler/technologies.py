@@ -10,12 +10,14 @@ from lstm_analog.compiler.electrical import (
     OPAMP_BENCH,
     OPAMP_IDEAL,
     SKY130,
+    SKY130_CHIP,
     SKY130_MOS,
 )
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER
 from lstm_analog.doors import named
 
-_PRESETS = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, SKY130, SKY130_MOS, CHANNELS, OIL, WATER, GLYCEROL)
+_ELECTRICAL = (BEHAVIOURAL, OPAMP_IDEAL, OPAMP, OPAMP_BENCH, BICMOS, SKY130, SKY130_MOS, SKY130_CHIP, CHANNELS)
+_PRESETS = (*_ELECTRICAL, OIL, WATER, GLYCEROL)
 TECHNOLOGIES: MappingProxyType[str, object] = MappingProxyType({each.name.lower(): each for each in _PRESETS})
 """The presets by name, as the command line and `compile` take them."""
 

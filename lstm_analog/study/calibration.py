@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.bicmos import Bicmos, textbook
+from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.compiled import lower
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.technologies import chosen_technology

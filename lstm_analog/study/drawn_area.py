@@ -6,7 +6,12 @@ Each device takes its drawn size and the space that rules ask for around it. Wir
 from collections import defaultdict
 from dataclasses import dataclass
 
-from lstm_analog.network.cells import NODES, Library, called, flat
+import numpy as np
+
+from lstm_analog.compiler.bicmos_passives import Passives
+from lstm_analog.network.cells import NODES, SHUNT, Library, called, flat
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Conductors, Crossbars
 
 _SHARED_BULKS = ("vss", "vcc")
 """Nodes of bulks that many transistors share; an n-channel one with another bulk stands in a well of its own."""
@@ -55,10 +60,11 @@ wells are 6.3 um apart (dnwell.3), diffusions 0.27 um (difftap.3); MIM capacitor
 2000 ohm a square, 0.69 um wide and 0.48 um apart."""
 
 
-def drawn_areas(library: Library, device: str, rules: AreaRules) -> dict[str, float]:
+def drawn_areas(library: Library, device: str, rules: AreaRules, passives: Passives | None = None) -> dict[str, float]:
     """Return the area (m2) of a cell, the subcircuit `device` of `library`, by what it is for.
 
-    The keys are bipolar, MOS, wells, resistors, capacitors; `rules` are those of the process.
+    The keys are bipolar, MOS, wells, resistors, capacitors; `rules` are those of the process. Resistors and capacitors
+    are drawn as `passives` has them, and are the squares and the plates of `rules` without.
     """
     found: dict[str, float] = defaultdict(float)
     wells: dict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -72,14 +78,31 @@ def drawn_areas(library: Library, device: str, rules: AreaRules) -> dict[str, fl
                 if bulk not in _SHARED_BULKS:
                     wells[bulk].append((width, height))
             case "r":
-                found["resistors"] += rules.square * float(card.split()[-1]) / rules.sheet
+                ohms = float(card.split()[-1])
+                found["resistors"] += _strips(passives, ohms) if passives else rules.square * ohms / rules.sheet
             case "c":
-                found["capacitors"] += float(card.split()[-1]) / rules.capacitance
+                farads = float(card.split()[-1])
+                found["capacitors"] += passives.capacitor.area(farads) if passives else farads / rules.capacitance
     margin = 2.0 * rules.well_margin
     for inside in wells.values():
         width, height = max(size[0] for size in inside), sum(size[1] for size in inside)
         found["wells"] += (width + margin) * (height + margin) - sum(w * h for w, h in inside)
     return {what: _UM2 * area for what, area in found.items()}
+
+
+def weights_area(network: Network, passives: Passives) -> float:
+    """Return the area (m2) of the resistors of `network` between its cells as `passives` draws them."""
+    banks = [part for part in network.parts if isinstance(part, Crossbars)]
+    ohms = [1.0 / each[each > 0.0] for part in banks for each in (part.positive, part.negative)]
+    others = (part for part in network.parts if isinstance(part, Conductors) and part.label != SHUNT)
+    ohms += [1.0 / part.conductance for part in others]
+    return _UM2 * _strips(passives, np.concatenate(ohms))
+
+
+def _strips(passives: Passives, ohms: float | np.ndarray) -> float:
+    """Return the area (um2) of resistors of `ohms` as `passives` draws them."""
+    sizes = np.atleast_1d(np.asarray(ohms, dtype=np.float64))
+    return float(passives.resistor.area(passives.resistor.strips(sizes)).sum())
 
 
 def _footprint(card: str, rules: AreaRules) -> tuple[float, float, str]:

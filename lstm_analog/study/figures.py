@@ -244,7 +244,7 @@ def _(technology: Bicmos) -> CellFigures:
     """Return the constants of the cell; of one in SKY130 the area is that of its drawn devices."""
     if technology.devices.name != SKY130.devices.name:
         return CELLS
-    area = sum(drawn_areas(library(technology), DEVICE, SKY130_RULES).values())
+    area = sum(drawn_areas(library(technology), DEVICE, SKY130_RULES, technology.passives).values())
     return replace(CELLS, cell_area=SourcedValue(value=area, unit="m2", source="drawn devices: docs/silicon.md#cost"))
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted, textbook
+from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted
 from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
+from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.scaling import Fit
 from lstm_analog.errors import FileFormatError, InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE

@@ -9,7 +9,7 @@ import pytest
 from faulty_machines import with_banks
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import textbook
+from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
 from lstm_analog.network.trajectory import Save
