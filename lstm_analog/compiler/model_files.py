@@ -10,9 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lstm_analog.compiler.bicmos_devices import DeviceFile, Devices
-from lstm_analog.errors import FileAccessError, LibraryMissingError, explain
-from lstm_analog.files import read_bytes, whole_file
-from lstm_analog.network.device_models import ModelLibrary, library_digest, library_files, model_library
+from lstm_analog.errors import LibraryMissingError, explain
+from lstm_analog.files import read_bytes
+from lstm_analog.network.device_models import (
+    ModelLibrary,
+    cache_folder,
+    library_digest,
+    library_files,
+    model_library,
+    write_cached,
+)
 
 _FOLDER = "models"
 """The folder of models within a package of Python."""
@@ -90,20 +97,5 @@ def _usable(path: Path, file: DeviceFile) -> Path:
         copy = folder / os.path.relpath(each, path.parent)
         content = read_bytes(each).replace(wrong, right)
         if not copy.exists() or read_bytes(copy) != content:
-            _write(copy, content)
+            write_cached(copy, content)
     return folder / path.name
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        do = "set XDG_CACHE_HOME to a folder that can be written"
-        raise FileAccessError(explain(f"folder {str(path.parent)!r}", must="be made", got=error, do=do)) from error
-    with whole_file(path) as stream:
-        stream.write(content)
-
-
-def cache_folder() -> Path:
-    """Return the folder of mended copies: `lstm_analog/models` in `$XDG_CACHE_HOME`, by default `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm_analog" / "models"

@@ -11,9 +11,10 @@ import numpy as np
 
 from lstm_analog.arrays import Indices
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
+from lstm_analog.export.vacask_models import translate, translation
 from lstm_analog.network.cells import Cells, Library, Subcircuit
 from lstm_analog.network.device_models import ModelDevice, ModelLibrary
 from lstm_analog.network.graph import Network
@@ -47,19 +48,28 @@ def _marked(library: ModelLibrary) -> str:
 def model_statements(network: Network, dialect: Dialect) -> tuple[str, ...]:
     """Return the statements that include the models in files of the cells of `network`, each once.
 
+    Those of VACASK include translations (`vacask_models`).
+
     Raises `UnsupportedError` if `dialect` marks the values of instances, which devices of a foundry are called with.
     """
-    found = tuple(_files(network))
+    found = _files(network)
+    if dialect.language is DeckLanguage.VACASK:
+        return tuple(f'include "{translation(file)}"' for file in found.values())
     if found and dialect.passing.strip():
         must, do = "be called without a mark before their values", "write it for ngspice, LTspice, HSPICE or Spectre"
         raise UnsupportedError(explain("devices of models in files", must=must, got=dialect.name, do=do))
-    return found
+    return tuple(found)
 
 
-def check_models(network: Network) -> None:
-    """Raise `UnsupportedError` or `FileAccessError` unless the files of models of `network` are those it names."""
+def check_models(network: Network, dialect: Dialect) -> None:
+    """Raise `UnsupportedError` or `FileAccessError` unless the files of models of `network` are those it names.
+
+    If `dialect` is VACASK's, their translations are written.
+    """
     for file in _files(network).values():
         file.verify()
+        if dialect.language is DeckLanguage.VACASK:
+            translate(file)
 
 
 def _files(network: Network) -> dict[str, ModelLibrary]:

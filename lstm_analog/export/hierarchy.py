@@ -48,7 +48,7 @@ def write_hierarchy(
     their swing, otherwise as `write_spice`.
     """
     schedule.fit(network.verify())
-    check_single(network, schedule)
+    check_single(network, schedule, dialect)
     case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
     with whole_file(path) as stream:
         for text in _deck(case, accuracy, safe_name(Path(path).name)):

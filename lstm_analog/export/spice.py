@@ -60,7 +60,7 @@ def write_spice(
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
-    check_single(network, schedule)
+    check_single(network, schedule, dialect)
     with whole_file(path) as stream:
         texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
         for text in in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts:
@@ -148,15 +148,16 @@ def _purpose(part: Part) -> str:
     return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
-def check_single(network: Network, schedule: Schedule) -> None:
+def check_single(network: Network, schedule: Schedule, dialect: Dialect) -> None:
     """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence.
 
-    Raises `UnsupportedError` or `FileAccessError` if the files of its device models are not those that it names.
+    Raises `UnsupportedError` or `FileAccessError` if the files of its device models are not those that it names, or
+    cannot be had in `dialect`.
     """
     schedule.single("a netlist")
     check_one_chip(network)
     check_steady(network)
-    check_models(network)
+    check_models(network, dialect)
     for part in network.parts:
         read = cards(part)
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):

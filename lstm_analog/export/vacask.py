@@ -12,12 +12,13 @@ Syntax: `lib/dfllexer.l` and `lib/dflparser.y` of VACASK 0.3.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export import mosfets
 from lstm_analog.export.numbers import number_text, parse_number
+from lstm_analog.export.vacask_models import REQUIRED
 
 MASTERS: Mapping[str, tuple[str, str, int]] = MappingProxyType(
     {
@@ -65,19 +66,21 @@ def in_vacask(texts: Iterable[str]) -> Iterator[str]:
     """
     lines = (line for text in texts for line in text.splitlines())
     yield f"{next(lines)}\n"
-    started, first, loaded, celsius = False, True, False, ""
+    started, first, loaded, celsius, models = False, True, False, "", set[str]()
     for line in lines:
         started = started or line.startswith("*| part ")
         if not loaded and _LEVEL_1.match(line):
             yield mosfets.TEXT
             loaded = True
+        if line.startswith(".model "):
+            models.add(line.split()[1])
         if line.startswith(".temp "):
             celsius = line.split()[1]
         elif line.startswith("+") and not line.startswith("+ v("):
             yield f"{_points(line, first)}\n"
             first = False
         elif line != "save":
-            yield f"{_statement(line) if started or line[:1] in ('*', '.') else line}\n"
+            yield f"{_statement(line, models) if started or line[:1] in ('*', '.') else line}\n"
             first = True
         if line == "control" and celsius:
             if loaded and float(celsius) != mosfets.CELSIUS:
@@ -92,7 +95,7 @@ def _points(line: str, first: bool) -> str:
     return "]" if words == [")"] else f"  {'' if first else ', '}{', '.join(words)}"
 
 
-def _statement(line: str) -> str:
+def _statement(line: str, models: Container[str]) -> str:
     head, *rest = line.split() or [""]
     if line[:1] == "*":
         return f"//{line[1:]}"
@@ -111,10 +114,11 @@ def _statement(line: str) -> str:
         return f"subckt {rest[0]}({' '.join(rest[1:])})"
     if head in (".ends", ".end"):
         return {".ends": "ends", ".end": "endc"}[head]
-    return _instance(line)
+    return _instance(line, models)
 
 
-def _instance(line: str) -> str:
+def _instance(line: str, models: Container[str]) -> str:
+    """Return the instance on the card `line`; transistors of other than `models` are subcircuits, from files."""
     head, *rest = line.split()
     letter = head[0]
     if letter in MASTERS:
@@ -129,15 +133,26 @@ def _instance(line: str) -> str:
         return _named(head, names[:-1], names[-1], rest[len(names) :])
     if letter == "q" and len(rest) in (4, 5):
         values = [word if "=" in word else f"area={word}" for word in rest[4:]]
-        return _named(head, [*rest[:3], SUBSTRATE], rest[3], values)
+        return _named(head, [*rest[:3], SUBSTRATE], rest[3], _copies(values))
     if letter == "m" and len(rest) >= 5:
+        if rest[4] in models:
+            return _named(head, rest[:4], rest[4], _copies(rest[5:]))
+        missing = set(REQUIRED) - {word.partition("=")[0] for word in rest[5:]}
+        if missing:
+            got, do = f"no {', '.join(sorted(missing))}", "give them, simulators differ in what they take else"
+            raise UnsupportedError(explain(f"card {head}", must=f"give {', '.join(REQUIRED)}", got=got, do=do))
         return _named(head, rest[:4], rest[4], rest[5:])
     raise _unsupported(line)
 
 
+def _copies(values: list[str]) -> list[str]:
+    """Return the `values` of a device, the number of its copies by VACASK's name."""
+    return [re.sub("^m=", "$mfactor=", value) for value in values]
+
+
 def _named(head: str, nodes: list[str], master: str, values: list[str]) -> str:
     pairs = [value.split("=", 1) for value in values]
-    texts = [f"{'$mfactor' if key == 'm' else key}={_value(text)}" for key, text in pairs]
+    texts = [f"{key}={_value(text)}" for key, text in pairs]
     return " ".join((head, f"({' '.join(nodes)})", master, *texts))
 
 

@@ -4,6 +4,7 @@ The files of a foundry are never copied into a deck. A network holds their place
 written only while the files still have that digest.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileAccessError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.files import read_bytes
+from lstm_analog.files import read_bytes, whole_file
 from lstm_analog.network.labels import check_label
 
 _INCLUDED = re.compile(rb"""(?im)^[ \t]*\.(?:include|inc|lib)[ \t]+(?:"([^"\n]+)"|'([^'\n]+)'|(\S+))([ \t]+\S+)?""")
@@ -151,3 +152,19 @@ def _names_a_file(found: re.Match[bytes]) -> bool:
 
 def _text(found: re.Match[bytes]) -> str:
     return next(name for name in found.group(1, 2, 3) if name).decode("utf-8", errors="surrogateescape")
+
+
+def cache_folder() -> Path:
+    """Return the folder of copies of models: `lstm_analog/models` in `$XDG_CACHE_HOME`, by default in `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm_analog" / "models"
+
+
+def write_cached(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in the `cache_folder`; raise `FileAccessError` if that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        do = "set XDG_CACHE_HOME to a folder that can be written"
+        raise FileAccessError(explain(f"folder {str(path.parent)!r}", must="be made", got=error, do=do)) from error
+    with whole_file(path) as stream:
+        stream.write(content)

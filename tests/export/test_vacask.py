@@ -11,6 +11,7 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, UnsupportedPar
 from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, suited, write_spice
 from lstm_analog.export.modules import module_text
 from lstm_analog.export.vacask import EDGES, in_vacask
+from lstm_analog.export.vacask_models import translation
 from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.network.parts import Cells
 
@@ -61,6 +62,33 @@ def test_transistors_come_back(cells, tmp_path):
     path.write_text(text.replace("options temp=27.0", "options temp=85"))
     hot = [part for part in read_spice(path).network.parts if isinstance(part, Cells)]
     assert hot[0].temperature == 85.0
+
+
+@pytest.mark.sky130
+def test_models_of_a_foundry_stay_out_of_the_deck(tmp_path, monkeypatch):
+    """Transistors come back, with an edited width, and a translation of another version is made anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1), la.electrical.SKY130_MOS)
+    path = tmp_path / "a.sim"
+    machine.write.spice(path, [[0.5]], dialect=VACASK)
+    text = path.read_text()
+    assert "vth0" not in text
+    back = read_spice(path)
+    assert back.network.equals(machine.network, rtol=1e-15)
+    parts = [part for part in machine.network.parts if isinstance(part, Cells)]
+    translations = [translation(file) for file in parts[0].library.files]
+    assert [f'include "{place}"' for place in translations] == re.findall('(?m)^include ".*"$', text)
+    assert all(place.is_relative_to(tmp_path / "cache") for place in translations)
+    whole = translations[0].read_bytes()
+    translations[0].write_text("// of another version\n")
+    write_spice(path, back.network, back.schedule, VACASK, back.accuracy)
+    assert path.read_text() == text
+    assert translations[0].read_bytes() == whole
+    path.write_text(text.replace("w=20u", "w=21u", 1))
+    assert not read_spice(path).network.equals(machine.network, rtol=1e-15)
+    path.write_text(text.replace('include "', 'include "/tmp', 1))
+    with pytest.raises(FileFormatError, match="device line must stand as written"):
+        read_spice(path)
 
 
 def edited(deck, old, new):
@@ -159,11 +187,12 @@ def test_remarks_and_blanks_do_not_count(lstm_circuit, tmp_path):
         (".include models.lib", "line for VACASK must be an R, C"),
         (".lib models.lib tt", "line for VACASK must be an R, C"),
         ("r1 a 0 1k tc=1", "line for VACASK must be an R, C"),
+        ("m1 d g s b far w=1u l=1u m=2", "card m1 must give w, l, ad, as, pd, ps, got no ad, as, pd, ps: give them"),
         ("d1 a 0 dio", "line for VACASK must be an R, C"),
     ],
 )
 def test_what_vacask_does_not_have_is_refused(line, text):
-    """Libraries of models in SPICE among it: they would have to be converted, and written into the deck."""
+    """Statements that include SPICE among it: of those models decks include translations."""
     with pytest.raises(UnsupportedError, match=text):
         list(in_vacask(["* title\n", "*| part Cells x\n", f"{line}\n"]))
 

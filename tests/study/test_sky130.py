@@ -11,10 +11,10 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.bicmos_cell import library
 from lstm_analog.compiler.bicmos_devices import MosPair
-from lstm_analog.compiler.model_files import cache_folder, model_folder, model_paths
+from lstm_analog.compiler.model_files import model_folder, model_paths
 from lstm_analog.errors import InvalidValueError, LibraryMissingError, UnsupportedError
 from lstm_analog.network.cells import Library, Subcircuit, flat
-from lstm_analog.network.device_models import ModelDevice, ModelLibrary, library_files
+from lstm_analog.network.device_models import ModelDevice, ModelLibrary, cache_folder, library_files
 from lstm_analog.study import wafers as module
 from lstm_analog.study.calibration_sweep import Gains
 from lstm_analog.study.drawn_area import AreaRules, drawn_areas
