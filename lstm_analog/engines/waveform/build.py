@@ -10,7 +10,7 @@ from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
+from lstm_analog.engines.waveform.analysis import Layout, Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
@@ -33,6 +33,7 @@ from lstm_analog.network.laws import High, Idle
 def segment(
     couplings: Couplings,
     order: Structure,
+    layout: Layout,
     state: NetworkState,
     *,
     duration: float,
@@ -46,14 +47,15 @@ def segment(
 ) -> Segment:
     """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
-    A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand `still`, or swept, from
-    what the coarser segment `first` finds. All segments of a run share the `state`. `output` says what the segment must
-    yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in `ranges` are watched.
+    `layout` are its fields. A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand
+    `still`, or swept, from what the coarser segment `first` finds. All segments of a run share the `state`. `output`
+    says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
+    `ranges` are watched.
     """
     frame = _frame(duration, grid, state.effort.shape[:-1])
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, frame.count, still, output, wanted, watched)
+    plan = outline(layout, frame.count, still, output, wanted, watched)
     judged = _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
@@ -85,7 +87,7 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
     """
     candidates = {
         number
-        for level, first in zip(plan.levels, plan.first, strict=True)
+        for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
         for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
     }
     return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
@@ -94,9 +96,9 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
     """Return the waveforms that must stay within `limits`, field by field."""
     found = []
-    for number, chosen in plan.places.by_field(limits.nodes):
+    for number, chosen in plan.fields.places.by_field(limits.nodes):
         low, high = limits.low[..., chosen], limits.high[..., chosen]
-        places = span(plan.places.place[limits.nodes[chosen]])
+        places = span(plan.fields.places.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
         efforts, fetching = reading(waves, places)
         room, beyond, other = np.empty(efforts.shape), np.empty(1), np.empty(1)
@@ -115,8 +117,8 @@ def _steps(
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []
-    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
-    for place, level in enumerate(plan.levels):
+    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
+    for place, level in enumerate(plan.fields.levels):
         task = _task(plan, place, fields, frame, state, couplings.high, after)
         if task is None:
             continue
@@ -125,7 +127,7 @@ def _steps(
         else:
             found, terms = linear_steps(task)
             steps[level.sweep] += found
-            _name_terms(fields, plan.first[place], terms)
+            _name_terms(fields, plan.fields.first[place], terms)
     return steps, after
 
 
@@ -140,7 +142,7 @@ def _batch(frame: Frame) -> int:
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
     """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
-    numbers = range(1, len(fields) - len(plan.guessed))
+    numbers = range(1, len(fields) - len(plan.fields.guessed))
     found = [fields[number] for number in numbers if plan.wanted[number]]
     moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
     return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
@@ -155,7 +157,7 @@ def _buffers(
     """
     nodes: list[Indices] = [
         np.arange(effort.shape[-1]),
-        *(column for level in plan.levels for column in level.members.T),
+        *(column for level in plan.fields.levels for column in level.members.T),
     ]
     asked = [False, *plan.points[1 : len(nodes)]]
     sizes = [part.size * _batch(frame) * drawn for part, drawn in zip(nodes, asked, strict=True)]
@@ -192,7 +194,7 @@ def _task(
     after: list[Call],
 ) -> Task | None:
     """Return what is to be solved in level number `place`, or None if nobody asks for it."""
-    level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
+    level, wires, first = plan.fields.levels[place], plan.fields.wirings[place], plan.fields.first[place]
     own = range(first, first + level.members.shape[1])
     wanted = tuple(plan.wanted[first : own.stop])
     if not any(wanted):
@@ -200,7 +202,7 @@ def _task(
     at_end = not level.dynamic and not any(plan.points[field] for field in own)
     rows = None if at_end else slice(1 if level.dynamic == len(own) else 0, None)
     count = 1 if rows is None else frame.count - rows.start
-    waves = Waves(fields, plan.places, (count, *frame.lead), rows)
+    waves = Waves(fields, plan.fields.places, (count, *frame.lead), rows)
     return Task(
         level=level,
         inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after),
