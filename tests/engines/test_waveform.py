@@ -80,16 +80,16 @@ def test_it_agrees_with_integrate(technology, timing, layers):
 @pytest.mark.parametrize("detail", [Detail.FULL, Detail.DYNAMIC])
 def test_tanks_at_their_stops_agree_with_integrate(detail, timing):
     """Pistons that stop at half a unit: the tanks of c get there, and stay a while when their valves shut."""
-    lstm = random_lstm(np.random.default_rng(3), 2, 2, scale=4.0)
+    lstm = random_lstm(np.random.default_rng(3), 2, 1, scale=4.0)
     stroke = 0.5 * OIL.pressure_unit * OIL.tank / OIL.vessel.area
     short = replace(OIL, detail=detail, vessel=replace(OIL.vessel, stroke=stroke))
     machine, x = compile(lstm, short, timing=timing), np.array([[1.5, 1.0], [-1.0, 0.5]])
     with pytest.warns(StopsWarning):
-        ours = machine.run(x, engine=Waveform(rtol=1e-7, atol=1e-9, points=7)).trajectory
+        ours = machine.run(x, engine=Waveform(rtol=1e-6, atol=1e-8, points=7)).trajectory
     with pytest.warns(StopsWarning):
-        exact = machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12, points=7)).trajectory
+        exact = machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=7)).trajectory
     assert "instead of" not in ours.engine
-    assert worst(ours, exact) <= 5e-7
+    assert worst(ours, exact) <= 5e-6
     longer = compile(lstm, replace(OIL, detail=detail), timing=timing).run(x).trajectory
     assert np.abs(longer["l0_c"]).max() > np.abs(ours["l0_c"]).max() + 0.01 * OIL.pressure_unit
     assert np.abs(ours["l0_c"]).max() > short.reach()[1]

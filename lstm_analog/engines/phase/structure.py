@@ -14,6 +14,7 @@ there, which makes that guess bad; so an edge from a junction is torn only where
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -85,6 +86,15 @@ class Structure:
     slow: bool
     sensitivity: Floats
     obstacle: str
+
+    @cached_property
+    def content(self) -> tuple[object, ...]:
+        """What is solved in which order and reads which guesses, to be compared: all but strengths and numbers."""
+        levels = (
+            (level.members.shape, level.members.tobytes(), level.dynamic, level.order, level.sweep)
+            for level in self.levels
+        )
+        return (self.kept.tobytes(), self.torn.tobytes(), *levels)
 
     def refreshed(self, couplings: Couplings) -> "Structure":
         """Return the same order with the numbers of other `couplings` of the same unknowns, parts and clock lines."""

@@ -32,8 +32,8 @@ class Wanted(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outline:
-    """What is to be computed in a segment.
+class Layout:
+    """The fields of all segments that solve the same levels in the same order, of whatever duration and points.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class Outline:
         In which field each unknown lies, and where.
     guessed : dict
         The unknowns whose waveforms are guessed, by sweep number.
-    factored, points, ends : lists of bool, one a field
-        Whether the field has terms; whether its values at all points are asked for; whether its end is.
+    total : int
+        The number of fields besides those of guesses.
     """
 
     levels: tuple[Level, ...]
@@ -54,6 +54,36 @@ class Outline:
     first: tuple[int, ...]
     places: Places
     guessed: dict[int, Indices]
+    total: int
+
+
+def layout(couplings: Couplings, order: Structure) -> Layout:
+    """Return the fields of segments of the phase of `couplings` that are solved in `order`."""
+    levels = order.levels
+    first = np.cumsum([1, *(level.members.shape[1] for level in levels)]).tolist()
+    places = _placed(order, first, couplings.dynamic.size)
+    guessed, guesses = _guesses(order, places, first[-1])
+    wirings = tuple(
+        wiring(couplings, order, level, number, places, guesses) for number, level in zip(first, levels, strict=False)
+    )
+    return Layout(
+        levels=levels, wirings=wirings, first=tuple(first[:-1]), places=places, guessed=guessed, total=first[-1]
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outline:
+    """What is to be computed in a segment.
+
+    Attributes
+    ----------
+    fields : Layout
+        Its fields, and what flows into each level.
+    factored, points, ends : lists of bool, one a field
+        Whether the field has terms; whether its values at all points are asked for; whether its end is.
+    """
+
+    fields: Layout
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
@@ -62,57 +92,29 @@ class Outline:
     def wanted(self) -> list[bool]:
         """Whether each field is computed at all: its points or its end are asked for, or it is of storages."""
         found = [points or ends for points, ends in zip(self.points, self.ends, strict=True)]
-        for level, first in zip(self.levels, self.first, strict=True):
+        for level, first in zip(self.fields.levels, self.fields.first, strict=True):
             found[first : first + level.dynamic] = [True] * level.dynamic
         return found
 
 
-def outline(
-    couplings: Couplings, order: Structure, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags
-) -> Outline:
-    """Return what is computed in a segment of `count` points of the phase of `couplings`, solved in `order`.
+def outline(fields: Layout, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
+    """Return what is computed of the `fields` of a segment of `count` points.
 
     Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
     the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
-    size, levels = couplings.dynamic.size, order.levels
-    first = np.cumsum([1, *(level.members.shape[1] for level in levels)])
-    places = _placed(order, first, size)
-    guessed, guesses = _guesses(order, places, int(first[-1]))
-    wirings = tuple(
-        wiring(couplings, order, level, int(number), places, guesses)
-        for number, level in zip(first, levels, strict=False)
-    )
-    starts = tuple(int(number) for number in first[:-1])
-    terms = [1] + [0] * (int(first[-1]) - 1) + [int(still)] * len(guessed)
-    factored = _factored(levels, wirings, starts, terms, count)
-    ends = [
-        False,
-        *(output is not Wanted.STATES and bool(wanted[nodes].any()) for level in levels for nodes in level.members.T),
-        *(False for _ in guessed),
-    ]
+    columns, none = [nodes for level in fields.levels for nodes in level.members.T], [False] * len(fields.guessed)
+    factored = _factored(fields, [1] + [0] * (fields.total - 1) + [int(still)] * len(none), count)
+    ends = [False, *(output is not Wanted.STATES and bool(wanted[nodes].any()) for nodes in columns), *none]
     seen = watched.copy()
-    seen[np.concatenate([np.empty(0, np.int64), *guessed.values()])] = True
-    drawn = [bool(seen[nodes].any()) for level in levels for nodes in level.members.T]
-    points = [
-        output is Wanted.POINTS,
-        *(asked or output is Wanted.POINTS for asked in drawn),
-        *(False for _ in guessed),
-    ]
-    _mark_needed(levels, wirings, starts, factored, points, ends)
-    return Outline(
-        levels=levels,
-        wirings=wirings,
-        first=starts,
-        places=places,
-        guessed=guessed,
-        factored=factored,
-        points=points,
-        ends=ends,
-    )
+    seen[np.concatenate([np.empty(0, np.int64), *fields.guessed.values()])] = True
+    every = output is Wanted.POINTS
+    points = [every, *(every or bool(seen[nodes].any()) for nodes in columns), *none]
+    _mark_needed(fields, factored, points, ends)
+    return Outline(fields=fields, factored=factored, points=points, ends=ends)
 
 
-def _placed(order: Structure, first: Indices, size: int) -> Places:
+def _placed(order: Structure, first: list[int], size: int) -> Places:
     """Return in which field each of `size` unknowns lies: those of no level, which do not move, in field 0."""
     field, place = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for number, level in zip(first, order.levels, strict=False):
@@ -137,16 +139,16 @@ def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, In
     return guessed, Places(field=field, place=place)
 
 
-def _factored(
-    levels: tuple[Level, ...], wirings: tuple[Wiring, ...], first: tuple[int, ...], terms: list[int], count: int
-) -> list[bool]:
-    """Return which fields have terms, and set in `terms` how many; it holds those of the state and of the guesses.
+def _factored(fields: Layout, terms: list[int], count: int) -> list[bool]:
+    """Return which of the `fields` have terms.
+
+    It sets in `terms` how many they are; those of the state and of the guesses are there already.
 
     The fields of a level have terms if its equations are linear with constant coefficients, the same on all chips, if
     all it reads has terms, and if these are at most half as many as the `count` points, or three.
     """
     shared = [True] * len(terms)  # whether all unknowns of a field have the same bases
-    for level, wires, start in zip(levels, wirings, first, strict=True):
+    for level, wires, start in zip(fields.levels, fields.wirings, fields.first, strict=True):
         width = level.members.shape[1]
         plain = wires.own.ndim == 3 and wires.capacity.ndim == 2 and not wires.loads
         plain = plain and level.order is Order.CONSTANT and (level.dynamic > 0 or width == 1)
@@ -161,16 +163,10 @@ def _factored(
     return [number > 0 for number in terms]
 
 
-def _mark_needed(
-    levels: tuple[Level, ...],
-    wirings: tuple[Wiring, ...],
-    first: tuple[int, ...],
-    factored: list[bool],
-    points: list[bool],
-    ends: list[bool],
-) -> None:
-    """Mark in `points` and `ends` the fields that levels read, at all points or at the end only, from last to first."""
-    for level, wires, start in zip(reversed(levels), reversed(wirings), reversed(first), strict=True):
+def _mark_needed(fields: Layout, factored: list[bool], points: list[bool], ends: list[bool]) -> None:
+    """Mark in `points` and `ends` those of the `fields` that levels read, at all points or at the end only."""
+    levels = list(zip(fields.levels, fields.wirings, fields.first, strict=True))
+    for level, wires, start in reversed(levels):
         if not factored[start]:
             points[start : start + level.dynamic] = [True] * level.dynamic  # so that their error can be estimated
         own = range(start, start + level.members.shape[1])

@@ -11,7 +11,7 @@ from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Outline, Wanted, is_newton, outline
+from lstm_analog.engines.waveform.analysis import Layout, Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
@@ -39,6 +39,7 @@ _PART = 2**17
 def segment(
     couplings: Couplings,
     order: Structure,
+    layout: Layout,
     state: NetworkState,
     *,
     duration: float,
@@ -52,13 +53,14 @@ def segment(
 ) -> Segment:
     """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
-    A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand `still`, or swept, from
-    what the coarser segment `first` finds. All segments of a run share the `state`. `output` says what the segment must
-    yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in `ranges` are watched.
+    `layout` are its fields. A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand
+    `still`, or swept, from what the coarser segment `first` finds. All segments of a run share the `state`. `output`
+    says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
+    `ranges` are watched.
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(couplings, order, grid.degree + 1, still, output, wanted, watched)
+    plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
     parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
     frame = _frame(duration, grid, parts, state.effort)
     judged = _judged(plan, output)
@@ -91,7 +93,7 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
     """
     candidates = {
         number
-        for level, first in zip(plan.levels, plan.first, strict=True)
+        for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
         for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
     }
     return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
@@ -100,9 +102,9 @@ def _judged(plan: Outline, output: Wanted) -> list[int]:
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
     """Return the waveforms that must stay within `limits`, field by field."""
     found = []
-    for number, chosen in plan.places.by_field(limits.nodes):
+    for number, chosen in plan.fields.places.by_field(limits.nodes):
         low, high = limits.low[..., chosen], limits.high[..., chosen]
-        places = span(plan.places.place[limits.nodes[chosen]])
+        places = span(plan.fields.places.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
         efforts, fetching = reading(waves, places)
         room, beyond, other = np.empty(efforts.shape), np.empty(1), np.empty(1)
@@ -121,8 +123,8 @@ def _steps(
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []
-    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.levels}
-    for place, level in enumerate(plan.levels):
+    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
+    for place, level in enumerate(plan.fields.levels):
         task = _task(plan, place, fields, frame, state, couplings.high, after)
         if task is None:
             continue
@@ -134,7 +136,7 @@ def _steps(
             steps[level.sweep] += found.whole
             each = parts.last if task.at_end and not task.factored else parts.each
             (each if parts.divided else steps[level.sweep]).extend(found.each)
-            _name_terms(fields, plan.first[place], found.terms)
+            _name_terms(fields, plan.fields.first[place], found.terms)
     return steps, after
 
 
@@ -158,16 +160,16 @@ def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watche
     guesses, limits (`watched`) and points that are recorded are looked at after a solve: these are not divided.
     """
     *chips, batch = effort.shape[:-1]
-    whole = chips or output is Wanted.POINTS or watched or plan.guessed or not is_available()
+    whole = chips or output is Wanted.POINTS or watched or plan.fields.guessed or not is_available()
     width = sum(
         level.members.shape[0] * plan.points[number]
-        for level, first in zip(plan.levels, plan.first, strict=True)
+        for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
         for number in range(first, first + level.members.shape[1])
     )
     if (
         whole
         or not width
-        or any(is_newton(level, wires) for level, wires in zip(plan.levels, plan.wirings, strict=True))
+        or any(is_newton(level, wires) for level, wires in zip(plan.fields.levels, plan.fields.wirings, strict=True))
     ):
         return batch
     return min(batch, max(1, _PART // (width * (grid.degree + 1) * effort.itemsize)))
@@ -175,7 +177,7 @@ def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watche
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
     """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
-    numbers = range(1, len(fields) - len(plan.guessed))
+    numbers = range(1, len(fields) - len(plan.fields.guessed))
     found = [fields[number] for number in numbers if plan.wanted[number]]
     moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
     return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
@@ -190,7 +192,7 @@ def _buffers(
     """
     nodes: list[Indices] = [
         np.arange(effort.shape[-1]),
-        *(column for level in plan.levels for column in level.members.T),
+        *(column for level in plan.fields.levels for column in level.members.T),
     ]
     asked = [False, *plan.points[1 : len(nodes)]]
     own, lead = frame.parts.own, frame.lead
@@ -229,7 +231,7 @@ def _task(
     after: list[Call],
 ) -> Task | None:
     """Return what is to be solved in level number `place`, or None if nobody asks for it."""
-    level, wires, first = plan.levels[place], plan.wirings[place], plan.first[place]
+    level, wires, first = plan.fields.levels[place], plan.fields.wirings[place], plan.fields.first[place]
     own = range(first, first + level.members.shape[1])
     wanted = tuple(plan.wanted[first : own.stop])
     if not any(wanted):
@@ -237,7 +239,7 @@ def _task(
     at_end = not level.dynamic and not any(plan.points[field] for field in own)
     rows = None if at_end else slice(1 if level.dynamic == len(own) else 0, None)
     count = 1 if rows is None else frame.count - rows.start
-    waves = Waves(fields, plan.places, count, rows, frame.parts)
+    waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
         inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts),

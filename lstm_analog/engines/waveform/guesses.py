@@ -26,7 +26,7 @@ def guesses(
     signal, `scales` (N,), by their `effect` (points - 1, points - 1), or themselves if that is None.
     """
     found = {}
-    for sweep, nodes in plan.guessed.items():
+    for sweep, nodes in plan.fields.guessed.items():
         shape = (*frame.lead, nodes.size)
         if still:
             fields.append(constant_field(nodes, np.zeros(shape, frame.dtype), frame.count, held=False))
@@ -46,8 +46,8 @@ def _guess(plan: Outline, fields: list[Field], nodes: Indices, weights: Floats, 
     own, beginning, gathering, judging = fields[-1], list[Call](), list[Call](), list[Call]()
     guessed, target = values_of(own), own.start if own.terms else values_of(own)
     waves, apart, moved = np.empty(guessed.shape, guessed.dtype), np.empty(guessed.shape, guessed.dtype), np.empty(1)
-    for number, some in plan.places.by_field(nodes):
-        places = span(plan.places.place[nodes[some]])
+    for number, some in plan.fields.places.by_field(nodes):
+        places = span(plan.fields.places.place[nodes[some]])
         start, fetching = reading(fields[number].start, places)
         beginning += [*fetching, putting(target, span(some), start)]
         part, fetching = reading(values_of(fields[number]), places)

@@ -20,7 +20,7 @@ from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
 from lstm_analog.engines.record import Watch
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Wanted
+from lstm_analog.engines.waveform.analysis import Layout, Wanted, layout
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
@@ -87,8 +87,8 @@ class Workspace:
     `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
     chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
     where the run has got to, `worst` (1,) the largest estimated error of an accepted piece, in tolerances. The
-    dictionaries are the cache: couplings by regime, orders by regime and duration (s), segments by all that makes them,
-    the fastest rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the
+    dictionaries are the cache: couplings by regime, orders by regime and duration (s), layouts by regime and the
+    content of orders, segments by all that makes them, the fastest rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the
     first, programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and
     keeps.
     """
@@ -102,6 +102,7 @@ class Workspace:
     worst: Floats = field(default_factory=lambda: np.zeros(1))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
+    layouts: dict[tuple[Regime, tuple[object, ...]], Layout] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
     divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
@@ -134,6 +135,13 @@ class Workspace:
             self.orders[key] = found
         return self.orders[key]
 
+    def layout(self, regime: Regime, order: Structure) -> Layout:
+        """Return the fields of segments that are solved in `order` in a `regime`."""
+        key = (regime, order.content)
+        if key not in self.layouts:
+            self.layouts[key] = layout(self.couplings(regime), order)
+        return self.layouts[key]
+
     def couplings(self, regime: Regime) -> Couplings:
         """Return the couplings of the unknowns in a `regime`."""
         if regime not in self.phases:
@@ -147,10 +155,12 @@ class Workspace:
         """
         key = (regime, duration, grid, still, output)
         if key not in self.segments:
+            order = self.order(regime, duration)
             coarse = max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree)))
             self.segments[key] = segment(
                 self.couplings(regime),
-                self.order(regime, duration),
+                order,
+                self.layout(regime, order),
                 self.state,
                 duration=duration,
                 grid=grid,
@@ -178,6 +188,7 @@ class Workspace:
         return segment(
             still,
             order,
+            layout(still, order),
             self.state,
             duration=1.0,
             grid=_REST_GRID,
