@@ -1,7 +1,6 @@
 """The engine that takes every phase at its fixed point: what a machine computes when its clock is slow."""
 
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 

@@ -88,9 +88,9 @@ class Workspace:
     chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
     where the run has got to, `worst` (1,) the largest estimated error of an accepted piece, in tolerances. The
     dictionaries are the cache: couplings by regime, orders by regime and duration (s), layouts by regime and the
-    content of orders, segments by all that makes them, the fastest rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the
-    first, programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and
-    keeps.
+    content of orders, segments by all that makes them, the fastest rate (1/s) by clock lines, divisions of intervals by
+    clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
+    intervals by how the arrays lie that a run imposes and keeps.
     """
 
     network: Network
