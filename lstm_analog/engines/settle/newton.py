@@ -13,8 +13,8 @@ from lstm_analog.engines.settle.stages import ComponentStage, places_beside
 from lstm_analog.engines.waveform.fields import Field, Waves
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
-from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, putting, reading

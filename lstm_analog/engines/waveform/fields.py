@@ -65,9 +65,7 @@ class Waves:
     At points they are those of one of the `parts` of the batch.
     """
 
-    def __init__(
-        self, fields: list[Field], places: Places, points: int, rows: slice | None, parts: BatchParts
-    ) -> None:
+    def __init__(self, fields: list[Field], places: Places, points: int, rows: slice | None, parts: BatchParts) -> None:
         self._lead = (points, *(parts.lead if rows is None else parts.own))
         self.shape = (*self._lead, places.field.size)
         self._fields, self._places, self._rows, self._parts = fields, places, rows, parts

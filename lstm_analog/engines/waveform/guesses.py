@@ -84,7 +84,10 @@ def starting(found: dict[int, Guess], first: Segment | None, grid: Grid) -> tupl
     calls: list[Call] = []
     for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
         waves, values = before.waves.reshape(len(before.waves), -1), values_of(guess.field)
-        calls += [*before.gathering, partial(np.matmul, evaluation.astype(waves.dtype), waves, values.reshape(len(values), -1))]
+        calls += [
+            *before.gathering,
+            partial(np.matmul, evaluation.astype(waves.dtype), waves, values.reshape(len(values), -1)),
+        ]
     return compiled(calls)
 
 

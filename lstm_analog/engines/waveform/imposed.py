@@ -51,5 +51,9 @@ def imposed_waveforms(
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
         touched = np.unique(groups[part.nodes])
-        found.append(ImposedWaveform(places=span(part.nodes), groups=touched, efforts=efforts.astype(dtype, copy=False), changes=changes))
+        found.append(
+            ImposedWaveform(
+                places=span(part.nodes), groups=touched, efforts=efforts.astype(dtype, copy=False), changes=changes
+            )
+        )
     return found
