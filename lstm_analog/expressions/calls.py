@@ -139,7 +139,7 @@ class PartCopy:
 class EachPart:
     """The call that makes `calls` for each of some parts, one after the other, in the same arrays.
 
-    Before, the share of the part is copied to the room of each of the `reads`; after, from that of each of the `writes`.
+    Before, the share of the part is copied to the room of each of the `reads`; after, from that of the `writes`.
     """
 
     reads: tuple[PartCopy, ...]

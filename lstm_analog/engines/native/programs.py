@@ -120,16 +120,20 @@ def _encoded(call: Call) -> _Encoded:
 def _each_part(call: EachPart) -> _Encoded:
     """Return the `call` encoded: one operation, if all of its calls have operations and none is done another way."""
     each = [_encoded(one) for one in call.calls]
-    if any(one.words is None or one.rescues for one in each):
+    words = [one.words.tolist() for one in each if one.words is not None]
+    if len(words) < len(each) or any(one.rescues for one in each):
         return _Encoded(call=call, words=None, kept=[], rescues=())
-    copies = (*call.reads, *call.writes)
+    copies, many = (*call.reads, *call.writes), len(call.reads)
     table = np.array([[copy.shares[number].ctypes.data for copy in copies] for number in range(call.count)])
     cursors = np.zeros(len(copies), dtype=np.int64)
-    at = [cursors[number : number + 1] for number in range(len(copies))]
-    reading = [copied(copy.room, copy.shares[0], cursor, 1) for copy, cursor in zip(call.reads, at, strict=False)]
-    writing = [copied(copy.shares[0], copy.room, cursor, 0) for copy, cursor in zip(call.writes, at[len(reading) :])]
-    words = [row for rows in (*reading, *(one.words for one in each), *writing) for row in rows]
-    made = KernelProgram(words, [one.kept for one in each])
+    copying = [
+        copied(copy.room, copy.shares[0], cursors[k:], 1)
+        if k < many
+        else copied(copy.shares[0], copy.room, cursors[k:], 0)
+        for k, copy in enumerate(copies)
+    ]
+    rows = [row for several in (*copying[:many], *words, *copying[many:]) for row in several]
+    made = KernelProgram(rows, [one.kept for one in each])
     found = np.array(each_part(made.words, table, cursors), dtype=np.int64)
     return _Encoded(call=call, words=found, kept=[made, table, cursors], rescues=())
 

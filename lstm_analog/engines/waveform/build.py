@@ -23,13 +23,13 @@ from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
+    NotLinearError,
     Segment,
     Tolerance,
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.expressions import Call, putting, reading
+from lstm_analog.expressions import Call, EachPart, putting, reading
 from lstm_analog.network.laws import High, Idle
 
 _PART = 2**17
@@ -60,10 +60,38 @@ def segment(
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
-    parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
-    frame = _frame(duration, grid, parts, state.effort)
-    judged = _judged(plan, output)
+    plan, lead = outline(layout, grid.degree + 1, still, output, wanted, watched), state.effort.shape[:-1]
+    size = _part_size(plan, grid, state.effort, output, bool(ranges))
+
+    def made(parts: BatchParts) -> Segment:
+        frame = _frame(duration, grid, parts, state.effort)
+        return _segment(
+            plan, couplings, order, state, frame, grid, still, _judged(plan, output), ranges, tolerance, first
+        )
+
+    found = made(BatchParts(lead=lead, size=size))
+    by_numpy = any(isinstance(call, EachPart) for call in found.steps)  # parts of which not all is of the kernel
+    return made(BatchParts(lead=lead, size=lead[-1])) if by_numpy else found
+
+
+def _segment(
+    plan: Outline,
+    couplings: Couplings,
+    order: Structure,
+    state: NetworkState,
+    frame: Frame,
+    grid: Grid,
+    still: bool,
+    judged: list[int],
+    ranges: tuple[Idle, ...],
+    tolerance: Tolerance,
+    first: Segment | None,
+) -> Segment:
+    """Return the segment that computes what the `plan` says at the points of `frame`, those of `grid`.
+
+    The fields `judged` have their errors estimated by their values; for the other arguments see `segment`.
+    """
+    parts = frame.parts
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     found = guesses(plan, fields, frame, still, couplings.scales, effect)
@@ -141,11 +169,9 @@ def _steps(
 
 
 def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None:
-    """Raise `UnsupportedError` if efforts are not of double precision, naming the group of the first of `members`."""
+    """Raise `NotLinearError` of the group of the first of `members` if efforts are not of double precision."""
     if frame.dtype != np.float64:
-        must, do = "be a level that is linear in its own efforts in single precision", "take Precision.DOUBLE"
-        got = f"Newton's method for unknown {members[0]}"
-        raise UnsupportedError(explain("a level of waveforms", must=must, got=got, do=do))
+        raise NotLinearError(int(couplings.groups[members[0]]))
 
 
 def _frame(duration: float, grid: Grid, parts: BatchParts, effort: Floats) -> Frame:
@@ -159,20 +185,16 @@ def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watche
     Only the kernel gains from parts. Levels that need Newton's method keep what they know from solve to solve, and
     guesses, limits (`watched`) and points that are recorded are looked at after a solve: these are not divided.
     """
-    *chips, batch = effort.shape[:-1]
-    whole = chips or output is Wanted.POINTS or watched or plan.fields.guessed or not is_available()
+    lead = effort.shape[:-1]
+    whole = len(lead) != 1 or output is Wanted.POINTS or watched or plan.fields.guessed or not is_available()
     width = sum(
         level.members.shape[0] * plan.points[number]
         for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
         for number in range(first, first + level.members.shape[1])
     )
-    if (
-        whole
-        or not width
-        or any(is_newton(level, wires) for level, wires in zip(plan.fields.levels, plan.fields.wirings, strict=True))
-    ):
-        return batch
-    return min(batch, max(1, _PART // (width * (grid.degree + 1) * effort.itemsize)))
+    if whole or not width or any(map(is_newton, plan.fields.levels, plan.fields.wirings)):
+        return lead[-1] if lead else 1
+    return int(min(lead[-1], max(1, _PART // (width * (grid.degree + 1) * effort.itemsize))))
 
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:

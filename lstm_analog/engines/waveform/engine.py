@@ -20,9 +20,9 @@ from lstm_analog.engines.limits import within
 from lstm_analog.engines.portions import check_threads, divided
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.waveform.run import WaveformRun
-from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance
 from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
-from lstm_analog.errors import InvalidValueError, SimulationError, explain
+from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedError, explain
 from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
@@ -52,8 +52,8 @@ class Waveform:
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
     precision : Precision
-        Double, or single: half the time of long runs, and errors of up to 1e-5 of full scale, of which the most is
-        rounding; only networks whose parts carry flow that is linear in the efforts that it changes, see `run`.
+        Double, or single: about half the time of the arithmetic, rounding within 1e-5 of full scale, and only for
+        networks in which the flow into each unknown is linear in that unknown's own effort.
     save : Save, optional
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     threads : int
@@ -88,6 +88,8 @@ class Waveform:
 
         Raises
         ------
+        UnsupportedError
+            If a network that needs Newton's method is to be run in single precision.
         SimulationError
             If neither this engine nor `Integrate` can run the network; the message says why.
         """
@@ -107,6 +109,12 @@ class Waveform:
                     solving = WaveformRun(space=space, points=self.points)
                     effort = solving.run(schedule, intervals, effort, record, progress)
                     worst = max(worst, solving.worst)
+        except NotLinearError as reason:
+            label = network.unknowns.groups[reason.args[0] - 1].label
+            must, got = "be fed linearly in its own efforts in single precision", "a flow that is not"
+            raise UnsupportedError(
+                explain(f"group {label!r}", must=must, got=got, do="take Precision.DOUBLE")
+            ) from None
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"

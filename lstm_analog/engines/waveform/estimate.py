@@ -19,7 +19,7 @@ from lstm_analog.expressions import Call, combining, widened
 _NEGLIGIBLE = 1e-4
 """Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
 _ROUNDING = 4.0
-"""Size of a coefficient that is rounding, in units of the last place of one unit; larger: less safe in single precision."""
+"""Size of a coefficient that is rounding, in last places of one unit; larger: less safe in single precision."""
 _ONE = np.ones(1)
 
 
@@ -62,10 +62,14 @@ def _of_points(
     multiplying = partial(np.matmul, tail.astype(solved.dtype, copy=False), solved, own)
     room, widening = widened(parts.collected(own))
     rounding = _ROUNDING * np.finfo(solved.dtype).eps / tolerance.units if widening else 0.0
-    first, last = parts.collected(solved[:1])[0], parts.collected(solved[-1:])[0]
+    (first, widening_first), (last, widening_last) = (
+        widened(parts.collected(some)[0]) for some in (solved[:1], solved[-1:])
+    )
     units = np.tile(units, first.size // units.size)
     value, sizes, allowed, end = np.zeros(1), np.empty(len(tail)), np.empty(units.size), np.empty(units.size)
     again: tuple[Call, ...] = (
+        *widening_first,
+        *widening_last,
         partial(np.absolute, first, allowed),
         partial(np.absolute, last, end),
         partial(np.maximum, allowed, end, out=allowed),

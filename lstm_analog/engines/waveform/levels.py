@@ -22,10 +22,8 @@ from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
 from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.response import alike, response
 from lstm_analog.expressions import Call, combining
-
-_SAME = 1e-12
-"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +77,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearSteps:
-    """The steps that solve a linear level: those for the `whole` batch, then those for `each` part of it, at all points.
+    """The steps that solve a linear level: those for the `whole` batch, then those for `each` part of it, at points.
 
     `terms` has the terms of each of its targets, None without.
     """
@@ -87,37 +85,6 @@ class LinearSteps:
     whole: list[Call]
     each: list[Call]
     terms: tuple[tuple[WaveformFactor, ...] | None, ...]
-
-
-def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:
-    """Return the inverse of the collocation equations, (..., m, k, points, k, points).
-
-    `own` (..., m, k, k) are the coefficients d flow / d effort among the members, `capacity` (..., m, dynamic) those of
-    the members with storage, which come first; `slope` (points, points) differentiates. The equation of such a member
-    at the first point says that its effort is its start.
-    """
-    width, dynamic, count = own.shape[-1], capacity.shape[-1], len(slope)
-    lead = np.broadcast_shapes(own.shape[:-2], capacity.shape[:-1])
-    matrix = np.zeros((*lead, width, count, width, count))
-    each = np.arange(count)
-    for row in range(width):
-        for column in range(width):
-            matrix[..., row, each, column, each] = -np.broadcast_to(own[..., row, column], lead)[..., None]
-    for row in range(dynamic):
-        matrix[..., row, :, row, :] += capacity[..., row, None, None] * slope
-        matrix[..., row, 0, :, :] = 0.0
-        matrix[..., row, 0, row, 0] = 1.0
-    flat = matrix.reshape(*lead, width * count, width * count)
-    inverse: Floats = np.linalg.inv(flat).reshape(matrix.shape)
-    return inverse
-
-
-def alike(own: Floats, capacity: Floats) -> bool:
-    """Return whether all components have the same `own` (..., m, k, k) and `capacity` (..., m, dynamic)."""
-    if own.ndim > 3 or capacity.ndim > 2:
-        return False
-    spread = [np.abs(array - array[:1]) <= _SAME * np.abs(array).max(axis=0) for array in (own, capacity)]
-    return all(bool(same.all()) for same in spread)
 
 
 def linear_steps(task: Task) -> LinearSteps:

@@ -46,12 +46,12 @@ class BatchParts:
     @property
     def divided(self) -> bool:
         """Whether there is more than one part."""
-        return self.size < self.lead[-1]
+        return self.lead != () and self.size < self.lead[-1]
 
     @property
     def own(self) -> tuple[int, ...]:
         """The leading axes of a part."""
-        return (*self.lead[:-1], self.size)
+        return (*self.lead[:-1], self.size) if self.divided else self.lead
 
     @property
     def starts(self) -> Indices:
@@ -69,7 +69,7 @@ class BatchParts:
         return room
 
     def written(self, whole: Array, room: Array | None = None) -> Array:
-        """Return an array (*own, m), `room` if it is given, that each part copies to its share of `whole` (*lead, m)."""
+        """Return an array (*own, m), `room` if given, which each part copies to its share of `whole` (*lead, m)."""
         if not self.divided:
             return whole
         room = np.empty((*self.own, whole.shape[-1]), whole.dtype) if room is None else room

@@ -25,6 +25,10 @@ SWEEP_SHARE = 0.3
 """Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
 
 
+class NotLinearError(ArithmeticError):
+    """The flows into a group of unknowns, whose number it is raised with, are not linear in their own efforts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """The allowed error of an effort: `rtol` times the effort or its scale, whichever is larger, plus `atol` scales."""
