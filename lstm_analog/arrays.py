@@ -199,8 +199,8 @@ def aligned(array: Array) -> Array:
 
 
 def _frozen(array: _Kind) -> _Kind:
-    result = np.ascontiguousarray(array) if array.ndim else array
-    if result is array and _can_change(array):
+    result = array
+    if not array.flags.c_contiguous or _can_change(array):
         result = aligned(array) if array.nbytes >= _PAGE else array.copy()
     result.flags.writeable = False
     return result

@@ -145,3 +145,16 @@ def test_an_annotation_says_its_class_whether_it_is_an_alias_or_not():
     assert get_origin(unaliased(SimpleNamespace(__value__=alias))) is np.ndarray
     assert unaliased(float) is float
     assert unaliased(tuple[int, ...]) == tuple[int, ...]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_matrix_begins_where_a_vector_does_and_is_copied_once(order):
+    """Products of matrices that begin elsewhere read two lines of the cache for a vector."""
+    own = np.array(np.random.default_rng(0).normal(size=(40, 33)), order=order)
+    got = floats(own, "w")
+    assert got.ctypes.data % 64 == 0
+    assert got.flags.c_contiguous
+    np.testing.assert_array_equal(got, own)
+    assert floats(got, "w") is got
+    with pytest.raises(ValueError, match="read-only"):
+        got[0, 0] = 1.0

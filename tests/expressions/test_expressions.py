@@ -10,6 +10,7 @@ from lstm_analog.expressions import (
     Op,
     Program,
     absolute,
+    adding,
     beyond,
     clip,
     constant,
@@ -18,15 +19,19 @@ from lstm_analog.expressions import (
     exp,
     let,
     log1p,
+    make,
     maximum,
     minimum,
     number,
     parameter,
+    putting,
+    reading,
     shared,
     sigmoid,
     sign,
     softplus,
     softplus_ratio,
+    spread,
     sqrt,
     substituted,
     symbols,
@@ -189,3 +194,28 @@ def test_what_occurs_more_than_once_is_named_once():
 
 def test_what_occurs_once_is_not_named():
     assert shared([X * A + Y]) == (X * A + Y,)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("places", [slice(1, 3), np.array([3, 0])], ids=["neighbours", "apart"])
+def test_places_are_read_written_and_added_to_whatever_the_order_of_memory(order, places):
+    """With the batch innermost, too, where gathering goes along the last axis but one; results keep that order."""
+    values = np.array(np.arange(12.0).reshape(3, 4), order=order)
+    found, fetching = reading(values, places)
+    make(fetching)
+    np.testing.assert_array_equal(found, np.arange(12.0).reshape(3, 4)[:, places])
+    assert found.flags[f"{order}_CONTIGUOUS"] or isinstance(places, slice)
+    more, flow = values.copy(order="K"), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], order=order)
+    adding(more, places, -1, flow)()
+    np.testing.assert_array_equal(more[:, places], values[:, places] + flow)
+    putting(more, places, flow)()
+    np.testing.assert_array_equal(more[:, places], flow)
+    np.testing.assert_array_equal(np.delete(more, places, axis=1), np.delete(values, places, axis=1))
+
+
+def test_a_constant_is_spread_in_the_type_and_order_of_the_results():
+    results = np.empty((3, 4), dtype=np.float32, order="F")
+    constant_row = spread(np.arange(4.0), results)
+    np.testing.assert_array_equal(constant_row, np.broadcast_to(np.arange(4.0), (3, 4)))
+    assert constant_row.dtype == np.float32
+    assert constant_row.strides == results.strides

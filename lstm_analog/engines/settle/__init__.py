@@ -1,4 +1,4 @@
-"""The `Settle` engine: each phase at its fixed point; `phase` orders the stages, `kernels` makes their calls."""
+"""The `Settle` engine: each phase at its fixed point; `phase` orders the stages, `solving` makes their calls."""
 
 from lstm_analog.engines.settle.engine import Settle
 

@@ -29,11 +29,12 @@ def filling(moved: Array, out: Array) -> tuple[Call, ...]:
 def responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
     """Return the matrices that make the efforts of each of m components fed through `wires` from flows and old efforts.
 
-    The efforts are the first times the flows into the k members plus the second times the old efforts of storages.
-    Without storages the first is the inverse of the conductances, (..., m, k, k), and the second is empty. With some,
-    only these are set: (..., m, states, k) and (..., m, states, states). With the members a without storage
-    eliminated, C de/dt = S e + r has the solution e(T) = exp(MT) e(0) + T phi(MT) C^-1 r with M = C^-1 S and
-    phi(X) = X^-1 (exp(X) - 1); both are blocks of one exponential (Van Loan 1978).
+    The efforts are the first times the flows into the k members plus the second times the old efforts of storages,
+    which the first `states` members are; `duration` (s) is that of the phase. Without storages the first is the inverse
+    of the conductances, (..., m, k, k), and the second is empty. With some, only these are set: (..., m, states, k) and
+    (..., m, states, states). With the members a without storage eliminated, C de/dt = S e + r has the solution
+    e(T) = exp(MT) e(0) + T phi(MT) C^-1 r with M = C^-1 S and phi(X) = X^-1 (exp(X) - 1); both are blocks of one
+    exponential (Van Loan 1978).
     """
     own = wires.own
     if not states:

@@ -195,6 +195,20 @@ def test_what_is_not_kept_is_not_missed(technology):
     np.testing.assert_allclose(part.at_ends(spot.group, ends), whole.at_ends(spot.group, ends), rtol=0, atol=rounding)
 
 
+def test_each_clock_has_a_plan_of_its_own():
+    """A leaking cell droops for the time of its pauses: of one network, by a clock and by one twice as slow."""
+    slack = 1e-4 / BEHAVIOURAL.copy_resistance
+    _, made = machine(replace(BEHAVIOURAL, off_conductance=slack), GATED_LEAK)
+    plan = made.schedule(inputs(3))
+    slow = replace(plan, durations=2.0 * plan.durations)
+    run = Settle().run(made.network, plan).efforts.copy()
+    other = Settle().run(made.network, slow).efforts.copy()
+    _, fresh = machine(replace(BEHAVIOURAL, off_conductance=slack), GATED_LEAK)
+    np.testing.assert_array_equal(Settle().run(fresh.network, slow).efforts, other)
+    np.testing.assert_array_equal(Settle().run(made.network, plan).efforts, run)
+    assert np.abs(run - other).max() > 1e-5
+
+
 def test_wires_change_the_answer_and_not_the_way():
     lstm, made = machine()
     wired = made.with_imperfection(WireResistance(line=2.0, column=2.0), Streams(seed=1))
