@@ -60,7 +60,7 @@ def test_a_comparison_runs_and_prints_the_tables_that_the_readme_shows(script):
 
 
 def test_tables_are_written_under_their_heading(monkeypatch):
-    """The second of the same heads goes to the second; what other sections show stays, and a strange table is refused."""
+    """The second of the same heads goes to the second; other sections stay, a strange table is refused."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     retabled = importlib.import_module("retable").retabled
     old = "| H | s |\n| --- | --- |\n| 1 | 2 |\n"
