@@ -9,7 +9,7 @@
 # make mutations  breaks the package at 170 places drawn by lot and prints those that no test notices (hours)
 # make messages  every refusal that the readers' tests provoke, its advice executed (benchmarks/messages.md, ten minutes)
 # make torch   the tests of lstm_analog.torch, with PyTorch installed
-# make bench   the comparisons in benchmarks/, against PyTorch and ngspice (twenty minutes)
+# make bench   the comparisons in benchmarks/, against PyTorch and ngspice, written into its README.md (half an hour)
 # make budget  derivatives against differences, error budgets, gradients of AnalogLSTM (four minutes)
 # make noise   noise in time against closed forms, ngspice and nonlinear paths (four minutes)
 # make page    the engine of the living page against Integrate, a table (twenty minutes)
@@ -93,9 +93,7 @@ torch: $(VENV)/torch.stamp
 	$(BIN)/python -m pytest tests/torch $(ARGS)
 
 bench: $(VENV)/torch.stamp ngspice
-	@set -e; for file in benchmarks/bench_*.py; do \
-	    test -e "$$file" || { echo "benchmarks/ is empty"; exit 0; }; \
-	    echo "== $$file"; $(BIN)/python "$$file"; done
+	$(BIN)/python benchmarks/retable.py
 
 $(STUDIES): $(VENV)/torch.stamp ngspice
 	$(BIN)/python benchmarks/$(SCRIPT).py

@@ -1,24 +1,29 @@
 """Many chips of a machine through `Machine.run`, and what a run keeps: `python benchmarks/bench_chips.py [chips ...]`.
 
-The airline forecaster of 15 units over its 144 months, programming error 3 % of Gmax, drawn for each chip, settled.
-Each row in a process of its own, whose most memory is that of all in it, imports and compiling too. Times are of the
-processor: drawing the chips; the first run, which works out the phases, with reading h; another one. Against the numpy
-LSTM over as many sequences at once, in the same process. Then 397 sequences of 8 steps through chips of 16 units, as a
-classifier would take them.
+The airline forecaster of 15 units over its 144 months, programming error 3 % of Gmax, drawn for each chip, settled and
+as whole waveforms. Each row in a process of its own, whose most memory is that of all in it, imports and compiling
+too. Times are of the processor: drawing the chips; the first run, which works out the phases, with reading h; another
+one. Against the numpy LSTM over as many sequences at once, in the same process. Then 397 sequences of 8 steps through
+chips of 16 units, as a classifier would take them.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 
 import numpy as np
-from measure import apart, conditions, once, peak, table
+from measure import apart, asked, conditions, once, peak, table
 
 import lstm_analog as la
 from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.model.airline import forecaster, series
 
 CHIPS, FEW = (10, 100, 1000), (10, 100)
-KEEPS = (la.Keep.OUTPUTS, la.Keep.SIGNALS, la.Keep.EVERYTHING)
+ENGINES = {"settle": la.engines.Settle(), "waveform": la.engines.Waveform()}
+KEEPS = {
+    "settle": (la.Keep.OUTPUTS, la.Keep.SIGNALS, la.Keep.EVERYTHING),
+    "waveform": (la.Keep.OUTPUTS, la.Keep.SIGNALS),
+}
 TURNS = {"airline": 5, "sequences": 1}
 """How often each case is run again."""
 SEQUENCES, STEPS, UNITS, INPUTS = 397, 8, 16, 8
@@ -35,10 +40,10 @@ def case(name: str) -> tuple[la.LSTM, np.ndarray]:
     return lstm, np.random.default_rng(1).uniform(0.0, 1.0, (SEQUENCES, STEPS, INPUTS))
 
 
-def one(name: str, chips: int, keep: la.Keep) -> dict[str, float]:
-    """Return the figures of so many chips of the case `name`, of which `keep` is kept."""
+def one(name: str, engine: str, chips: int, keep: la.Keep) -> dict[str, float]:
+    """Return the figures of so many chips of the case `name` by the `engine`, of which `keep` is kept."""
     lstm, x = case(name)
-    machine, engine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0), la.engines.Settle()
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
     many = [machine]
     draw = once(lambda: many.append(machine.with_imperfection(ProgrammingError(sigma=0.03), drawn(chips))))
     kept = many[-1].kept_bytes(x, keep=keep)
@@ -47,7 +52,7 @@ def one(name: str, chips: int, keep: la.Keep) -> dict[str, float]:
     answers = []
 
     def work() -> None:
-        answers[:] = [many[-1].run(x, engine=engine, keep=keep, most_bytes=LARGEST).h]
+        answers[:] = [many[-1].run(x, engine=ENGINES[engine], keep=keep, most_bytes=LARGEST).h]
 
     first, used = once(work), peak()
     turns = range(TURNS[name])
@@ -64,29 +69,31 @@ def drawn(chips: int) -> Streams:
     return Streams(seed=1, chips=chips)
 
 
-def row(name: str, chips: int, keep: la.Keep) -> tuple[object, ...]:
-    """Return a row of a table, from a process of its own."""
-    told = apart(__file__, name, chips, keep.value)
-    columns = ("draw", "first", "again", "ratio", "answer", "kept", "peak")
-    return chips, keep.value, *(told.get(column, float("nan")) for column in columns)
+def rows(name: str, engine: str, chips: int, brief: bool) -> Iterator[tuple[object, ...]]:
+    """Yield a row of a table for each thing that is kept, from a process of its own; if `brief`, for the outputs."""
+    for keep in KEEPS[engine][: 1 if brief else None]:
+        told = apart(__file__, name, engine, chips, keep.value)
+        columns = ("draw", "first", "again", "ratio", "answer", "kept", "peak")
+        yield chips, engine, keep.value, *(told.get(column, float("nan")) for column in columns)
 
 
 HEADS = (
-    *("chips", "kept", "drawing, ms/chip", "first run, ms/chip", "run, ms/chip", "run / numpy LSTM"),
+    *("chips", "engine", "kept", "drawing, ms/chip", "first run, ms/chip", "run, ms/chip", "run / numpy LSTM"),
     *("answer h, MB", "kept, MB", "most memory of the process, MB"),
 )
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row for each number of chips and what is kept of them."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row for each number of chips, engine and what is kept of them."""
     print(conditions())
-    print(table(HEADS, [row("airline", chips, keep) for chips in sizes or CHIPS for keep in KEEPS]))
-    print(f"{SEQUENCES} sequences of {STEPS} steps, {UNITS} units:")
-    print(table(HEADS, [row("sequences", chips, keep) for chips in sizes or FEW for keep in KEEPS]))
+    cases = [(chips, engine) for chips in sizes or CHIPS for engine in ENGINES]
+    print(table(HEADS, [row for chips, engine in cases for row in rows("airline", engine, chips, brief)]))
+    print(f"{SEQUENCES} sequences of {STEPS} steps, {UNITS} units, settled:")
+    print(table(HEADS, [row for chips in sizes or FEW for row in rows("sequences", "settle", chips, brief)]))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(one(sys.argv[2], int(sys.argv[3]), la.Keep(sys.argv[4]))))
+        print(json.dumps(one(*sys.argv[2:4], int(sys.argv[4]), la.Keep(sys.argv[5]))))
     else:
-        main([int(word) for word in sys.argv[1:]])
+        main(*asked(sys.argv[1:]))

@@ -31,7 +31,7 @@ REPEATED = 32
 WAVES = ("l0_zi", "l0_zf", "l0_zg", "l0_zo", "l0_c", "l0_h")
 
 INTEGRATE = tuple(Integrate(rtol=rtol, atol=rtol / 100) for rtol in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9))
-WAVEFORM = tuple(Waveform(rtol=rtol, atol=rtol / 100) for rtol in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10))
+WAVEFORM = tuple(Waveform(rtol=rtol, atol=rtol / 100) for rtol in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8))
 NGSPICE = tuple(
     Ngspice(accuracy=replace(USUAL, reltol=reltol, steps=steps), time_limit=3600.0)
     for reltol, steps in ((1e-3, 10), (1e-4, 30), (1e-5, 100), (1e-6, 300))

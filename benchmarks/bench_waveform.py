@@ -5,20 +5,22 @@ against `Integrate(rtol=1e-9)` at 15 points of every interval of two steps, all 
 effort where that is larger. "All ends" keeps every node at the end of every interval; "signals" z, c and h where they
 are read, the waveforms in between being found all the same. torch.nn.LSTM (float32; in a process beside this one, in
 turns with it: `measure.Torch`) and the numpy reference (float64) compute the same sequence. Times are the least of
-several, of the processor, one thread. ngspice is in `bench_transient.py`, growth with size in `bench_growth.py`.
+several, of the processor, one thread. "By numpy" is a network of its own that never meets the kernel. ngspice is in
+`bench_transient.py`, growth with size in `bench_growth.py`, what bounds a step in `bench_roofline.py`.
 """
 
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from math import nan
 
 import numpy as np
-from measure import SIGNALS, Torch, asked, conditions, least, table
+from measure import SIGNALS, Torch, asked, by_numpy, conditions, least, table
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
-from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines import Integrate, Precision, Waveform
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Junctions, Switches
 from lstm_analog.network.trajectory import Save
@@ -78,6 +80,16 @@ def wrong(made: Case, engine: Waveform) -> float:
     return float((np.abs(ours.efforts - exact.efforts) / scale).max())
 
 
+def others(made: Case, lstm: la.LSTM) -> tuple[float, float]:
+    """Return the times of the signals of `made`, in single precision, and by numpy without the kernel."""
+    engine, alone = Waveform(save=SIGNALS), replace(made, network=la.compile(lstm, BEHAVIOURAL).network)
+    with by_numpy():
+        (slow,) = least([partial(alone.run, engine)], 3)
+    if "precision" not in {field.name for field in fields(engine)}:
+        return nan, slow
+    return least([partial(made.run, replace(engine, precision=Precision.SINGLE))], REPEATS)[0], slow
+
+
 def row(
     torch: Torch | None, name: str, made: Case, lstm: la.LSTM | None, repeats: int, limit: int
 ) -> tuple[object, ...]:
@@ -85,24 +97,49 @@ def row(
     units, (batch, steps) = made.machine.sizes[0], made.x.shape[:2]
     engine = Waveform()
     calls = [partial(made.run, replace(engine, save=SIGNALS)), partial(made.run, engine)]
-    ratios, numpy_time = [nan, nan], nan
+    ratios, numpy_time, single, by_calls = [nan, nan], nan, nan, nan
     if torch and lstm:
         turns = np.array([[*least(calls, 1), torch.times(units, batch, steps, INPUTS, 3)[1]] for _ in range(repeats)])
         *times, torch_time = turns.min(axis=0).tolist()
         ratios = [time / torch_time for time in times]
         (numpy_time,) = least([partial(lstm, made.x)], 3)
+        single, by_calls = others(made, lstm)
     else:
         times, torch_time = least(calls, repeats), nan
     checked = units <= limit and batch == 1
     error = wrong(made, engine) if checked else nan
     reference = least([partial(made.short().run, Integrate())], 1)[0] / CHECKED * steps if checked else nan
-    us = [1e6 * time / steps for time in (*times, torch_time, numpy_time)]
-    return (units, name, batch, steps, *us[:2], error, *us[2:], *ratios, times[0] / numpy_time, reference / times[0])
+    us = [1e6 * time / steps for time in (*times, single, by_calls, torch_time, numpy_time)]
+    return (units, name, batch, steps, *us[:4], error, *us[4:], *ratios, times[0] / numpy_time, reference / times[0])
 
 
 HEADS = (
-    *("H", "circuit", "batch", "steps", "signals, us/step", "all ends, us/step", "error", "torch, us/step"),
-    *("numpy, us/step", "signals / torch", "all ends / torch", "signals / numpy", "Integrate / signals"),
+    *(
+        "H",
+        "circuit",
+        "batch",
+        "steps",
+        "signals, us/step",
+        "all ends, us/step",
+        "float32, us/step",
+        "by numpy, us/step",
+    ),
+    *("error", "torch, us/step", "LSTM in numpy, us/step", "signals / torch", "all ends / torch"),
+    *("signals / LSTM in numpy", "Integrate / signals"),
+)
+
+
+def ratios(found: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+    """Yield of each of the rows `found` the ratios of its times, and those to the plain circuit of its size."""
+    for units, name, batch, steps, signals, ends, single, by_calls, *_ in found:
+        plain = next(row for row in found if row[:3] == (units, "plain", batch))
+        of_plain = [nan, nan] if name == "plain" else [signals / plain[4], ends / plain[5]]
+        yield units, name, batch, steps, ends / signals, *of_plain, by_calls / signals, single / signals
+
+
+RATIOS = (
+    *("H", "circuit", "batch", "steps", "all ends / signals", "signals / plain", "all ends / plain"),
+    *("by numpy / kernel", "float32 / float64"),
 )
 
 
@@ -138,6 +175,8 @@ def main(sizes: list[int], brief: bool) -> None:
         print(f"{conditions()}, torch {torch.version}")
         found = [entry for units, batch, steps in cases for entry in rows(torch, units, batch, steps, brief)]
     print(table(HEADS, found))
+    print("Ratios:")
+    print(table(RATIOS, ratios(found)))
     print("Plumbing: OIL in full detail, all ends kept.")
     heads = ("H", "unknowns", "steps", "s", "error", "Integrate / Waveform")
     print(table(heads, [plumbing(units, brief) for units in (sizes or PLUMBED)]))

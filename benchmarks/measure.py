@@ -8,7 +8,8 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from math import nan
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,8 @@ import numpy as np
 import scipy
 
 import lstm_analog
+from lstm_analog.engines.native import is_available
+from lstm_analog.engines.native.library import SWITCH, TARGET
 from lstm_analog.network.trajectory import Save
 
 STATUS, CPUINFO = Path("/proc/self/status"), Path("/proc/cpuinfo")
@@ -55,6 +58,18 @@ def least(calls: Iterable[Call], repeats: int) -> list[float]:
         call()
     turns = [[once(call) for call in calls] for _ in range(repeats)]
     return np.min(turns, axis=0).tolist()
+
+
+@contextmanager
+def by_numpy() -> Iterator[None]:
+    """In this context networks that are new are run by numpy, without the engines' kernel."""
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[SWITCH]
+        os.environ |= {} if before is None else {SWITCH: before}
 
 
 PEER = """
@@ -174,10 +189,11 @@ def processor_name() -> str:
 
 
 def conditions() -> str:
-    """Return versions, the processor and threads, on one line."""
+    """Return versions, the processor, threads and the kernel, on one line."""
     threads = os.environ.get("OMP_NUM_THREADS", "all")
+    kernel = f"kernel for {os.environ.get(TARGET, 'native')}" if is_available() else "no kernel"
     return (
         f"lstm_analog {lstm_analog.__version__}, Python {platform.python_version()}, numpy {np.__version__}, "
         f"scipy {scipy.__version__}; {platform.system()} {platform.machine()}, {os.cpu_count()} of {processor_name()}, "
-        f"threads of the linear algebra: {threads}, load {os.getloadavg()[0]:.1f}"
+        f"threads of the linear algebra: {threads}, {kernel}, load {os.getloadavg()[0]:.1f}"
     )

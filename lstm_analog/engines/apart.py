@@ -18,7 +18,7 @@ from lstm_analog.errors import ChipsWarning, SimulationError, UnsupportedError, 
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Extremes, Save, Switchings, Trajectory
+from lstm_analog.network.trajectory import Extremes, Save, Trajectory
 
 _SHOWN = 8
 """Chips that a warning lists by number; the others are counted."""
@@ -158,8 +158,6 @@ class _Joined:
         self._engines: dict[str, None] = {}
         self._errors: list[float] = []
         self._limits: list[tuple[Extremes, ...]] = []
-        self._switchings: list[Switchings | None] = []
-        self._numbers: list[Indices] = []
         self._alone: list[tuple[int, str, Exception | None]] = []
 
     def add(self, groups: list[_Group]) -> None:
@@ -171,8 +169,6 @@ class _Joined:
             self._engines[group.found.engine] = None
             self._errors.append(group.found.error)
             self._limits.append(group.found.extremes)
-            self._switchings.append(group.found.switchings)
-            self._numbers.append(group.numbers)
             self._alone += [(int(group.numbers[0]), group.found.engine, group.reason)] if group.alone else []
 
     def _empty(self, one: Trajectory) -> tuple[Save, Floats, Floats]:
@@ -206,18 +202,7 @@ class _Joined:
             for saved, time, efforts in self._kept
         )
         extremes = tuple(map(_stacked if network.chips else _farthest, zip(*self._limits, strict=True)))
-        return replace(first, more=tuple(more), extremes=extremes, switchings=self._all_switchings())
-
-    def _all_switchings(self) -> Switchings | None:
-        """Return when states switched in all sequences, in order; None if one of the groups does not say."""
-        said = [one for one in self._switchings if one]
-        if len(said) < len(self._switchings):
-            return None
-        sequences = [numbers[one.sequences] for numbers, one in zip(self._numbers, said, strict=True)]
-        order = np.argsort(np.concatenate([one.time for one in said]), kind="stable")
-        columns = zip(*((one.time, one.nodes, one.closed) for one in said), strict=True)
-        time, nodes, closed = (np.concatenate(column)[order] for column in columns)
-        return Switchings(time=time, nodes=nodes, sequences=np.concatenate(sequences)[order], closed=closed)
+        return replace(first, more=tuple(more), extremes=extremes)
 
 
 def _stacked(each: tuple[Extremes, ...]) -> Extremes:

@@ -7,11 +7,17 @@ import pytest
 
 from lstm_analog.engines import Integrate, Settle, Waveform
 from lstm_analog.engines.apart import run_chips
+from lstm_analog.engines.portions import Portions
 from lstm_analog.errors import ChipsWarning, SimulationError
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.parts import Conductors, Sources, Storages, Transconductors
 
 RATES = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+PORTIONS = (
+    Portions(slices=(slice(0, 5),), threads=1),
+    Portions(slices=(slice(0, 2), slice(2, 3), slice(3, 5)), threads=1),
+    Portions(slices=(slice(0, 2), slice(2, 5)), threads=2),
+)
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def chips(rc):
 def failing(rates, alone=False):
     """Return what runs a network, and raises where one of several chips, or of any, has one of the `rates`."""
 
-    def solve(network, schedule):
+    def solve(network, schedule, progress):
         found = network.part("r").conductance
         if np.isin(found, rates).any() and (network.chips or alone):
             raise SimulationError("no fixed point")
@@ -34,14 +40,15 @@ def failing(rates, alone=False):
     return solve
 
 
-def test_a_chip_that_fails_takes_no_other_down_and_is_named(chips, driven):
+@pytest.mark.parametrize("portions", PORTIONS)
+def test_a_chip_that_fails_takes_no_other_down_and_is_named(chips, driven, portions):
     """Chip k of five relaxes as 1 - exp(-(k + 1) t), whoever else is solved beside it."""
     schedule = driven([0.0, 1.0], [1.0, 0.5])
     text = (
         r"^chips 1, 4 of 5 must be solved beside the others, got \(no fixed point\): expect .* the first by Waveform\("
     )
     with pytest.warns(ChipsWarning, match=text) as told:
-        run = run_chips(failing([2.0, 5.0]), chips, schedule)
+        run = run_chips(failing([2.0, 5.0]), chips, schedule, portions, None)
     assert len(told) == 1
     assert told[0].filename == __file__
     assert run.network is chips
@@ -52,19 +59,20 @@ def test_a_chip_that_fails_takes_no_other_down_and_is_named(chips, driven):
 def test_chips_that_are_solved_in_groups_are_not_named(chips, driven):
     """Three or more at once are too many for this one; a warning, here an error, would say nothing of use."""
 
-    def solve(network, schedule):
+    def solve(network, schedule, progress):
         if network.chips > 2:
             raise SimulationError("too many")
         return Waveform().run(network, schedule)
 
-    run = run_chips(solve, chips, driven([0.0, 1.0], [1.0, 0.5]))
+    run = run_chips(solve, chips, driven([0.0, 1.0], [1.0, 0.5]), PORTIONS[0], None)
     np.testing.assert_allclose(run["c"][:, -1], 1.0 - np.exp(-0.5 * RATES), rtol=0, atol=1e-7)
 
 
-def test_a_chip_that_cannot_be_solved_at_all_is_named(chips, driven):
+@pytest.mark.parametrize("portions", PORTIONS)
+def test_a_chip_that_cannot_be_solved_at_all_is_named(chips, driven, portions):
     text = r"^chip 3 of 5 must be solved, got \(no fixed point\): draw the others without it, by Streams\(first="
     with pytest.raises(SimulationError, match=text):
-        run_chips(failing([4.0], alone=True), chips, driven([0.0, 1.0], [1.0, 0.5]))
+        run_chips(failing([4.0], alone=True), chips, driven([0.0, 1.0], [1.0, 0.5]), portions, None)
 
 
 @pytest.mark.parametrize(("engine", "tolerance"), [(Waveform(), 1e-6), (Settle(), 1e-13)])

@@ -341,3 +341,20 @@ def test_another_processor_has_its_own_library(fresh, monkeypatch):
         names.append({path.name for path in (fresh / "lstm_analog").iterdir()})
     assert [len(some) for some in names] == [1, 2]
     assert all(one < other for one, other in pairwise(names))
+
+
+def test_the_kernel_is_compiled_for_the_processor_that_is_named(fresh, monkeypatch):
+    commands = []
+
+    def told(command, **_):
+        commands.append(command)
+        raise OSError("enough")
+
+    monkeypatch.setattr(subprocess, "run", told)
+    for target in ("x86_64_v3", None):
+        monkeypatch.setenv(library.TARGET, target) if target else monkeypatch.delenv(library.TARGET)
+        library._loaded.cache_clear()
+        with pytest.warns(RuntimeWarning, match="enough"):
+            assert library.kernel() is None
+    assert ["-march=x86_64_v3" in command for command in commands] == [True, False]
+    assert "-march=native" in commands[1]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.engines import Integrate, Settle, Waveform, portions
 from lstm_analog.engines.record import cut
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.network.domain import HYDRAULIC
@@ -59,6 +59,21 @@ def test_every_chip_has_its_own_stops() -> None:
     found = driven(tanks(replace(ENDS, high=high)), [0.5, 5.0, 1.0])
     assert found.efforts.shape[:2] == (2, 3)
     assert [text.split()[0] for text in beyond_stops(found)] == ["e_0"]
+
+
+@pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=repr)
+def test_stops_are_told_of_runs_in_portions(engine: Settle | Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_EFFORTS", "_LEAST", "_WORK"):
+        monkeypatch.setattr(portions, name, 1)
+    for high, chips in ((np.array([[2.0, 7.0], [6.0, 7.0]]), 2), ([2.0, 7.0], 0)):
+        network, efforts = tanks(replace(ENDS, high=high)), [[[0.5]], [[5.0]], [[1.0]]]
+        fed = Schedule(
+            names=("out",), high=[[True]], durations=[1.0], imposed=(Imposed(label="drive", efforts=efforts),)
+        )
+        assert len(portions.divided(network, fed, threads=2, most=2).slices) == 2
+        found = replace(engine, threads=2).run(network, fed)
+        assert [extremes.highest.shape for extremes in found.extremes] == [(2, 2) if chips else (2,)]
+        assert [text.split()[0] for text in beyond_stops(found)] == ["e_0"]
 
 
 def test_of_several_chips_the_farthest_counts_with_its_own_stop() -> None:
