@@ -21,8 +21,6 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
-_CODES = 2**31
-"""Numbers by which rows are told apart, from which on they are counted anew, so that none exceeds an integer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +84,7 @@ def _numbered(columns: list[Array]) -> tuple[Indices, Indices]:
     code, many = np.zeros(columns[0].size, dtype=np.int64), 1
     for column in columns:
         size = 2 if column.dtype == bool else int(column.max()) + 1
-        if many * size > _CODES:
+        if many * size > np.iinfo(np.int32).max:  # counted anew, before a code exceeds an integer
             many, code = code.size, np.unique(code, return_inverse=True)[1]
         code, many = code * size + column, many * size
     _, examples, numbers = np.unique(code, return_index=True, return_inverse=True)
