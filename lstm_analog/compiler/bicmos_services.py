@@ -8,6 +8,9 @@
 * **Rails.** Both terminations of a column end in a node of their own, which a resistor feeds from the supply. What it
   carries does not depend on signals, for these come as opposite pairs.
 * **Clocks.** Two NOR gates, each held by the other's output, delayed: one pin makes both phases, never high together.
+
+Throughout, `devices` are the transistors of the process, `services` the sizes, `slope` the reference current over that
+of the design, `cells` the number of cells of the chip.
 """
 
 from collections.abc import Iterator
@@ -63,7 +66,7 @@ def mirrored(devices: Devices, services: Services, name: str, out: str) -> str:
 
 
 def circuits(devices: Devices, services: Services, slope: float, cells: int) -> tuple[Subcircuit, ...]:
-    """Return reference and clocks of `services`, and what contains both; the parameters are those of each."""
+    """Return the reference, the generator of clocks, and the circuit that contains both."""
     inside = (reference(devices, services, slope), clocks(devices, services, cells))
     ends = (*inside[1].terminals[:-2], MIRROR, "vcc", "vss")
     cards = tuple(f"x{each.name} {' '.join(each.terminals)} {each.name}" for each in inside)

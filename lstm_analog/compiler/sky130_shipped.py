@@ -1,4 +1,7 @@
-"""The calibrations of the presets in SKY130, by `benchmarks/sky130.py calibrate`, one a state scale."""
+"""The calibrations of the presets in SKY130, by `benchmarks/sky130.py calibrate`, one a state scale.
+
+The last is that of SKY130_CHIP, by `benchmarks/sky130_chip.py calibrate`.
+"""
 
 from lstm_analog.compiler.bicmos_calibration import Calibration
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.compiler.bicmos import fitted
 from lstm_analog.compiler.bicmos_lower import clock_of
 from lstm_analog.compiler.bicmos_services import clocks, mirrored, reference
 from lstm_analog.errors import InvalidValueError, UnsupportedError
@@ -114,6 +115,14 @@ def test_what_one_pin_cannot_do_is_refused():
         UnsupportedError, match="pairs must be MOS transistors where the bias row is on the chip, got bip"
     ):
         la.compile(case()[0], replace(la.electrical.SKY130, services=SERVICES), settling=12.0)
+    twice = replace(
+        CHIP, state_scale=2.0, calibration=replace(CHIP.trims, technology=replace(CHIP, state_scale=2.0).digest)
+    )
+    with pytest.raises(
+        InvalidValueError, match="l0_c_rail, V must lie between ground and the supply where it is on the"
+    ):
+        la.compile(case()[0], twice, settling=12.0)
+    assert fitted(CHIP, 5.0).state_scale == 1.0
 
 
 def test_one_pin_opens_masters_from_reset_and_setup_on():
