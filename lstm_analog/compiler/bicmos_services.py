@@ -87,7 +87,7 @@ def reference(devices: Devices, services: Services, slope: float) -> Subcircuit:
         *(nmos.card("3", "vcc a vb vb", 20.0, 1.0), "rh vb vss 150000.0", "c1 a vss 2e-12"),
         *("rs vcc s 2000000.0", npn.card("3", "s vb vss", 2.0), nmos.card("5", "pb s vss vss", 2.0, 1.0)),
     )
-    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(MIRROR,), cards=cards)
+    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(), cards=cards)
 
 
 def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
@@ -108,9 +108,7 @@ def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
     )
     loads = (services.wires[1] * cells if node in _CLOCK_PINS else services.wires[0] for node in inner)
     cards += tuple(f"{WIRE}{node} {node} vss {text(farads)}" for node, farads in zip(inner, loads, strict=True))
-    return Subcircuit(
-        name="clocks", terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=_CLOCK_PINS, cards=cards
-    )
+    return Subcircuit(name="clocks", terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=(), cards=cards)
 
 
 _STARTS = (("take", "take_0"), ("copy", "copy_0"), ("reset", "rst"))
