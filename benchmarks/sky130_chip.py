@@ -2,7 +2,8 @@
 """SKY130 with nothing ideal on the chip: `python benchmarks/sky130_chip.py [TABLE] ...`, or `make sky130-chip`.
 
 Tables: accuracy, settling, corners, supply, drift, cost, clocks, bent. Needs ngspice, and the models of SKY130
-(docs/silicon.md#models). Each prints what ideal and drawn parts, and circuits instead of sources, do to h.
+(docs/silicon.md#models). Each prints what ideal and drawn parts, and circuits instead of sources, do to h. `calibrate`
+prints the shipped calibration of SKY130_CHIP instead.
 """
 
 import re
@@ -15,12 +16,15 @@ from math import log, tanh
 from pathlib import Path
 
 import numpy as np
+from calibrate_bicmos import literal, simulator
 from sky130 import SCALES, SETTLING, case, wrong
 
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.engines.ngspice import Ngspice
+from lstm_analog.study.calibration import corrected
+from lstm_analog.study.calibration_sweep import measure_gains
 from lstm_analog.study.drawn_area import SKY130_RULES, drawn_areas, weights_area
 
 PASSIVES, SERVICES = la.electrical.SKY130_PASSIVES, la.electrical.SKY130_SERVICES
@@ -216,12 +220,20 @@ def _edited_line(line: str, way: str, factor: float, values: dict[str, str]) -> 
     return f"{name} {a} {b} r='{ohms!r}*{body}*{level}/{rest!r}'"
 
 
+def calibrate() -> Iterator[str]:
+    """Yield the calibration of SKY130_CHIP, by two sweeps from that of SKY130_MOS, for sky130_shipped.py."""
+    made = replace(MOS.trims, technology=CHIP.digest, residual=0.0, simulator=simulator())
+    for _ in range(2):
+        made = corrected(made, measure_gains(replace(CHIP, calibration=made), Ngspice(), SETTLING))
+    yield literal(made)
+
+
 def main(what: list[str]) -> None:
     if what[:1] == ["edit"]:
         sys.exit(edit(what[1], float(what[2]), what[3:]))
-    tables = (accuracy, settling, corners, supply, drift, cost, clocks, bent)
+    tables = (calibrate, accuracy, settling, corners, supply, drift, cost, clocks, bent)
     known = {table.__name__: table for table in tables}
-    for name in what or list(known):
+    for name in what or list(known)[1:]:
         for line in known[name]():
             print(line, flush=True)
         print()

@@ -147,14 +147,15 @@ class Bicmos:
     def digest(self) -> str:
         """The SHA-256 of all sizes, which a calibration names. Name, provenance and conditions do not count.
 
-        Nor do the models of the devices: they have a digest of their own, `models_digest`. Nor do `passives` and
-        `services`, which are made for the values that ideal resistors and sources have.
+        Nor do the models of the devices: they have a digest of their own, `models_digest`. Nor do `passives`, which are
+        drawn to the values that ideal ones have.
         """
         said = {e.name: getattr(self, e.name) for e in fields(self)}
         sizes = sorted((name, float(value)) for name, value in said.items() if isinstance(value, float | int))
         process = self.devices
         drawn = (process.npn, process.nmos, process.pmos, process.gate_diffusion, self.pairs, self.bias_cell.value)
-        return sha256(repr((sizes, drawn)).encode()).hexdigest()
+        told = (sizes, drawn) if self.services is None else (sizes, drawn, self.services)
+        return sha256(repr(told).encode()).hexdigest()
 
     @property
     def models_digest(self) -> str:
@@ -276,7 +277,8 @@ def calibrated(technology: object, calibration: Calibration) -> Bicmos:
 def fitted(technology: Bicmos, largest: float) -> Bicmos:
     """Return `technology` with the smallest power of two as state scale at which |c| up to `largest` is linear enough.
 
-    It is `LARGEST_SCALE` if none suffices; the design check then reports how far |c| exceeds the linear range.
+    It is `LARGEST_SCALE` if none suffices, and 1 where rails are on the chip, which has none below ground; the design
+    check then reports how far |c| exceeds the linear range.
     """
     scale = 2.0 ** max(0, ceil(log2(max(largest, 1e-300) / technology.linear_range)))
-    return replace(technology, state_scale=min(scale, LARGEST_SCALE))
+    return replace(technology, state_scale=min(scale, 1.0 if technology.services else LARGEST_SCALE))

@@ -165,11 +165,14 @@ def rail_nodes(builder: TransistorBuilder, label: str, volts: float, current: Fl
     """Return the nodes (H,) of the rails `label` at `volts`, which give `current` (H,) (A): one source for all of them.
 
     On the chip each is a node of its own, between a resistor to the supply and one to ground; in the lesser of both
-    flows the reference current.
+    flows the reference current. Raises `InvalidValueError` unless `volts` lie between the two.
     """
     technology, size = builder.technology, current.size
     if technology.services is None:
         return np.repeat(builder.sources(label, np.full(1, volts)), size)
+    if not 0.0 < volts < technology.nominal_supply:
+        must, do = "lie between ground and the supply where it is on the chip", "choose a state_scale of 1"
+        raise InvalidValueError(explain(f"{label}, V", must=must, got=f"{volts:.3g}", do=do))
     nodes = builder.nodes(label, size, 1.0)
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=nodes))
     least = technology.reference_current

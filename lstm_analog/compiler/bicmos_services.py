@@ -8,6 +8,9 @@
 * **Rails.** Both terminations of a column end in a node of their own, which a resistor feeds from the supply. What it
   carries does not depend on signals, for these come as opposite pairs.
 * **Clocks.** Two NOR gates, each held by the other's output, delayed: one pin makes both phases, never high together.
+
+Throughout, `devices` are the transistors of the process, `services` the sizes, `slope` the reference current over that
+of the design, `cells` the number of cells of the chip.
 """
 
 from collections.abc import Iterator
@@ -63,7 +66,7 @@ def mirrored(devices: Devices, services: Services, name: str, out: str) -> str:
 
 
 def circuits(devices: Devices, services: Services, slope: float, cells: int) -> tuple[Subcircuit, ...]:
-    """Return reference and clocks of `services`, and what contains both; the parameters are those of each."""
+    """Return the reference, the generator of clocks, and the circuit that contains both."""
     inside = (reference(devices, services, slope), clocks(devices, services, cells))
     ends = (*inside[1].terminals[:-2], MIRROR, "vcc", "vss")
     cards = tuple(f"x{each.name} {' '.join(each.terminals)} {each.name}" for each in inside)
@@ -84,7 +87,7 @@ def reference(devices: Devices, services: Services, slope: float) -> Subcircuit:
         *(nmos.card("3", "vcc a vb vb", 20.0, 1.0), "rh vb vss 150000.0", "c1 a vss 2e-12"),
         *("rs vcc s 2000000.0", npn.card("3", "s vb vss", 2.0), nmos.card("5", "pb s vss vss", 2.0, 1.0)),
     )
-    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(MIRROR,), cards=cards)
+    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(), cards=cards)
 
 
 def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
@@ -105,9 +108,7 @@ def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:
     )
     loads = (services.wires[1] * cells if node in _CLOCK_PINS else services.wires[0] for node in inner)
     cards += tuple(f"{WIRE}{node} {node} vss {text(farads)}" for node, farads in zip(inner, loads, strict=True))
-    return Subcircuit(
-        name="clocks", terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=_CLOCK_PINS, cards=cards
-    )
+    return Subcircuit(name="clocks", terminals=("clk", "rst", *_CLOCK_PINS, "vcc", "vss"), outputs=(), cards=cards)
 
 
 _STARTS = (("take", "take_0"), ("copy", "copy_0"), ("reset", "rst"))

@@ -35,9 +35,10 @@ def check_services(technology: Bicmos, layers: int) -> None:
 
 def one_pin(clock: Cycle) -> Cycle:
     """Return `clock` for one pin: masters are open from reset and setup on, slaves whenever masters are not."""
-    masters = frozenset({compute_line(0)})
-    steps = tuple(replace(each, high=each.high | masters) if each.name == "setup" else each for each in clock.step)
-    return replace(clock, reset=replace(clock.reset, high=clock.reset.high | masters), step=steps)
+    masters, slaves = frozenset({compute_line(0)}), frozenset({COPY})
+    until = clock.position(compute_line(0))
+    steps = (replace(e, high=e.high | (masters if n <= until else slaves)) for n, e in enumerate(clock.step))
+    return replace(clock, reset=replace(clock.reset, high=clock.reset.high | masters), step=tuple(steps))
 
 
 def add_services(builder: TransistorBuilder, services: Services, lines: dict[str, Wires], cells: int) -> None:

@@ -1,4 +1,7 @@
-"""The calibrations of the presets in SKY130, by `benchmarks/sky130.py calibrate`, one a state scale."""
+"""The calibrations of the presets in SKY130, by `benchmarks/sky130.py calibrate`, one a state scale.
+
+The last is that of SKY130_CHIP, by `benchmarks/sky130_chip.py calibrate`.
+"""
 
 from lstm_analog.compiler.bicmos_calibration import Calibration
 
@@ -67,6 +70,23 @@ SHIPPED: tuple[Calibration, ...] = (
         hidden_follower=0.99838,
         residual=0.0023009,
         technology="5e406f16559799b9d7cbc5b48aa44838d204caabf8a1a2755c76d1506bb0a7c2",
+        models="c27b462ec9e753292b646907c1ecfac2563aeabef21ae95d43f5d9da64fb7f46",
+        corner="",
+        simulator="ngspice-39",
+    ),
+    Calibration(
+        input_gain=1.02066,
+        forget_gain=1.07368,
+        candidate_gain=1.02519,
+        output_gain=1.04293,
+        emitter_resistance=177193.0,
+        cell_volts=0.237723,
+        divider_ratio=0.455931,
+        hidden_load=203165.0,
+        cell_follower=1.00081,
+        hidden_follower=0.999474,
+        residual=0.0,
+        technology="0e428bc4f390e5a0a92a8ac69743325a34139fb71bab443386497502ac257f09",
         models="c27b462ec9e753292b646907c1ecfac2563aeabef21ae95d43f5d9da64fb7f46",
         corner="",
         simulator="ngspice-39",

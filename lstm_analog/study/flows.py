@@ -34,10 +34,13 @@ class Moments:
 def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
     """Yield the moments of all steps of `trajectory`, interval by interval, without the reset before the first step.
 
-    The trajectory must have kept everything. With one point an interval its end stands for all of it.
+    The trajectory must have kept everything. With one point an interval its end stands for all of it. An interval at
+    whose end nothing happens may have no point of its own; the next one then stands for both.
     """
     ends = np.searchsorted(trajectory.time, trajectory.schedule.ends)
     for interval, (first, last) in enumerate(pairwise(ends), start=1):
+        if first == last:
+            continue
         spans = np.diff(trajectory.time[first : last + 1])
         weights = 0.5 * (np.append(spans[1:], 0.0) + spans)
         weights[0] += 0.5 * spans[0]

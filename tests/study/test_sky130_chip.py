@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.compiler.bicmos import fitted
 from lstm_analog.compiler.bicmos_lower import clock_of
 from lstm_analog.compiler.bicmos_services import clocks, mirrored, reference
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.parts import Sources
+from lstm_analog.study.flows import moments_of
 
 CHIP, SERVICES = la.electrical.SKY130_CHIP, la.electrical.SKY130_SERVICES
 modelled = pytest.mark.sky130
@@ -114,11 +116,32 @@ def test_what_one_pin_cannot_do_is_refused():
         UnsupportedError, match="pairs must be MOS transistors where the bias row is on the chip, got bip"
     ):
         la.compile(case()[0], replace(la.electrical.SKY130, services=SERVICES), settling=12.0)
+    twice = replace(
+        CHIP, state_scale=2.0, calibration=replace(CHIP.trims, technology=replace(CHIP, state_scale=2.0).digest)
+    )
+    with pytest.raises(
+        InvalidValueError, match="l0_c_rail, V must lie between ground and the supply where it is on the"
+    ):
+        la.compile(case()[0], twice, settling=12.0)
+    assert fitted(CHIP, 5.0).state_scale == 1.0
 
 
 def test_one_pin_opens_masters_from_reset_and_setup_on():
     clock = clock_of(CHIP, 12.0)
     high = {each.name: each.high for each in clock.step}
     assert clock.reset.high == {"reset", "compute0"}
-    assert (high["setup"], high["compute0"], high["hold0"]) == ({"compute0"}, {"compute0"}, set())
+    masters = {name for name, lines in high.items() if lines == {"compute0"}}
+    assert masters == {"setup", "compute0"}
+    assert {name for name, lines in high.items() if lines == {"copy"}} == high.keys() - masters
     assert clock_of(la.electrical.SKY130_MOS, 12.0).step[0].high == set()
+
+
+def test_an_interval_without_points_loses_no_time():
+    lstm, x = case()
+    whole = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=12.0).run(x, engine=la.engines.Integrate()).trajectory
+    ends = whole.schedule.ends
+    outside = (whole.time <= ends[3]) | (whole.time > ends[4])
+    thinned = replace(whole, time=whole.time[outside], efforts=whole.efforts[outside])
+    spans = [sum(float(some.weights.sum()) for some in moments_of(each)) for each in (whole, thinned)]
+    assert spans[0] == pytest.approx(ends[-1] - ends[0])
+    assert spans[1] == pytest.approx(spans[0], rel=1e-3)
