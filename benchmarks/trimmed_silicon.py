@@ -32,7 +32,7 @@ TEST = 16
 RESOLUTION, LARGEST = 1 / 1024, 1.25
 """Step and reach of a bias, in shares of Gmax, and of a current, in shares of the reference current."""
 STEP, DAMPING, ROUNDS = 0.02, 1e-3, 4
-"""Of the trimmer; a step that is well above the error of ngspice, 1e-4 of h."""
+"""Of the trimmer: a step that is well above the error of ngspice, 1e-4 of h."""
 BITS, NOISE = 12, 2e-4
 """Of the converter that reads h from -1 to 1, and the standard deviation of what it reads, in units of h."""
 FORECASTER = airline.forecaster(4)
