@@ -82,16 +82,15 @@ def over_corners(settings: tuple[WaferSetting, ...], sections: tuple[str, ...]) 
 
 
 def hot() -> Iterator[str]:
-    """Tell where bipolar pairs fail: warm, at a high supply."""
+    """Tell how right bipolar pairs are warm and at a high supply, where their bias cell once failed."""
     lstm, x = case()
     found = la.study.corners(
         lstm,
         built(la.electrical.SKY130).technology,
         x[:2],
         settling=SETTLING,
-        sections=("tt", "ss", "ff", "sf"),
-        temperatures=(70.0, 85.0),
-        supplies=(5.25, 5.5),
+        sections=SECTIONS,
+        temperatures=(27.0, 85.0),
         settings=(WaferSetting.NOMINAL,),
         engine=ENGINE,
     )

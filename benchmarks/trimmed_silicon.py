@@ -32,7 +32,7 @@ TEST = 16
 RESOLUTION, LARGEST = 1 / 1024, 1.25
 """Step and reach of a bias, in shares of Gmax, and of a current, in shares of the reference current."""
 STEP, DAMPING, ROUNDS = 0.02, 1e-3, 4
-"""Of the trimmer; a step that is well above the error of ngspice, 1e-4 of h."""
+"""Of the trimmer: a step that is well above the error of ngspice, 1e-4 of h."""
 BITS, NOISE = 12, 2e-4
 """Of the converter that reads h from -1 to 1, and the standard deviation of what it reads, in units of h."""
 FORECASTER = airline.forecaster(4)
@@ -132,18 +132,20 @@ def row(name: str, compiled: np.ndarray, chips: list[dict[str, np.ndarray]]) -> 
     return f"| {' | '.join(cells)} |"
 
 
-def draw(found: dict[str, tuple[np.ndarray, list[dict[str, np.ndarray]]]]) -> None:
+def draw(found: dict[str, list[dict[str, np.ndarray]]]) -> None:
     """Save the picture: months against passengers, the truth, the digital forecasts, chips as bands."""
-    figure, panels = plt.subplots(len(found), 1, figsize=(8.0, 3.3 * len(found)), sharex=True, squeeze=False)
+    figure, panels = plt.subplots(
+        len(found), 1, figsize=(8.0, 3.3 * len(found)), sharex=True, sharey=True, squeeze=False
+    )
     months = airline.series()[0][airline.TEST_START :].astype("datetime64[D]")
-    for axes, (name, (compiled, chips)) in zip(panels[:, 0], found.items(), strict=True):
-        for which, colour, label in (("before", "#d9a05b", "as made"), ("after", "#1f6fb4", "trimmed")):
+    for axes, (name, chips) in zip(panels[:, 0], found.items(), strict=True):
+        for which, colour, label in (("before", "#eed3b0", "as made"), ("after", "#5b9bd5", "trimmed")):
             forecasts = np.array([chip[which] for chip in chips])
             low, high = forecasts.min(axis=0), forecasts.max(axis=0)
-            axes.fill_between(months, low, high, color=colour, alpha=0.45, lw=0, label=f"{len(chips)} chips, {label}")
-        axes.plot(months, compiled, color="#1f6fb4", lw=1.0, label="circuit without mismatch")
+            axes.fill_between(months, low, high, color=colour, lw=0, label=f"{len(chips)} chips, {label}")
         axes.plot(months, DIGITAL, "k--", lw=1.0, label="digital LSTM")
         axes.plot(months, TRUTH, "k.", ms=5, label="passengers")
+        axes.set_xlim(months[0], months[-1])
         axes.set_ylabel("thousand passengers a month")
         axes.set_title(name, loc="left")
     panels[0, 0].legend(loc="upper left", fontsize=8, frameon=False)
@@ -161,9 +163,9 @@ def main(chips: int, names: list[str]) -> None:
     for name in names:
         compiled = forecasts(prepared(name).machine)
         with ProcessPoolExecutor(2, initializer=end_with_parent) as pool:
-            found[name] = (compiled, list(pool.map(partial(trimmed_chip, name), range(chips))))
-        print(row(name, *found[name]), flush=True)
-        trims = np.array([np.abs(chip["trims"]) for chip in found[name][1]])
+            found[name] = list(pool.map(partial(trimmed_chip, name), range(chips)))
+        print(row(name, compiled, found[name]), flush=True)
+        trims = np.array([np.abs(chip["trims"]) for chip in found[name]])
         for what, largest in zip(prepared(name).names, trims.max(axis=0), strict=True):
             print(f"largest trim of {what}: {largest:.3f}")
     draw(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.bicmos_cell import OFFSETS
+from lstm_analog.compiler.bicmos_cell import DEVICE, OFFSETS
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.imperfections.cell_cards import apart, number_text, with_cards
@@ -40,10 +40,14 @@ class CellOffsets:
 
 
 def cell_offsets(passes: tuple[Compiled, ...]) -> tuple[CellOffsets, ...]:
-    """Return the offsets of the cells of `passes`; raises `UnsupportedError` unless they are transistor cells."""
+    """Return the offsets of the cells of `passes`.
+
+    Raises `UnsupportedError` unless these are transistor cells, each with a source of its reference current.
+    """
     found = tuple(each for number, compiled in enumerate(passes) for each in _offsets(number, compiled))
     if not found:
-        must, do = "be of transistor cells for offsets to be turned", "leave offsets out, or compile in SKY130_MOS"
+        must = "be of transistor cells with a reference current each for offsets to be turned"
+        do = "leave offsets out, or compile in SKY130_MOS"
         got = ", ".join(dict.fromkeys(str(compiled.network.said("technology")[0]) for compiled in passes))
         raise UnsupportedError(explain("the machine", must=must, got=got, do=do))
     return found
@@ -58,22 +62,27 @@ def with_offsets(network: Network, offsets: CellOffsets, trims: Floats) -> Netwo
         must, do = "be those of one chip of transistor cells", "trim chip after chip"
         raise UnsupportedError(explain("offsets", must=must, got=f"shape {trims.shape}", do=do))
     left = iter(offsets.largest * trims)
-    return apart(network, 1.0, lambda part: _drawn(part, offsets.node, float(next(left))))
+    return apart(network, 1.0, lambda part: _drawn(part, offsets.node, float(next(left))) if _is_unit(part) else part)
 
 
 def _offsets(number: int, compiled: Compiled) -> Iterator[CellOffsets]:
-    cells = [part for part in compiled.network.parts if isinstance(part, Cells)]
+    cells = [part for part in compiled.network.parts if isinstance(part, Cells) and _is_unit(part)]
     names = compiled.network.unknowns.names()
     units = [names[node].replace("_p_", "_") for part in cells for node in part.pins[_place(part)]]
-    for node, told in OFFSETS.items() if cells else ():
-        reference = next(card for card in cells[0].circuit.cards if card.startswith(_REFERENCE))
+    references = [card for part in cells[:1] for card in part.circuit.cards if card.startswith(_REFERENCE)]
+    for node, told in OFFSETS.items() if references else ():
         yield CellOffsets(
             number=number,
             node=node,
             rows=np.arange(len(units)),
             names=tuple(f"{unit} {told}" for unit in units),
-            largest=float(reference.split()[-1]),
+            largest=float(references[0].split()[-1]),
         )
+
+
+def _is_unit(part: Cells) -> bool:
+    """Return whether the cells `part` are those of units, in one bank or a bank each."""
+    return part.device.startswith(DEVICE)
 
 
 def _place(part: Cells) -> int:

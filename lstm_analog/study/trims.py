@@ -31,7 +31,8 @@ class Trimmed(Summarised, Generic[AnyDesign]):
         The rows whose biases were turned, as `l0_zg_3` for unit 3 of the candidate gate of layer 0; then, if gains
         were turned, `l0_zg_3 gain` and so on, and if offsets were, `l0_c_3 sum` and `l0_c_3 reading`.
     trims : float array, (chips, K)
-        What was added to each bias, in the conductance unit of the domain: S, or m3/(s Pa); to each gain of 1, and to each offset (A).
+        What was added to each bias, in the conductance unit of the domain: S, or m3/(s Pa); to each gain of 1, and to
+        each offset (A).
     errors : float array, (rounds + 1, chips)
         Root mean square difference of the answers to those of the machine without imperfections, before the first round
         and after each.

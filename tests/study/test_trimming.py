@@ -274,7 +274,7 @@ def test_chips_of_another_machine_are_refused(how):
 
 
 def test_offsets_of_no_cells_and_gains_of_cells_are_refused():
-    with pytest.raises(UnsupportedError, match=r"the machine must be of transistor cells for offsets .* got BEHAV.*:"):
+    with pytest.raises(UnsupportedError, match=r"the machine must be of transistor cells .* got BEHAV.*:"):
         trimmer(compiled("BEHAVIOURAL"), X, offsets=True, **FREE)
     with pytest.raises(UnsupportedError, match=r"weighted sums l0_rows must have one wire .*, got two: turn the offs"):
         trimmer(la.compile(CELL, la.electrical.BICMOS), X[0], gains=True, **FREE)
