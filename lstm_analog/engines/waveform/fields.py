@@ -62,7 +62,7 @@ class Waves:
     No such array is made: a law reads some nodes only, and these come from the buffers of the `fields`, where `places`
     says. `rows` are the points that it has, None for the end of the segment alone. Index arrays are remembered by
     identity: a law uses the same ones each time. Further indices, as in `waves[..., nodes, None]`, apply to the result.
-    At points they are those of one of the `parts` of the batch.
+    At `points` of them, and not at the end, they are those of one of the `parts` of the batch.
     """
 
     def __init__(self, fields: list[Field], places: Places, points: int, rows: slice | None, parts: BatchParts) -> None:
