@@ -3,8 +3,8 @@
 The airline forecaster of 15 units over its 144 months, programming error 3 % of Gmax, drawn for each chip, settled.
 Each row in a process of its own, whose most memory is that of all in it, imports and compiling too. Times are of the
 processor: drawing the chips; the first run, which works out the phases, with reading h; another one. Against the numpy
-LSTM over as many sequences at once, in the same process. Then 397 sequences of 8 steps through chips of 16 units, as a
-classifier would take them.
+LSTM over as many sequences at once, in the same process. Then the same as whole waveforms, and 397 sequences of 8 steps
+through chips of 16 units, as a classifier would take them.
 """
 
 import json
@@ -19,7 +19,7 @@ from lstm_analog.model.airline import forecaster, series
 
 CHIPS, FEW = (10, 100, 1000), (10, 100)
 KEEPS = (la.Keep.OUTPUTS, la.Keep.SIGNALS, la.Keep.EVERYTHING)
-TURNS = {"airline": 5, "sequences": 1}
+TURNS = {"airline": 5, "waveforms": 2, "sequences": 1}
 """How often each case is run again."""
 SEQUENCES, STEPS, UNITS, INPUTS = 397, 8, 16, 8
 LARGEST = 2e9
@@ -27,8 +27,8 @@ LARGEST = 2e9
 
 
 def case(name: str) -> tuple[la.LSTM, np.ndarray]:
-    """Return the LSTM and the inputs of `name`: "airline" or "sequences"."""
-    if name == "airline":
+    """Return the LSTM and the inputs of `name`: "airline" or "waveforms", which are the same, or "sequences"."""
+    if name != "sequences":
         made = forecaster(15)
         return made.lstm, made.encode(series()[1])
     lstm = la.random_lstm(np.random.default_rng(0), INPUTS, UNITS)
@@ -38,7 +38,8 @@ def case(name: str) -> tuple[la.LSTM, np.ndarray]:
 def one(name: str, chips: int, keep: la.Keep) -> dict[str, float]:
     """Return the figures of so many chips of the case `name`, of which `keep` is kept."""
     lstm, x = case(name)
-    machine, engine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0), la.engines.Settle()
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    engine = la.engines.Waveform() if name == "waveforms" else la.engines.Settle()
     many = [machine]
     draw = once(lambda: many.append(machine.with_imperfection(ProgrammingError(sigma=0.03), drawn(chips))))
     kept = many[-1].kept_bytes(x, keep=keep)
@@ -81,6 +82,8 @@ def main(sizes: list[int]) -> None:
     """Print a row for each number of chips and what is kept of them."""
     print(conditions())
     print(table(HEADS, [row("airline", chips, keep) for chips in sizes or CHIPS for keep in KEEPS]))
+    print("Whole waveforms:")
+    print(table(HEADS, [row("waveforms", chips, keep) for chips in sizes or CHIPS for keep in KEEPS[:2]]))
     print(f"{SEQUENCES} sequences of {STEPS} steps, {UNITS} units:")
     print(table(HEADS, [row("sequences", chips, keep) for chips in sizes or FEW for keep in KEEPS]))
 
