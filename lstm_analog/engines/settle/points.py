@@ -28,27 +28,28 @@ class ProgramPoints:
         self._program, self._space, self._records, self._progress = program, space, records, progress
         self._sources = {label: self._source(label) for label in program.changed}
         self._layout = (
-            *((values.shape[:-2], values.shape[-1], values.strides) for _, values in self._sources.values()),
+            *((values.shape[:-2], values.shape[-1], values.strides) for _, values, _ in self._sources.values()),
             *((np.arange(space.efforts.shape[-1])[each.nodes].tobytes(), each.efforts.shape) for each in records),
         )
 
-    def _source(self, label: str) -> tuple[Span, Array]:
-        """Return where the sources `label` are, and what they impose in each interval, (..., intervals, sources).
+    def _source(self, label: str) -> tuple[Span, Array, Indices]:
+        """Return where the sources `label` are, what they impose, and which of that at each point, (1 + intervals,).
 
-        One interval stands for all if they impose the same in all.
+        What they impose, (..., changes, sources), has an entry for each point at which it changes.
         """
         entry = next(entry for entry in self._program.schedule.imposed if entry.label == label)
         (nodes,) = (
             part.nodes for part in self._program.network.parts if isinstance(part, Sources) and part.label == label
         )
-        values = self._program.schedule.side_by_side(entry)
-        return span(nodes), values.astype(self._space.efforts.dtype, copy=False)
+        flags = self._program.changed[label]
+        values = self._program.schedule.side_by_side(entry)[..., np.maximum(np.flatnonzero(flags) - 1, 0), :]
+        return span(nodes), values.astype(self._space.efforts.dtype, copy=False), np.cumsum(flags) - 1
 
     def impose(self, instruction: Instruction, point: int) -> None:
         """Set the efforts that an `instruction` loads to those of a `point`."""
         for label in instruction.load:
-            places, values = self._sources[label]
-            self._space.efforts[..., places] = values[..., min(max(point - 1, 0), values.shape[-2] - 1), :]
+            places, values, turn = self._sources[label]
+            self._space.efforts[..., places] = values[..., turn[point], :]
 
     def keep(self, instruction: Instruction, point: int) -> None:
         """Write the efforts that an `instruction` keeps of a `point`, and tell that it is done."""
@@ -84,8 +85,7 @@ class ProgramPoints:
 
     def _addresses(self) -> Indices:
         """Return where the values in force at each point lie, and where its records are, (points, cursors)."""
-        interval = np.arange(self._program.order.size) - 1
-        given = [addresses(values, interval) for _, values in self._sources.values()]
+        given = [addresses(values, turn) for _, values, turn in self._sources.values()]
         return np.stack([*given, *(addresses(each.efforts, each.places) for each in self._records)], axis=1)
 
     def _of(self, instruction: Instruction, table: ProgramTable) -> KernelProgram | None:
@@ -97,7 +97,7 @@ class ProgramPoints:
     def _made(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
         judged, efforts, labels = Judged(), self._space.efforts, list(self._sources)
         for label in instruction.load:
-            (places, values), number = self._sources[label], labels.index(label)
+            (places, values, _), number = self._sources[label], labels.index(label)
             room = np.empty_like(efforts, shape=(*efforts.shape[:-1], values.shape[-1]))
             judged.copy(room, np.broadcast_to(values[..., 0, :], room.shape), cursors[number : number + 1], 1)
             judged.add([putting(efforts, places, room)])
