@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Circuits of IHP's SG13G2 in VACASK, by the process' own VBIC and PSP103: `python benchmarks/sg13g2.py [models]`.
 
-A differential pair of HBTs, a source follower, and the product of two tanh that the transistor cell is made of, at
-2.8 V. `models` is the folder `ihp/models` of the wheel `ihp-gdsfactory` 2.0.0; without it that of the installed one
+A differential pair of HBTs, a source follower, the product of two tanh that the transistor cell is made of, at 2.8 V,
+and what one LSTM unit computes from its gates' voltages, at 2.75 V and three corners.
+`models` is the folder `ihp/models` of the wheel `ihp-gdsfactory` 2.0.0; without it that of the installed one
 (`pip install --no-deps ihp-gdsfactory==2.0.0`). Decks and what VACASK compiles, a minute at first, stay in
 build/sg13g2.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from measure import conditions, table
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, least_squares
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines import Vacask
@@ -36,7 +37,7 @@ model load sp_resistor
 TAIL_LINES = """control
   options temp=27 reltol=1e-5 vntol=1e-8 abstol=1e-14 chgtol=1e-16 nr_residualcheck=0
   save default
-  analysis wave tran step=1e-8 stop=1e-6 maxstep=1e-8
+  analysis wave tran step=1e-8 stop={end} maxstep=1e-8
 endc
 """
 PAIR = f"""vcc (vcc 0) vsource dc=1.8
@@ -68,16 +69,114 @@ x3 (cn p b 0) npn13G2
 x4 (cp n b 0) npn13G2
 it (e 0) isource dc={TAIL}
 """
+STEERED = """xt{n} (e{n} vb t{n} 0) npn13G2
+rt{n} (t{n} 0) load r=20k
+xa{n} (a{n} {z}p e{n} 0) npn13G2
+xb{n} (b{n} {z}n e{n} 0) npn13G2
+x1{n} ({o}p {u}p a{n} 0) npn13G2
+x2{n} ({o}n {u}n a{n} 0) npn13G2
+x3{n} (vcc up b{n} 0) npn13G2
+"""
+"""A tail whose current goes by sigmoid(z) into a pair at u, whose outputs are o; the rest through a cascode to vcc."""
+FOLLOWED = """xf{s} (vcc n{s} m{s} 0) npn13G2
+xg{s} (m{s} vf w{s} 0) npn13G2
+rg{s} (w{s} 0) load r=60k
+rn{s} (vcc n{s}) load r={load}
+rh{s} (vcc h{s}) load r={twice}
+"""
+"""One side of the followers from the new c to the pair of h, and of the loads of both."""
+LEVELS = {"zf": 1.25, "zi": 1.25, "zo": 1.25, "c": 1.95, "g": 1.95}
+"""Common mode of each input of the unit (V)."""
+CASES, HOLD, SUPPLY = 80, 1e-6, 2.75
+"""Random inputs of the unit, seconds for each, and its supply (V)."""
+UNIT_LOAD = 10e3
+"""Load of the new c (ohm), for the currents of two tails; that of h is twice as large."""
+ACROSS = (
+    *((f"{side}{n}", f"e{n}") for n in "fio" for side in "ab"),
+    *((f"{out}{s}", f"a{n}") for n, out in (("f", "n"), ("i", "n"), ("o", "h")) for s in "pn"),
+    *(("vcc", f"b{n}") for n in "fio"),
+    *((f"e{n}", f"t{n}") for n in "fio"),
+    *(("vcc", f"m{s}") for s in "pn"),
+    *((f"m{s}", f"w{s}") for s in "pn"),
+)
+"""Collector and emitter of each transistor of the unit."""
 
 
-def run(title: str, body: str, library: str, models: Path, nodes: list[str]) -> tuple[float, Floats]:
-    """Return the seconds that the circuit `body` takes, with devices of the `library`, and voltages (nodes, points)."""
+def unit(drives: Floats) -> str:
+    """Return the circuit of a unit under differential `drives` (cases, inputs) in V, one after the other.
+
+    The new c is f c + i g with tanh of c and g, h is -o tanh(c): their differential currents in units of a tail's.
+    """
+    lines = [f"vcc (vcc 0) vsource dc={SUPPLY}\n"]
+    lines += [f"{name} ({name[1:]} 0) vsource dc={volts}\n" for name, volts in (("vvb", 0.95), ("vvf", 1.35))]
+    lines += ["vup (up 0) vsource dc=1.95\n"]
+    starts = HOLD * np.arange(CASES)
+    times = np.stack((starts + 0.02 * HOLD, starts + HOLD), axis=1).ravel()
+    for (name, level), drive in zip(LEVELS.items(), drives.T, strict=True):
+        for side, sign in (("p", 0.5), ("n", -0.5)):
+            volts = np.repeat(level + sign * drive, 2)
+            wave = ", ".join(map(repr, np.stack((times, volts), axis=1).ravel().tolist()))
+            lines.append(f'v{name}{side} ({name}{side} 0) vsource type="pwl" dc={volts[0].item()} wave=[{wave}]\n')
+    lines += [
+        STEERED.format(n=n, z=f"z{n}", u=u, o=o) for n, u, o in (("f", "c", "n"), ("i", "g", "n"), ("o", "m", "h"))
+    ]
+    lines += [FOLLOWED.format(s=s, load=UNIT_LOAD, twice=2 * UNIT_LOAD) for s in "pn"]
+    return "".join(lines)
+
+
+def of_unit(drives: Floats, height: float, follower: float, slope: float) -> Floats:
+    """Return the new c and h (cases, 2) for `drives` (cases, inputs), of tails `height` times `TAIL`.
+
+    `follower` is the gain of the followers, `slope` the slope factor of all pairs.
+    """
+    zf, zi, zo, c, g = (drives / (TWICE_THERMAL * slope)).T
+    new = height * (np.tanh(c) / (1 + np.exp(-2 * zf)) + np.tanh(g) / (1 + np.exp(-2 * zi)))
+    seen = -follower * new * TAIL * UNIT_LOAD / (TWICE_THERMAL * slope)
+    return np.stack((new, height * np.tanh(seen) / (1 + np.exp(-2 * zo))), axis=1)
+
+
+def unit_row(section: str, models: Path) -> list[object]:
+    """Return what a unit in the corner `section` shows: factors fitted to it, and what they leave."""
+    drives = np.random.default_rng(0).uniform(-0.1, 0.1, (CASES, len(LEVELS)))
+    nodes = sorted({node for pair in ACROSS for node in pair})
+    end = CASES * HOLD
+    seconds, waves = run(f"unit_{section}", unit(drives), "cornerHBT", models, nodes, section=section, end=end)
+    wave = dict(zip(nodes, waves, strict=True))
+    at = np.round((np.arange(CASES) + 0.9) * HOLD / end * (waves.shape[1] - 1)).astype(int)
+    found = [(wave[f"{o}n"] - wave[f"{o}p"])[at] / load / TAIL for o, load in (("n", UNIT_LOAD), ("h", 2 * UNIT_LOAD))]
+    values = np.stack(found, axis=1)
+    fitted = least_squares(lambda words: (of_unit(drives, *words) - values).ravel(), (1.0, 1.0, 1.0)).x
+    off = np.abs(of_unit(drives, *fitted) - values).max(axis=0) / fitted[0]
+    across = np.array([wave[a] - wave[b] for a, b in ACROSS])
+    assert across.min() > LEAST, across.min()
+    assert across.max() < MOST, across.max()
+    height, follower, slope = fitted
+    said = f"tails {height:.3f}, followers {follower:.4f}, slope factor {slope:.4f}"
+    seen = f"Vce {across.min():.2f} to {across.max():.2f} V"
+    return [
+        f"VBIC unit, {SUPPLY} V, {section}",
+        f"{said}; c to {off[0]:.1e}, h to {off[1]:.1e}",
+        seen,
+        f"{seconds:.1f}",
+    ]
+
+
+def run(
+    title: str, body: str, library: str, models: Path, nodes: list[str], *, section: str = "hbt_typ", end: float = 1e-6
+) -> tuple[float, Floats]:
+    """Return the seconds that the circuit `body` takes until `end` (s), and voltages at `nodes` (nodes, points).
+
+    Devices are those of the `section` of the `library`; steps are a hundredth of a microsecond at least.
+    """
     PLACE.mkdir(parents=True, exist_ok=True)
-    deck, section = PLACE / f"{title}.sim", "hbt_typ" if library == "cornerHBT" else "mos_tt"
-    deck.write_text(HEAD.format(title=title, models=models, library=library, section=section) + body + TAIL_LINES)
+    deck = PLACE / f"{title}.sim"
+    head = HEAD.format(title=title, models=models, library=library, section=section)
+    deck.write_text(head + body + TAIL_LINES.format(end=end))
     start = time.perf_counter()
-    _, voltages = Vacask().run_deck(deck, nodes)
-    return time.perf_counter() - start, voltages.T
+    times, voltages = Vacask().run_deck(deck, nodes)
+    even = np.linspace(0.0, end, round(end / 1e-8) + 1)
+    waves = np.array([np.interp(even, times, wave) for wave in voltages.T])
+    return time.perf_counter() - start, waves
 
 
 def tanh_of(drive: Floats, share: Floats) -> tuple[Floats, float]:
@@ -96,7 +195,7 @@ def rows(models: Path) -> Iterator[list[object]]:
     (height, offset, slope), off = tanh_of(p - 1.0, (cn - cp) / LOAD / TAIL)
     said = f"tanh of height {height:.4f}, offset {1e6 * offset:.0f} uV, slope factor {slope:.4f}, to {off:.1e}"
     yield ["VBIC pair, 1.8 V", said, f"Vce {(cp - e).min():.2f} to {(cp - e).max():.2f} V", f"{seconds:.1f}"]
-    seconds, (p, out) = run("follower", FOLLOWER, "cornerMOSlv", models, ["p", "out"])
+    seconds, (p, out) = run("follower", FOLLOWER, "cornerMOSlv", models, ["p", "out"], section="mos_tt")
     gain, level = np.polyfit(p, out, 1)
     bent, across = np.abs(gain * p + level - out).max(), 1.5 - out
     said = f"gain {gain:.4f}, {-1e3 * level:.0f} mV below, straight to {1e3 * bent:.1f} mV"
@@ -110,6 +209,8 @@ def rows(models: Path) -> Iterator[list[object]]:
     yield ["VBIC product, 2.8 V", said, f"Vce {across.min():.2f} to {across.max():.2f} V", f"{seconds:.1f}"]
     assert across.min() > LEAST, across.min()
     assert across.max() < MOST, across.max()
+    for section in ("hbt_typ", "hbt_bcs", "hbt_wcs"):
+        yield unit_row(section, models)
 
 
 if __name__ == "__main__":

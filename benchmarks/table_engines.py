@@ -34,6 +34,7 @@ ENGINES = {
     "Settle": la.engines.Settle(),
     "Ngspice": la.engines.Ngspice(),
     "Rumoca": la.engines.Rumoca(),
+    "Vacask": la.engines.Vacask(),
 }
 LIQUIDS = (la.hydraulic.OIL, la.hydraulic.WATER, la.hydraulic.GLYCEROL)
 ELECTRICAL = ("BEHAVIOURAL", "OPAMP_IDEAL", "OPAMP", "OPAMP_BENCH", "BICMOS", "CHANNELS")
@@ -45,6 +46,7 @@ PRESETS |= {
 }
 PRESETS |= {"CHANNELS, drawn": (la.electrical.CHANNELS, ChannelNoise())}
 BOUND = {"Waveform": 1e-6, "Integrate": 1e-12, "Settle": 2e-5, "Ngspice": ENGINE_TOLERANCE, "Rumoca": 1e-6}
+BOUND |= {"Vacask": ENGINE_TOLERANCE}
 """Largest figures: what each engine promises; of Settle what 20 time constants leave of several poles in a stage."""
 
 COST = {"BICMOS, clocked, 1 chip": 3e-4, f"BICMOS, clocked, {CHIPS} chips": 0.1}

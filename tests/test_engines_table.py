@@ -41,7 +41,7 @@ def test_a_cell_is_a_figure_within_its_bound_or_a_refusal_whose_advice_works(scr
                 assert float(done[1]) <= script.COST.get(machine, max(script.BOUND.values())), (machine, engine)
 
 
-@pytest.mark.parametrize("engine", ["Waveform", "Integrate", "Settle", "Ngspice", "Rumoca"])
+@pytest.mark.parametrize("engine", ["Waveform", "Integrate", "Settle", "Ngspice", "Rumoca", "Vacask"])
 def test_cells_drawn_by_lot_still_say_so(script, stored, engine):
     """Not of transistors: one of their transients takes as long as all the rest."""
     names = [name for name in script.ROWS if not name.startswith("BICMOS")]

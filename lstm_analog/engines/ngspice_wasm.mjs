@@ -3,14 +3,26 @@
 // It needs `npm install eecircuit-engine@1.8.0` in a folder above this file, or its module's path in NGSPICE_WASM.
 // NGSPICE_OPTIONS=klu has it solve by KLU, which Debian's ngspice 39 has not; which solver it took goes to standard output.
 import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+
+// The engine has no files: what .lib and .include name is put in their place, of a .lib its section. Values of HSPICE's
+// that ngspice ignores are taken out, for this build of it stops there: "strtod: Invalid argument".
+function included(text, folder) {
+  return text.replace(/^[ \t]*\.(?:lib|include)[ \t]+["']?([^\s"']+)["']?(?:[ \t]+(\S+))?[ \t]*$/gim, (line, name, section) => {
+    if (/^[ \t]*\.lib/i.test(line) && !section) return line;
+    const path = resolve(folder, name), whole = readFileSync(path, "utf8").replace(/\b(?:dcap|gap[12])\s*=\s*\S+/gi, "");
+    const wanted = new RegExp(`^\\.lib[ \\t]+${section}[ \\t]*$([\\s\\S]*?)^\\.endl`, "im");
+    return included(section ? wanted.exec(whole)?.[1] ?? line : whole, dirname(path));
+  });
+}
 
 const named = process.env.NGSPICE_WASM;
 const { Simulation } = await import(named ? pathToFileURL(named).href : "eecircuit-engine");
 
 const words = process.argv.slice(2);
 const raw = words[words.indexOf("-r") + 1];
-const [title, ...cards] = readFileSync(words.at(-1), "utf8").split("\n");
+const [title, ...cards] = included(readFileSync(words.at(-1), "utf8"), ".").split("\n");
 const options = process.env.NGSPICE_OPTIONS;
 const deck = [title, ...(options ? [`.options ${options}`] : []), ...cards].join("\n");
 

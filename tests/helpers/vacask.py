@@ -5,6 +5,7 @@ module's header, so what a pin is called and in which order pins stand is taken 
 """
 
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from lstm_analog import engines
 from lstm_analog.arrays import Floats
 from lstm_analog.engines import Progress
+from lstm_analog.engines.vacask import _installed
 from lstm_analog.export import Interface, suited, write_verilog_a
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
@@ -118,3 +120,42 @@ def read(path: Path) -> tuple[Floats, Waves]:
     names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
     table = np.frombuffer(body).reshape(-1, len(names))
     return table[:, 0], dict(zip(names[1:], table[:, 1:].T, strict=True))
+
+
+def misplaced(module: Path) -> list[tuple[str, str]]:
+    """Return row and column of each derivative of a stored charge that openvaf-r puts where `module` has none.
+
+    Its own listing of the Jacobian, which `--dump-mir` prints, against the ddt() that the text says. In a module of
+    hundreds of nodes it sometimes puts one into another column (docs/engines.md#vacask).
+    """
+    text = module.read_text(encoding="ascii")
+    ports = re.findall(r"(?m)^module \w+\((.*)\);$", text)[0].split(", ")
+    nodes = [*ports, *re.findall(r"(?m)^  electrical (\w+);$", text)]
+    stored = {(a, b) for a, said in re.findall(r"I\((\w+)\) <\+ ([^;]*ddt\([^;]*);", text) for b in _nodes(said)}
+    command = [
+        str(Path(_installed()).with_name("openvaf-r")),
+        "--dump-mir",
+        "-O",
+        "0",
+        "-o",
+        "dumped.osdi",
+        module.name,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=module.parent)
+    numbers = {unknown: int(node) for unknown, node in re.findall(r"(\w+): node(\d+),", done.stdout + done.stderr)}
+    entry = r"row: (\w+),\s+col: (\w+),\s+resist: \w+,\s+react: (\w+)"
+    found = [
+        (nodes[numbers[row]], nodes[numbers[column]])
+        for row, column, value in re.findall(entry, done.stdout + done.stderr)
+        if value != _ZERO and row in numbers and column in numbers
+    ]
+    assert found
+    return [place for place in found if place not in stored]
+
+
+_ZERO = "v3"
+"""What openvaf-r calls the constant 0 in its listing."""
+
+
+def _nodes(said: str) -> list[str]:
+    return re.findall(r"V\((\w+)\)", said)
