@@ -193,6 +193,8 @@ def header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Acc
     words = {"deck": name}
     yield f"* run in batch:  {fill(dialect.run, words)}\n"
     yield f"* or look at it: {fill(dialect.look, words)}\n"
+    if any(isinstance(part, Cells) and part.library.files for part in network.parts):
+        yield "* set OMP_THREAD_LIMIT=1 in the environment: ngspice's threads make BSIM4 transistors far slower\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
     yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"

@@ -2,7 +2,8 @@
 
 Pins are those of the data sheets: OPA192 (TI SBOS620E), BUF634 (TI SBOS030C), AD734 Rev. E, MAT01 Rev. D, ADG1212
 Rev. 0, LM334 (TI SNVS746E), 3296 (Bourns); docs/opamps.md#board says what was held against what. Symbols that KiCad's
-libraries do not have are of a library `lstm_analog`. Values of a resistor or a capacitor choose its part number within a series.
+libraries do not have are of a library `lstm_analog`. Values of a resistor or a capacitor choose its part number within
+a series.
 """
 
 import numpy as np
