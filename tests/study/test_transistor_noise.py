@@ -179,6 +179,9 @@ def test_models_of_a_foundry(name):
     np.testing.assert_allclose(whole.estimated.c, whole.c, rtol=0.2)
     assert 2e-4 < whole.h[0, 0] < 4e-4
     assert 0.01 < whole.simulated.origins().by_kind["1/f"] < 0.3
+    told = [each.origins() for each in (whole.simulated, whole.estimated)]
+    divider, by_hand = (each.by_part["divider"] * each.sigma**2 for each in told)
+    assert 0.9 < by_hand / divider < 1.4  # pairs see n kT/q: with kT/q it would be five times that
     parts = whole.simulated.origins(NoisySignal.C).by_part
     assert max(parts, key=parts.get) == "product f c"
     assert parts["bias generator"] < 0.03  # no part of the cell is counted there by its name
