@@ -16,7 +16,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import SimulationError, explain
+from lstm_analog.errors import FileFormatError, SimulationError, explain
 from lstm_analog.export import NGSPICE, Accuracy
 from lstm_analog.export.spice import deck
 from lstm_analog.network.graph import Network
@@ -131,7 +131,12 @@ def noise_spectra(
         files = [folder / f"signal{number}.raw" for number in range(len(signals))]
         if not all(file.exists() for file in files):
             raise SimulationError(explain("ngspice", must="find the noise", got=words, do="read its message"))
-        return _read(files)
+        try:
+            return _read(files)
+        except FileFormatError as error:  # without an operating point, it leaves its physical constants
+            raise SimulationError(
+                explain("ngspice", must="find the noise", got=words, do="read its message")
+            ) from error
 
 
 def standing_deck(network: Network, state: Schedule) -> str:
@@ -165,10 +170,11 @@ def _lines(
 def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Iterator[str]:
     """Yield the lines that hold the unknowns `held` (m,) at their `efforts` (unknowns,), and where to look for others.
 
-    `names` are those of all unknowns.
+    `names` are those of all unknowns. Nothing but Newton's method looks for them: by steps of gmin or of the sources
+    ngspice found operating points far from the given one, in which pairs carry no current.
     """
     yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}"
-    yield f" gmin=1e-12 itl1={_ITERATIONS}\n"
+    yield f" gmin=1e-12 itl1={_ITERATIONS} gminsteps=0 srcsteps=0\n"
     for place, node in enumerate(held.tolist()):
         yield f"vheld{place} held{place} 0 {efforts[node]:.17g}\nlheld{place} held{place} {names[node]} {_CHOKE}\n"
     for name, effort in zip(names[1:], efforts[1:], strict=True):
