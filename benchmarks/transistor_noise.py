@@ -1,4 +1,6 @@
-"""Noise of the transistor chip by three methods: `python benchmarks/transistor_noise.py [runs]`, 40 unless given.
+"""Noise of the transistor chip by three methods: `python benchmarks/transistor_noise.py [runs] [technology] [count]`.
+
+40 runs of BICMOS unless given; the technology may be SKY130 or SKY130_MOS; `count` is how many machines are taken.
 
 `.noise` of ngspice in each clock state, carried on by the LSTM; the same by hand; transients with random sources
 beside every transistor and resistor. Then which part made it in which clock state, and what stands on the terminals.
@@ -16,21 +18,22 @@ import numpy as np
 from measure import conditions, table
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos import Bias, Conditions
+from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
 from lstm_analog.engines import Ngspice
 from lstm_analog.study import TransientNoise, TransistorNoise, transistor_noise
 from lstm_analog.study.transistor_rows import largest_of
 
-STEPS, SETTLING, PERIOD = 6, 12.0, 2e-9
+STEPS, SETTLING = 6, 12.0
 PATIENT = Ngspice(time_limit=7200.0)
 HOT = Conditions(temperature=85.0, supply=5.0, bias=Bias.PTAT)
 MACHINES = (
-    ("1 unit", 1, 1.0, la.electrical.BICMOS),
-    ("3 units", 3, 1.0, la.electrical.BICMOS),
-    ("3 units, weights x 3", 3, 3.0, la.electrical.BICMOS),
-    ("3 units, 85 C, PTAT", 3, 1.0, replace(la.electrical.BICMOS, conditions=HOT)),
-    ("8 units", 8, 1.0, la.electrical.BICMOS),
+    ("1 unit", 1, 1.0, None),
+    ("3 units", 3, 1.0, None),
+    ("3 units, weights x 3", 3, 3.0, None),
+    ("3 units, 85 C, PTAT", 3, 1.0, HOT),
+    ("8 units", 8, 1.0, None),
 )
+"""Name, units, scale of the weights, conditions unless those of the technology."""
 SHARED = {"1 unit": 1, "3 units": 4}
 """Machines with transients; of the larger ones the fewer runs, by this factor."""
 
@@ -94,24 +97,25 @@ def shared(found: TransistorNoise) -> str:
     return f"{np.abs(found_).max():.1e}"
 
 
-def main(runs: int) -> None:
-    print(conditions(), flush=True)
+def main(runs: int, chosen: Bicmos, machines: int) -> None:
+    print(conditions(), chosen.name, flush=True)
     rows, kept = [], {}
-    for name, units, scale, technology in MACHINES:
+    for name, units, scale, given in MACHINES[:machines]:
         start = time.perf_counter()
-        found = noise(units, scale, technology)
+        found = noise(units, scale, replace(chosen, conditions=given or chosen.conditions))
         seconds = time.perf_counter() - start
         transients = None
-        if name in SHARED:
+        count = runs // SHARED.get(name, runs + 1)
+        if count > 1:
             start = time.perf_counter()
-            count = max(runs // SHARED[name], 2)
-            transients = found.transients(count, seed=1, period=PERIOD)
+            transients = found.transients(count, seed=1, period=chosen.cell_load * chosen.hold_capacitance / 25.0)
             print(f"{name}: {count} transients in {time.perf_counter() - start:.0f} s", flush=True)
         rows += compared(name, found, transients, seconds)
+        print(*rows[-2:], dict(found.simulated.origins().by_kind), flush=True)
         kept[name] = found, transients
     heads = ("machine", "signal", "sigma", "by hand / simulated", "least", "largest", "transients / simulated")
     print(f"\n{table((*heads, 'by unit', 's'), rows)}")
-    found, transients = kept["3 units"]
+    found, transients = kept.get("3 units", kept["1 unit"])
     print(f"\ncorrelation of units while masters are filled: {shared(found)}")
     shares = ("h simulated", "h by hand", "c simulated", "c by hand")
     print(f"\n{table(('clock state', 'part', 'kind', *shares), parts(found))}")
@@ -123,4 +127,5 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    given = dict(enumerate(sys.argv))
+    main(int(given.get(1, 40)), getattr(la.electrical, given.get(2, "BICMOS")), int(given.get(3, len(MACHINES))))

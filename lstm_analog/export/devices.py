@@ -154,14 +154,17 @@ RAILS = ("vdd", "vss")
 """The pins of the supplies of op-amps in a deck by units, the positive one first."""
 SWING = "swing"
 """The parameter that the supplies replace: their difference is twice the swing."""
+AFTER_SWING = "clamp"
+"""The parameter before which it stands on a card."""
 
 
 def supplied(part: OpAmps, read: Cards, dialect: Dialect) -> str:
     """Return the text in `dialect` of the subcircuit of op-amps `part` with supplies, `RAILS`, at its last pins.
 
-    `read` are its cards, without `SWING`: the output swings to both supplies, and what it gives is drawn from one.
+    `read` are its cards: the output swings to both supplies, and what it gives is drawn from one.
     """
     own, named = law(part), format_of_bank(part)
+    values = tuple(key for key in read.values if key != SWING)
     swing = 0.5 * (effort(RAILS[0]) - effort(RAILS[1]))
     into = {end: substituted(value, {parameter(SWING): swing}) for end, value in own.into.items()}
     given = into["out"]
@@ -173,4 +176,4 @@ def supplied(part: OpAmps, read: Cards, dialect: Dialect) -> str:
         values={key: name for key, name in named.values.items() if key != SWING},
     )
     made = _declared(whole, wired, dialect, read.line != ALWAYS)
-    return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)
+    return subcircuit_text(dialect, read.device, made.pins, values, made.lines)

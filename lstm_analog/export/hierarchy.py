@@ -15,13 +15,22 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import temperature_lines
-from lstm_analog.export.devices import RAILS, SWING, subcircuit, supplied
-from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.cells import MARK
+from lstm_analog.export.devices import RAILS, SWING
+from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice import analysis, bank, check_single, heads, parameters, safe_name
+from lstm_analog.export.spice import (
+    analysis,
+    bank,
+    check_single,
+    device_texts,
+    header,
+    heads,
+    parameters,
+    part_head,
+)
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
@@ -30,6 +39,8 @@ from lstm_analog.network.schedule import Schedule
 
 CLOCK = "clock"
 """The subcircuit of all clocks."""
+UNITS, CIRCUIT, TOP = "units", "circuit", "top"
+"""Marks: the number of units of a layer; before a subcircuit of units, weights or clocks; before what uses them."""
 
 
 @checked
@@ -43,15 +54,18 @@ def write_hierarchy(
 ) -> None:
     """Write `network` under `schedule` to `path` as a deck of subcircuits by `hierarchy`, in `dialect`.
 
-    It computes what the deck of `write_spice` does, with the settings `accuracy`, and keeps the nodes at pins.
-    `read_spice` does not read it. Raises `UnsupportedError` if the units of a layer are not alike, or op-amps differ in
-    their swing, otherwise as `write_spice`.
+    It computes what the deck of `write_spice` does, with the settings `accuracy`, and keeps the nodes at pins and
+    those of `hierarchy.kept`; `read_spice` reads the same network back. Raises `UnsupportedError` if the units of a
+    layer are not alike, op-amps differ in their swing, or the dialect is VACASK's; otherwise as `write_spice`.
     """
+    if dialect.language is DeckLanguage.VACASK:
+        do = "write the flat deck, or a dialect of SPICE"
+        raise UnsupportedError(explain("a deck by units", must="be in a dialect of SPICE", got=dialect.name, do=do))
     schedule.fit(network.verify())
     check_single(network, schedule, dialect)
     case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
     with whole_file(path) as stream:
-        for text in _deck(case, accuracy, safe_name(Path(path).name)):
+        for text in _deck(case, accuracy, Path(path).name):
             stream.write(text.encode("ascii"))
 
 
@@ -70,23 +84,25 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     layers, rest = sorted_banks(network, case.hierarchy)
     weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
     names = network.unknowns.names()
-    yield f"* {name}: {network.domain.name} network by units, written by lstm_analog for {dialect.name}\n"
-    yield dialect.preamble
-    yield f"* run in batch:  {fill(dialect.run, {'deck': name})}\n"
-    yield from (f"* {key}: {value}\n" for key, value in network.provenance)
+    yield from header(network, case.schedule, dialect, accuracy, name)
+    yield from (f"{MARK} {UNITS} {layer.label} {layer.pins.shape[1]}\n" for layer in layers)
     yield "\n* ---- parameters: what a whole bank shares\n"
     yield from chain.from_iterable(parameters(part, _fed(part, cards(part))) for part in network.parts)
     yield "\n* ---- devices\n"
-    yield from _devices(network, dialect)
+    yield from device_texts(network, dialect, by_unit=True)
+    yield "\n* ---- the banks, whose cards stand in the circuits below\n"
+    yield from chain.from_iterable(part_head(part, network, case.schedule, dialect) for part in network.parts)
     for layer in layers:
         yield from _unit(layer, case, names)
     for part, read in weights:
         yield from _weights(part, read, case, names)
     yield from _clock(case, names)
-    yield "\n* ---- the top\n"
+    yield f"\n{MARK} {TOP}\n"
     yield from _top(case, layers, [entry for entry in rest if entry not in weights], names)
     yield from (text for part, read in weights for text in _instance(part, read, names))
-    saved = [names[node] for node in np.unique(np.concatenate([layer.pins.ravel() for layer in layers])).tolist()]
+    seen = [*(layer.pins.ravel() for layer in layers), *(network.unknowns[label] for label in case.hierarchy.kept)]
+    saved = [names[node] for node in np.unique(np.concatenate(seen)).tolist()]
+    yield f"\n{MARK} analysis\n"
     yield from analysis(case.schedule, dialect, accuracy, [*saved, *map(clock_node, network.lines)])
 
 
@@ -97,20 +113,6 @@ def _fed(part: Part, read: Cards) -> Cards:
     return replace(read, values={key: value for key, value in read.values.items() if key != SWING})
 
 
-def _devices(network: Network, dialect: Dialect) -> Iterator[str]:
-    """Yield the subcircuits of devices, op-amps with supplies, and the libraries of cells."""
-    found: dict[str, tuple[Part, Cards]] = {}
-    for part in network.parts:
-        read = _fed(part, cards(part))
-        if read.device and not read.library:
-            found[read.device] = (part, read)
-        yield from (f"{line}\n" for line in read.library)
-    yield dialect.brackets[0]
-    for part, read in found.values():
-        yield supplied(part, read, dialect) if isinstance(part, OpAmps) else subcircuit(part, read, dialect)
-    yield dialect.brackets[1]
-
-
 def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of a unit of `layer`, with a parameter for each value in which units differ."""
     network, dialect = case.network, case.dialect
@@ -118,7 +120,7 @@ def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Itera
     for node, name in layer.inner.items():
         inside[node] = name
     own = {f"{key}=1" for body in layer.bodies for key in _own(body)}
-    yield f"\n* ---- a unit of {layer.label}\n.subckt {layer.label}_unit\n"
+    yield f"\n{MARK} {CIRCUIT} {layer.label}_unit\n.subckt {layer.label}_unit\n"
     yield from wrapped("+", [*(inside[node] for node in layer.pins[:, 0].tolist()), *_common(layer, network)])
     yield from wrapped(f"+ {dialect.passing}".rstrip(), sorted(own)) if own else ()
     for body in layer.bodies:
@@ -154,7 +156,8 @@ def _body(body: UnitCards, network: Network, dialect: Dialect, inside: Sequence[
     keys = [key for key in read.values if not (rails and key == SWING)]
     for number, head in enumerate(heads(body.label, read, inside, network.lines, dialect)):
         before, device, after = head.rpartition(f" {read.device}") if read.device else (head, "", "")
-        words = [f"{before}{rails}{device}{after}"]
+        ends = before.partition(" ")[2]
+        words = [f"{read.letter}{body.label}_{body.numbers[number]} {ends}{rails}{device}{after}"]
         for key in keys:
             text = _value(body, key, number, own, dialect)
             words.append(f"{key}={text}" if read.device else text)
@@ -173,7 +176,7 @@ def _value(body: UnitCards, key: str, number: int, own: Mapping[tuple[str, int],
 
 def _weights(part: Part, read: Cards, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of the bank `part`, whose cards are `read`."""
-    yield f"\n* ---- {part.label}\n.subckt {part.label}_bank\n"
+    yield f"\n{MARK} {CIRCUIT} {part.label}_bank\n.subckt {part.label}_bank\n"
     yield from wrapped("+", [names[node] for node in _met(read)])
     yield from bank(part, read, names, case.network, case.dialect)
     yield f".ends {part.label}_bank\n"
@@ -193,7 +196,7 @@ def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
     """Yield the subcircuit of all clocks: those of lines, and sources that are clocks."""
     network, own = case.network, _clock_sources(case)
     rise = rise_time(network, case.schedule)
-    yield f"\n* ---- clocks\n.subckt {CLOCK}\n"
+    yield f"\n{MARK} {CIRCUIT} {CLOCK}\n.subckt {CLOCK}\n"
     yield from wrapped("+", _clock_pins(case, names))
     yield from clocks(network, case.schedule)
     yield from (text for part in own for text in sources(part, names, case.schedule, rise))
@@ -216,13 +219,15 @@ def _top(
     """Yield sources, supplies, the elements `rest` that belong to no unit, clocks and units."""
     network, schedule = case.network, case.schedule
     rise = rise_time(network, schedule)
-    yield from (f"{line}\n" for line in temperature_lines(network, case.dialect))
     for part in network.parts:
         if isinstance(part, Sources) and part.label not in case.hierarchy.clocks:
             yield from sources(part, names, schedule, rise)
     yield from _supplies(network)
     for part, read in rest:
-        yield from bank(part, replace(read, library=()), names, network, case.dialect)
+        if _is_supplied(read):
+            yield from _body(_whole(part, read), network, case.dialect, names)
+        else:
+            yield from bank(part, read, names, network, case.dialect)
     yield f"x{CLOCK}\n"
     yield from wrapped("+", [*_clock_pins(case, names), CLOCK])
     for layer in layers:
@@ -237,6 +242,13 @@ def _top(
             yield from wrapped(
                 "+", [*pins, f"{layer.label}_unit", *([case.dialect.passing.strip()] if own else []), *own]
             )
+
+
+def _whole(part: Part, read: Cards) -> UnitCards:
+    """Return the cards `read` of all of `part` as those of one unit."""
+    size = read.pins[0].size
+    values = {key: np.broadcast_to(value, (1, size)) for key, value in read.values.items()}
+    return UnitCards(label=part.label, read=read, numbers=np.arange(size), values=values)
 
 
 def _supplies(network: Network) -> Iterator[str]:

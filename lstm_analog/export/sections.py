@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lstm_analog.export.cells import MARK
+from lstm_analog.export.hierarchy import CIRCUIT, TOP
 from lstm_analog.export.lines import cut_off, joined
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.spice_checks import refusal
 from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.files import text_in
 
+SECTIONS = frozenset({"part", "clocks", "analysis", CIRCUIT, TOP})
+"""The marks that begin a section; the last two in decks by units."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The lines after a `part`, `clocks` or `analysis` mark, up to the next; `head` are the words of the mark.
+    """The lines after one of the marks `SECTIONS`, up to the next; `head` are the words of the mark.
 
     Continuations are joined, statements are in lower case, marks unchanged. The first section, the header, has no head.
     """
@@ -43,7 +47,7 @@ def _sections(text: str) -> Iterator[Section]:
         if not line.isascii():
             do = "write u for micro; other letters may stand in remarks"
             raise refusal(f"netlist must be ASCII text: line {number}", "be so", line, do)
-        if line.startswith(MARK) and words[:1] in (("part",), ("clocks",), ("analysis",)):
+        if line.startswith(MARK) and words[:1] and words[0] in SECTIONS:
             yield Section(head=head, lines=tuple(lines))
             head, lines = words, []
         else:

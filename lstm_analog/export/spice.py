@@ -16,7 +16,7 @@ from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import MARK, check_models, model_statements, temperature_lines
-from lstm_analog.export.devices import subcircuit
+from lstm_analog.export.devices import subcircuit, supplied
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
@@ -27,7 +27,7 @@ from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, OpAmps, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
 
@@ -76,22 +76,16 @@ def deck(
     """
     banks = [(part, cards(part)) for part in network.parts]
     names, rise = network.unknowns.names(), rise_time(network, schedule)
-    yield from _header(network, schedule, dialect, accuracy, safe_name(name))
+    yield from header(network, schedule, dialect, accuracy, name)
     yield "\n* ---- parameters: what a whole bank shares\n"
     yield from (line for part, read in banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
     yield from device_texts(network, dialect)
     for part, read in banks:
-        driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
-        yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
-        yield f"* {_purpose(part)}\n"
-        if isinstance(part, Cells):
-            yield from (f"{line}\n" for line in temperature_lines(network, dialect))
-        if isinstance(part, Junctions):
-            yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
-        elif isinstance(part, Sources):
+        yield from part_head(part, network, schedule, dialect)
+        if isinstance(part, Sources):
             yield from sources(part, names, schedule, rise)
-        else:
+        elif not isinstance(part, Junctions):
             yield from bank(part, read, names, network, dialect)
     yield f"\n{MARK} clocks\n"
     yield from clocks(network, schedule)
@@ -112,7 +106,6 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
 
     `names` are the names of all unknowns. The cards of sources are written by `sources` instead.
     """
-    yield from (f"{line}\n" for line in read.library)
     remarks = row_remarks(part, network)
     if isinstance(part, Transconductors):
         yield from _dense(part, names, remarks)
@@ -120,14 +113,34 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
         yield from _rows(part.label, read, names, network.lines, dialect, remarks)
 
 
-def device_texts(network: Network, dialect: Dialect, prefix: str = "") -> list[str]:
+def part_head(part: Part, network: Network, schedule: Schedule, dialect: Dialect) -> Iterator[str]:
+    """Yield what stands before the cards of `part` of `network` under `schedule`, in `dialect`.
+
+    That is its mark and purpose, the library of cells, the nodes of junctions.
+    """
+    read, names = cards(part), network.unknowns.names()
+    driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
+    yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
+    yield f"* {_purpose(part)}\n"
+    if isinstance(part, Cells):
+        yield from (f"{line}\n" for line in temperature_lines(network, dialect))
+    if isinstance(part, Junctions):
+        yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
+    yield from (f"{line}\n" for line in read.library)
+
+
+def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: bool = False) -> list[str]:
     """Return the texts in `dialect` of what parts of `network` use: files of models, then subcircuits of devices.
 
-    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`.
+    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`. In a deck
+    `by_unit` op-amps have supplies.
     """
     banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
     devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
-    texts = [subcircuit(*devices[device], dialect) for device in sorted(devices)]
+    texts = [
+        supplied(part, read, dialect) if by_unit and isinstance(part, OpAmps) else subcircuit(part, read, dialect)
+        for part, read in (devices[device] for device in sorted(devices))
+    ]
     opening, closing = dialect.brackets
     files = [f"{statement}\n" for statement in model_statements(network, dialect)]
     return [*files, opening, *texts, closing] if texts else files
@@ -170,13 +183,19 @@ def safe_name(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
-def _header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
-    domain, end = network.domain, schedule.ends[-1]
+def header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
+    """Yield the header of the deck `name`: how to run it, and the marks that its reader needs.
+
+    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`.
+    """
+    domain, end, name = network.domain, schedule.ends[-1], safe_name(name)
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     words = {"deck": name}
     yield f"* run in batch:  {fill(dialect.run, words)}\n"
     yield f"* or look at it: {fill(dialect.look, words)}\n"
+    if any(isinstance(part, Cells) and part.library.files for part in network.parts):
+        yield "* set OMP_THREAD_LIMIT=1 in the environment: ngspice's threads make BSIM4 transistors far slower\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
     yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"

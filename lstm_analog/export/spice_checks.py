@@ -83,9 +83,12 @@ def _heads(part: Part, names: list[str], lines: tuple[str, ...], dialect: Dialec
             yield f"g{part.label}_{row}_{column} 0 {names[target]} {names[source]} 0"
 
 
-def check_devices(network: Network, found: list[str], dialect: Dialect) -> None:
-    """Refuse lines of device subcircuits, `found` in the header, that are not those of `network` in `dialect`."""
-    texts = [dialect.preamble, *device_texts(network, dialect)]
+def check_devices(network: Network, found: list[str], dialect: Dialect, by_unit: bool) -> None:
+    """Refuse lines of device subcircuits, `found` in the header, that are not those of `network` in `dialect`.
+
+    In a deck `by_unit` op-amps have supplies.
+    """
+    texts = [dialect.preamble, *device_texts(network, dialect, by_unit=by_unit)]
     expected = [line.lower().split() for text in texts for line in text.splitlines()]
     for number, words in enumerate(map(str.split, found)):
         if words != (expected[number] if number < len(expected) else []):

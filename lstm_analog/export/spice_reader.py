@@ -20,6 +20,8 @@ from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import MARK, split_library
 from lstm_analog.export.dialects import WRITTEN, Dialect
+from lstm_analog.export.hierarchy import UNITS
+from lstm_analog.export.hierarchy_reader import flat_sections
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
 from lstm_analog.export.sections import Section, read_sections
@@ -117,6 +119,8 @@ def _deck(content: bytes, makers: Mapping[str, Maker]) -> Deck:
 
 
 def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
+    divided = any(line.startswith(f"{MARK} {UNITS} ") for line in sections[0].lines)
+    sections = flat_sections(sections, _dialect(_marks(sections[0])["dialect"][0][0])) if divided else sections
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
     marks = _marks(header)
     check_marks(marks, [section.head for section in sections])
@@ -143,7 +147,7 @@ def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
         provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
     devices = [line for line in header.lines if not line.startswith(MARK) and line.split()[0] != ".param"]
-    check_devices(network, devices, dialect)
+    check_devices(network, devices, dialect, by_unit=divided)
     rise = rise_time(network, bare)
     check_clocks(sections[-2].lines, lines, bare, rise)
     settings = tuple(line for line in sections[-1].lines if line.split()[0] not in (".meas", ".measure"))

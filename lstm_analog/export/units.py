@@ -46,11 +46,13 @@ class Hierarchy:
 class UnitCards:
     """The cards of one bank in the units of a layer, alike in each.
 
-    `read` are those of unit 0, (n,) cards, with its nodes; `values` (units, n) are the values of all units by name.
+    `read` are those of unit 0, (n,) cards, with its nodes, and their `numbers` (n,) in the bank, from which those of
+    unit k count k further; `values` (units, n) are the values of all units by name.
     """
 
     label: str
     read: Cards
+    numbers: Indices
     values: Mapping[str, Floats]
 
 
@@ -162,13 +164,13 @@ def _layer(
     return UnitCircuit(
         label=label,
         bodies=bodies,
-        inner={node: _inner(names[node], units) for node in used[owner[used] != NOWHERE].tolist()},
+        inner={node: inner_name(names[node], units) for node in used[owner[used] != NOWHERE].tolist()},
         pins=led[:, None] + step[:, None] * np.arange(units),
         lines=tuple(lines),
     )
 
 
-def _inner(name: str, units: int) -> str:
+def inner_name(name: str, units: int) -> str:
     """Return the name in a unit of the node called `name` in unit 0 of `units`: without number, or with its row's."""
     label, _, number = name.rpartition("_")
     row = int(number) // units
@@ -185,10 +187,11 @@ def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> UnitCards:
     if alike:
         rows = order.reshape(units, -1)
         alike = all((place[pin[rows]] == place[pin[rows[0]]]).all() for pin in read.pins)
+        alike = alike and bool((rows == rows[0] + np.arange(units)[:, None]).all())
     if not alike:
-        raise _uneven(part, "other connections in some")
+        raise _uneven(part, "other connections or another order in some")
     values = {key: np.broadcast_to(value, read.pins[0].shape)[rows] for key, value in read.values.items()}
-    return UnitCards(label=part.label, read=_chosen(read, rows[0]), values=values)
+    return UnitCards(label=part.label, read=_chosen(read, rows[0]), numbers=rows[0], values=values)
 
 
 def _uneven(part: Part, got: str) -> UnsupportedError:

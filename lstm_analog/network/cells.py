@@ -123,6 +123,16 @@ def called(card: str) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:
     return head, tuple(nodes), name, values
 
 
+def nodes_of(card: str) -> tuple[str, ...]:
+    """Return the nodes of a `card` of a subcircuit.
+
+    >>> nodes_of("m1 d g s b nmos w=1u"), nodes_of("xq1 c b e s npn m=2")
+    (('d', 'g', 's', 'b'), ('c', 'b', 'e', 's'))
+    """
+    head, *words = card.split()
+    return tuple(words[: NODES[head[0]]]) if head[0] in NODES else called(card)[1]
+
+
 def flat(library: Library, name: str) -> Subcircuit:
     """Return the subcircuit `name` of `library` with every x card replaced by the cards of its subcircuit.
 
@@ -141,10 +151,10 @@ def _expanded(library: Library, card: str) -> Iterator[str]:
         return
     inside = flat(library, name)
     wires = dict(zip(inside.terminals, pins, strict=True)) | {"0": "0"}
-    for words in map(str.split, inside.cards):
-        nodes = NODES[words[0][0]] if words[0][0] in NODES else len(called(" ".join(words))[1])
-        ends = (wires.get(node, f"{head}_{node}") for node in words[1 : 1 + nodes])
-        yield " ".join((f"{words[0][0]}_{head}_{words[0]}", *ends, *words[1 + nodes :]))
+    for inner in inside.cards:
+        words, nodes = inner.split(), nodes_of(inner)
+        ends = (wires.get(node, f"{head}_{node}") for node in nodes)
+        yield " ".join((f"{words[0][0]}_{head}_{words[0]}", *ends, *words[1 + len(nodes) :]))
 
 
 def _check_users(circuit: Subcircuit, known: dict[str, int], devices: frozenset[str]) -> None:

@@ -1,8 +1,9 @@
 """Parts that can be bought for a board of `OPAMP_BENCH`: their part numbers, symbols, footprints and pins.
 
-Pins are those of the data sheets: OPA192 (TI SBOS620), BUF634 (TI SBOS030), AD734 Rev. E, MAT01 Rev. D, ADG1212 Rev. 0,
-LM334 (TI SNVS746), 3296 (Bourns). Values of a resistor or a capacitor choose its
-part number within a series.
+Pins are those of the data sheets: OPA192 (TI SBOS620E), BUF634 (TI SBOS030C), AD734 Rev. E, MAT01 Rev. D, ADG1212
+Rev. 0, LM334 (TI SNVS746E), 3296 (Bourns); docs/opamps.md#board says what was held against what. Symbols that KiCad's
+libraries do not have are of a library `lstm_analog`. Values of a resistor or a capacitor choose its part number within
+a series.
 """
 
 import numpy as np
@@ -29,7 +30,7 @@ def _pins(names: str) -> tuple[tuple[str, str], ...]:
 
 OPAMP = BoughtPart(
     prefix="U",
-    symbol="Amplifier_Operational:OPA192",
+    symbol="lstm_analog:OPA192",
     footprint=_SOIC,
     maker="Texas Instruments",
     number="OPA192IDR",
@@ -37,7 +38,7 @@ OPAMP = BoughtPart(
 )
 BUFFER = BoughtPart(
     prefix="U",
-    symbol="Amplifier_Buffer:BUF634",
+    symbol="Amplifier_Buffer:BUF634U",
     footprint=_SOIC,
     maker="Texas Instruments",
     number="BUF634U",
@@ -61,7 +62,7 @@ PAIR = BoughtPart(
 )
 CURRENT_SOURCE = BoughtPart(
     prefix="U",
-    symbol="lstm_analog:LM334Z",
+    symbol="Reference_Current:LM334Z",
     footprint="Package_TO_SOT_THT:TO-92_Inline",
     maker="Texas Instruments",
     number="LM334Z/NOPB",
@@ -71,7 +72,7 @@ SET_VOLTAGE = 67.7e-3
 """Voltage of LM334 across the resistor that sets its current, at 25 C and with its bias current (V); it is PTAT."""
 SWITCH = BoughtPart(
     prefix="U",
-    symbol="Analog_Switch:ADG1212",
+    symbol="lstm_analog:ADG1212",
     footprint="Package_SO:TSSOP-16_4.4x5mm_P0.65mm",
     maker="Analog Devices",
     number="ADG1212YRUZ",

@@ -4,10 +4,11 @@ No simulator: currents are those of ideal pairs at the signals of a run. With a 
 have the shares p, the shot noise 2 q I p of each returns in part through its partners: outputs of weights w receive
 2 q I (sum of p w^2 - (sum of p w)^2), one-sided. Over a product sigmoid(u) tanh(l) with its upper tier, the weights
 being 1 and -1, that is 2 q I (1 - product^2); over sigmoid(u) times a linear l, whose lower pair is degenerated,
-2 q I (1 - sigmoid^2). A load R on a capacitor C has the noise bandwidth 1/(4 R C).
+2 q I (1 - sigmoid^2). A load R on a capacitor C has the noise bandwidth 1/(4 R C). A channel in weak inversion has
+2 q I as a junction has (Sarpeshkar, Delbruck and Mead 1993), and sees 1 of z in n kT/q.
 
 Left out, for the sizes say nothing about them: base resistances, followers, row drivers, the bias generator, parasitic
-capacitances. A switch has kT/C whatever drives it.
+capacitances, 1/f. A switch has kT/C whatever drives it.
 """
 
 from collections.abc import Mapping
@@ -102,14 +103,14 @@ class CellEstimate:
             ("loads of h", _THERMAL): gain * 2.0 * self._of_resistor(technology.trims.hidden_load) + 0.0 * o,
             ("product o tanh(c)", _SHOT): gain * 2.0 * CHARGE * tail * (1.0 - (o * tanh) ** 2),
             ("product o tanh(c)", _THERMAL): gain * self._of_tail(tail) * (o * tanh) ** 2,
-            ("divider", _THERMAL): self.signals.by_c**2 * divider / (2.0 * self._thermal_volts) ** 2,
+            ("divider", _THERMAL): self.signals.by_c**2 * divider / (2.0 * self._pair_volts) ** 2,
             ("columns", _THERMAL): self.signals.by_z[:, Gate.OUTPUT] ** 2 * self._of_columns[Gate.OUTPUT],
         }
 
     @property
     def _of_columns(self) -> Floats:
-        """The density of z by the resistors of its column, both sides, (4, units); 1 of z is kT/q, of g twice that."""
-        volts = self._thermal_volts * np.array([2.0 if gate is Gate.CELL else 1.0 for gate in Gate])[:, None]
+        """The density of z by the resistors of its column, both sides, (4, units); 1 of z is n kT/q, of g twice."""
+        volts = self._pair_volts * np.array([2.0 if gate is Gate.CELL else 1.0 for gate in Gate])[:, None]
         result: Floats = 8.0 * self._thermal_energy / self.columns / volts**2
         return result
 
@@ -130,6 +131,11 @@ class CellEstimate:
     @property
     def _thermal_volts(self) -> float:
         return thermal_voltage(self.technology.conditions.temperature)
+
+    @property
+    def _pair_volts(self) -> float:
+        """What a pair sees 1 of z in (V)."""
+        return self.technology.slope_factor * self._thermal_volts
 
     @property
     def _thermal_energy(self) -> float:

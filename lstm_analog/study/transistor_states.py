@@ -114,8 +114,8 @@ class ClockStates:
 
     @cached_property
     def network(self) -> Network:
-        """The network with the nodes of the hold capacitors as unknowns."""
-        return expose_nodes(self.compiled.network, (*MASTERS, *SLAVES))
+        """The network with the nodes inside its cells as unknowns."""
+        return expose_nodes(self.compiled.network)
 
     @cached_property
     def efforts(self) -> Floats:
@@ -142,7 +142,8 @@ class ClockStates:
     def part_of(self, source: NoiseSource) -> str:
         """Return what the device of `source` is for."""
         if source.card:
-            known = [word for start, word in PURPOSES.items() if source.card.startswith(start)]
+            card = source.card.partition("_")[2] or source.card  # of a subcircuit, or of the cell itself
+            known = [word for start, word in PURPOSES.items() if card.startswith(start)]
             return known[-1] if known else "bias generator"
         if any(word in source.bank for word in _DIVIDER):
             return "divider"

@@ -18,8 +18,8 @@ MODELS = (
 )
 
 
-def cells(terminals, outputs, cards, inside, sources):
-    """A network of one cell of these cards, its `inside` nodes exposed; `sources` are its terminals' voltages."""
+def cells(terminals, outputs, cards, sources):
+    """A network of one cell of these cards, the nodes inside exposed; `sources` are its terminals' voltages."""
     circuit = Subcircuit(name="tried", terminals=terminals, outputs=outputs, cards=cards)
     groups = [Group(label=f"n_{name}", size=1, scale=1.0) for name in terminals]
     numbers = {name: number for number, name in enumerate(terminals, start=1)}
@@ -43,7 +43,7 @@ def cells(terminals, outputs, cards, inside, sources):
         lines=(),
         provenance=(),
     )
-    return expose_nodes(network, inside)
+    return expose_nodes(network)
 
 
 def standing(durations=(1e-6,), imposed=()):
@@ -59,7 +59,7 @@ def standing(durations=(1e-6,), imposed=()):
 
 def resistor():
     """A resistor at a source, and a capacitor behind it."""
-    return cells(("a",), (), (f"r1 a out {OHM}", f"c1 out 0 {FARAD}"), ("out",), {"a": 1.0})
+    return cells(("a",), (), (f"r1 a out {OHM}", f"c1 out 0 {FARAD}"), {"a": 1.0})
 
 
 def pair(control):
@@ -71,7 +71,7 @@ def pair(control):
         "q1 p bp e qn 1", "q2 n bn e qn 1", f"it e 0 {AMPERE}",
         f"r1 vcc p {OHM}", f"r2 vcc n {OHM}", f"c1 p 0 {FARAD}", f"c2 n 0 {FARAD}",
     )  # fmt: skip
-    network = cells(("vcc", "bp", "bn"), (), cards, ("p", "n"), {"vcc": 5.0, "bp": 3.0 + control, "bn": 3.0})
+    network = cells(("vcc", "bp", "bn"), (), cards, {"vcc": 5.0, "bp": 3.0 + control, "bn": 3.0})
     steered = np.tanh(0.5 * control / (ENERGY / CHARGE))
     shot = 2.0 * CHARGE * AMPERE * (1.0 - steered**2)
     return network, (4.0 * shot / 4.0 + 2.0 * 4.0 * ENERGY / OHM) * OHM / (4.0 * FARAD)
@@ -79,12 +79,10 @@ def pair(control):
 
 def sampler():
     """A transistor that connects a capacitor to a source while its gate is high."""
-    return cells(
-        ("a", "ck"), (), ("m1 a ck out 0 mn w=2u l=0.6u", f"c1 out 0 {FARAD}"), ("out",), {"a": 1.0, "ck": 0.0}
-    )
+    return cells(("a", "ck"), (), ("m1 a ck out 0 mn w=2u l=0.6u", f"c1 out 0 {FARAD}"), {"a": 1.0, "ck": 0.0})
 
 
 def flickering():
     """A transistor in saturation whose model has 1/f noise, on a load."""
     cards = ("m1 out g 0 0 mf w=20u l=1u", f"r1 a out {OHM}", f"c1 out 0 {FARAD}")
-    return cells(("a", "g"), (), cards, ("out",), {"a": 5.0, "g": 0.9})
+    return cells(("a", "g"), (), cards, {"a": 5.0, "g": 0.9})

@@ -1,43 +1,34 @@
-"""Transistor cells seen from outside: nodes inside them as unknowns, and one clock state of a schedule alone."""
+"""Transistor cells seen from outside: the nodes inside them as unknowns, and one clock state of a schedule alone."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.cells import Cells
+from lstm_analog.network.cells import Cells, flat, nodes_of
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.schedule import Schedule
 
 
-def expose_nodes(network: Network, nodes: Sequence[str]) -> Network:
-    """Return `network` with the `nodes` inside its cells as unknowns, in groups called `<bank>_<node>`.
+def expose_nodes(network: Network) -> Network:
+    """Return `network` with its cells in one level, all nodes inside them as unknowns in groups `<bank>_<node>`.
 
-    Raises `InvalidValueError` unless there is one bank of cells, and these nodes in it.
+    So a transient tells the voltages of all, from which an operating point is found; that of a cell of 5 V transistors
+    is not found without. Raises `InvalidValueError` unless there is one bank of cells.
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
         do = "compile in a technology of transistor cells"
         raise InvalidValueError(explain("the network", must="have one bank of cells", got=len(banks), do=do))
     (part,) = banks
-    inside = {word for card in part.circuit.cards for word in card.split()[1:]}
-    missing = [node for node in nodes if node not in inside]
-    if missing:
-        do = f"choose nodes of {part.device}"
-        raise InvalidValueError(explain("nodes", must="be inside the cells", got=", ".join(missing), do=do))
+    circuit = flat(part.library, part.device)
+    inside = dict.fromkeys(node for card in circuit.cards for node in nodes_of(card) if node != "0")
+    nodes = tuple(node for node in inside if node not in circuit.terminals)
     size, first = part.pins.shape[1], network.unknowns.size
     added = tuple(Group(label=f"{part.label}_{node}", size=size, scale=1.0) for node in nodes)
-    circuit = replace(
-        part.circuit,
-        terminals=(*part.circuit.terminals, *nodes),
-        outputs=(*part.circuit.outputs, *nodes),
-    )
-    others = (circuit if each.name == part.device else each for each in part.library.subcircuits)
+    whole = replace(circuit, terminals=(*circuit.terminals, *nodes), outputs=(*circuit.outputs, *nodes))
     pins = first + np.arange(len(nodes) * size).reshape(len(nodes), size)
-    opened = replace(
-        part, library=replace(part.library, subcircuits=tuple(others)), pins=np.concatenate((part.pins, pins))
-    )
+    opened = replace(part, library=replace(part.library, subcircuits=(whole,)), pins=np.concatenate((part.pins, pins)))
     return replace(
         network,
         unknowns=Unknowns(groups=(*network.unknowns.groups, *added)),

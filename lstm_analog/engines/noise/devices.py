@@ -1,10 +1,12 @@
 """The white noise of the transistors and resistors of a network, as currents with densities of textbooks.
 
-2 q I of a collector and 4 k T/G behind a base resistance, seen as a collector current; 4 k T gamma gm of a channel in
-saturation, gamma = 2/3, and 4 k T gds of one that is a closed switch (van der Ziel 1962); 4 k T/R of a resistor. The
-operating point is ngspice's.
+2 q I of a collector and 4 k T/G behind a base resistance, seen as a collector current; 4 k T gamma (gm + gmbs) of a
+channel in saturation, gamma = 2/3, and 4 k T gds of one that is a closed switch (van der Ziel 1962); 4 k T/R of a
+resistor. gm + gmbs is the conductance of the channel without voltage; in weak inversion, where 2 q I is exact, that of
+SKY130's models makes 0.9 of it. The operating point is ngspice's.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,15 +17,17 @@ from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.noise.spectra import operating_lines, standing_deck
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import SimulationError, explain
+from lstm_analog.errors import SimulationError, UnsupportedPartError, explain
 from lstm_analog.export.cards import cards
-from lstm_analog.network.cells import NODES, Cells, Library
+from lstm_analog.files import read_bytes
+from lstm_analog.network.cells import Cells, Library, called, nodes_of
+from lstm_analog.network.device_models import library_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.properties import KELVIN
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 from lstm_analog.network.schedule import Schedule
 
-_ASKED = {"q": ("ic", "gm", "gx"), "m": ("gm", "gds", "vdsat")}
+_ASKED = {"q": ("ic", "gm", "gx"), "m": ("gm", "gds", "vdsat", "gmbs")}
 """What ngspice is asked of a device at its operating point, by the letter of its card."""
 
 
@@ -103,11 +107,11 @@ def _noise(device: Device, found: Mapping[str, float], thermal: float) -> tuple[
     """
     if device.letter == "r":
         return thermal / device.resistance, 0.0
-    first, second, third = (found[f"@{device.name}[{word}]"] for word in _ASKED[device.letter])
+    first, second, third, *body = (found[f"@{device.name}[{word}]"] for word in _ASKED[device.letter])
     if device.letter == "q":
         behind_base = thermal * second**2 / third if third else 0.0
         return 2.0 * CHARGE * abs(first) + behind_base, 0.0
-    saturated = 2.0 / 3.0 * abs(first)
+    saturated = 2.0 / 3.0 * abs(first + sum(body))
     return thermal * max(saturated, second), abs(third) if second > saturated else 0.0
 
 
@@ -127,16 +131,39 @@ def _devices(network: Network) -> Iterator[Device]:
 
 def _inside(library: Library, name: str, path: str, wires: Mapping[str, str]) -> Iterator[Device]:
     """Yield the devices of the subcircuit `name` at `path`, whose terminals are the `wires`."""
-    for head, *words in map(str.split, library[name].cards):
+    for card in library[name].cards:
+        head, *words = card.split()
+        nodes = tuple(_wire(node, path, wires) for node in nodes_of(card))
         if head.startswith("x"):
-            inner = library[words[-1]].terminals
-            ends = (_wire(node, path, wires) for node in words[:-1])
-            yield from _inside(library, words[-1], f"{path}.{head}", dict(zip(inner, ends, strict=True)))
+            yield from _called(library, called(card)[2], f"{path}.{head}", nodes)
         elif head[0] in "qmr":
-            count = NODES[head[0]]
-            nodes = tuple(_wire(node, path, wires) for node in words[:count])
-            resistance = float(words[count]) if head[0] == "r" else 0.0
+            resistance = float(words[len(nodes)]) if head[0] == "r" else 0.0
             yield Device(name=f"{head[0]}.{path}.{head}", nodes=nodes, resistance=resistance)
+
+
+def _called(library: Library, name: str, path: str, nodes: tuple[str, ...]) -> Iterator[Device]:
+    """Yield the devices of the subcircuit `name` at `path` and `nodes`, which may be one of a process."""
+    process = {device.name: device.terminals for device in library.devices}
+    if name not in process:
+        yield from _inside(library, name, path, dict(zip(library[name].terminals, nodes, strict=True)))
+        return
+    card = _card_of(library, name)
+    ends = dict(zip(process[name], nodes, strict=True))
+    if card[0] != "q" or not {"c", "b", "e"} <= ends.keys():
+        must, do = "be a bipolar transistor with terminals c, b, e", "ask for .noise alone, without transients"
+        raise UnsupportedPartError(explain(f"device {name} of a process", must=must, got=card, do=do))
+    yield Device(name=f"q.{path}.{card}", nodes=tuple(ends[end] for end in "cbe"))
+
+
+def _card_of(library: Library, name: str) -> str:
+    """Return the name of the first card in the subcircuit `name` that files of models define, in lower case."""
+    first = re.compile(rf"(?im)^[ \t]*\.subckt[ \t]+{re.escape(name)}\b.*\n(?:[^a-z\n].*\n|\n)*([a-z]\S*)")
+    for file in (each for model in library.files for each in library_files(model.path)):
+        found = first.search(read_bytes(file).decode("utf-8", errors="replace"))
+        if found:
+            return found[1].lower()
+    must, do = "be defined in its files of models", "restore the files that it was compiled with"
+    raise UnsupportedPartError(explain(f"device {name}", must=must, got="none of that name", do=do))
 
 
 def _wire(node: str, path: str, wires: Mapping[str, str]) -> str:

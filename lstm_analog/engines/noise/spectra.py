@@ -4,6 +4,7 @@ A capacitor behind an open switch has no operating point of its own. It is held 
 inductance of 1e9 H, a short circuit at rest and an open one above some hertz.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import SimulationError, explain
+from lstm_analog.errors import FileFormatError, SimulationError, explain
 from lstm_analog.export import NGSPICE, Accuracy
 from lstm_analog.export.spice import deck
 from lstm_analog.network.graph import Network
@@ -23,10 +24,14 @@ from lstm_analog.network.schedule import Schedule
 
 _CHOKE = 1e9
 """Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
-_ACCURACY = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-14, chgtol=1e-17, steps=1)
+_ACCURACY = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
+_ITERATIONS = 1000
+"""Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
 _ANALYSIS = "*| analysis"
 """Where a deck says what is to be computed."""
-_SHOT = {"q": ("ic", "ib"), "d": ("id",)}
+_SOURCE = re.compile(r"(onoise[_.](.+))[_.]([a-z0-9]+)")
+"""What ngspice calls the noise of a device, and the part of it by a mechanism; a point is BSIM4's."""
+_SHOT = {"q": ("ic", "ib"), "d": ("id",), "m": ("igs", "igd", "igb")}
 """The mechanisms of ngspice that are shot noise, by the letter of the device."""
 
 
@@ -126,7 +131,12 @@ def noise_spectra(
         files = [folder / f"signal{number}.raw" for number in range(len(signals))]
         if not all(file.exists() for file in files):
             raise SimulationError(explain("ngspice", must="find the noise", got=words, do="read its message"))
-        return _read(files)
+        try:
+            return _read(files)
+        except FileFormatError as error:  # without an operating point, it leaves its physical constants
+            raise SimulationError(
+                explain("ngspice", must="find the noise", got=words, do="read its message")
+            ) from error
 
 
 def standing_deck(network: Network, state: Schedule) -> str:
@@ -153,16 +163,18 @@ def _lines(
     yield ".control\nset filetype=binary\n"
     for number in range(len(signals)):
         yield f"noise v(signal{number}) vprobe dec {band.points} {band.low:.9g} {band.high:.9g} 1\n"
-        yield f"setplot previous\nwrite signal{number}.raw all\ndestroy all\n"
+        yield f"setplot previous\nwrite signal{number}.raw all\ndestroy all\nreset\n"  # else the next starts from here
     yield "quit\n.endc\n.end\n"
 
 
 def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Iterator[str]:
     """Yield the lines that hold the unknowns `held` (m,) at their `efforts` (unknowns,), and where to look for others.
 
-    `names` are those of all unknowns.
+    `names` are those of all unknowns. Nothing but Newton's method looks for them: by steps of gmin or of the sources
+    ngspice found operating points far from the given one, in which pairs carry no current.
     """
-    yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol} gmin=1e-15\n"
+    yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}"
+    yield f" gmin=1e-12 itl1={_ITERATIONS} gminsteps=0 srcsteps=0\n"
     for place, node in enumerate(held.tolist()):
         yield f"vheld{place} held{place} 0 {efforts[node]:.17g}\nlheld{place} held{place} {names[node]} {_CHOKE}\n"
     for name, effort in zip(names[1:], efforts[1:], strict=True):
@@ -172,13 +184,14 @@ def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Ite
 def _read(files: Sequence[Path]) -> NoiseSpectra:
     found = [read_columns(file) for file in files]
     columns = found[0]
-    names = [name for name in columns if name.rpartition("_")[0] in columns and name.startswith("onoise_")]
-    density = np.stack([np.stack([each[name] for name in names]) for each in found]) ** 2
-    return NoiseSpectra(frequency=columns["frequency"], sources=tuple(map(_source, names)), density=density)
+    split = {name: named for name in columns if (named := _SOURCE.fullmatch(name)) and named[1] in columns}
+    density = np.stack([np.stack([each[name] for name in split]) for each in found]) ** 2
+    sources = tuple(_source(each[2], each[3]) for each in split.values())
+    return NoiseSpectra(frequency=columns["frequency"], sources=sources, density=density)
 
 
-def _source(name: str) -> NoiseSource:
-    device, _, mechanism = name.removeprefix("onoise_").rpartition("_")
+def _source(device: str, mechanism: str) -> NoiseSource:
+    """Return the source of a `device` and a `mechanism` as ngspice names them."""
     letter, path = device[0], device[2:] if device[1] == "." else device
     head, _, card = path.partition(".")
     bank = head[1:].rpartition("_")[0]

@@ -32,7 +32,7 @@ class Wanted(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layout:
+class FieldLayout:
     """The fields of all segments that solve the same levels in the same order, of whatever duration and points.
 
     Attributes
@@ -57,7 +57,7 @@ class Layout:
     total: int
 
 
-def layout(couplings: Couplings, order: Structure) -> Layout:
+def field_layout(couplings: Couplings, order: Structure) -> FieldLayout:
     """Return the fields of segments of the phase of `couplings` that are solved in `order`."""
     levels = order.levels
     first = np.cumsum([1, *(level.members.shape[1] for level in levels)]).tolist()
@@ -66,7 +66,7 @@ def layout(couplings: Couplings, order: Structure) -> Layout:
     wirings = tuple(
         wiring(couplings, order, level, number, places, guesses) for number, level in zip(first, levels, strict=False)
     )
-    return Layout(
+    return FieldLayout(
         levels=levels, wirings=wirings, first=tuple(first[:-1]), places=places, guessed=guessed, total=first[-1]
     )
 
@@ -77,13 +77,13 @@ class Outline:
 
     Attributes
     ----------
-    fields : Layout
+    fields : FieldLayout
         Its fields, and what flows into each level.
     factored, points, ends : lists of bool, one a field
         Whether the field has terms; whether its values at all points are asked for; whether its end is.
     """
 
-    fields: Layout
+    fields: FieldLayout
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
@@ -97,7 +97,7 @@ class Outline:
         return found
 
 
-def outline(fields: Layout, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
+def outline(fields: FieldLayout, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
     """Return what is computed of the `fields` of a segment of `count` points.
 
     Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
@@ -139,7 +139,7 @@ def _guesses(order: Structure, places: Places, total: int) -> tuple[dict[int, In
     return guessed, Places(field=field, place=place)
 
 
-def _factored(fields: Layout, terms: list[int], count: int) -> list[bool]:
+def _factored(fields: FieldLayout, terms: list[int], count: int) -> list[bool]:
     """Return which of the `fields` have terms.
 
     It sets in `terms` how many they are; those of the state and of the guesses are there already.
@@ -163,7 +163,7 @@ def _factored(fields: Layout, terms: list[int], count: int) -> list[bool]:
     return [number > 0 for number in terms]
 
 
-def _mark_needed(fields: Layout, factored: list[bool], points: list[bool], ends: list[bool]) -> None:
+def _mark_needed(fields: FieldLayout, factored: list[bool], points: list[bool], ends: list[bool]) -> None:
     """Mark in `points` and `ends` those of the `fields` that levels read, at all points or at the end only."""
     levels = list(zip(fields.levels, fields.wirings, fields.first, strict=True))
     for level, wires, start in reversed(levels):

@@ -11,7 +11,7 @@ from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Layout, Outline, Wanted, is_newton, outline
+from lstm_analog.engines.waveform.analysis import FieldLayout, Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
@@ -39,7 +39,7 @@ _PART = 2**17
 def segment(
     couplings: Couplings,
     order: Structure,
-    layout: Layout,
+    layout: FieldLayout,
     state: NetworkState,
     *,
     duration: float,

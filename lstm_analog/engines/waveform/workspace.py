@@ -20,7 +20,7 @@ from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
 from lstm_analog.engines.record import Watch
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import Layout, Wanted, layout
+from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
@@ -102,7 +102,7 @@ class Workspace:
     worst: Floats = field(default_factory=lambda: np.zeros(1))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
-    layouts: dict[tuple[Regime, tuple[object, ...]], Layout] = field(default_factory=dict)
+    layouts: dict[tuple[Regime, tuple[object, ...]], FieldLayout] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
     divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
@@ -135,11 +135,11 @@ class Workspace:
             self.orders[key] = found
         return self.orders[key]
 
-    def layout(self, regime: Regime, order: Structure) -> Layout:
+    def layout(self, regime: Regime, order: Structure) -> FieldLayout:
         """Return the fields of segments that are solved in `order` in a `regime`."""
         key = (regime, order.content)
         if key not in self.layouts:
-            self.layouts[key] = layout(self.couplings(regime), order)
+            self.layouts[key] = field_layout(self.couplings(regime), order)
         return self.layouts[key]
 
     def couplings(self, regime: Regime) -> Couplings:
@@ -188,7 +188,7 @@ class Workspace:
         return segment(
             still,
             order,
-            layout(still, order),
+            field_layout(still, order),
             self.state,
             duration=1.0,
             grid=_REST_GRID,

@@ -28,7 +28,8 @@ def _(part: Cells, high: High) -> tuple[Block, ...]:
 
 
 def _refuse(part: Cells) -> UnsupportedPartError:
-    must, got, do = "have equations in this package", "transistor-level Cells", "run it with engines.Ngspice()"
+    must, got = "have equations in this package", "transistor-level Cells"
+    do = "run it with engines.Ngspice(); on the command line --engine ngspice"
     return UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))
 
 
