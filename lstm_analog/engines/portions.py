@@ -77,17 +77,21 @@ class _ProgressOfAll:
 
     def __init__(self, count: int, progress: Progress | None) -> None:
         self._done, self._progress, self._lock, self.stopped = [0] * count, progress, Lock(), False
+        self._reason: BaseException = CancelledError()
 
     def __call__(self, number: int, done: int, total: int) -> None:
-        """Note that portion `number` has `done` so many intervals of the `total`."""
-        if self.stopped:
-            raise CancelledError
-        if self._progress is not None:
-            with self._lock:
-                before = sum(self._done) // len(self._done)
-                self._done[number] = max(done, self._done[number])
-                if (now := sum(self._done) // len(self._done)) > before:
+        """Note that portion `number` has `done` so many intervals of the `total`; what `progress` raises stops all."""
+        with self._lock:
+            if self.stopped:
+                raise self._reason
+            before = sum(self._done) // len(self._done)
+            self._done[number] = max(done, self._done[number])
+            if self._progress is not None and (now := sum(self._done) // len(self._done)) > before:
+                try:
                     self._progress(now, total)
+                except BaseException as reason:
+                    self.stopped, self._reason = True, reason
+                    raise
 
 
 def divided(network: Network, schedule: Schedule, *, threads: int, most: int | None = None) -> Portions:

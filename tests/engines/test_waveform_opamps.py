@@ -9,6 +9,7 @@ import lstm_analog as la
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH
 from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.engines.waveform.fields import Field, Places, Waves
+from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.expressions import make
 from lstm_analog.imperfections import AmplifierOffset, Streams
 from lstm_analog.network.data_sheets import OpAmpData, opamps
@@ -75,9 +76,8 @@ def test_the_fast_way_of_the_law_is_the_law(variant, plus):
     efforts = np.random.default_rng(0).normal(0.0, 4.0, (20, 1, 13))
     efforts[..., 0] = 0.0
     field = Field(nodes=np.arange(13), start=efforts[0], end=efforts[-1], values=efforts, terms=None)
-    waves = Waves(
-        [field], Places(field=np.zeros(13, dtype=int), place=np.arange(13)), efforts.shape[:-1], slice(0, None)
-    )
+    places, undivided = Places(field=np.ones(13, dtype=int), place=np.arange(13)), BatchParts(lead=(1,), size=1)
+    waves = Waves([field, field], places, len(efforts), slice(0, None), undivided)
     out = np.full((20, 1, 2, 3), np.nan)
     make(flow_into(part, waves, (), out))
     np.testing.assert_allclose(out, flow(part, efforts, ()), rtol=1e-12, atol=1e-18)
