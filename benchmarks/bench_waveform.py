@@ -11,7 +11,7 @@ several, of the processor, one thread. "By numpy" is a network of its own that n
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
 
@@ -85,8 +85,6 @@ def others(made: Case, lstm: la.LSTM) -> tuple[float, float]:
     engine, alone = Waveform(save=SIGNALS), replace(made, network=la.compile(lstm, BEHAVIOURAL).network)
     with by_numpy():
         (slow,) = least([partial(alone.run, engine)], 3)
-    if "precision" not in {field.name for field in fields(engine)}:
-        return nan, slow
     return least([partial(made.run, replace(engine, precision=Precision.SINGLE))], REPEATS)[0], slow
 
 
@@ -114,16 +112,7 @@ def row(
 
 
 HEADS = (
-    *(
-        "H",
-        "circuit",
-        "batch",
-        "steps",
-        "signals, us/step",
-        "all ends, us/step",
-        "float32, us/step",
-        "by numpy, us/step",
-    ),
+    *("H", "circuit", "batch", "steps", "signals, us/step", "all ends, us/step", "float32, us/step", "by numpy, us/step"),
     *("error", "torch, us/step", "LSTM in numpy, us/step", "signals / torch", "all ends / torch"),
     *("signals / LSTM in numpy", "Integrate / signals"),
 )
