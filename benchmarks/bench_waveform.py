@@ -112,7 +112,8 @@ def row(
 
 
 HEADS = (
-    *("H", "circuit", "batch", "steps", "signals, us/step", "all ends, us/step", "float32, us/step", "by numpy, us/step"),
+    *("H", "circuit", "batch", "steps", "signals, us/step", "all ends, us/step"),
+    *("float32, us/step", "by numpy, us/step"),
     *("error", "torch, us/step", "LSTM in numpy, us/step", "signals / torch", "all ends / torch"),
     *("signals / LSTM in numpy", "Integrate / signals"),
 )
