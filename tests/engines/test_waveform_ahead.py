@@ -35,6 +35,7 @@ def switching(circuit):
     return make
 
 
+@pytest.mark.usefixtures("kernel")
 def test_a_program_that_stops_in_a_later_piece_goes_on_there(switching, driven, monkeypatch):
     """The pieces before are done: the state has passed them."""
     levels = np.where(np.arange(100) % 2, 1.0, -1.0) * np.where(np.arange(100) < 60, 1e-3, 1.0)
