@@ -12,6 +12,7 @@ from lstm_analog.engines.native import compiled, library, programs
 from lstm_analog.engines.waveform import build
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.expressions import EachPart, PartCopy
+from lstm_analog.network.parts import Conductors, Sources, Storages
 
 BEHAVIOURAL = la.electrical.BEHAVIOURAL
 LEAKY = replace(BEHAVIOURAL, off_conductance=1e-4 / BEHAVIOURAL.copy_resistance)
@@ -119,6 +120,21 @@ def test_single_precision_is_within_its_bound(technology, native, monkeypatch):
     exact = efforts(technology, Waveform(rtol=1e-9, atol=1e-11))
     found = efforts(technology, Waveform(precision=Precision.SINGLE))
     assert 2e-8 < np.max(np.abs(found - exact) / np.maximum(1.0, np.abs(exact))) < 1e-5
+
+
+def test_single_precision_starts_at_rest_where_that_is_not_found_level_by_level(circuit, driven):
+    """Thirty storages in a row divide a voltage; at rest they all act on each other, in an interval hardly at all."""
+    rows = np.arange(2, 32)
+    network = circuit(
+        {"drive": 1, "c": 30},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=rows - 1, b=rows, conductance=1.0),
+        Conductors(label="end", a=rows[-1:], b=[0], conductance=1.0),
+        Storages(label="c", nodes=rows, capacitance=1.0),
+    )
+    run = Waveform(precision=Precision.SINGLE).run(network, driven([0.9, 0.9], [1e-3, 1e-3]))
+    assert run.engine.startswith("Waveform(")
+    np.testing.assert_allclose(run["c"], np.tile(0.9 * np.arange(30, 0, -1) / 31, (3, 1)), rtol=0, atol=1e-6)
 
 
 def test_single_precision_is_refused_where_newtons_method_is_needed():

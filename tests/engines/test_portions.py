@@ -1,6 +1,7 @@
 """Runs in portions of their chips or sequences, by one thread and by several."""
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -65,8 +66,10 @@ def test_progress_is_told_of_every_interval_once(cases, engine, threads):
 
 
 @pytest.mark.usefixtures("small")
-def test_what_raises_stops_the_threads(cases):
-    """At the first interval that is told, however many are left; no thread is left running."""
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("place", [0, 2], ids=["sequences", "chips"])
+def test_what_progress_raises_stops_all(cases, place, threads):
+    """At the first interval that is told, however many are left; no thread is left running, no chip tried alone."""
     told = []
 
     def fail(*step):
@@ -75,9 +78,27 @@ def test_what_raises_stops_the_threads(cases):
 
     before = threading.active_count()
     with pytest.raises(SimulationError, match=r"^enough$"):
-        Waveform(threads=3).run(*cases[0], fail)
+        Waveform(threads=threads).run(*cases[place], fail)
     assert threading.active_count() == before
     assert len(told) == 1
+
+
+def test_what_a_portion_raises_stops_those_before_it():
+    told, begun = [], threading.Event()
+
+    def solve(part, tell):
+        if part.start:
+            begun.wait(20.0)
+            raise SimulationError("enough")
+        for step in range(300):
+            tell(step, 300)
+            told.append(step)
+            begun.set()
+            time.sleep(0.01)
+
+    with pytest.raises(SimulationError, match=r"^enough$"):
+        list(portions.Portions(slices=(slice(0, 1), slice(1, 2)), threads=2).each(solve, None))
+    assert 1 <= len(told) < 300
 
 
 def test_portions_are_solved_at_the_same_time():
