@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle, Waveform, portions
+from lstm_analog.engines.waveform import workspace
 from lstm_analog.errors import InvalidValueError, SimulationError
+from lstm_analog.network.parts import Stops
 
 ENGINES = [Waveform(), Settle()]
+STOP = {"conductance": 20.0, "band": 0.1}
 RATES = np.linspace(1.0, 4.0, 8)[:, None]
 
 
@@ -54,6 +57,31 @@ def test_portions_and_threads_leave_the_answers_alone(cases, engine, monkeypatch
             np.testing.assert_allclose(
                 other.efforts, expected.efforts, rtol=0, atol=1e-13 if engine == Settle() else 2e-6
             )
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
+def test_a_run_went_as_far_and_is_as_wrong_as_any_of_its_portions(cases, engine):
+    network, batch = cases[0]
+    limited = replace(network, parts=(*network.parts, Stops(label="ends", nodes=[2], low=-5.0, high=5.0, **STOP)))
+    slices = portions.divided(limited, batch, threads=1).slices
+    alone = [engine.run(limited, batch.of_sequences(part)) for part in slices]
+    run = engine.run(limited, batch)
+    assert len(slices) == 4
+    assert len({one.extremes[0].highest.item() for one in alone}) == 4
+    assert run.extremes[0].highest == max(one.extremes[0].highest for one in alone)
+    assert run.extremes[0].lowest == min(one.extremes[0].lowest for one in alone)
+    if engine == Waveform():
+        assert run.error == max(one.error for one in alone) > alone[0].error
+
+
+@pytest.mark.usefixtures("small")
+def test_portions_of_chips_are_analysed_once(cases, monkeypatch):
+    made, new = [], workspace._new
+    monkeypatch.setattr(workspace, "_new", lambda *given: made.append(given) or new(*given))
+    for _ in range(2):
+        Waveform().run(*cases[2])
+        assert len(made) == 4
 
 
 @pytest.mark.usefixtures("small")
