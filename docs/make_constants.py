@@ -98,8 +98,8 @@ JUDGED = {
     "sensitivity/instructions.py:_NEAR": (ACCURACY, "care: larger, an interval over time passes for one at rest"),
     "sensitivity/linearised.py:_SMALL": (ACCURACY, "no: terms of the series go with it"),
     "sensitivity/reverse.py:_MOST_NUMBERS": (MEMORY, "yes"),
-    "settle/solving.py:_LARGE": (MEMORY, "yes"),
-    "settle/solving.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
+    "settle/flows.py:_LARGE": (MEMORY, "yes"),
+    "settle/binding.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
     "settle/modes.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
     "settle/modes.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
     "settle/phase.py:_NEGLIGIBLE": (

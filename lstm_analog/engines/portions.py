@@ -1,8 +1,9 @@
 """Divides the chips or the sequences of a run into portions, which several threads may solve at once.
 
 The arrays of a portion stay in the nearest caches of the processor, those of all chips or sequences often do not.
-Portions do not depend on the number of threads, nor do answers. Threads are of use since numpy and the kernel let go of
-Python's global lock while they compute.
+Portions, and with them the last bits of answers, do not depend on the number of threads unless an engine limits the
+one by the other, as `Settle` does. Threads are of use since numpy and the kernel let go of Python's global lock while
+they compute.
 """
 
 from collections import deque
@@ -56,7 +57,7 @@ class Portions:
         What raises stops the others, between two intervals.
         """
         told = _ProgressOfAll(len(self.slices), progress)
-        calls = [partial(solve, part, partial(told, number)) for number, part in enumerate(self.slices)]
+        calls = [partial(told.watch, solve, part, number) for number, part in enumerate(self.slices)]
         threads = self.threads if parent_process() is None else 1
         if threads == 1:
             for call in calls:
@@ -68,29 +69,39 @@ class Portions:
                 while waiting:
                     yield waiting.popleft().result()
             finally:
-                told.stopped = True
+                told.stopped = told.stopped or CancelledError()
                 pool.shutdown(cancel_futures=True)
 
 
 class _ProgressOfAll:
-    """Tells `progress` each interval that `count` portions have done on average; stops them where it is `stopped`."""
+    """Tells `progress` each interval that `count` portions have done on average; raises in all what is `stopped` by."""
 
     def __init__(self, count: int, progress: Progress | None) -> None:
-        self._done, self._progress, self._lock, self.stopped = [0] * count, progress, Lock(), False
-        self._reason: BaseException = CancelledError()
+        self._done, self._progress, self._lock = [0] * count, progress, Lock()
+        self.stopped: BaseException | None = None
 
-    def __call__(self, number: int, done: int, total: int) -> None:
-        """Note that portion `number` has `done` so many intervals of the `total`; what `progress` raises stops all."""
+    def watch(self, solve: Callable[[slice, Progress], _Found], part: slice, number: int) -> _Found:
+        """Return what `solve` makes of the `part`, portion `number`; the first error that any raises, all raise."""
+        try:
+            return solve(part, partial(self._tell, number))
+        except BaseException as reason:
+            if self.stopped is None:
+                self.stopped = reason
+                raise
+            raise self.stopped from self.stopped.__cause__
+
+    def _tell(self, number: int, done: int, total: int) -> None:
+        """Note that portion `number` has `done` so many intervals of the `total`."""
         with self._lock:
             if self.stopped:
-                raise self._reason
+                raise CancelledError
             before = sum(self._done) // len(self._done)
             self._done[number] = max(done, self._done[number])
             if self._progress is not None and (now := sum(self._done) // len(self._done)) > before:
                 try:
                     self._progress(now, total)
                 except BaseException as reason:
-                    self.stopped, self._reason = True, reason
+                    self.stopped = reason  # or an engine might take it for a failure of its own, and try again
                     raise
 
 

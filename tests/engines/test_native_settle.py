@@ -8,9 +8,11 @@ import pytest
 import lstm_analog as la
 from lstm_analog.engines.native import KernelProgram, compiled, library
 from lstm_analog.engines.native.judging import Positive
-from lstm_analog.engines.settle import points
+from lstm_analog.engines.settle import Settle, points
 from lstm_analog.errors import SimulationError
 from lstm_analog.imperfections import ProgrammingError, Streams
+from lstm_analog.network.parts import Conductors, Sources, Storages
+from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Save
 
 BEHAVIOURAL, OIL = la.electrical.BEHAVIOURAL, la.hydraulic.OIL
@@ -128,3 +130,21 @@ def test_a_program_refuses_what_its_calls_refuse():
     values[:] = np.nan
     with pytest.raises(SimulationError, match=r"^nan is left$"):
         program()
+
+
+def test_programs_know_which_bank_imposes_what(circuit):
+    """Of two schedules of the same inputs in another order: a program reads where its own bank lies."""
+    network = circuit(
+        {"inputs": 2, "c": 2},
+        Sources(label="a", nodes=[1], effort=0.0),
+        Sources(label="b", nodes=[2], effort=0.0),
+        Conductors(label="r", a=[1, 2], b=[3, 4], conductance=1e3),
+        Storages(label="c", nodes=[3, 4], capacitance=1.0),
+    )
+    levels = np.random.default_rng(0).uniform(-1.0, 1.0, (2, 30))
+    a, b = np.repeat(levels[0], 2), np.roll(np.repeat(levels[1], 2), 1)  # one of the two moves in each interval
+    imposed = [Imposed(label=label, efforts=efforts[:, None]) for label, efforts in (("a", a), ("b", b))]
+    for order in (imposed, imposed[::-1]):
+        plan = Schedule(names=("i",) * 60, high=np.zeros((60, 0)), durations=np.ones(60), imposed=tuple(order))
+        ends = Settle().run(network, plan)["c"][1:]
+        np.testing.assert_allclose(ends, np.column_stack((a, b)), rtol=0, atol=1e-12)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
+from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Precision, Waveform
 from lstm_analog.engines.native import compiled, library, programs
 from lstm_analog.engines.waveform import build
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.expressions import EachPart, PartCopy
+from lstm_analog.imperfections import ProgrammingError, Streams
+from lstm_analog.network.parts import Conductors, Sources, Storages
 
 BEHAVIOURAL = la.electrical.BEHAVIOURAL
 LEAKY = replace(BEHAVIOURAL, off_conductance=1e-4 / BEHAVIOURAL.copy_resistance)
@@ -57,11 +60,13 @@ def test_parts_of_a_batch_are_what_the_whole_is(made, monkeypatch, options):
     np.testing.assert_allclose(parts, efforts(BEHAVIOURAL, **options), rtol=0, atol=1e-13)
 
 
-def test_an_error_in_one_part_refines_all(made, monkeypatch):
+@pytest.mark.parametrize("place", [0, 3, BATCH - 1])
+def test_an_error_in_one_part_refines_all(made, place, monkeypatch):
     """One sequence with inputs far beyond the others is resolved, wherever it lies."""
-    machine, x = case(BEHAVIOURAL)
-    x[BATCH - 1] *= 30.0
+    machine, x = case(BEHAVIOURAL, steps=12)
+    x[place] *= 30.0
     found = Waveform().run(machine.network, machine.schedule(x))
+    assert made
     monkeypatch.setenv(library.SWITCH, "0")
     machine, _ = case(BEHAVIOURAL)
     exact = Waveform(rtol=1e-10, atol=1e-12).run(machine.network, machine.schedule(x))
@@ -70,9 +75,12 @@ def test_an_error_in_one_part_refines_all(made, monkeypatch):
 
 
 def test_only_what_can_be_divided_is(made):
-    """Newton's method keeps what it knows of each sequence, and guesses are looked at after a sweep."""
-    efforts(la.electrical.OPAMP_IDEAL, steps=2, units=2)
+    """Newton's method keeps what it knows of each sequence, guesses are looked at after a sweep, chips are many."""
+    efforts(replace(la.hydraulic.OIL, detail=Detail.IDEAL), steps=2, units=2)
     efforts(LEAKY, steps=2)
+    machine, x = case(BEHAVIOURAL, steps=2)
+    chips = machine.with_imperfection(ProgrammingError(sigma=0.03), Streams(seed=1, chips=2))
+    Waveform().run(chips.network, chips.schedule(x))
     assert not made
 
 
@@ -121,6 +129,21 @@ def test_single_precision_is_within_its_bound(technology, native, monkeypatch):
     exact = efforts(technology, Waveform(rtol=1e-9, atol=1e-11))
     found = efforts(technology, Waveform(precision=Precision.SINGLE))
     assert 2e-8 < np.max(np.abs(found - exact) / np.maximum(1.0, np.abs(exact))) < 1e-5
+
+
+def test_single_precision_starts_at_rest_where_that_is_not_found_level_by_level(circuit, driven):
+    """Thirty storages in a row divide a voltage; at rest they all act on each other, in an interval hardly at all."""
+    rows = np.arange(2, 32)
+    network = circuit(
+        {"drive": 1, "c": 30},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=rows - 1, b=rows, conductance=1.0),
+        Conductors(label="end", a=rows[-1:], b=[0], conductance=1.0),
+        Storages(label="c", nodes=rows, capacitance=1.0),
+    )
+    run = Waveform(precision=Precision.SINGLE).run(network, driven([0.9, 0.9], [1e-3, 1e-3]))
+    assert run.engine.startswith("Waveform(")
+    np.testing.assert_allclose(run["c"], np.tile(0.9 * np.arange(30, 0, -1) / 31, (3, 1)), rtol=0, atol=1e-6)
 
 
 def test_single_precision_is_refused_where_newtons_method_is_needed():

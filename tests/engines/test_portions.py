@@ -1,15 +1,19 @@
 """Runs in portions of their chips or sequences, by one thread and by several."""
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle, Waveform, portions
+from lstm_analog.engines.waveform import workspace
 from lstm_analog.errors import InvalidValueError, SimulationError
+from lstm_analog.network.parts import Stops
 
 ENGINES = [Waveform(), Settle()]
+STOP = {"conductance": 20.0, "band": 0.1}
 RATES = np.linspace(1.0, 4.0, 8)[:, None]
 
 
@@ -56,6 +60,31 @@ def test_portions_and_threads_leave_the_answers_alone(cases, engine, monkeypatch
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
+def test_a_run_went_as_far_and_is_as_wrong_as_any_of_its_portions(cases, engine):
+    network, batch = cases[0]
+    limited = replace(network, parts=(*network.parts, Stops(label="ends", nodes=[2], low=-5.0, high=5.0, **STOP)))
+    slices = portions.divided(limited, batch, threads=1).slices
+    alone = [engine.run(limited, batch.of_sequences(part)) for part in slices]
+    run = engine.run(limited, batch)
+    assert len(slices) == 4
+    assert len({one.extremes[0].highest.item() for one in alone}) == 4
+    assert run.extremes[0].highest == max(one.extremes[0].highest for one in alone)
+    assert run.extremes[0].lowest == min(one.extremes[0].lowest for one in alone)
+    if engine == Waveform():
+        assert run.error == max(one.error for one in alone) > alone[0].error
+
+
+@pytest.mark.usefixtures("small")
+def test_portions_of_chips_are_analysed_once(cases, monkeypatch):
+    made, new = [], workspace._new
+    monkeypatch.setattr(workspace, "_new", lambda *given: made.append(given) or new(*given))
+    for _ in range(2):
+        Waveform().run(*cases[2])
+        assert len(made) == 4
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
 def test_progress_is_told_of_every_interval_once(cases, engine, threads):
@@ -65,8 +94,10 @@ def test_progress_is_told_of_every_interval_once(cases, engine, threads):
 
 
 @pytest.mark.usefixtures("small")
-def test_what_raises_stops_the_threads(cases):
-    """At the first interval that is told, however many are left; no thread is left running."""
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("place", [0, 2], ids=["sequences", "chips"])
+def test_what_progress_raises_stops_all(cases, place, threads):
+    """At the first interval that is told, however many are left; no thread is left running, no chip tried alone."""
     told = []
 
     def fail(*step):
@@ -75,9 +106,27 @@ def test_what_raises_stops_the_threads(cases):
 
     before = threading.active_count()
     with pytest.raises(SimulationError, match=r"^enough$"):
-        Waveform(threads=3).run(*cases[0], fail)
+        Waveform(threads=threads).run(*cases[place], fail)
     assert threading.active_count() == before
     assert len(told) == 1
+
+
+def test_what_a_portion_raises_stops_those_before_it():
+    told, begun = [], threading.Event()
+
+    def solve(part, tell):
+        if part.start:
+            begun.wait(20.0)
+            raise SimulationError("enough")
+        for step in range(300):
+            tell(step, 300)
+            told.append(step)
+            begun.set()
+            time.sleep(0.01)
+
+    with pytest.raises(SimulationError, match=r"^enough$"):
+        list(portions.Portions(slices=(slice(0, 1), slice(1, 2)), threads=2).each(solve, None))
+    assert 1 <= len(told) < 300
 
 
 def test_portions_are_solved_at_the_same_time():

@@ -4,8 +4,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.sensitivity.linearised import LinearStage, linear_stage
+from lstm_analog.engines.settle.binding import Matrices
 from lstm_analog.engines.settle.program import Instruction
-from lstm_analog.engines.settle.solving import Matrices, calls
+from lstm_analog.engines.settle.solving import calls
 from lstm_analog.engines.settle.stages import ComponentStage, Mode
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 

@@ -28,7 +28,7 @@ class ProgramPoints:
         self._program, self._space, self._records, self._progress = program, space, records, progress
         self._sources = {label: self._source(label) for label in program.changed}
         self._layout = (
-            *((values.shape[:-2], values.shape[-1], values.strides) for _, values, _ in self._sources.values()),
+            *((label, values.shape[:-2], values.strides) for label, (_, values, _) in self._sources.items()),
             *((np.arange(space.efforts.shape[-1])[each.nodes].tobytes(), each.efforts.shape) for each in records),
         )
 

@@ -12,8 +12,9 @@ from lstm_analog.arrays import Array, Indices, span
 from lstm_analog.engines.lending import Lender
 from lstm_analog.engines.native import KernelProgram, compiled
 from lstm_analog.engines.record import Watch
+from lstm_analog.engines.settle.binding import Matrices
 from lstm_analog.engines.settle.program import Instruction
-from lstm_analog.engines.settle.solving import Matrices, calls
+from lstm_analog.engines.settle.solving import calls
 from lstm_analog.engines.settle.stages import ComponentStage, Key, Mode
 from lstm_analog.expressions import Call, reading
 from lstm_analog.network.graph import Network

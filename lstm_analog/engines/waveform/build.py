@@ -29,7 +29,7 @@ from lstm_analog.engines.waveform.segment import (
     values_of,
 )
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.expressions import Call, EachPart, putting, reading
+from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
 
 _PART = 2**17
@@ -60,38 +60,10 @@ def segment(
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan, lead = outline(layout, grid.degree + 1, still, output, wanted, watched), state.effort.shape[:-1]
+    plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
     size = _part_size(plan, grid, state.effort, output, bool(ranges))
-
-    def made(parts: BatchParts) -> Segment:
-        frame = _frame(duration, grid, parts, state.effort)
-        return _segment(
-            plan, couplings, order, state, frame, grid, still, _judged(plan, output), ranges, tolerance, first
-        )
-
-    found = made(BatchParts(lead=lead, size=size))
-    by_numpy = any(isinstance(call, EachPart) for call in found.steps)  # parts of which not all is of the kernel
-    return made(BatchParts(lead=lead, size=lead[-1])) if by_numpy else found
-
-
-def _segment(
-    plan: Outline,
-    couplings: Couplings,
-    order: Structure,
-    state: NetworkState,
-    frame: Frame,
-    grid: Grid,
-    still: bool,
-    judged: list[int],
-    ranges: tuple[Idle, ...],
-    tolerance: Tolerance,
-    first: Segment | None,
-) -> Segment:
-    """Return the segment that computes what the `plan` says at the points of `frame`, those of `grid`.
-
-    The fields `judged` have their errors estimated by their values; for the other arguments see `segment`.
-    """
-    parts = frame.parts
+    parts = BatchParts(lead=state.effort.shape[:-1], size=size)
+    frame, judged = _frame(duration, grid, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     found = guesses(plan, fields, frame, still, couplings.scales, effect)

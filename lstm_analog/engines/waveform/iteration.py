@@ -86,10 +86,6 @@ class Iteration:
     def _each(self) -> Floats:
         return np.zeros(self.change.shape[-1])
 
-    def _rows(self, values: Floats) -> Floats:
-        """Return `values` (k, points, *lead, m) as (k, points x lead, m)."""
-        return values.reshape(len(values), -1, values.shape[-1])
-
     def calls(self, stepping: list[Call]) -> list[Call]:
         """Return the calls that move the efforts until the change that is left is within the tolerance, or `Unsolved`.
 
@@ -98,7 +94,8 @@ class Iteration:
         """
         due, weights = np.empty(1), np.ascontiguousarray(1.0 / self.tolerance.T)
         refreshing = Unless(value=due, limit=0.0, calls=tuple(self.equations.refreshing(self.stale)))
-        sizing = partial(largest_each, self._size, self._rows(self.change), weights)
+        changes = self.change.reshape(len(self.change), -1, self.change.shape[-1])  # (k, points x lead, m)
+        sizing = partial(largest_each, self._size, changes, weights)
         calls: list[Call] = [
             partial(largest, due, self.stale[None], _ONE),
             refreshing,

@@ -136,7 +136,9 @@ class WaveformRun:
         except (OutOfReachError, Unsolved, np.linalg.LinAlgError):
             if state.effort.ndim > 2:
                 raise OutOfReachError("of one of them the operating point is not found level by level") from None
-            operating_point(system(self.space.network, high), state.effort, duration)
+            effort = state.effort.astype(np.float64)  # single precision comes to no rest
+            operating_point(system(self.space.network, high), effort, duration)
+            np.copyto(state.effort, effort)
 
     def _output(self, recorded: bool) -> Wanted:
         """Return what an interval must yield, whose points are `recorded` or not."""
