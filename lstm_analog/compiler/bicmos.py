@@ -136,7 +136,10 @@ class Bicmos:
     calibration: Calibration | None
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
+        """Check that every size is positive, and that a sheet resistance is given only where resistors are drawn."""
+        if self.passives is None and self.conditions.sheet != 1.0:
+            must, do = "be 1 where resistors are ideal", "give passives=electrical.SKY130_PASSIVES"
+            raise InvalidValueError(explain(f"{self.name} sheet", must=must, got=self.conditions.sheet, do=do))
         for entry in fields(self):
             value = getattr(self, entry.name)
             if isinstance(value, float | int) and not (np.isfinite(value) and value > 0):
@@ -205,6 +208,16 @@ class Bicmos:
         if self.conditions.bias is Bias.FIXED:
             return self.conditions.slope
         return self.conditions.slope * thermal_voltage(self.conditions.temperature) / self.thermal_volts
+
+    @property
+    def sensed_volts(self) -> float:
+        """What a multiplying pair sees 1 of z in (V), at the temperature of the chip; `pair_volts` at the design's."""
+        return self.slope_factor * thermal_voltage(self.conditions.temperature)
+
+    @property
+    def unit_of_h(self) -> float:
+        """Differential voltage (V) of 1 of x, h and the bias row."""
+        return self.volts_per_unit * self.warmth
 
     @property
     def bias_current(self) -> float:

@@ -18,7 +18,7 @@ from lstm_analog.compiler.bicmos_conditions import BiasCell
 from lstm_analog.compiler.bicmos_devices import Devices, text
 from lstm_analog.compiler.bicmos_services import BIAS_ROW, MIRROR, Services, mirrored
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.cells import Library, Subcircuit, flat
+from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
 
 DEVICE = "lstm_cell"
 """The subcircuit of a whole cell."""
@@ -81,6 +81,11 @@ def library(technology: Bicmos) -> Library:
         _cell(technology, adding, feed),
     ]
     return Library(models=technology.models, subcircuits=tuple(parts), devices=technology.devices.defined)
+
+
+def is_unit(part: Cells) -> bool:
+    """Return whether the bank `part` is of cells, of all units or with mismatch of one, not of circuits around them."""
+    return part.device.startswith(DEVICE)
 
 
 def _named(name: str, *sizes: float) -> str:

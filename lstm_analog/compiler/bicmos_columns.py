@@ -14,7 +14,6 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import SIDES, VCC, TransistorBuilder, Wires
-from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.signals import Memory, Product, Signal, SignalOperation, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.parts import DATUM, Crossbars, Junctions
@@ -82,9 +81,8 @@ def bias_row(builder: TransistorBuilder, label: str, volts: float) -> Wires:
 def add_columns(builder: TransistorBuilder, columns: Columns, drivers: list[Wires], weights: Floats) -> None:
     """Add the columns: their nodes, the crossbar of `weights` (4 H, drivers) from the `drivers`, the terminations."""
     technology, targets = builder.technology, columns.rows.targets
-    sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
     pairs = [
-        builder.pair(target.label, target.size, sensed * fold)
+        builder.pair(target.label, target.size, technology.sensed_volts * fold)
         for target in targets
         for fold in (2.0 if target == columns.candidate else 1.0,)
     ]

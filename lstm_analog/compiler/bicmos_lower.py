@@ -15,7 +15,6 @@ from lstm_analog.compiler.bicmos import Bicmos, fitted
 from lstm_analog.compiler.bicmos_builder import SIDES, VCC, TransistorBuilder, Wires
 from lstm_analog.compiler.bicmos_cell import DEVICE, library
 from lstm_analog.compiler.bicmos_columns import Columns, add_columns, add_head, bias_row, columns_of, rail_nodes
-from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.bicmos_drawn import drawn
 from lstm_analog.compiler.bicmos_services import MIRROR
 from lstm_analog.compiler.bicmos_support import add_services, check_services, one_pin
@@ -121,7 +120,7 @@ def _supported(signals: SignalNetwork, timing: Timing) -> tuple[tuple[Columns, .
 
 def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tuple[Columns, ...], ...]) -> None:
     technology = builder.technology
-    volts = technology.volts_per_unit * technology.warmth
+    volts = technology.unit_of_h
     supply = builder.sources(SUPPLY, np.full(1, technology.conditions.supply))
     vcc = builder.nodes(VCC, 1, 1.0)
     builder.parts.append(Junctions(label="vcc_node", nodes=vcc))
@@ -198,8 +197,7 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     level = (technology.tanh_level - ratio * technology.master_level) / (1.0 - ratio)
     rail = rail_nodes(builder, f"{label}_rail", level, np.full(size, 2.0 * (level - technology.tanh_level) / lower_one))
     masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
-    sensed = technology.slope_factor * thermal_voltage(technology.conditions.temperature)
-    ends = builder.pair(f"{label}_tanh", size, 2.0 * sensed)
+    ends = builder.pair(f"{label}_tanh", size, 2.0 * technology.sensed_volts)
     builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
         builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))

@@ -83,7 +83,7 @@ def bias_columns(passes: tuple[Compiled, ...], sums: tuple[str, ...] | None) -> 
     if not found:
         must = "have biases, each one device between a constant source and a row of Transconductors or Crossbars"
         got = ", ".join(dict.fromkeys(str(compiled.network.said("technology")[0]) for compiled in passes))
-        do = "compile an LSTM with biases in BEHAVIOURAL, in op-amps or in plumbing"
+        do = "compile an LSTM with biases, in a technology that has no bias row on the chip"
         raise UnsupportedError(explain("the machine", must=must, got=f"none in {got}", do=do))
     labels = dict.fromkeys(_label(name) for each in found for name in each.names)
     unknown = [label for label in sums or () if label not in labels]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.bicmos_cell import DEVICE, OFFSETS
+from lstm_analog.compiler.bicmos_cell import OFFSETS, is_unit
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.imperfections.cell_cards import apart, number_text, with_cards
@@ -62,11 +62,11 @@ def with_offsets(network: Network, offsets: CellOffsets, trims: Floats) -> Netwo
         must, do = "be those of one chip of transistor cells", "trim chip after chip"
         raise UnsupportedError(explain("offsets", must=must, got=f"shape {trims.shape}", do=do))
     left = iter(offsets.largest * trims)
-    return apart(network, 1.0, lambda part: _drawn(part, offsets.node, float(next(left))) if _is_unit(part) else part)
+    return apart(network, 1.0, lambda part: _drawn(part, offsets.node, float(next(left))) if is_unit(part) else part)
 
 
 def _offsets(number: int, compiled: Compiled) -> Iterator[CellOffsets]:
-    cells = [part for part in compiled.network.parts if isinstance(part, Cells) and _is_unit(part)]
+    cells = [part for part in compiled.network.parts if isinstance(part, Cells) and is_unit(part)]
     names = compiled.network.unknowns.names()
     units = [names[node].replace("_p_", "_") for part in cells for node in part.pins[_place(part)]]
     references = [card for part in cells[:1] for card in part.circuit.cards if card.startswith(_REFERENCE)]
@@ -78,11 +78,6 @@ def _offsets(number: int, compiled: Compiled) -> Iterator[CellOffsets]:
             names=tuple(f"{unit} {told}" for unit in units),
             largest=float(references[0].split()[-1]),
         )
-
-
-def _is_unit(part: Cells) -> bool:
-    """Return whether the cells `part` are those of units, in one bank or a bank each."""
-    return part.device.startswith(DEVICE)
 
 
 def _place(part: Cells) -> int:

@@ -78,7 +78,7 @@ def _row_drivers(
     if run is None:
         gates = crossbars[: len(compiled.layout.layers)]
         level = np.concatenate([np.tile(_rails(technology, each, each in gates), 2) for each in fed])
-        lowest = technology.row_level - 0.5 * technology.volts_per_unit * technology.warmth
+        lowest = technology.row_level - 0.5 * technology.unit_of_h
         sink = (level - lowest) @ weights
     else:
         efforts = run.trajectory.efforts.reshape(-1, compiled.network.unknowns.size)

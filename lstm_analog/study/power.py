@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.compiler.bicmos_cell import DEVICE
+from lstm_analog.compiler.bicmos_cell import is_unit
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.parts import Cells, Sources
@@ -82,6 +82,6 @@ def power(run: Run) -> Power:
         duration += float(some.weights.sum())
     return Power(
         sources=tuple((part.label, float(energy[part.nodes].sum()) / duration) for part in sources),
-        units=sum(part.pins.shape[1] for part in cells if part.device.startswith(DEVICE)),
+        units=sum(part.pins.shape[1] for part in cells if is_unit(part)),
         step_time=run.compiled.cycle.step_time,
     )

@@ -56,7 +56,7 @@ class CellEstimate:
 
     def _switched(self) -> Floats:
         """Return kT/C of both sides."""
-        volts = np.array([self._volts_of_c, self._volts_of_h])
+        volts = np.array([self.technology.unit_of_c, self.technology.unit_of_h])
         each = 2.0 * self._thermal_energy / self.technology.hold_capacitance / volts**2
         return np.broadcast_to(np.diag(each), (*self.signals.c.shape, 2, 2))
 
@@ -78,7 +78,7 @@ class CellEstimate:
     def _densities_of_c(self) -> dict[NoiseCause, Floats]:
         """Return the white noise of new c before the pole of its loads: one-sided, (steps, units), c squared per Hz."""
         i, f, g, _ = np.moveaxis(self.signals.gates, 1, 0)
-        technology, volts = self.technology, self._volts_of_c
+        technology, volts = self.technology, self.technology.unit_of_c
         adding, linear = self._current / technology.state_scale, LINEAR_TAIL * self._current
         gain = (technology.cell_load / volts) ** 2
         tails = 2.0 * self._of_tail(linear) + 4.0 * self._of_resistor(technology.trims.emitter_resistance)
@@ -96,21 +96,21 @@ class CellEstimate:
         """Return the white noise of new h before the pole of its loads, but for what comes with c, as that of c."""
         o, tanh = self.signals.gates[:, Gate.OUTPUT], np.tanh(self.signals.c)
         technology, tail = self.technology, READING_TAIL * self._current
-        gain = (technology.trims.hidden_load / self._volts_of_h) ** 2
+        gain = (technology.trims.hidden_load / self.technology.unit_of_h) ** 2
         ratio = technology.trims.divider_ratio * technology.state_scale
         divider = 8.0 * self._thermal_energy * technology.divider * ratio * (1.0 - ratio)
         return {
             ("loads of h", _THERMAL): gain * 2.0 * self._of_resistor(technology.trims.hidden_load) + 0.0 * o,
             ("product o tanh(c)", _SHOT): gain * 2.0 * CHARGE * tail * (1.0 - (o * tanh) ** 2),
             ("product o tanh(c)", _THERMAL): gain * self._of_tail(tail) * (o * tanh) ** 2,
-            ("divider", _THERMAL): self.signals.by_c**2 * divider / (2.0 * self._pair_volts) ** 2,
+            ("divider", _THERMAL): self.signals.by_c**2 * divider / (2.0 * self.technology.sensed_volts) ** 2,
             ("columns", _THERMAL): self.signals.by_z[:, Gate.OUTPUT] ** 2 * self._of_columns[Gate.OUTPUT],
         }
 
     @property
     def _of_columns(self) -> Floats:
         """The density of z by the resistors of its column, both sides, (4, units); 1 of z is n kT/q, of g twice."""
-        volts = self._pair_volts * np.array([2.0 if gate is Gate.CELL else 1.0 for gate in Gate])[:, None]
+        volts = self.technology.sensed_volts * np.array([2.0 if gate is Gate.CELL else 1.0 for gate in Gate])[:, None]
         result: Floats = 8.0 * self._thermal_energy / self.columns / volts**2
         return result
 
@@ -133,22 +133,9 @@ class CellEstimate:
         return thermal_voltage(self.technology.conditions.temperature)
 
     @property
-    def _pair_volts(self) -> float:
-        """What a pair sees 1 of z in (V)."""
-        return self.technology.slope_factor * self._thermal_volts
-
-    @property
     def _thermal_energy(self) -> float:
         """KT of the cells (J)."""
         return CHARGE * self._thermal_volts
-
-    @property
-    def _volts_of_c(self) -> float:
-        return self.technology.unit_of_c
-
-    @property
-    def _volts_of_h(self) -> float:
-        return self.technology.volts_per_unit * self.technology.warmth
 
 
 def _matrix(c: Floats, both: Floats, h: Floats) -> Floats:

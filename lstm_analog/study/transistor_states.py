@@ -15,7 +15,7 @@ from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
 from lstm_analog.engines.noise.devices import Device, OperatingNoise, operating_noise
 from lstm_analog.engines.noise.spectra import Band, NoiseSource, NoiseSpectra, noise_spectra
 from lstm_analog.network.cells import SHUNT, Cells
-from lstm_analog.network.graph import Network
+from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.study.transistor_estimate import NoiseCause
 
@@ -67,7 +67,7 @@ class ClockStates:
         Variances in signal units squared, over the whole band: what a sample of the terminals adds to what is held.
         """
         unknowns = self.network.unknowns
-        c, h = (self._differences(unknowns[spot.groups[0]], unknowns[spot.groups[1]], spot) for spot in self._spots)
+        c, h = (_differences(unknowns, unknowns[spot.groups[0]], unknowns[spot.groups[1]], spot) for spot in self._spots)
         causes, variance = self._found(interval, [*c, *h])
         return dict(zip(causes, variance.reshape(len(causes), 2, -1), strict=True))
 
@@ -109,7 +109,7 @@ class ClockStates:
         cycle, name = self.compiled.cycle, self.schedule.names[interval]
         high = next(each.high for each in (cycle.reset, *cycle.step) if each.name == name)
         nodes = (*(() if compute_line(0) in high else MASTERS), *(() if high & {COPY, RESET} else SLAVES))
-        found = [self._group(node) for node in nodes]
+        found = [_group(self.network, node) for node in nodes]
         return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
     @cached_property
@@ -132,36 +132,38 @@ class ClockStates:
     def _found(self, interval: int, signals: Sequence[Mapping[int, float]]) -> tuple[list[NoiseCause], Floats]:
         """Return the causes of noise, and the variances of `signals` by cause, (causes, signals)."""
         spectra = self.spectra(interval, signals)
-        each = [(self.part_of(source), source.mechanism) for source in spectra.sources]
+        each = [(part_of(source), source.mechanism) for source in spectra.sources]
         causes = list(dict.fromkeys(each))
         places = np.array([causes.index(cause) for cause in each])
         variance = np.zeros((len(causes), len(signals)))
         np.add.at(variance, places, spectra.variance.T)
         return causes, variance
 
-    def part_of(self, source: NoiseSource) -> str:
-        """Return what the device of `source` is for."""
-        if source.card:
-            card = source.card.partition("_")[2] or source.card  # of a subcircuit, or of the cell itself
-            known = [word for start, word in PURPOSES.items() if card.startswith(start)]
-            return known[-1] if known else "bias generator"
-        if any(word in source.bank for word in _DIVIDER):
-            return "divider"
-        return "supply" if source.bank == SHUNT else "columns"
-
     def _between(self, nodes: Sequence[str]) -> list[list[dict[int, float]]]:
         """Return the signals c and h of each unit at four `nodes` inside its cell."""
-        sides = list(map(self._group, nodes))
-        return [self._differences(sides[2 * k], sides[2 * k + 1], spot) for k, spot in enumerate(self._spots)]
+        unknowns, sides = self.network.unknowns, [_group(self.network, node) for node in nodes]
+        return [_differences(unknowns, sides[2 * k], sides[2 * k + 1], spot) for k, spot in enumerate(self._spots)]
 
-    def _differences(self, plus: Indices, minus: Indices, spot: Spot) -> list[dict[int, float]]:
-        """Return the signals between the unknowns `plus` and `minus` (units,), in the unit of what `spot` reads."""
-        unknowns = self.network.unknowns
-        volts = unknowns.scales()[unknowns[spot.group]]
-        columns = zip(plus.tolist(), minus.tolist(), volts.tolist(), strict=True)
-        return [{p: 1.0 / unit, n: -1.0 / unit} for p, n, unit in columns]
 
-    def _group(self, node: str) -> Indices:
-        """Return the unknowns of a `node` inside the cells."""
-        label = next(part.label for part in self.network.parts if isinstance(part, Cells))
-        return self.network.unknowns[f"{label}_{node}"]
+def part_of(source: NoiseSource) -> str:
+    """Return what the device of `source` is for."""
+    if source.card:
+        card = source.card.partition("_")[2] or source.card  # of a subcircuit, or of the cell itself
+        known = [word for start, word in PURPOSES.items() if card.startswith(start)]
+        return known[-1] if known else "bias generator"
+    if any(word in source.bank for word in _DIVIDER):
+        return "divider"
+    return "supply" if source.bank == SHUNT else "columns"
+
+
+def _differences(unknowns: Unknowns, plus: Indices, minus: Indices, spot: Spot) -> list[dict[int, float]]:
+    """Return the signals between `plus` and `minus` (units,) of `unknowns`, in the unit of what `spot` reads."""
+    volts = unknowns.scales()[unknowns[spot.group]]
+    columns = zip(plus.tolist(), minus.tolist(), volts.tolist(), strict=True)
+    return [{p: 1.0 / unit, n: -1.0 / unit} for p, n, unit in columns]
+
+
+def _group(network: Network, node: str) -> Indices:
+    """Return the unknowns of a `node` inside the cells of `network`."""
+    label = next(part.label for part in network.parts if isinstance(part, Cells))
+    return network.unknowns[f"{label}_{node}"]

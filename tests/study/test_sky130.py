@@ -1,12 +1,10 @@
 """The cell in SKY130: a small sample of `benchmarks/sky130.py`, and how its models are found."""
 
-import os
-import re
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from alone_in_ngspice import defined, measured
 
 import lstm_analog as la
 from lstm_analog.compiler.bicmos_cell import library
@@ -188,27 +186,16 @@ def test_the_deck_names_the_users_files_and_reads_back(tmp_path):
 @pytest.mark.parametrize(("corner", "celsius"), [("tt", 27.0), ("ss", 0.0), ("tt", 85.0)])
 def test_the_replica_starts_with_the_supply_and_does_not_latch(corner, celsius, tmp_path):
     """The supply rises in 10 us, the reference with it; then iref is lifted to 7 V for 2 us, as an ideal source can."""
-    cell = library(at(SKY130, corner=corner))
-    circuits = [each for each in cell.subcircuits if each.name in ("bias", "tail_1", "tail_80")]
-    lines = ["* start", *(model.statement for model in cell.models), f".temp {celsius:g}"]
-    for each in circuits:
-        lines += [f".subckt {each.name} {' '.join(each.terminals)}", *each.cards, ".ends"]
+    technology = at(SKY130, corner=corner, temperature=celsius)
+    names = ("bias", "tail_1", "tail_80")
+    lines = defined(*(each for each in library(technology).subcircuits if each.name in names))
     lines += ["vcc vcc 0 pwl(0 0 1u 0 11u 5)", "giref vcc iref cur='2.5e-6*min(v(vcc),1)'"]
     lines += ["gkick vcc iref cur='v(kick)*max(7-v(iref),0)'", "vkick kick 0 pulse(0 1m 15u 0.1u 0.1u 2u 100u)"]
     lines += ["xb iref vb vcc 0 bias", "xr n vb 0 tail_80", "vn n 0 2", "xt m vb 0 tail_1", "vm m 0 2"]
-    lines += [".tran 20n 40u", ".meas tran base find v(vb) at=39u", ".meas tran tail find i(vm) at=39u", ".end"]
-    (tmp_path / "start.cir").write_text("\n".join(lines) + "\n", encoding="ascii")
-    done = subprocess.run(
-        ["ngspice", "-b", "-n", tmp_path / "start.cir"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_THREAD_LIMIT": "1"},
-    )
-    found = dict(re.findall(r"^(base|tail)\s+=\s+(\S+)", done.stdout, re.MULTILINE))
-    base, tail = float(found["base"]), float(found["tail"])
-    assert 0.8 < base < 1.2
-    assert 2.5e-6 < -tail < 3.2e-6, "what leaves a product is the reference: a tail is more by three base currents"
+    lines += [".tran 20n 40u", ".meas tran base find v(vb) at=39u", ".meas tran tail find i(vm) at=39u"]
+    found = measured(tmp_path, technology, lines)
+    assert 0.8 < found["base"] < 1.2
+    assert 2.5e-6 < -found["tail"] < 3.2e-6, "what leaves a product is the reference: a tail is more by three base currents"
 
 
 # What it takes.

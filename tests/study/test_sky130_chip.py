@@ -1,12 +1,10 @@
 """Reference, bias row, rails and clocks as circuits of SKY130."""
 
-import os
-import re
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from alone_in_ngspice import defined, measured
 
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import fitted
@@ -26,23 +24,8 @@ def case(hidden=1, layers=1):
     return la.random_lstm(rng, inputs=2, hidden=hidden, layers=layers), rng.uniform(-1.0, 1.0, (2, 2))
 
 
-def measured(folder, corner, celsius, lines):
-    """Return what `lines` measure with the models of a corner."""
-    technology = replace(CHIP, conditions=replace(CHIP.conditions, corner=corner))
-    deck = ["* alone", *(model.statement for model in technology.models), f".temp {celsius:g}", *lines, ".end"]
-    (folder / "alone.cir").write_text("\n".join(deck) + "\n", encoding="ascii")
-    done = subprocess.run(
-        ["ngspice", "-b", "-n", folder / "alone.cir"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_THREAD_LIMIT": "1"},
-    )
-    return {name: float(value) for name, value in re.findall(r"^(\w+)\s+=\s+(\S+)", done.stdout, re.MULTILINE)}
-
-
-def defined(circuit):
-    return [f".subckt {circuit.name} {' '.join(circuit.terminals)}", *circuit.cards, ".ends"]
+def at(corner, celsius):
+    return replace(CHIP, conditions=replace(CHIP.conditions, corner=corner, temperature=celsius))
 
 
 @modelled
@@ -51,7 +34,7 @@ def test_the_reference_starts_and_is_proportional_to_the_absolute_temperature(co
     """Its supply rises from 0 in 2 us. At ss beta is 18: without the resistor in a base it would be 3 % less."""
     lines = [*defined(reference(CHIP.devices, SERVICES, 1.0)), "vcc vcc 0 pwl(0 0 1u 0 3u 5)", "xr pb vcc 0 reference"]
     lines += [mirrored(CHIP.devices, SERVICES, "o", "out"), "vo out 0 1.9", ".tran 20n 20u"]
-    found = measured(tmp_path, corner, celsius, [*lines, ".meas tran out find i(vo) at=19u"])["out"]
+    found = measured(tmp_path, at(corner, celsius), [*lines, ".meas tran out find i(vo) at=19u"])["out"]
     assert found == pytest.approx(2.5e-6 * (celsius + 273.15) / 300.15, rel=0.006)
 
 
@@ -65,7 +48,7 @@ def test_phases_are_never_high_together(corner, celsius, tmp_path):
     lines += ["bl least 0 v=min(v(t),v(k))", ".tran 0.2n 400n", ".meas tran both max v(least)"]
     lines += [".meas tran there trig v(t) val=2.5 fall=1 targ v(k) val=2.5 rise=2"]
     lines += [".meas tran back trig v(k) val=2.5 fall=1 targ v(t) val=2.5 rise=1"]
-    found = measured(tmp_path, corner, celsius, [*lines, ".meas tran top max v(k)"])
+    found = measured(tmp_path, at(corner, celsius), [*lines, ".meas tran top max v(k)"])
     assert found["both"] < 0.3
     assert found["top"] > 4.9
     assert 1e-9 < found["back"] < 2e-8
@@ -78,6 +61,8 @@ def test_the_chip_needs_two_pins_and_is_right():
     sources = {part.label for part in built.network.parts if isinstance(part, Sources)}
     start = {f"l0_{state}_start_{side}" for state in "ch" for side in "pn"}
     assert sources == {"supply", "pin_clock", "pin_reset", "x_p", "x_n", *start}
+    inside = [each for part in built.network.parts if isinstance(part, Cells) for each in part.library.subcircuits]
+    assert {card[0] for circuit in inside for card in circuit.cards} == set("qmrcx")
     run = built.run(x, engine=la.engines.Ngspice())
     assert np.abs(run.h - lstm(x).h).max() < 0.003
     names, efforts = run.trajectory.network.unknowns.names(), run.trajectory.efforts
@@ -86,6 +71,8 @@ def test_the_chip_needs_two_pins_and_is_right():
     )
     assert np.minimum(take, copy).max() < 0.3
     assert (plus - minus)[-1] == pytest.approx(1.0, abs=0.003)
+    for rail, volts in (("zf", CHIP.sigmoid_rail), ("zg", CHIP.tanh_rail)):
+        assert efforts[-1, names.index(f"l0_{rail}_rail_0")] == pytest.approx(volts, abs=0.01)
     assert la.study.power(run).units == 1
 
 

@@ -61,6 +61,15 @@ def test_a_strip_follows_the_model_of_the_foundry():
     assert material.capacitance(strips)[0] == pytest.approx(farads, rel=1e-12, abs=0.0)
 
 
+def test_a_well_follows_the_model_of_the_foundry():
+    """By hand from diode_pw2dn (f62031a): four transistors 50 um/2 um, 52 um by 13.4 um with margins, at 2 V."""
+    bottom = 0.982 * 3.8945e-16 * (1.0 + 2.0 / 0.58758) ** -0.33982
+    edge = 0.96304 * 3.743e-16 * (1.0 + 2.0 / 0.5348) ** -0.23357
+    height = 4.0 * (2.0 + 2 * 0.29 + 0.27) + 2.0
+    farads = bottom * 52.0 * height + edge * 2.0 * (52.0 + height)
+    assert PASSIVES.well.capacitance(((50.0, 2.0, 4.0),)) == pytest.approx(farads, abs=0.0)
+
+
 def test_the_model_of_a_bipolar_transistor_has_its_well_already():
     """Its cjs is the junction of a deep n-well of 7.82 um, by area and edge of diode_ps2dn (f62031a)."""
     well = 7.82**2 * 7.8544e-17 + 4.0 * 7.82 * 8.1664e-16
@@ -81,8 +90,11 @@ def test_each_end_of_a_resistor_and_each_well_loads_its_node():
     cards = ("r1 a vss 100000.0", "r2 a b 100000.0", "c1 a vss 2e-12", transistor, "m2 d g s vcc p w=20u l=1u")
     cell = Subcircuit(name="cell", terminals=("a", "b", "d", "g", "s", "vss", "vcc"), outputs=(), cards=cards)
     found = drawn_circuit(cell, PASSIVES, 85.0, 1.1).cards
-    heads = [" ".join(card.split()[:3]) for card in found if card[0] == "c"]
-    assert heads == ["cr1a a 0", "cr2a a 0", "cr2b b 0", "c1 a vss", "cwell_s s 0"]
+    loads = {" ".join(card.split()[:3]): float(card.split()[-1]) for card in found if card[0] == "c"}
+    assert list(loads) == ["cr1a a 0", "cr2a a 0", "cr2b b 0", "c1 a vss", "cwell_s s 0"]
+    whole = PASSIVES.resistor.capacitance(PASSIVES.resistor.strips(np.array([100e3])))[0]
+    assert loads["cr1a a 0"] + loads["cr2b b 0"] == pytest.approx(whole, abs=0.0)
+    assert loads["cwell_s s 0"] == pytest.approx(PASSIVES.well.capacitance(((20.0, 1.0, 2.0),)), abs=0.0)
     (first, *_) = (float(card.split()[-1]) for card in found if card[0] == "r")
     assert first == pytest.approx(100e3 * 1.1 * PASSIVES.warming(85.0), rel=3e-4)
     assert PASSIVES.warming(85.0) == pytest.approx(0.924, abs=1e-3)
@@ -128,6 +140,41 @@ def test_all_is_drawn_but_the_shunt_and_the_deck_reads_back(tmp_path):
     assert "cstray" in (tmp_path / "chip.cir").read_text()
     assert weights_area(real.network, PASSIVES) > 1e-9
     assert len(library(DRAWN).subcircuits) == len(real.network.parts[-1].library.subcircuits)
+
+
+@modelled
+def test_columns_of_small_weights_have_the_conductance_of_all_others():
+    """Of two resistors for one weight, both count: without the larger termination a column would be 40 % off."""
+    lstm = la.random_lstm(np.random.default_rng(3), inputs=4, hidden=2, scale=0.05)
+    network = la.compile(lstm, DRAWN, settling=12.0).network
+    rows, ends = network.part("l0_rows"), [network.part(f"l0_zi_term_{side}") for side in "pn"]
+    drawn = rows.positive[:2].sum(axis=1), rows.negative[:2].sum(axis=1)
+    wanted = DRAWN.trims.input_gain * DRAWN.unit_conductance * DRAWN.volts_per_unit / DRAWN.pair_volts
+    for side, end in zip(drawn, ends, strict=True):
+        assert np.allclose(side + end.conductance, wanted, rtol=4e-4)
+
+
+@modelled
+def test_weights_load_the_columns_of_cells():
+    """Half the capacitance of each resistor at a column, the most of all cells; areas count all but the shunt."""
+    network = la.compile(case(3, 2, 2)[0], DRAWN, settling=12.0).network
+    rows, end, material = network.part("l0_rows"), network.part("l0_zi_term_p"), PASSIVES.resistor
+    each = [np.append(some[some > 0.0], last) for some, last in zip(rows.positive[:2], end.conductance, strict=True)]
+    worst = max(0.5 * material.capacitance(material.strips(1.0 / some)).sum() for some in each)
+    (stray,) = (card for card in network.parts[-1].circuit.cards if card.startswith("cstray0 zi_p 0 "))
+    assert float(stray.split()[-1]) == pytest.approx(worst, rel=1e-3, abs=0.0)
+    area = weights_area(network, PASSIVES)
+    unshunted = replace(network, parts=tuple(part for part in network.parts if part.label != "shunt"))
+    half = replace(rows, negative=0.0 * rows.negative)
+    halved = replace(network, parts=tuple(half if part is rows else part for part in network.parts))
+    assert weights_area(unshunted, PASSIVES) == pytest.approx(area, abs=0.0)
+    crossed = material.area(material.strips(1.0 / rows.negative[rows.negative > 0.0])).sum()
+    assert area - weights_area(halved, PASSIVES) == pytest.approx(1e-12 * crossed, abs=0.0)
+
+
+def test_a_sheet_resistance_without_drawn_resistors_is_refused():
+    with pytest.raises(InvalidValueError, match=r"SKY130_MOS sheet must be 1 where resistors are ideal, got 1\.15: give"):
+        at(SKY130_MOS, sheet=1.15)
 
 
 @modelled

@@ -14,11 +14,12 @@ def expose_nodes(network: Network) -> Network:
     """Return `network` with its cells in one level, all nodes inside them as unknowns in groups `<bank>_<node>`.
 
     So a transient tells the voltages of all, from which an operating point is found; that of a cell of 5 V transistors
-    is not found without. Raises `InvalidValueError` unless there is one bank of cells.
+    is not found without. Raises `InvalidValueError` unless there is one bank of cells, as there is not in a chip with
+    mismatch, or with circuits for its reference, bias row and clocks.
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
-        do = "compile in a technology of transistor cells"
+        do = "compile in transistor cells without services, and without mismatch"
         raise InvalidValueError(explain("the network", must="have one bank of cells", got=len(banks), do=do))
     (part,) = banks
     circuit = flat(part.library, part.device)
