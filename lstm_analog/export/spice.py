@@ -76,13 +76,13 @@ def deck(
     """
     banks = [(part, cards(part)) for part in network.parts]
     names, rise = network.unknowns.names(), rise_time(network, schedule)
-    yield from header(network, schedule, dialect, accuracy, name)
+    yield from header(network, schedule, dialect, accuracy, name, measured=bool(probes))
     yield "\n* ---- parameters: what a whole bank shares\n"
     yield from (line for part, read in banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
     yield from device_texts(network, dialect)
     for part, read in banks:
-        yield from part_head(part, network, schedule, dialect)
+        yield from part_head(part, read, names, network, schedule, dialect)
         if isinstance(part, Sources):
             yield from sources(part, names, schedule, rise)
         elif not isinstance(part, Junctions):
@@ -113,12 +113,13 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
         yield from _rows(part.label, read, names, network.lines, dialect, remarks)
 
 
-def part_head(part: Part, network: Network, schedule: Schedule, dialect: Dialect) -> Iterator[str]:
-    """Yield what stands before the cards of `part` of `network` under `schedule`, in `dialect`.
+def part_head(
+    part: Part, read: Cards, names: Sequence[str], network: Network, schedule: Schedule, dialect: Dialect
+) -> Iterator[str]:
+    """Yield what stands before the cards `read` of `part` of `network` under `schedule`, in `dialect`.
 
-    That is its mark and purpose, the library of cells, the nodes of junctions.
+    That is its mark and purpose, the library of cells, the nodes of junctions; `names` are those of all unknowns.
     """
-    read, names = cards(part), network.unknowns.names()
     driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
     yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
     yield f"* {_purpose(part)}\n"
@@ -183,10 +184,13 @@ def safe_name(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
 
 
-def header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
+def header(
+    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, measured: bool = False
+) -> Iterator[str]:
     """Yield the header of the deck `name`: how to run it, and the marks that its reader needs.
 
-    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`.
+    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`. A deck with
+    probes is `measured`.
     """
     domain, end, name = network.domain, schedule.ends[-1], safe_name(name)
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
@@ -194,7 +198,10 @@ def header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Acc
     words = {"deck": name}
     yield f"* run in batch:  {fill(dialect.run, words)}\n"
     yield f"* or look at it: {fill(dialect.look, words)}\n"
-    if any(isinstance(part, Cells) and part.library.files for part in network.parts):
+    ngspice = "ngspice" in dialect.run
+    if measured and ngspice:
+        yield "* ngspice prints what is measured without -r out.raw only\n"
+    if ngspice and any(isinstance(part, Cells) and part.library.files for part in network.parts):
         yield "* set OMP_THREAD_LIMIT=1 in the environment: ngspice's threads make BSIM4 transistors far slower\n"
     yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
     yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
