@@ -26,11 +26,11 @@ from lstm_analog.export.spice import (
     bank,
     check_single,
     device_texts,
-    header,
     heads,
     parameters,
     part_head,
 )
+from lstm_analog.export.spice_header import header
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
