@@ -80,7 +80,7 @@ JUDGED = {
     "noise/noisy_transient.py:_SAME": (SPEED, "yes: sources that hardly change count as constant"),
     "noise/spectra.py:_ITERATIONS": (ROBUST, "yes, upwards; with 100 the cell of SKY130 has no operating point"),
     "noise/spectra.py:_CHOKE": (ROBUST, "care: the noise that is cut off lies below its resonance, 4 Hz"),
-    "noise/linear.py:_SAME": (ACCURACY, "yes: intervals are far longer"),
+    "noise/nominal.py:_SAME": (ACCURACY, "yes: intervals are far longer"),
     "noise/pieces.py:_CHANGE": (ACCURACY, "care: 0.2 costs 3 % of sigma where gates still move"),
     "noise/propagation.py:_SHORT": (ACCURACY, "care: it goes with the number of terms"),
     "noise/propagation.py:_TERMS": (ACCURACY, "yes, upwards; it goes with the short time"),

@@ -26,11 +26,11 @@ from lstm_analog.export.spice import (
     bank,
     check_single,
     device_texts,
-    header,
     heads,
     parameters,
     part_head,
 )
+from lstm_analog.export.spice_header import header
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import whole_file
 from lstm_analog.network.graph import Network
@@ -91,7 +91,9 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     yield "\n* ---- devices\n"
     yield from device_texts(network, dialect, by_unit=True)
     yield "\n* ---- the banks, whose cards stand in the circuits below\n"
-    yield from chain.from_iterable(part_head(part, network, case.schedule, dialect) for part in network.parts)
+    yield from chain.from_iterable(
+        part_head(part, cards(part), names, network, case.schedule, dialect) for part in network.parts
+    )
     for layer in layers:
         yield from _unit(layer, case, names)
     for part, read in weights:

@@ -23,6 +23,7 @@ from lstm_analog.export.numbers import number_text, number_texts
 from lstm_analog.export.probes import Probe, probe_lines
 from lstm_analog.export.row_names import row_remarks
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
+from lstm_analog.export.spice_header import header
 from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import whole_file
 from lstm_analog.network.chips import check_one_chip
@@ -76,13 +77,13 @@ def deck(
     """
     banks = [(part, cards(part)) for part in network.parts]
     names, rise = network.unknowns.names(), rise_time(network, schedule)
-    yield from header(network, schedule, dialect, accuracy, name)
+    yield from header(network, schedule, dialect, accuracy, name, measured=bool(probes))
     yield "\n* ---- parameters: what a whole bank shares\n"
     yield from (line for part, read in banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
     yield from device_texts(network, dialect)
     for part, read in banks:
-        yield from part_head(part, network, schedule, dialect)
+        yield from part_head(part, read, names, network, schedule, dialect)
         if isinstance(part, Sources):
             yield from sources(part, names, schedule, rise)
         elif not isinstance(part, Junctions):
@@ -113,12 +114,13 @@ def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialec
         yield from _rows(part.label, read, names, network.lines, dialect, remarks)
 
 
-def part_head(part: Part, network: Network, schedule: Schedule, dialect: Dialect) -> Iterator[str]:
-    """Yield what stands before the cards of `part` of `network` under `schedule`, in `dialect`.
+def part_head(
+    part: Part, read: Cards, names: Sequence[str], network: Network, schedule: Schedule, dialect: Dialect
+) -> Iterator[str]:
+    """Yield what stands before the cards `read` of `part` of `network` under `schedule`, in `dialect`.
 
-    That is its mark and purpose, the library of cells, the nodes of junctions.
+    That is its mark and purpose, the library of cells, the nodes of junctions; `names` are those of all unknowns.
     """
-    read, names = cards(part), network.unknowns.names()
     driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
     yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
     yield f"* {_purpose(part)}\n"
@@ -151,11 +153,6 @@ def prefixed(read: Cards, prefix: str) -> Cards:
     return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
 
 
-def unsaid(dialect: Dialect) -> list[str]:
-    """Return the names of tolerances for which `dialect` has no option; the header of a deck holds them."""
-    return [name for name in TOLERANCES if not any(f"<{name}>" in text for text in dialect.settings)]
-
-
 def _purpose(part: Part) -> str:
     """Return a description of the kind of `part`: the first line of its docstring."""
     return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
@@ -176,45 +173,6 @@ def check_single(network: Network, schedule: Schedule, dialect: Dialect) -> None
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
             do = "leave the bank out"
             raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
-
-
-def safe_name(name: str) -> str:
-    """Return `name` with an underscore for each character other than ASCII letters, digits, point, dash, underscore."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
-
-
-def header(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str) -> Iterator[str]:
-    """Yield the header of the deck `name`: how to run it, and the marks that its reader needs.
-
-    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`.
-    """
-    domain, end, name = network.domain, schedule.ends[-1], safe_name(name)
-    yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
-    yield dialect.preamble
-    words = {"deck": name}
-    yield f"* run in batch:  {fill(dialect.run, words)}\n"
-    yield f"* or look at it: {fill(dialect.look, words)}\n"
-    if any(isinstance(part, Cells) and part.library.files for part in network.parts):
-        yield "* set OMP_THREAD_LIMIT=1 in the environment: ngspice's threads make BSIM4 transistors far slower\n"
-    yield "* SI units: in subcircuits r is in ohm, c in F, g in S, i in A; k and o make a control dimensionless\n"
-    yield f"* group lines: label, number of nodes <label>_<number>, {domain.effort_unit} a unit of signal\n"
-    yield f"{MARK} dialect {dialect.name}\n{MARK} domain {domain.name}\n"
-    yield from (f"{MARK} tolerance {name} {getattr(accuracy, name)!r}\n" for name in unsaid(dialect))
-    yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
-    yield f"{MARK} lines {' '.join(network.lines)}\n"
-    yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
-    yield from _intervals(network, schedule)
-
-
-def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
-    """Yield each distinct interval once (name, duration in s, high clock lines), then their order by number."""
-    numbers: dict[str, int] = {}
-    order = []
-    for name, duration, flags in zip(schedule.names, schedule.durations, schedule.high, strict=True):
-        high = ",".join(line for line, on in zip(network.lines, flags, strict=True) if on)
-        order.append(numbers.setdefault(f"{name} {number_text(duration)} {high or '-'}", len(numbers)))
-    yield from (f"{MARK} interval {text}\n" for text in numbers)
-    yield from wrapped(f"{MARK} order", [str(number) for number in order])
 
 
 def _shared(read: Cards) -> dict[str, str]:

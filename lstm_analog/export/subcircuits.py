@@ -16,7 +16,8 @@ from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed, safe_name
+from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed
+from lstm_analog.export.spice_header import safe_name
 from lstm_analog.files import whole_file, whole_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Junctions, Sources

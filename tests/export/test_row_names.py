@@ -163,12 +163,14 @@ def test_what_is_printed_is_what_the_raw_file_holds(tmp_path, technology):
     """ngspice prints seven digits; between two points its release 47 finds another 2.3e-6."""
     machine = la.compile(la.random_lstm(np.random.default_rng(3), 2, 1), technology, settling=10.0)
     path = tmp_path / "a.cir"
-    deck(machine, path, X, measured=True)
+    assert "\n* ngspice prints what is measured without -r out.raw only\n" in deck(machine, path, X, measured=True)
     printed = measurements(path)
     group = machine.compiled.layout.layers[0].h.group
     assert sorted(printed) == [f"{group}_0_step{k}" for k in (1, 2, 3)]
     raw = path.with_suffix(".raw")
-    subprocess.run(["ngspice", "-b", "-n", "-r", str(raw), str(path)], capture_output=True, timeout=120, check=False)
+    command = ["ngspice", "-b", "-n", "-r", str(raw), str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert b"_step" not in done.stdout
     time, volts = read_raw(raw, [f"{group}_0"])
     schedule = la.read_spice(path).schedule
     ends = schedule.ends[np.flatnonzero(np.array(schedule.names) == machine.compiled.layout.layers[0].h.interval)]

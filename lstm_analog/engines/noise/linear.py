@@ -1,30 +1,25 @@
 """Noise of a network along what it did: the covariance of its efforts, their sample paths, and which part made it."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.noise.linearised import linearise, storages_read, white_on
+from lstm_analog.engines.noise.nominal import NominalRun
 from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, pieces_of
 from lstm_analog.engines.record import recorder
-from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.network.laws import High, Kind
+from lstm_analog.network.laws import Kind
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 MOST_STORAGES = 600
 """Storages of a network that are taken: the time grows with the third power, the memory with the second."""
-
-_SAME = 1e-9
-"""Difference of two times, as a share of the shortest interval, below which they count as one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,36 +88,44 @@ class LinearNoise:
         if size > MOST_STORAGES:
             must, do = f"have at most {MOST_STORAGES} storages", "take a smaller model, or a layer of it"
             raise UnsupportedError(explain("the network", must=must, got=size, do=do))
-        if min(map(len, self._points)) < 2:
+        if min(map(len, self._nominal.points)) < 2:
             got, do = "fewer", "run it with Waveform(points=17)"
             raise InvalidShapeError(explain("the trajectory", must="have 2 points an interval", got=got, do=do))
 
     @cached_property
+    def _nominal(self) -> NominalRun:
+        return NominalRun(trajectory=self.trajectory)
+
+    @property
+    def _batch(self) -> int:
+        return len(self._nominal.efforts)
+
+    @cached_property
     def storages(self) -> Indices:
         """The unknowns that deviations are counted of, (n,)."""
-        return next(iter(self._systems.values())).dynamic
+        return self._nominal.equations(0).dynamic
 
     def nodes(self, nodes: Indices) -> Iterator[NodeNoise]:
         """Yield the noise of `nodes` (m,) at the end of each interval."""
         size = self.storages.size
         covariance: Floats = np.zeros((self._batch, size, size))
-        for number in range(self._count):
+        for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
             covariance = transition @ covariance @ np.swapaxes(transition, -1, -2) + added
             seen = self.reading(number, nodes)
             found = seen.of_storages @ covariance @ np.swapaxes(seen.of_storages, -1, -2)
-            yield NodeNoise(covariance=self._by_sequence(found), white=self._by_sequence(seen.white))
+            yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(seen.white))
 
     def pieces(self, number: int) -> Iterator[NoisePiece]:
         """Yield the pieces of interval `number`, in each of which the network counts as constant."""
-        schedule, points = self.trajectory.schedule, self._points[number]
-        equations = self._systems[schedule.phase(number)]
+        schedule, points, batch = self.trajectory.schedule, self._nominal.points[number], self._batch
+        equations = self._nominal.equations(number)
         time = self.trajectory.time[points] - float(schedule.ends[number] - schedule.durations[number])
 
         def linearised(chosen: Indices) -> list[NoiseMoment]:
-            efforts = np.swapaxes(self._efforts[:, points[chosen]], 0, 1)
+            efforts = np.swapaxes(self._nominal.efforts[:, points[chosen]], 0, 1)
             found = linearise(equations, efforts.reshape(-1, efforts.shape[-1]), self.temperature)
-            each = (found.moments(place * self._batch, self._batch) for place in range(chosen.size))
+            each = (found.moments(place * batch, batch) for place in range(chosen.size))
             return [NoiseMoment(time=float(time[at]), linear=one) for at, one in zip(chosen, each, strict=True)]
 
         yield from pieces_of(time, linearised)
@@ -143,7 +146,7 @@ class LinearNoise:
 
     def reading(self, number: int, nodes: Indices) -> NodeReading:
         """Return how `nodes` (m,) follow the storages at the end of interval `number`."""
-        equations, effort = self._end(number)
+        equations, effort = self._nominal.equations(number), self._nominal.end(number)
         white = white_on(equations, effort, nodes, self.temperature)
         return NodeReading(of_storages=storages_read(equations, effort)[:, nodes], white=white)
 
@@ -153,14 +156,14 @@ class LinearNoise:
         `form` (unknowns, unknowns) makes one number of their covariance P, the sum of `form` times P. Yields each
         interval's number, from the last to the first, with what its noise adds by part, (*batch, parts).
         """
-        reading = storages_read(*self._end(number))
+        reading = storages_read(self._nominal.equations(number), self._nominal.end(number))
         weight = np.swapaxes(reading, -1, -2) @ form @ reading
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
             for piece in reversed(list(self.pieces(before))):
                 weight, added = piece.backward(weight)
                 np.add.at(share.T, piece.moments[0].linear.flows.banks, added.T)
-            yield before, self._by_sequence(share)
+            yield before, self._nominal.by_sequence(share)
 
     def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
         """Return `count` sample paths at the ends of intervals, drawn from `rng`: efforts (count, *batch, points, ...).
@@ -169,57 +172,22 @@ class LinearNoise:
         is everything unless given. White noise that is on an unknown itself is left out.
         """
         check_count("count", count)
-        nominal = self.trajectory
+        nominal, trajectory = self._nominal, self.trajectory
         lead = (int(count), self._batch)
-        taken = recorder(nominal.network, nominal.schedule, save, points=1, lead=lead)
-        taken.write(0, np.broadcast_to(self._efforts[:, :1], (*lead, 1, self._efforts.shape[-1])))
+        taken = recorder(trajectory.network, trajectory.schedule, save, points=1, lead=lead)
+        taken.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
         deviation = np.zeros((self._batch, int(count), self.storages.size))
-        for number in range(self._count):
+        for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
             fresh = rng.standard_normal(deviation.shape) @ np.swapaxes(_root(added), -1, -2)
             deviation = deviation @ np.swapaxes(transition, -1, -2) + fresh
             if taken.asks(number + 1):
-                equations, end = self._end(number)
-                efforts = end[:, None] + deviation @ np.swapaxes(storages_read(equations, end), -1, -2)
+                end = nominal.end(number)
+                reading = storages_read(nominal.equations(number), end)
+                efforts = end[:, None] + deviation @ np.swapaxes(reading, -1, -2)
                 taken.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
-        text = f"noise at {self.temperature:g} K along {nominal.engine}"
-        return taken.trajectory(engine=text, lead=(int(count), *nominal.schedule.lead))
-
-    def _end(self, number: int) -> tuple[System, Floats]:
-        """Return the equations of interval `number`, and the efforts (batch, unknowns) at its end."""
-        return self._systems[self.trajectory.schedule.phase(number)], self._efforts[:, self._points[number][-1]]
-
-    def _by_sequence(self, values: Floats) -> Floats:
-        """Return `values` (batch, ...) with the leading axes of the trajectory."""
-        return values.reshape(*self.trajectory.schedule.lead, *values.shape[1:])
-
-    @cached_property
-    def _systems(self) -> MappingProxyType[High, System]:
-        schedule = self.trajectory.schedule
-        phases = dict.fromkeys(map(schedule.phase, range(self._count)))
-        return MappingProxyType({high: system(self.trajectory.network, high) for high in phases})
-
-    @cached_property
-    def _efforts(self) -> Floats:
-        """The efforts with one axis of sequences, (batch, points, unknowns)."""
-        efforts = self.trajectory.efforts
-        return efforts.reshape(-1, *efforts.shape[-2:])
-
-    @cached_property
-    def _points(self) -> tuple[Indices, ...]:
-        """Which points of the trajectory each interval has: behind its beginning, its end included."""
-        schedule = self.trajectory.schedule
-        edges = np.append(0.0, schedule.ends) + _SAME * schedule.durations.min()
-        places = np.searchsorted(self.trajectory.time, edges, side="right")
-        return tuple(np.arange(*ends) for ends in itertools.pairwise(places.tolist()))
-
-    @property
-    def _batch(self) -> int:
-        return len(self._efforts)
-
-    @property
-    def _count(self) -> int:
-        return len(self.trajectory.schedule.names)
+        text = f"noise at {self.temperature:g} K along {trajectory.engine}"
+        return taken.trajectory(engine=text, lead=(int(count), *trajectory.schedule.lead))
 
 
 def _root(covariance: Floats) -> Floats:
