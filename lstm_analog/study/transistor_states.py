@@ -67,7 +67,9 @@ class ClockStates:
         Variances in signal units squared, over the whole band: what a sample of the terminals adds to what is held.
         """
         unknowns = self.network.unknowns
-        c, h = (_differences(unknowns, unknowns[spot.groups[0]], unknowns[spot.groups[1]], spot) for spot in self._spots)
+        c, h = (
+            _differences(unknowns, unknowns[spot.groups[0]], unknowns[spot.groups[1]], spot) for spot in self._spots
+        )
         causes, variance = self._found(interval, [*c, *h])
         return dict(zip(causes, variance.reshape(len(causes), 2, -1), strict=True))
 

@@ -23,6 +23,4 @@ def measured(folder: Path, technology: Bicmos, lines: Iterable[str]) -> dict[str
 
 def defined(*circuits: Subcircuit) -> list[str]:
     """Return the lines that define `circuits`."""
-    return [
-        line for one in circuits for line in (f".subckt {one.name} {' '.join(one.terminals)}", *one.cards, ".ends")
-    ]
+    return [line for one in circuits for line in (f".subckt {one.name} {' '.join(one.terminals)}", *one.cards, ".ends")]

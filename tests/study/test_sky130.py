@@ -195,7 +195,9 @@ def test_the_replica_starts_with_the_supply_and_does_not_latch(corner, celsius, 
     lines += [".tran 20n 40u", ".meas tran base find v(vb) at=39u", ".meas tran tail find i(vm) at=39u"]
     found = measured(tmp_path, technology, lines)
     assert 0.8 < found["base"] < 1.2
-    assert 2.5e-6 < -found["tail"] < 3.2e-6, "what leaves a product is the reference: a tail is more by three base currents"
+    assert 2.5e-6 < -found["tail"] < 3.2e-6, (
+        "what leaves a product is the reference: a tail is more by three base currents"
+    )
 
 
 # What it takes.

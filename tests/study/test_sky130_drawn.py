@@ -173,7 +173,9 @@ def test_weights_load_the_columns_of_cells():
 
 
 def test_a_sheet_resistance_without_drawn_resistors_is_refused():
-    with pytest.raises(InvalidValueError, match=r"SKY130_MOS sheet must be 1 where resistors are ideal, got 1\.15: give"):
+    with pytest.raises(
+        InvalidValueError, match=r"SKY130_MOS sheet must be 1 where resistors are ideal, got 1\.15: give"
+    ):
         at(SKY130_MOS, sheet=1.15)
 
 
