@@ -248,6 +248,23 @@ def test_a_leak_costs_no_accuracy(leak):
     assert worst(tight, exact) >= leak
 
 
+def test_what_leaks_back_into_a_storage_is_found_without_a_sweep(circuit, driven):
+    """A cell b = (1 - exp(-2 t))/2 leaks g into the storage a that it follows, at 0: a(T) = g times its integral."""
+    leak, time = 1e-6, 3.0
+    network = circuit(
+        {"drive": 1, "a": 1, "b": 1, "buffer": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Followers(label="f", nodes=[4], terms=(Term(inputs=[2], gain=1.0),), offset=0.0, low=-np.inf, high=np.inf),
+        Conductors(label="r", a=[1, 4, 3], b=[3, 3, 2], conductance=[1.0, 1.0, leak]),
+        Storages(label="c", nodes=[2, 3], capacitance=1.0),
+    )
+    order = structure(couplings(network, ()), time, 1e-9)
+    assert (order.slow, order.torn.sum()) == (True, 1)
+    run = Waveform(rtol=1e-4, atol=1e-6).run(network, driven([0.0, 1.0], [1.0, time]))
+    closed = 0.5 * leak * (time - 0.5 * (1.0 - np.exp(-2.0 * time)))
+    np.testing.assert_allclose(run["a"][-1, 0], closed, rtol=1e-4)
+
+
 def test_a_strong_loop_is_one_component(circuit, driven):
     network = leaking(circuit, 0.5)
     order = structure(couplings(network, ()), 3.0, 1e-12)

@@ -8,6 +8,8 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH
 from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines.phase.couplings import couplings
+from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.fields import Field, Places, Waves
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.expressions import make
@@ -82,3 +84,16 @@ def test_the_fast_way_of_the_law_is_the_law(variant, plus):
     make(flow_into(part, waves, (), out))
     np.testing.assert_allclose(out, flow(part, efforts, ()), rtol=1e-12, atol=1e-18)
     assert np.abs(efforts[..., nodes[2]]).max() > 2.0 * DATA.rail
+
+
+@pytest.mark.parametrize("technology", [OPAMP, OPAMP_BENCH])
+def test_an_op_amp_is_solved_with_the_divider_that_loads_it(technology):
+    """Output and divider act on each other at once, the divider weakly: guessing it costs a second solve."""
+    chip = machine(technology)
+    network, schedule = chip.network, chip.schedule(X)
+    for number in range(6):
+        found = couplings(network, schedule.phase(number))
+        order = structure(found, float(schedule.durations[number]), 1e-9)
+        weak = order.links.only(np.flatnonzero(order.torn))
+        assert not (found.balanced[weak.columns] & found.balanced[weak.rows]).any()
+        assert max(level.members.shape[1] for level in order.levels) <= 8

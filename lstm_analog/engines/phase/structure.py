@@ -10,7 +10,8 @@
 4. Components of like shape that depend on earlier ones only form a level, and are solved side by side.
 
 The first guess is that the tail stays at its effort at the start of the segment. A junction has no storage and may jump
-there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges.
+there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges, and
+one between two junctions, such as an op-amp's output and the divider that loads it, only in a loop of many unknowns.
 """
 
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ WEAK = 5e-2
 """Strength below which an edge is torn if that opens a loop; larger: smaller components, more sweeps."""
 LARGEST = 24
 """Unknowns up to which a component is solved as one system; a larger one is left to `Integrate`."""
+_TIED = 8
+"""Unknowns up to which a component keeps its weak edges between junctions; larger: fewer sweeps, larger components."""
 _RANK = {Order.CONSTANT: 0, Order.AFFINE: 1, Order.NONLINEAR: 2}
 
 
@@ -138,6 +141,9 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
     loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
     torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
     junctions = np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))
+    tied = torn_edges & junctions[edges.tails] & junctions[edges.heads]
+    whole = _components(edges, ~torn_edges | tied)
+    torn_edges &= ~tied | (np.bincount(whole) > _TIED)[whole[edges.heads]]
     from_junction = torn_edges & junctions[edges.tails]
     left = _components(edges, ~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
     torn_edges &= ~from_junction | (left[edges.tails] == left[edges.heads])

@@ -13,6 +13,7 @@ from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import FieldLayout, Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
+from lstm_analog.engines.waveform.drift import with_drift
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
 from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
@@ -58,28 +59,28 @@ def segment(
     says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
     `ranges` are watched.
     """
-    watched = np.zeros_like(wanted)
-    watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
+    watched = np.isin(np.arange(wanted.size), np.concatenate([[], *(limits.nodes for limits in ranges)]))
     plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
-    size = _part_size(plan, grid, state.effort, output, bool(ranges))
-    parts = BatchParts(lead=state.effort.shape[:-1], size=size)
+    parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
     frame, judged = _frame(duration, grid, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
     found = guesses(plan, fields, frame, still, couplings.scales, effect)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
-    ordered = sorted(steps.items())
+    writing = [*_moving(plan, fields, couplings.groups, state), *after]
+    if found and still and effect is not None and frame.dtype == np.float64:
+        writing = with_drift(writing, couplings, order, plan.fields.places, fields, state, grid, duration)
     units = [couplings.scales[fields[k].nodes] for k in judged]
     judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, tolerance, parts)
     return Segment(
         grid=grid,
-        steps=compiled(before if found else parts.calls([*before, *(call for _, calls in ordered for call in calls)])),
+        steps=compiled(before if found else parts.calls([*before, *(call for _, calls in steps for call in calls)])),
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
         starting=starting(found, first, grid),
-        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in ordered if found),
-        after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
+        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in steps if found),
+        after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
@@ -120,8 +121,8 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
 
 def _steps(
     plan: Outline, fields: list[Field], frame: Frame, state: NetworkState, couplings: Couplings, tolerance: Tolerance
-) -> tuple[dict[int, list[Call]], list[Call]]:
-    """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
+) -> tuple[list[tuple[int, list[Call]]], list[Call]]:
+    """Return the steps of each sweep in order, those for when the segment is accepted, and note in `fields` their terms."""
     after: list[Call] = []
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
     for place, level in enumerate(plan.fields.levels):
@@ -137,7 +138,7 @@ def _steps(
             each = parts.last if task.at_end and not task.factored else parts.each
             (each if parts.divided else steps[level.sweep]).extend(found.each)
             _name_terms(fields, plan.fields.first[place], found.terms)
-    return steps, after
+    return sorted(steps.items()), after
 
 
 def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None:
