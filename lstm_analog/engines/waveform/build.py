@@ -122,7 +122,7 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
 def _steps(
     plan: Outline, fields: list[Field], frame: Frame, state: NetworkState, couplings: Couplings, tolerance: Tolerance
 ) -> tuple[list[tuple[int, list[Call]]], list[Call]]:
-    """Return the steps of each sweep in order, those for when the segment is accepted, and note in `fields` their terms."""
+    """Return the steps of each sweep, those for when the segment is accepted, and note in `fields` which have terms."""
     after: list[Call] = []
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
     for place, level in enumerate(plan.fields.levels):
