@@ -121,8 +121,9 @@ class Linearised:
             capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
             return partial(solve_collocation, change, self.left, capacity, derivative, flows)
         shape = (len(self.inverse), *flows.shape[2:])
-        whole = entries(np.ones(shape[:1] * 2, dtype=bool))
-        return partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), whole)
+        later = np.arange(len(self.inverse)) % flows.shape[1] > 0  # at the first point nothing is left over or changes
+        present = entries(later[:, None] & later)
+        return partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), present)
 
     def rounding(self, efforts: Floats, out: Floats) -> list[Call]:
         """Return the calls that write the error of `efforts` at rest that rounding of the flows causes.
