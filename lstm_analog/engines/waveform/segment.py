@@ -19,7 +19,7 @@ from lstm_analog.expressions import Call, make
 
 SWEEPS = 30
 """Sweeps over torn edges after which a segment counts as unsolved, and is tried again shorter or finer."""
-NEWTON_SHARE = 0.1
+NEWTON_SHARE = 0.01
 """Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
 SWEEP_SHARE = 0.3
 """Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
