@@ -49,7 +49,7 @@ def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats
     efforts, matrices = np.array(before, order="F"), Matrices()
     try:
         for stage in stages:
-            for call in calls(stage, efforts, matrices, []):
+            for call in calls(stage, efforts, matrices):
                 call()
     except SimulationError:
         if len(before) == 1:

@@ -23,13 +23,11 @@ _TOLERANCE = 1e-13
 """Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
 
 
-def newton(stage: ComponentStage, efforts: Array, forgetting: list[Call]) -> tuple[Call, ...]:
+def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     """Return the calls that solve the components of `stage` in `efforts` (*lead, unknowns).
 
-    They raise `SimulationError` where Newton's method finds no fixed point. What makes them forget the solve before is
-    added to `forgetting`.
+    They raise `SimulationError` where Newton's method finds no fixed point.
     """
-    stamps = np.zeros(1, dtype=np.int64)
     lead, members = efforts.shape[:-1], stage.level.members
     own = [_field(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
     fields = [*constant_efforts(efforts), *own]
@@ -39,7 +37,7 @@ def newton(stage: ComponentStage, efforts: Array, forgetting: list[Call]) -> tup
         inflow=Inflow(
             wiring=stage.wiring,
             fields=fields,
-            state=NetworkState(effort=efforts, stamps=stamps, known={}, forgetting=forgetting),
+            state=NetworkState(effort=efforts, stamps=np.zeros(1, dtype=np.int64), known={}),
             high=stage.couplings.high,
             after=[],
             parts=undivided,

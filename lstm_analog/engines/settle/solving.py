@@ -19,14 +19,13 @@ _SPLIT = sigmoid(2.0 * CONTROL)
 """Share of the upper one in the total conductance of two exponential ports that open against each other."""
 
 
-def calls(stage: ComponentStage, efforts: Array, matrices: Matrices, forgetting: list[Call]) -> tuple[Call, ...]:
+def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
     """Return the calls that set the nodes of `stage` in `efforts` (*lead, unknowns).
 
-    `matrices` are those that the stages of the run share. What makes the calls forget the solve before is added to
-    `forgetting`.
+    `matrices` are those that the stages of the run share.
     """
     if stage.mode is Mode.NEWTON:
-        return newton(stage, efforts, forgetting)
+        return newton(stage, efforts)
     bound = BoundStage(stage=stage, efforts=efforts, matrices=matrices)
     (_set_several if stage.level.members.shape[1] > 1 else _set_single)(bound)
     return tuple(bound.calls)

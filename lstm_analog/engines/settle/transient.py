@@ -28,9 +28,8 @@ class Transients:
     @cached_property
     def _run(self) -> WaveformRun:
         wanted = np.ones(self._network.unknowns.size, dtype=bool)
-        space = self._stack.enter_context(workspace(self._network, self._efforts.shape[:-1], _TOLERANCE, wanted))
-        space.state.restart()
-        return WaveformRun(space=space, points=1)
+        lent = workspace(self._network, self._efforts.shape[:-1], _TOLERANCE, wanted)
+        return WaveformRun(space=self._stack.enter_context(lent), points=1)
 
     def __call__(self, high: High, duration: float) -> None:
         """Advance the efforts by a phase of `duration` (s) with the clock lines `high`.

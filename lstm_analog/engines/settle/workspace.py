@@ -16,7 +16,7 @@ from lstm_analog.engines.settle.binding import Matrices
 from lstm_analog.engines.settle.program import Instruction
 from lstm_analog.engines.settle.solving import calls
 from lstm_analog.engines.settle.stages import ComponentStage, Key, Mode
-from lstm_analog.expressions import Call, make, reading
+from lstm_analog.expressions import Call, reading
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.parts import Sources
@@ -63,9 +63,9 @@ class SettledSpace:
     """The `efforts` (*lead, unknowns) of a run, chips leading, and what is bound to them; one run at a time.
 
     `monitors` watch nodes with limits. `lasting` says whether the calls are made often enough to be compiled, since no
-    parameter changes in a run; all runs then give the same bits. The dictionaries are the cache: the calls of stages,
-    the `matrices` that these share, what makes them forget the run before, the calls of instructions, and their
-    programs by the layout of the arrays that a run imposes and keeps.
+    parameter changes in a run; all runs then round alike. The dictionaries are the cache: the calls of stages,
+    the `matrices` that these share, the calls of instructions, and their programs by the layout of the arrays that a
+    run imposes and keeps.
     """
 
     efforts: Array
@@ -73,7 +73,6 @@ class SettledSpace:
     lasting: bool
     matrices: Matrices = field(default_factory=dict)
     bound: dict[Key, tuple[Call, ...]] = field(default_factory=dict)
-    forgetting: dict[Key, list[Call]] = field(default_factory=dict)
     made: dict[Instruction, tuple[Call, ...]] = field(default_factory=dict)
     tables: dict[tuple[object, ...], ProgramTable] = field(default_factory=dict)
 
@@ -83,8 +82,6 @@ class SettledSpace:
         for part in network.parts:
             if isinstance(part, Sources):
                 self.efforts[..., part.nodes] = part.effort[..., None, :]
-        for calls_of_stage in self.forgetting.values():
-            make(calls_of_stage)
         for monitor in self.monitors:
             monitor.lowest.fill(np.inf)
             monitor.highest.fill(-np.inf)
@@ -96,18 +93,17 @@ class SettledSpace:
             self.made.clear()
             self.tables.clear()
         for key in {*self.bound.keys() - stages.keys(), *stale} & self.bound.keys():
-            del self.bound[key], self.forgetting[key]
+            del self.bound[key]
         for key, stage in stages.items():
             if key not in self.bound:
                 self.bound[key] = self._calls(stage)
 
     def _calls(self, stage: ComponentStage) -> tuple[Call, ...]:
         """Return the calls of a `stage`, with the monitors of its nodes."""
-        self.forgetting[stage.key] = []
         if stage.mode is Mode.TRANSIENT:
             return ()  # the executor runs it
         watching = (call for monitor in self.monitors for call in monitor.calls(stage, self.efforts))
-        return (*calls(stage, self.efforts, self.matrices, self.forgetting[stage.key]), *watching)
+        return (*calls(stage, self.efforts, self.matrices), *watching)
 
     def calls_of(self, instruction: Instruction) -> tuple[Call, ...]:
         """Return the calls of all stages of an `instruction`, which are bound."""

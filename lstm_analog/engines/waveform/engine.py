@@ -57,7 +57,7 @@ class Waveform:
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     threads : int
         Threads that solve portions of many chips or sequences at once. The same answers for any number, to the last
-        bit; where processes run side by side, leave it at 1.
+        bit but for op-amps, far below the tolerance; where processes run side by side, leave it at 1.
     """
 
     rtol: float = 1e-6

@@ -20,7 +20,6 @@ from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
 from lstm_analog.engines.waveform.slopes import Slopes, own_slopes
-from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, adding, make, reading, spread
 from lstm_analog.network.laws import High, Order, rows
 
@@ -55,7 +54,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
             task=task, efforts=efforts, equations=equations, change=change, flows=flows, tolerance=tolerance
         )
         calls = iteration.calls(stepping)
-        solving = _from_where_it_is(task.inflow.state, starts, starting, iteration.stale, calls, equations.cached)
+        solving = _from_where_it_is(starts, starting, iteration.stale, calls, equations.cached)
     if task.frame.count == 1:
         creeping = partial(_creep, starting, efforts, flows, compiled(residual), slopes.values, compiled(slopes.calls))
         solving = [Otherwise(calls=tuple(solving), instead=creeping)]
@@ -70,16 +69,13 @@ def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: 
     return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=finite, most=1)
 
 
-def _from_where_it_is(
-    state: NetworkState, starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool
-) -> list[Call]:
+def _from_where_it_is(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
     """Return the calls that iterate from the `starts` (k, *lead, m), or if these have been solved for, from there.
 
     `starting` sets the efforts to them. Slopes that were computed for the solve before are not computed again if they
-    are `cached`, unless that failed. The `state` is told how they forget both.
+    are `cached`, unless that failed.
     """
     solved, change, moved, empty = np.full_like(starts, np.nan), np.empty_like(starts), np.empty(1), np.ones_like(stale)
-    state.forgetting.extend((partial(np.copyto, solved, np.nan), partial(np.copyto, empty, 1.0)))
     calls: list[Call] = [
         partial(np.subtract, solved, starts, change),
         partial(largest, moved, change.reshape(1, -1), _ONE),

@@ -59,7 +59,7 @@ class WaveformRun:
         end, (*lead, N). Raises `OutOfReachError` if the network cannot be run this way.
         """
         space, count = self.space, len(schedule.names)
-        space.state.restart()
+        space.state.forget()
         space.worst[0] = 0.0
         sources = imposed_waveforms(space.sources, schedule, space.state.effort.dtype)
         if start is None:
@@ -204,8 +204,7 @@ class WaveformRun:
     def _changed(self, intervals: Subdivision, place: int, output: Wanted) -> bool:
         """Return whether piece number `place`, at which a program stopped, has been changed by what this found.
 
-        It is not if that found no error; the piece is not solved again otherwise, as Newton's method would go on from
-        there, and a run that has programs already would have other last digits.
+        It is not if that found no error; otherwise the piece is not solved again.
         """
         segment = self._segment(intervals.present, place, output)
         error = segment.verdict.item()

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.phase.wiring import Sheet
-from lstm_analog.expressions import Call, Refresh, advance, make
+from lstm_analog.expressions import Call, Refresh, advance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,15 +49,12 @@ class NetworkState:
         Stored products by the name of their matrix; phases share them.
     rooms : list of float arrays
         Memory that steps share, which keep nothing in it for the next.
-    forgetting : list of calls
-        What makes steps forget all that they keep from one solve to the next.
     """
 
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
     rooms: list[Floats] = field(default_factory=list)
-    forgetting: list[Call] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of `sheet`."""
@@ -89,13 +86,8 @@ class NetworkState:
         """Return the call that gives these `groups` of unknowns a new version, since their efforts have changed."""
         return partial(advance, self.stamps, groups)
 
-    def restart(self) -> None:
-        """Forget all, what steps keep from one solve to the next, too, so that no run depends on the one before."""
-        self.forget()
-        make(self.forgetting)
-
     def forget(self) -> None:
-        """Zero the efforts and drop all products of them."""
+        """Zero the efforts and drop all that was computed, so that a run does not depend on the one before."""
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp[0] = -1
