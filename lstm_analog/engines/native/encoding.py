@@ -5,6 +5,7 @@ What cannot be written down, for its function, the type of its numbers or where 
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +38,8 @@ _VECTOR = 64
 """Bytes of the widest vectors."""
 _COLUMNS = 12
 """Columns that a tile of a product has at most."""
+_RUNS = 4
+"""Runs of neighbouring places that are copied one by one at most; more are read or written place by place."""
 
 Operations = list[list[int]]
 
@@ -244,6 +247,9 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     given = values if name == "take" else _spread(values, out, tuple(shape), kept)
     kept += [out, values, places]
     kind, steps = _type(out, given), [_strides(out), _strides(given)]
+    cuts = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), places.size]
+    if len(cuts) <= _RUNS + 1:
+        return [row for run in pairwise(cuts) for row in _run(name, out, given, int(places[run[0]]), run, axis, kept)]
     along = out.ndim + axis
     before, steps_before = axes(tuple(shape[:along]), [step[:along] for step in steps])
     if len(before) > 2 or out.ndim - along > 2:
@@ -253,6 +259,19 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     for array, step, lead in zip((out, given), steps, steps_before, strict=True):
         words += [_address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
     return [_row(name, kind, *words, _address(places))]
+
+
+def _run(
+    name: str, out: Array, values: Array, first: int, run: tuple[int, int], axis: int, kept: list[Array]
+) -> Operations:
+    """Return the operation that reads, writes or adds a `run` of neighbouring places, the first of which is `first`."""
+    start, stop = run
+    rest = (slice(None),) * (-1 - axis)
+    places, numbers = (..., slice(first, first + stop - start), *rest), (..., slice(start, stop), *rest)
+    if name == "take":
+        return _elementwise("copyto", out[numbers], (values[places],), kept)
+    operands = (values[numbers],) if name == "put" else (out[places], values[numbers])
+    return _elementwise("copyto" if name == "put" else "add", out[places], operands, kept)
 
 
 def _product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operations:

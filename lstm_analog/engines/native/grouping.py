@@ -16,45 +16,79 @@ _MOST = 32
 """Operations that are taken together at most."""
 _OPERANDS = 5
 """Operands of an operation at most, its result first."""
+_SIZES, _AXES = slice(2, 6), 4
+"""Words with the sizes of the inner axis and of three outer ones, the nearest last; how many axes that are."""
 
 
 def group(words: Indices) -> None:
     """Write to the `words` (operations, 32) which operations are worked through together: at the first, how many.
 
-    They are of one type and as many numbers, along one axis, and none of them touches numbers that another one writes
-    but at the same places. A jump into the midst of them finds single operations.
+    They are of one type and one shape, and none of them touches numbers that another one writes but at the same places.
+    Where operands lie side by side, their operation takes the shape of its neighbours. A jump into the midst of them
+    finds single operations.
     """
     words[:, 1] &= (1 << _TOGETHER) - 1
-    able = (words[:, 0] < ELEMENTWISE) & (words[:, 1] <= 1) & (words[:, 2] >= _LEAST) & (words[:, 3:6] == 1).all(axis=1)
+    able = (words[:, 0] < ELEMENTWISE) & (words[:, 1] <= 1) & (words[:, _SIZES].prod(axis=1) >= _LEAST)
     row = 0
     for end in np.append(np.flatnonzero(~able), len(words)).tolist():
         while row < end:
-            count = _count(words[row : min(end, row + _MOST)])
+            several = words[row : min(end, row + _MOST)]
+            count = _harmless(several[: _alike(several)])
             words[row, 1] |= (count if count > 1 else 0) << _TOGETHER
             row += count
         row = end + 1
 
 
-def _count(words: Indices) -> int:
-    """Return how many of the operations `words` (k, 32), from the first on, can be worked through together."""
-    alike = (words[:, 1:3] == words[0, 1:3]).all(axis=1)
-    first, last, step, written = (each[: int(np.append(alike, False).argmin())] for each in _operands(words))
-    for row in range(1, len(first)):
+def _alike(words: Indices) -> int:
+    """Give operations of `words` (k, 32) one shape, from the first on; return how many have it now."""
+    shape = words[0, _SIZES].copy()
+    for row, (word, sizes) in enumerate(zip(words, words[:, _SIZES], strict=True)):
+        if word[1] != words[0, 1] or sizes.prod() != shape.prod():
+            return row
+        if (sizes == shape).all():
+            continue
+        if sizes[0] == sizes.prod():
+            _reshape(word, shape)
+        elif shape[0] == shape.prod():
+            shape = sizes.copy()
+            for earlier in words[:row]:
+                _reshape(earlier, shape)
+        else:
+            return row
+    return len(words)
+
+
+def _reshape(word: Indices, shape: Indices) -> None:
+    """Give the operation `word` (32,), whose numbers are along one axis, the `shape` (4,)."""
+    apart = np.array([1, shape[0] * shape[3] * shape[2], shape[0] * shape[3], shape[0]])
+    word[_SIZES] = shape
+    for operand in range(int(word[6])):
+        steps = word[8 + 5 * operand : 8 + 5 * operand + _AXES]
+        steps[:] = steps[0] * apart
+
+
+def _harmless(words: Indices) -> int:
+    """Return how many of the operations `words` (k, 32), of one shape, can be worked through together."""
+    first, last, steps, written = _operands(words)
+    for row in range(1, len(words)):
         before, now = (slice(0, row), slice(None)), (row, slice(None))
         apart = (last[before][..., None] < first[now]) | (last[now] < first[before][..., None])
-        same = (first[before][..., None] == first[now]) & (step[before][..., None] == step[now])
+        same = (first[before][..., None] == first[now]) & (steps[before][:, :, None] == steps[now]).all(axis=-1)
         harmless = apart | same | ~(written[before][..., None] | written[now])
         if not harmless.all():
             return row
-    return len(first)
+    return len(words)
 
 
 def _operands(words: Indices) -> tuple[Indices, Indices, Indices, Indices]:
-    """Return the first and the last address of each operand, its step, and whether it is written, (k, operands)."""
+    """Return of each operand its first and last address, its steps along axes that count, and whether it is written.
+
+    (k, operands), but steps are (k, operands, axes).
+    """
     size = np.where(words[:, 1] & 1, 4, 8)[:, None]
-    places = 7 + 5 * np.arange(_OPERANDS)
-    first, step = words[:, places], words[:, places + 1] * size
-    ends = first + (words[:, 2:3] - 1) * step
+    places, sizes = 7 + 5 * np.arange(_OPERANDS), words[:, None, _SIZES]
+    steps = words[:, places[:, None] + 1 + np.arange(_AXES)] * size[..., None] * (sizes > 1)
+    ends = (sizes - 1) * steps
+    first, last = (words[:, places] + pick(ends, 0).sum(axis=-1) for pick in (np.minimum, np.maximum))
     given = np.arange(_OPERANDS) < words[:, 6:7]
-    first, ends = np.minimum(first, ends), np.maximum(first, ends) + size - 1
-    return np.where(given, first, 0), np.where(given, ends, -1), step, given & (np.arange(_OPERANDS) == 0)
+    return np.where(given, first, 0), np.where(given, last + size - 1, -1), steps, given & (np.arange(_OPERANDS) == 0)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef int64_t word;
-enum { WORDS = 32, BLOCK = 512, TOGETHER = 8, FEW = 48 };
+enum { WORDS = 32, BLOCK = 1024, TOGETHER = 8, FEW = 48 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
