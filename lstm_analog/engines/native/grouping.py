@@ -3,6 +3,9 @@
 A block of each array then stays in the nearest cache from one operation to the next.
 """
 
+from itertools import accumulate, pairwise
+from operator import mul
+
 import numpy as np
 
 from lstm_analog.arrays import Indices
@@ -16,15 +19,15 @@ _MOST = 32
 """Operations that are taken together at most."""
 _OPERANDS = 5
 """Operands of an operation at most, its result first."""
-_SIZES, _AXES = slice(2, 6), 4
-"""Words with the sizes of the inner axis and of three outer ones, the nearest last; how many axes that are."""
+_AXES, _SIZES, _INNER_FIRST, _STEPS = 4, slice(2, 6), [2, 5, 4, 3], [1, 4, 3, 2]
+"""How many axes there are, the words with their sizes, those from the inner axis on, and theirs of steps in an operand."""
 
 
 def group(words: Indices) -> None:
     """Write to the `words` (operations, 32) which operations are worked through together: at the first, how many.
 
     They are of one type and one shape, and none of them touches numbers that another one writes but at the same places.
-    Where operands lie side by side, their operation takes the shape of its neighbours. A jump into the midst of them
+    Axes are divided until the shapes are one. A jump into the midst of them
     finds single operations.
     """
     words[:, 1] &= (1 << _TOGETHER) - 1
@@ -41,30 +44,28 @@ def group(words: Indices) -> None:
 
 def _alike(words: Indices) -> int:
     """Give operations of `words` (k, 32) one shape, from the first on; return how many have it now."""
-    shape = words[0, _SIZES].copy()
-    for row, (word, sizes) in enumerate(zip(words, words[:, _SIZES], strict=True)):
-        if word[1] != words[0, 1] or sizes.prod() != shape.prod():
-            return row
-        if (sizes == shape).all():
-            continue
-        if sizes[0] == sizes.prod():
-            _reshape(word, shape)
-        elif shape[0] == shape.prod():
-            shape = sizes.copy()
-            for earlier in words[:row]:
-                _reshape(earlier, shape)
-        else:
-            return row
-    return len(words)
+    ends, count = {1}, 0
+    for word in words:
+        reached = list(accumulate(word[_INNER_FIRST].tolist(), mul))
+        both = sorted(ends.union(reached))
+        divided = all(after % before == 0 for before, after in pairwise(both))
+        if word[1] != words[0, 1] or count and reached[-1] != max(ends) or len(both) > _AXES + 1 or not divided:
+            break
+        ends, count = set(both), count + 1
+    for word in words[:count]:
+        _reshape(word, sorted(ends))
+    return count
 
 
-def _reshape(word: Indices, shape: Indices) -> None:
-    """Give the operation `word` (32,), whose numbers are along one axis, the `shape` (4,)."""
-    apart = np.array([1, shape[0] * shape[3] * shape[2], shape[0] * shape[3], shape[0]])
-    word[_SIZES] = shape
-    for operand in range(int(word[6])):
-        steps = word[8 + 5 * operand : 8 + 5 * operand + _AXES]
-        steps[:] = steps[0] * apart
+def _reshape(word: Indices, ends: list[int]) -> None:
+    """Divide axes of the operation `word` (32,) where as many numbers have been passed as `ends` (axes + 1,) says."""
+    sizes, places = word[_INNER_FIRST].tolist(), 7 + 5 * np.arange(word[6])[:, None] + np.array(_STEPS)
+    starts, steps = [1, *accumulate(sizes, mul)], word[places]
+    word[_INNER_FIRST], word[places] = 1, 0
+    for axis, (begin, end) in enumerate(pairwise(ends)):
+        source = max(k for k in range(_AXES) if starts[k] <= begin and sizes[k] > 1)
+        word[_INNER_FIRST[axis]] = end // begin
+        word[places[:, axis]] = steps[:, source] * (begin // starts[source])
 
 
 def _harmless(words: Indices) -> int:

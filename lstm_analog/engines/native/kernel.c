@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef int64_t word;
-enum { WORDS = 32, BLOCK = 1024, TOGETHER = 8, FEW = 48 };
+enum { WORDS = 32, BLOCK = 2048, TOGETHER = 8, FEW = 48 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
@@ -27,6 +27,8 @@ enum operation {
 #define INTERLEAVED INDEPENDENT
 #define UNROLLED _Pragma("GCC unroll 12")
 #endif
+
+#define INLINE inline __attribute__((always_inline))
 
 typedef void gemm_double(const char *, const char *, const int *, const int *, const int *, const double *,
                          const double *, const int *, const double *, const int *, const double *, double *, const int *);
@@ -48,6 +50,11 @@ void bind(void *gemm_of_double, void *gemm_of_float, void *gemv_of_double, void 
     dgemv = (gemv_double *)gemv_of_double;
     sgemv = (gemv_float *)gemv_of_float;
 }
+
+/* How many numbers a row of a block has, how many rows a lap has, and how many laps there are. */
+struct extent { long n, rows, laps; };
+
+static inline long least_of(long a, long b) { return a < b ? a : b; }
 
 /* Polynomials of (exp(r) - 1) / r for |r| <= ln 2 / 2, of artanh(s) / s = 1 + z A(z) with z = s^2 <= 0.0295, and of
    tanh(r) / r = 1 + z P(z) with z = r^2 <= (ln 2 / 4)^2: their largest relative errors are 1.8e-17, 1.2e-18 and 4.1e-18,
