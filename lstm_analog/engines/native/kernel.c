@@ -192,7 +192,8 @@ static void widen(const word *at) {
     for (long z = 0; z < at[5]; z++) {
         double *to = out + x * at[9] + y * at[10] + z * at[11];
         const float *from = in + x * at[14] + y * at[15] + z * at[16];
-        for (long i = 0; i < at[2]; i++) to[i * at[8]] = (double)from[i * at[13]];
+        if (at[8] == 1 && at[13] == 1) INDEPENDENT for (long i = 0; i < at[2]; i++) to[i] = (double)from[i];
+        else for (long i = 0; i < at[2]; i++) to[i * at[8]] = (double)from[i * at[13]];
     }
 }
 
