@@ -20,7 +20,7 @@ _MOST = 32
 _OPERANDS = 5
 """Operands of an operation at most, its result first."""
 _AXES, _SIZES, _INNER_FIRST, _STEPS = 4, slice(2, 6), [2, 5, 4, 3], [1, 4, 3, 2]
-"""How many axes there are, the words with their sizes, those from the inner axis on, and theirs of steps in an operand."""
+"""How many axes there are, the words with their sizes, those from the inner axis on, those of its steps."""
 
 
 def group(words: Indices) -> None:
@@ -49,7 +49,7 @@ def _alike(words: Indices) -> int:
         reached = list(accumulate(word[_INNER_FIRST].tolist(), mul))
         both = sorted(ends.union(reached))
         divided = all(after % before == 0 for before, after in pairwise(both))
-        if word[1] != words[0, 1] or count and reached[-1] != max(ends) or len(both) > _AXES + 1 or not divided:
+        if word[1] != words[0, 1] or (count and reached[-1] != max(ends)) or len(both) > _AXES + 1 or not divided:
             break
         ends, count = set(both), count + 1
     for word in words[:count]:

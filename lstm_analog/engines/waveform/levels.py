@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
@@ -197,7 +197,7 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
     first = task.rows.start if task.rows is not None else 0
     fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
     depth = count - first
-    flows = np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype)
+    flows = aligned(np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype))
     steps: list[Call] = []
     for start, field in zip(flows, task.targets[:dynamic], strict=False):
         steps += [partial(np.copyto, start, given)] if (given := parts.read(field.start, start)) is not start else []
