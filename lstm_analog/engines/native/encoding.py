@@ -27,9 +27,10 @@ _NAMES = (
     *("each part",),
 )
 """The operations in the order in which `kernel.c` numbers them."""
-_NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
+NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
+"""The number of each operation."""
 _PLAIN = frozenset(_NAMES[: _NAMES.index("take")])
-ELEMENTWISE = _NUMBER["take"]
+ELEMENTWISE = NUMBER["take"]
 """The number of operations that work element by element; they are the first."""
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
 _OUTER = 3
@@ -187,7 +188,7 @@ def _following(value: Array, sizes: Array, kept: list[Array]) -> Operations:
 
 
 def _row(name: str, single: int, *words: int) -> list[int]:
-    return [_NUMBER[name], single, *words, *(0,) * (WORDS - 2 - len(words))]
+    return [NUMBER[name], single, *words, *(0,) * (WORDS - 2 - len(words))]
 
 
 def _address(array: Array) -> int:

@@ -9,10 +9,12 @@ from operator import mul
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.engines.native.encoding import ELEMENTWISE
+from lstm_analog.engines.native.encoding import ELEMENTWISE, NUMBER
 
-_TOGETHER = 8
-"""Place of the number of operations in the second word of the first, in binary digits."""
+_TOGETHER, _FUSED = 8, 16
+"""Places of numbers of operations in the second word of the first, in binary digits: a group's, those done with it."""
+_VECTORS = 16
+"""Numbers of which rows must be multiples for operations to be one pass: whole vectors of either precision."""
 _LEAST = 1024
 """Numbers from which on operations are taken together; fewer stay in the cache anyway."""
 _MOST = 32
@@ -38,6 +40,7 @@ def group(words: Indices) -> None:
             several = words[row : min(end, row + _MOST)]
             count = _harmless(several[: _alike(several)])
             words[row, 1] |= (count if count > 1 else 0) << _TOGETHER
+            _fuse(several[:count])
             row += count
         row = end + 1
 
@@ -79,6 +82,25 @@ def _harmless(words: Indices) -> int:
         if not harmless.all():
             return row
     return len(words)
+
+
+def _fuse(words: Indices) -> None:
+    """Write to multiplications of a group of operations `words` (k, 32) how many after them are done in one pass.
+
+    That is the tanh of the product with a number, and perhaps its sum with a number, each in the place of the one before.
+    """
+    first, _, steps, _ = _operands(words)
+    number = ~steps.any(axis=-1)
+    for row in np.flatnonzero(words[:-1, 0] == NUMBER["multiply"]).tolist():
+        same = (first[row:] == first[row, 0]) & (steps[row:] == steps[row, 0]).all(axis=-1)
+        names, along = words[row:, 0], words[row, 8] == words[row, 18 if number[row, 1] else 13] == 1
+        if number[row, 1] == number[row, 2] or not along or words[row, 2] % _VECTORS:
+            continue
+        if names[1] != NUMBER["tanh"] or not same[1, :2].all():
+            continue
+        adds = len(names) > 2 and names[2] == NUMBER["add"] and same[2, 0]
+        adds = adds and bool((same[2, 1:3] & number[row + 2, 2:0:-1]).any())
+        words[row, 1] |= (2 if adds else 1) << _FUSED
 
 
 def _operands(words: Indices) -> tuple[Indices, Indices, Indices, Indices]:

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef int64_t word;
-enum { WORDS = 32, BLOCK = 2048, TOGETHER = 8, FEW = 48 };
+enum { WORDS = 32, BLOCK = 2048, TOGETHER = 8, FUSED = 16, FEW = 48 };
 
 enum operation {
     COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
@@ -215,7 +215,7 @@ static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
         const word *at = program + place * WORDS;
         long op = at[0], single = at[1] & 1;
-        long together = at[1] >> TOGETHER ? at[1] >> TOGETHER : 1;
+        long together = at[1] >> TOGETHER & 255 ? at[1] >> TOGETHER & 255 : 1;
         if (op <= LAST_ELEMENTWISE) {
             if (single) elementwise_float(at, together); else elementwise_double(at, together);
             place += together - 1;
