@@ -87,7 +87,7 @@ def _harmless(words: Indices) -> int:
 def _fuse(words: Indices) -> None:
     """Write to multiplications of a group of operations `words` (k, 32) how many after them are done in one pass.
 
-    That is the tanh of the product with a number, and perhaps its sum with a number, each in the place of the one before.
+    That is the tanh of the product with a number, perhaps its sum with a number, each in the place of the one before.
     """
     first, _, steps, _ = _operands(words)
     number = ~steps.any(axis=-1)
