@@ -66,7 +66,9 @@ def imposed_waveforms(
         changes = np.zeros(len(schedule.names), dtype=bool)
         changes[0] = True
         efforts = each.sources.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
-        if entry is not None and not entry.steady:
+        if entry is not None and entry.steady:
+            efforts = efforts[..., :1, :]
+        elif entry is not None:
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
         given = efforts.astype(dtype, copy=False)
