@@ -8,8 +8,8 @@ from operator import mul
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
-from lstm_analog.engines.native.encoding import ELEMENTWISE, NUMBER
+from lstm_analog.arrays import Flags, Indices
+from lstm_analog.engines.native.encoding_arrays import ELEMENTWISE, NUMBER
 
 _TOGETHER, _FUSED = 8, 16
 """Places of numbers of operations in the second word of the first, in binary digits: a group's, those done with it."""
@@ -22,7 +22,7 @@ _MOST = 32
 _OPERANDS = 5
 """Operands of an operation at most, its result first."""
 _AXES, _SIZES, _INNER_FIRST, _STEPS = 4, slice(2, 6), [2, 5, 4, 3], [1, 4, 3, 2]
-"""How many axes there are, the words with their sizes, those from the inner axis on, those of its steps."""
+"""How many axes there are; the words with their sizes, also from the inner axis on; those of an operand's steps."""
 
 
 def group(words: Indices) -> None:
@@ -90,9 +90,9 @@ def _fuse(words: Indices) -> None:
     That is the tanh of the product with a number, perhaps its sum with a number, each in the place of the one before.
     """
     first, _, steps, _ = _operands(words)
-    number = ~steps.any(axis=-1)
+    number: Flags = np.logical_not(steps.any(axis=-1))
     for row in np.flatnonzero(words[:-1, 0] == NUMBER["multiply"]).tolist():
-        same = (first[row:] == first[row, 0]) & (steps[row:] == steps[row, 0]).all(axis=-1)
+        same: Flags = (first[row:] == int(first[row, 0])) & (steps[row:] == steps[row, 0]).all(axis=-1)
         names, along = words[row:, 0], words[row, 8] == words[row, 18 if number[row, 1] else 13] == 1
         if number[row, 1] == number[row, 2] or not along or words[row, 2] % _VECTORS:
             continue

@@ -86,6 +86,7 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #define TANH_SERIES(z) (-0.33333333333332488058 + z * (0.13333333332785171339 + z * (-0.053968252784197497177 \
     + z * (0.021869370860921332499 + z * (-0.0088573132157110540947 + z * 0.0034448880645057617901)))))
 #include "kernels.inc"
+#include "products.inc"
 #undef T
 #undef I
 #undef MANTISSA
@@ -129,6 +130,7 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #define ARTANH_SERIES(z) (0.33333388225140135311f + z * (0.19988766090426664133f + z * 0.14936001006086455555f))
 #define TANH_SERIES(z) (-0.33333322746484693821f + z * (0.13331186646800533512f + z * -0.052727754779214416499f))
 #include "kernels.inc"
+#include "products.inc"
 
 /* Write the largest size in each of some rows, times a scale, to `out`; NaN where a row has one.
    Sizes are compared by their bits, whose order is that of the numbers, NaN above all: that makes vectors of it. */

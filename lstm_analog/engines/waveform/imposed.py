@@ -17,8 +17,8 @@ class ImposedWaveform:
     """What a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
 
     `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
-    lead with the chips where they differ. `changes` (intervals,) says where the efforts differ from those of the
-    interval before.
+    lead with the chips where they differ; one interval stands for all if they are steady. `changes` (intervals,) says
+    where the efforts differ from those of the interval before.
     """
 
     places: Span
