@@ -59,9 +59,23 @@ def kind_of(*arrays: Array) -> int:
 
 def strides_of(array: Array) -> Strides:
     """Return the strides of `array` in numbers; raise `NotEncodableError` if one is no multiple of them."""
-    if any(step % array.itemsize for step in array.strides):
+    size = array.itemsize
+    found = tuple([step // size for step in array.strides])
+    if sum(array.strides) != size * sum(found):
         raise NotEncodableError
-    return tuple(step // array.itemsize for step in array.strides)
+    return found
+
+
+def _spread_strides(array: Array, shape: tuple[int, ...]) -> Strides:
+    """Return the strides in numbers of `array` spread to `shape`: as `np.broadcast_to` does, but fast."""
+    steps = strides_of(array)
+    if array.shape == shape:
+        return steps
+    missing = len(shape) - array.ndim
+    axes_of = list(zip(array.shape, shape[max(missing, 0) :], steps, strict=False))
+    if missing < 0 or any(own not in (1, whole) for own, whole, _ in axes_of):
+        raise NotEncodableError
+    return (0,) * missing + tuple(step if own == whole else 0 for own, whole, step in axes_of)
 
 
 def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -> Array:
@@ -81,10 +95,12 @@ def elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array
     """
     if not out.size:
         return []
-    arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
+    given = [each if isinstance(each, np.ndarray) else np.full((), each, dtype=out.dtype) for each in operands]
+    kept += given
+    arrays = [out, *given]
     widens = name == "copyto" and arrays[1].dtype == np.float32 and out.dtype == np.float64
     name, kind = ("widen", 0) if widens else (name, kind_of(*arrays))
-    sizes, steps = axes(out.shape, [strides_of(array) for array in arrays])
+    sizes, steps = axes(out.shape, [_spread_strides(array, out.shape) for array in arrays])
     if len(sizes) > _OUTER + 1:
         raise NotEncodableError
     outer, inner = [1] * (_OUTER + 1 - len(sizes)) + sizes[:-1], sizes[-1] if sizes else 1
