@@ -43,7 +43,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             parts=undivided,
         ),
         targets=tuple(own),
-        frame=Frame(slope=np.zeros((1, 1)), parts=undivided, dtype=efforts.dtype),
+        frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),
         factored=False,
         at_end=True,
         wanted=(True,) * len(own),

@@ -9,6 +9,7 @@ plumbing as long. Computing a field at all points is dear, so it is done only wh
 level, an estimate of the error or a limit asks for it.
 """
 
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -97,14 +98,14 @@ class Outline:
         return found
 
 
-def outline(fields: FieldLayout, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
-    """Return what is computed of the `fields` of a segment of `count` points.
+def outline(fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
+    """Return what is computed of the `fields` of a segment in which `count` points describe known bases.
 
-    Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
+    Guesses are sums of so many `terms`, or if these are 0 waveforms. `output` says what the segment must yield; at its end, only
     the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
     columns, none = [nodes for level in fields.levels for nodes in level.members.T], [False] * len(fields.guessed)
-    factored = _factored(fields, [1] + [0] * (fields.total - 1) + [int(still)] * len(none), count)
+    factored = _factored(fields, [1] + [0] * (fields.total - 1) + [terms] * len(none), count)
     ends = [False, *(output is not Wanted.STATES and bool(wanted[nodes].any()) for nodes in columns), *none]
     seen = watched.copy()
     seen[np.concatenate([np.empty(0, np.int64), *fields.guessed.values()])] = True
@@ -112,6 +113,17 @@ def outline(fields: FieldLayout, count: int, still: bool, output: Wanted, wanted
     points = [every, *(every or bool(seen[nodes].any()) for nodes in columns), *none]
     _mark_needed(fields, factored, points, ends)
     return Outline(fields=fields, factored=factored, points=points, ends=ends)
+
+
+def sampled(fields: FieldLayout) -> Indices:
+    """Return the storages among the `fields` that are no sums of known bases, at however many points, (k,)."""
+    known = _factored(fields, [1] + [0] * (fields.total - 1) + [1] * len(fields.guessed), sys.maxsize)
+    nodes = [
+        level.members[:, : level.dynamic].ravel()
+        for level, first in zip(fields.levels, fields.first, strict=True)
+        if not known[first]
+    ]
+    return np.concatenate([np.empty(0, np.int64), *nodes])
 
 
 def _placed(order: Structure, first: list[int], size: int) -> Places:

@@ -1,7 +1,7 @@
 """Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
 from functools import partial
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 
@@ -15,14 +15,16 @@ from lstm_analog.engines.waveform.analysis import FieldLayout, Outline, Wanted, 
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
-from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
+from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.resolution import sweep_limit
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
+    LevelSweep,
     NotLinearError,
     Segment,
     Tolerance,
@@ -32,6 +34,8 @@ from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
 
+_KNOWN_DEGREE = 30
+"""Least degree with which known bases are worked out, once; larger: more memory, and longer to build."""
 _PART = 2**17
 """Bytes of the waveforms of a part of a batch; larger: fewer parts, whose buffers may not fit the cache."""
 
@@ -45,6 +49,7 @@ def segment(
     duration: float,
     grid: Grid,
     still: bool,
+    terms: int,
     output: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
@@ -54,31 +59,35 @@ def segment(
     """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
 
     `layout` are its fields. A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand
-    `still`, or swept, from what the coarser segment `first` finds. All segments of a run share the `state`. `output`
+    `still`, or swept as sums of so many `terms`, or if these are 0 waveforms, from what the coarser segment `first`
+    finds. All segments of a run share the `state`. `output`
     says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
     `ranges` are watched.
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
+    every = ceil(_KNOWN_DEGREE / grid.degree) if grid.degree and output is not Wanted.POINTS and not ranges else 1
+    plan = outline(layout, every * grid.degree + 1, terms, output, wanted, watched)
     size = _part_size(plan, grid, state.effort, output, bool(ranges))
     parts = BatchParts(lead=state.effort.shape[:-1], size=size)
-    frame, judged = _frame(duration, grid, parts, state.effort), _judged(plan, output)
+    frame, judged = _frame(duration, grid, every, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     effect = chebyshev.integration(grid) if order.slow and grid.degree else None
-    found = guesses(plan, fields, frame, still, couplings.scales, effect)
+    limit = sweep_limit(order, tolerance)
+    guessing = Guessing(grid=grid, terms=terms, still=still, effect=effect, limit=limit)
+    found = guesses(plan, fields, frame, guessing, couplings.scales)
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
     ordered = sorted(steps.items())
     units = [couplings.scales[fields[k].nodes] for k in judged]
-    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, tolerance, parts)
+    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
     return Segment(
         grid=grid,
         steps=compiled(before if found else parts.calls([*before, *(call for _, calls in ordered for call in calls)])),
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
-        starting=starting(found, first, grid),
-        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in ordered if found),
+        starting=starting(found, first, guessing),
+        sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k), limit=limit) for k, calls in ordered if found),
         after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
@@ -146,9 +155,12 @@ def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None
         raise NotLinearError(int(couplings.groups[members[0]]))
 
 
-def _frame(duration: float, grid: Grid, parts: BatchParts, effort: Floats) -> Frame:
-    slope = chebyshev.differentiation(grid) / duration if grid.degree else np.zeros((1, 1))
-    return Frame(slope=slope, parts=parts, dtype=effort.dtype)
+def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, effort: Floats) -> Frame:
+    slope, finer = (
+        chebyshev.differentiation(each) / duration if grid.degree else np.zeros((1, 1))
+        for each in (grid, grid.of(every * grid.degree))
+    )
+    return Frame(slope=slope, finer=finer, every=every, parts=parts, dtype=effort.dtype)
 
 
 def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watched: bool) -> int:
@@ -201,7 +213,7 @@ def _buffers(
         run = span(part)
         start = effort[..., run] if isinstance(run, slice) else np.zeros((*lead, part.size), frame.dtype)
         if not number:
-            fields.append(constant_field(part, start, frame.count, held=True))
+            fields.append(constant_field(part, start, frame.count, frame.every, held=True))
             continue
         values = None
         if sizes[number]:

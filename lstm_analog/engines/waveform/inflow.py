@@ -7,7 +7,7 @@ There are two ways to add up. If all sources are known as sums of terms, basis(t
 too, and only weights are computed (`Inflow.factors`). Else the flow is computed at every point (`Inflow.waveform`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -94,13 +94,16 @@ class Inflow:
     after: list[Call]
     parts: BatchParts
 
-    def factors(self, row: int) -> list[InflowTerm]:
-        """Return the flow into `row` as terms; all of its sources must have terms."""
-        constant = InflowTerm(basis=None, flows=[])
+    def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
+        """Return the flow into `row` as terms; all of its sources must have terms.
+
+        The calls that their flows need to have been made are appended to `before`.
+        """
+        constant, offset = InflowTerm(basis=None, flows=[]), bool(self.wiring.offset[..., row].any())
         found = [constant]
         for entry in self._linear(row):
             terms = self.fields[entry.source].terms or ()
-            for term, flow in zip(terms, self._products(entry, terms), strict=True):
+            for term, flow in zip(terms, self._products(entry, terms, before), strict=True):
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
                     continue
@@ -109,7 +112,7 @@ class Inflow:
                     same = [InflowTerm(basis=self._per_row(entry, term.basis), flows=[])]
                     found += same
                 same[0].flows.append(flow)
-        return found
+        return found if constant.flows or offset or len(found) == 1 else found[1:]
 
     def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
         """Return the calls that write the flow into `row` at the points `at` into `out` (points, *lead, m).
@@ -123,23 +126,26 @@ class Inflow:
         if not calls:
             calls.append(partial(np.copyto, out, 0.0))
         for entry in self._linear(row):
-            for flow in self._flows(entry, out, at):
-                calls += flow.added(out)
+            flows = self._flows(entry, out, at, calls)
+            calls += [call for flow in flows for call in flow.added(out)]
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
-    def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None) -> list[Flow]:
-        """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m)."""
+    def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None, before: list[Call]) -> list[Flow]:
+        """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m).
+
+        The calls that these need to have been made are appended to `before`.
+        """
         source = self.fields[entry.source]
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
         if constant or at is None:
-            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
-            found = self._products(entry, (term,))
+            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0], every=1)
+            found = self._products(entry, (term,), before)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
             return [_wired(entry, drawn(source.values)[at])]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
-            return self._by_terms(entry, source.terms, out, at)
+            return [self._by_terms(entry, source.terms, out, at)]
         return [_multiplied(entry, drawn(source.values)[at])]
 
     def feeds(self, row: int) -> bool:
@@ -160,37 +166,39 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
-    def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...]) -> list[Flow]:
+    def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> list[Flow]:
         """Return for each of the `terms` of the source the flow through `entry` of that term's weights.
 
-        If the source moves (has several terms), the products are stored, and after the segment their sum at its end is
-        the stored product of the new state: the matrix is not multiplied again.
+        A matrix is multiplied by the weights of all terms at once, by calls that are appended to `before`. If the
+        source moves (has several terms), the products are stored, and after the segment their sum at its end is the
+        stored product of the new state: the matrix is not multiplied again.
         """
         if isinstance(entry, Wire):
             return [_wired(entry, term.weight) for term in terms]
-        image, flows = self.state.image(entry), []
+        image, several = self.state.image(entry), len(terms) > 1  # a source with one term keeps its effort
+        weights = [term.weight for term in terms if not term.held]
+        products = iter(_multiplied_together(entry, weights, before) if len(weights) > 1 else ())
+        flows = []
         for term in terms:
-            drive, fetching = reading(term.weight, entry.places)
             if term.held:
-                refresh = self.state.product(entry, drive, fetching)
-                flows.append(Flow(into=entry.into, value=image.value, calls=(refresh,)))
+                refresh = self.state.product(entry, *reading(term.weight, entry.places))
+                stored = Flow(into=entry.into, value=image.value, calls=(refresh,))
+                flows.append(_apart(stored) if several else stored)
             else:
-                flows.append(_multiplied(entry, term.weight))
-        if len(terms) > 1:  # a source with one term keeps its effort
-            flows = [_apart(flow) if term.held else flow for term, flow in zip(terms, flows, strict=True)]
+                flows.append(next(products, None) or _multiplied(entry, term.weight))
+        if several:
             self.after.extend(_updating_image(image, flows, terms))
         return flows
 
-    def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Flow]:
-        """Return the flow of `entry` term by term: basis times product."""
-        flows = []
-        for term, product in zip(terms, self._products(entry, terms), strict=True):
-            flow = product.shared(self.parts)
-            basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1)).astype(out.dtype, copy=False)
-            room = np.empty((len(basis), *flow.value.shape), out.dtype)
-            multiplying: Call = partial(np.multiply, basis, flow.value, room)
-            flows.append(Flow(into=flow.into, value=room, calls=(*flow.calls, multiplying)))
-        return flows
+    def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
+        """Return the flow of `entry` as the sum of its terms, basis times product."""
+        before = list[Call]()
+        products = [*self._products(entry, terms, before)]
+        (value, calls) = self.parts.held(*_side_by_side(products, before))
+        bases = np.stack([term.at_points[at] for term in terms], axis=1).astype(out.dtype, copy=False)
+        room = np.empty((len(bases), *value.shape[1:]), out.dtype)
+        summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
+        return Flow(into=entry.into, value=room, calls=(*calls, summing))
 
 
 def drawn(values: Floats | None) -> Floats:
@@ -224,6 +232,28 @@ def _multiplied(sheet: Sheet, efforts: Floats) -> Flow:
         drive = packed
     calls.append(partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1])))
     return Flow(into=sheet.into, value=flow, calls=tuple(calls))
+
+
+def _multiplied_together(sheet: Sheet, efforts: list[Floats], before: list[Call]) -> list[Flow]:
+    """Return the flow of `sheet` at each of the `efforts` (*lead, n) of its source, by one product.
+
+    Its calls are appended to `before`.
+    """
+    packed: Floats | None = None
+    for number, one in enumerate(efforts):
+        drive, fetching = reading(one, sheet.places)
+        packed = np.empty((len(efforts), *drive.shape), drive.dtype) if packed is None else packed
+        before += [*fetching, partial(np.copyto, packed[number], drive)]
+    whole = _multiplied(replace(sheet, places=slice(None)), drawn(packed))
+    before += whole.calls
+    return [Flow(into=sheet.into, value=value, calls=()) for value in whole.value]
+
+
+def _side_by_side(flows: list[Flow], before: list[Call]) -> tuple[Floats, tuple[Call, ...]]:
+    """Return the values of `flows` as one array (flows, ...), and the calls that write it, those `before` first."""
+    room = np.empty((len(flows), *flows[0].value.shape), flows[0].value.dtype)
+    copying = [call for flow, value in zip(flows, room, strict=True) for call in flow.copied(value)]
+    return room, (*before, *copying)
 
 
 def _apart(flow: Flow) -> Flow:

@@ -31,10 +31,13 @@ class Frame:
     """The points of a segment, the axes `lead` of chips and batch that all efforts have, and the `parts` of the batch.
 
     `slope` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is (1, 1)
-    and zero. Efforts are numbers of `dtype`.
+    and zero. `finer` is that of the finer points at which known bases are worked out once; the points are number 0,
+    `every`, 2 `every` ... of them. Efforts are numbers of `dtype`.
     """
 
     slope: Floats
+    finer: Floats
+    every: int
     parts: BatchParts
     dtype: np.dtype[Any]
 
@@ -95,7 +98,7 @@ def linear_steps(task: Task) -> LinearSteps:
     own, capacity = wiring.own, wiring.capacity
     if alike(own, capacity):
         own, capacity = own[:1], capacity[:1]
-    inverse = response(own, capacity, task.frame.slope)
+    inverse = response(own, capacity, task.frame.finer if task.factored else task.frame.slope)
     if task.factored:
         return _factored(task, inverse)
     return LinearSteps(whole=[], each=_whole(task, inverse), terms=(None,) * len(task.targets))
@@ -128,13 +131,12 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
     There is a term for each start of a member with storage, and one for each term of the inflow.
     """
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
+    steps: list[Call] = []
     inputs: list[tuple[int, InflowTerm]] = [
-        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
+        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row, steps)
     ]
     weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
-    steps: list[Call] = [
-        partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])
-    ]
+    steps += [partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])]
     for number, (row, factor) in enumerate(inputs):
         offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
         steps += summing(factor, weights[dynamic + number], offset)
@@ -148,7 +150,12 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
         every.append(columns)
     terms = tuple(
         tuple(
-            WaveformFactor(basis=column, weight=weights[number], held=number < dynamic and target == number)
+            WaveformFactor(
+                basis=column,
+                weight=weights[number],
+                held=number < dynamic and target == number,
+                every=task.frame.every,
+            )
             for number, column in enumerate(columns)
         )
         for target, columns in enumerate(every)
@@ -168,7 +175,7 @@ def _drawn(task: Task, columns: list[list[Floats]], weights: Floats) -> tuple[li
         if field.values is None or task.frame.parts.divided:
             whole += _combining([column[-1:] for column in some], weights, field.end[None])
         if field.values is not None:
-            each += _combining(some, share, field.values)
+            each += _combining([column[:: task.frame.every] for column in some], share, field.values)
     return whole, each
 
 
@@ -263,13 +270,17 @@ def _balance(task: Task) -> LinearSteps:
 
 def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
     """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow."""
-    factors = task.inflow.factors(0)
-    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     steps: list[Call] = []
+    factors = task.inflow.factors(0, steps)
+    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
     steps.append(partial(np.multiply, weights, gain.astype(weights.dtype), weights))
-    bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
-    terms = tuple(WaveformFactor(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
+    every, still = task.frame.every, np.ones(len(task.frame.finer))
+    bases = [still if factor.basis is None else factor.basis for factor in factors]
+    terms = tuple(
+        WaveformFactor(basis=basis, weight=weight, held=False, every=every)
+        for basis, weight in zip(bases, weights, strict=True)
+    )
     whole, each = _drawn(task, [bases], weights)
     return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))
