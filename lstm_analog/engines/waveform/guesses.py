@@ -100,7 +100,7 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessi
         gathering += [*fetching, putting(waves, span(some), part)]
     change, widening = widened(apart)
     judging = [*gathering, partial(np.subtract, waves, guessed, apart), *widening]
-    judging.append(partial(np.multiply, change, units, change))
+    judging += [] if (units == 1.0).all() else [partial(np.multiply, change, units, change)]
     worked = two_axes(change)
     if guessing.effect is not None:
         worked = np.empty((len(guessing.effect), worked.shape[1]))

@@ -46,7 +46,9 @@ class Flow:
         return Flow(into=self.into, value=value, calls=calls)
 
     def copied(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that copy it to `out` (..., m), all of which it enters."""
+        """Return the calls that write it to `out` (..., m), all of which it enters: a last product straight to there."""
+        if self.calls and isinstance(last := self.calls[-1], partial) and last.func is np.multiply:
+            return *self.calls[:-1], partial(np.multiply, *last.args[:-1], out)
         return *self.calls, partial(np.copyto, out, self.value)
 
 
@@ -123,11 +125,13 @@ class Inflow:
         calls: list[Call] = []
         for load in self.wiring.loads:
             calls += _adding_load(load, row, out, waves, self.high, first=not calls)
-        if not calls:
+        loaded = bool(calls)
+        flows = [flow for entry in self._linear(row) for flow in self._flows(entry, out, at, calls)]
+        if not loaded and flows and covers(flows[0].into, out.shape[-1]):
+            calls += flows.pop(0).copied(out)
+        elif not loaded:
             calls.append(partial(np.copyto, out, 0.0))
-        for entry in self._linear(row):
-            flows = self._flows(entry, out, at, calls)
-            calls += [call for flow in flows for call in flow.added(out)]
+        calls += [call for flow in flows for call in flow.added(out)]
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 

@@ -21,7 +21,7 @@ _SPLIT = 0.25
 """Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
 _LEAST_DEGREE = 8
 """Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
-_LEAST_CALM_DEGREE = 4
+_LEAST_CALM_DEGREE = 3
 """Least degree of a piece in which nothing can ring; larger: more points where hardly anything moves."""
 _LARGEST_DEGREE = 30
 """Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
