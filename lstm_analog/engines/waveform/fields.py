@@ -18,6 +18,11 @@ def covers(places: Span, size: int) -> bool:
     return isinstance(places, slice) and places == slice(0, size)
 
 
+def two_axes(values: Floats) -> Floats:
+    """Return a view (points, *lead x m) of the contiguous `values` (points, *lead, m)."""
+    return values.reshape(len(values), values[0].size)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformFactor:
     """One term of the waveforms of m unknowns: a known function of time, `basis`, times a `weight` (*lead, m).

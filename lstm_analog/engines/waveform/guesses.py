@@ -11,8 +11,8 @@ from lstm_analog.engines.native.judging import Unless, largest
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, constant_field
-from lstm_analog.engines.waveform.levels import Frame, two_axes
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, constant_field, two_axes
+from lstm_analog.engines.waveform.levels import Frame
 from lstm_analog.engines.waveform.segment import Guess, Segment, values_of
 from lstm_analog.expressions import Call, putting, reading, widened
 

@@ -7,7 +7,7 @@ There are two ways to add up. If all sources are known as sums of terms, basis(t
 too, and only weights are computed (`Inflow.factors`). Else the flow is computed at every point (`Inflow.waveform`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers, two_axes
 from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.state import HeldProduct, NetworkState, transposed
-from lstm_analog.expressions import Call, adding, combining, reading, spread
+from lstm_analog.engines.waveform.state import NetworkState, transposed
+from lstm_analog.expressions import Call, adding, reading, spread
 from lstm_analog.network.laws import High, flow_into, rows
 
 Basis = Floats | None
@@ -104,7 +104,7 @@ class Inflow:
         constant, offset = InflowTerm(basis=None, flows=[]), bool(self.wiring.offset[..., row].any())
         found = [constant]
         for entry in self._linear(row):
-            terms = self.fields[entry.source].terms or ()
+            terms = _held_first(self.fields[entry.source].terms or ())
             for term, flow in zip(terms, self._products(entry, terms, before), strict=True):
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
@@ -149,7 +149,7 @@ class Inflow:
         if isinstance(entry, Wire):
             return [_wired(entry, drawn(source.values)[at])]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
-            return [self._by_terms(entry, source.terms, out, at)]
+            return [self._by_terms(entry, _held_first(source.terms), out, at)]
         return [_multiplied(entry, drawn(source.values)[at])]
 
     def feeds(self, row: int) -> bool:
@@ -173,32 +173,40 @@ class Inflow:
     def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> list[Flow]:
         """Return for each of the `terms` of the source the flow through `entry` of that term's weights.
 
-        A matrix is multiplied by the weights of all terms at once, by calls that are appended to `before`. If the
-        source moves (has several terms), the products are stored, and after the segment their sum at its end is the
-        stored product of the new state: the matrix is not multiplied again.
+        Through a matrix these flows lie side by side, and the calls that compute them are appended to `before`.
         """
         if isinstance(entry, Wire):
             return [_wired(entry, term.weight) for term in terms]
-        image, several = self.state.image(entry), len(terms) > 1  # a source with one term keeps its effort
-        weights = [term.weight for term in terms if not term.held]
-        products = iter(_multiplied_together(entry, weights, before) if len(weights) > 1 else ())
-        flows = []
-        for term in terms:
-            if term.held:
-                refresh = self.state.product(entry, *reading(term.weight, entry.places))
-                stored = Flow(into=entry.into, value=image.value, calls=(refresh,))
-                flows.append(_apart(stored) if several else stored)
-            else:
-                flows.append(next(products, None) or _multiplied(entry, term.weight))
-        if several:
-            self.after.extend(_updating_image(image, flows, terms))
+        if len(terms) > 1:
+            return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
+        (term,) = terms  # the source keeps its effort
+        if not term.held:
+            return [_multiplied(entry, term.weight)]
+        refresh = self.state.product(entry, *reading(term.weight, entry.places))
+        return [Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))]
+
+    def _side_by_side(self, entry: Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> Floats:
+        """Return the flows of `entry` for the weights of several `terms`, those held first, (terms, *lead, m).
+
+        The calls that compute them are appended to `before`: the matrix is multiplied by all weights that are not held
+        at once. After the segment the sum of the products at its end is the stored product of the new state, so that
+        the matrix is not multiplied again.
+        """
+        image, held = self.state.image(entry), [term for term in terms if term.held]
+        flows = np.empty((len(terms), *image.value.shape), image.value.dtype)
+        for term, flow in zip(held, flows, strict=False):
+            refresh = self.state.product(entry, *reading(term.weight, entry.places))
+            before += [refresh, partial(np.copyto, flow, image.value)]
+        before += _multiplying(entry, [term.weight for term in terms[len(held) :]], flows[len(held) :])
+        last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
+        summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))
+        self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
         return flows
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
-        """Return the flow of `entry` as the sum of its terms, basis times product."""
+        """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""
         before = list[Call]()
-        products = [*self._products(entry, terms, before)]
-        (value, calls) = self.parts.held(*_side_by_side(products, before))
+        value, calls = self.parts.held(self._side_by_side(entry, terms, before), tuple(before))
         bases = np.stack([term.at_points[at] for term in terms], axis=1).astype(out.dtype, copy=False)
         room = np.empty((len(bases), *value.shape[1:]), out.dtype)
         summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
@@ -208,6 +216,10 @@ class Inflow:
 def drawn(values: Floats | None) -> Floats:
     """Return the `values` of a field at the points, or an empty array if it has none."""
     return np.empty(0) if values is None else values
+
+
+def _held_first(terms: tuple[WaveformFactor, ...]) -> tuple[WaveformFactor, ...]:
+    return tuple(sorted(terms, key=lambda term: not term.held))
 
 
 def _is_constant(basis: Floats) -> bool:
@@ -224,55 +236,34 @@ def _wired(wire: Wire, efforts: Floats) -> Flow:
 
 def _multiplied(sheet: Sheet, efforts: Floats) -> Flow:
     """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
+    flow = np.empty((*efforts.shape[:-1], sheet.matrix.shape[-2]), efforts.dtype)
     drive, fetching = reading(efforts, sheet.places)
-    calls, matrix = list(fetching), transposed(sheet.matrix.astype(drive.dtype, copy=False))
-    flow = np.empty((*drive.shape[:-1], matrix.shape[-1]), drive.dtype)
+    return Flow(into=sheet.into, value=flow, calls=(*fetching, *_product(sheet, drive, flow)))
+
+
+def _multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> list[Call]:
+    """Return the calls that write the flow of `sheet` at each of the `efforts` (*lead, n) of its source, by one product.
+
+    They go to `out` (efforts, *lead, m).
+    """
+    drives = [reading(one, sheet.places) for one in efforts]
+    packed = np.empty((len(drives), *drives[0][0].shape), out.dtype)
+    calls: list[Call] = []
+    for (drive, fetching), room in zip(drives, packed, strict=True):
+        calls += [*fetching, partial(np.copyto, room, drive)]
+    return [*calls, *_product(sheet, packed, out)]
+
+
+def _product(sheet: Sheet, drive: Floats, flow: Floats) -> list[Call]:
+    """Return the calls that write the product of the matrix of `sheet` and `drive` (..., n) to `flow` (..., m)."""
+    calls, matrix = list[Call](), transposed(sheet.matrix.astype(drive.dtype, copy=False))
     if matrix.ndim > 2:
-        calls.append(partial(np.matmul, drive, matrix, flow))
-        return Flow(into=sheet.into, value=flow, calls=tuple(calls))
+        return [partial(np.matmul, drive, matrix, flow)]
     if not drive.flags.c_contiguous:
         packed = np.empty(drive.shape, drive.dtype)
         calls.append(partial(np.copyto, packed, drive))
         drive = packed
-    calls.append(partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1])))
-    return Flow(into=sheet.into, value=flow, calls=tuple(calls))
-
-
-def _multiplied_together(sheet: Sheet, efforts: list[Floats], before: list[Call]) -> list[Flow]:
-    """Return the flow of `sheet` at each of the `efforts` (*lead, n) of its source, by one product.
-
-    Its calls are appended to `before`.
-    """
-    packed: Floats | None = None
-    for number, one in enumerate(efforts):
-        drive, fetching = reading(one, sheet.places)
-        packed = np.empty((len(efforts), *drive.shape), drive.dtype) if packed is None else packed
-        before += [*fetching, partial(np.copyto, packed[number], drive)]
-    whole = _multiplied(replace(sheet, places=slice(None)), drawn(packed))
-    before += whole.calls
-    return [Flow(into=sheet.into, value=value, calls=()) for value in whole.value]
-
-
-def _side_by_side(flows: list[Flow], before: list[Call]) -> tuple[Floats, tuple[Call, ...]]:
-    """Return the values of `flows` as one array (flows, ...), and the calls that write it, those `before` first."""
-    room = np.empty((len(flows), *flows[0].value.shape), flows[0].value.dtype)
-    copying = [call for flow, value in zip(flows, room, strict=True) for call in flow.copied(value)]
-    return room, (*before, *copying)
-
-
-def _apart(flow: Flow) -> Flow:
-    """Return `flow` copied to an array of its own, which keeps it when the stored product changes."""
-    stored = np.empty_like(flow.value)
-    return Flow(into=flow.into, value=stored, calls=flow.copied(stored))
-
-
-def _updating_image(image: HeldProduct, flows: list[Flow], terms: tuple[WaveformFactor, ...]) -> tuple[Call, ...]:
-    """Return the calls that set the stored product `image` to that of the efforts at the end of the segment.
-
-    These are the `terms` at their last point; `flows` are the products of their weights.
-    """
-    last = [np.array(term.basis[-1]) for term in terms]
-    return *combining(image.value, [flow.value for flow in flows], last), partial(np.copyto, image.stamp, image.version)
+    return [*calls, partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1]))]
 
 
 def _adding_load(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Call]:

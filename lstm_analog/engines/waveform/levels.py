@@ -19,7 +19,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.structure import Level
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, two_axes
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.response import alike, response
@@ -190,11 +190,6 @@ def _combining(columns: list[Floats], weights: Floats, out: Floats) -> list[Call
 def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:
     """Return the step that writes `matrix` (points, k) times `flows` (k, *lead, m) to `out` (points, *lead, m)."""
     return partial(np.matmul, matrix.astype(out.dtype, copy=False), flows.reshape(len(flows), -1), two_axes(out))
-
-
-def two_axes(values: Floats) -> Floats:
-    """Return a view (points, *lead x m) of the contiguous `values` (points, *lead, m)."""
-    return values.reshape(len(values), values[0].size)
 
 
 def _whole(task: Task, inverse: Floats) -> list[Call]:
