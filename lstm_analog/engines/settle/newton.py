@@ -41,6 +41,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             high=stage.couplings.high,
             after=[],
             parts=undivided,
+            slack=np.zeros(efforts.shape[-1]),
         ),
         targets=tuple(own),
         frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),

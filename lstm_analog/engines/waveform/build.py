@@ -36,6 +36,8 @@ from lstm_analog.network.laws import High, Idle
 
 _KNOWN_DEGREE = 30
 """Least degree with which known bases are worked out, once; larger: more memory, and longer to build."""
+_SPARED_SHARE = 0.05
+"""Share of the tolerance that a product of a dense matrix may be off where it is not multiplied anew; larger: fewer."""
 _PART = 2**17
 """Bytes of the waveforms of a part of a batch; larger: fewer parts, whose buffers may not fit the cache."""
 
@@ -76,7 +78,8 @@ def segment(
     limit = sweep_limit(order, tolerance)
     guessing = Guessing(grid=grid, terms=terms, still=still, effect=effect, limit=limit)
     found = guesses(plan, fields, frame, guessing, couplings.scales)
-    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
+    slack = _slack(order, still, output, tolerance) * couplings.scales
+    steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     ordered = sorted(steps.items())
     units = [couplings.scales[fields[k].nodes] for k in judged]
     judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
@@ -92,6 +95,16 @@ def segment(
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
+
+
+def _slack(order: Structure, still: bool, output: Wanted, tolerance: Tolerance) -> float:
+    """Return how far efforts may be off, in units of signal, where that spares a product of a dense matrix.
+
+    Only where all that leaks stands `still` there are products with weights that were multiplied before.
+    """
+    if not still or not order.weakness:
+        return 0.0
+    return _SPARED_SHARE * (sweep_limit(order, tolerance) if output is Wanted.GUESSES else tolerance.units)
 
 
 def _judged(plan: Outline, output: Wanted) -> list[int]:
@@ -128,13 +141,19 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
 
 
 def _steps(
-    plan: Outline, fields: list[Field], frame: Frame, state: NetworkState, couplings: Couplings, tolerance: Tolerance
+    plan: Outline,
+    fields: list[Field],
+    frame: Frame,
+    state: NetworkState,
+    couplings: Couplings,
+    tolerance: Tolerance,
+    slack: Floats,
 ) -> tuple[dict[int, list[Call]], list[Call]]:
     """Return the steps of each sweep, and those for when the segment is accepted; note in `fields` which have terms."""
     after: list[Call] = []
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
     for place, level in enumerate(plan.fields.levels):
-        task = _task(plan, place, fields, frame, state, couplings.high, after)
+        task = _task(plan, place, fields, frame, state, couplings.high, after, slack)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
@@ -235,6 +254,7 @@ def _task(
     state: NetworkState,
     high: High,
     after: list[Call],
+    slack: Floats,
 ) -> Task | None:
     """Return what is to be solved in level number `place`, or None if nobody asks for it."""
     level, wires, first = plan.fields.levels[place], plan.fields.wirings[place], plan.fields.first[place]
@@ -248,7 +268,9 @@ def _task(
     waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts),
+        inflow=Inflow(
+            wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack
+        ),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

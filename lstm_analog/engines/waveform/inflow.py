@@ -87,6 +87,8 @@ class Inflow:
         Calls for when the segment is accepted; those of this level are appended.
     parts : BatchParts
         The parts of the batch whose inflow is computed at points.
+    slack : float array, (N,)
+        How far efforts of each unknown may be off where a product with a matrix can be spared; 0 where it cannot.
     """
 
     wiring: Wiring
@@ -95,6 +97,7 @@ class Inflow:
     high: High
     after: list[Call]
     parts: BatchParts
+    slack: Floats
 
     def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
         """Return the flow into `row` as terms; all of its sources must have terms.
@@ -197,11 +200,20 @@ class Inflow:
         for term, flow in zip(held, flows, strict=False):
             refresh = self.state.product(entry, *reading(term.weight, entry.places))
             before += [refresh, partial(np.copyto, flow, image.value)]
-        before += _multiplying(entry, [term.weight for term in terms[len(held) :]], flows[len(held) :])
+        before += self._moving_products(entry, terms[len(held) :], flows[len(held) :])
         last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
         summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))
         self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
         return flows
+
+    def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
+        """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
+        size = max(float(np.abs(term.basis).max()) for term in terms)
+        slack = float(self.slack[self.fields[entry.source].nodes].min()) / size
+        if len(terms) > 1 or not slack or out.dtype != np.float64:
+            return _multiplying(entry, [term.weight for term in terms], out)
+        value, calls = self.state.near_product(entry, *reading(terms[0].weight, entry.places), slack)
+        return [*calls, partial(np.copyto, out[0], value)]
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
         """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""

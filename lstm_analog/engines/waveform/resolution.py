@@ -65,7 +65,7 @@ def coarse_grid(order: Structure, grid: Grid, terms: int) -> Grid:
 
     0 terms stand for waveforms at all points.
     """
-    if not terms or order.may_ring:
+    if not terms:
         return grid.of(max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree))))
     return grid.of(max(_LEAST_CALM_DEGREE, _guess_degree(terms, grid)))
 
@@ -85,8 +85,11 @@ def guess_terms(order: Structure, grid: Grid, tolerance: Tolerance) -> int:
 
     They act through weak edges, torn as in `order`, so that they take fewer than the points. Coefficients fall
     geometrically, down to the `tolerance` at the degree of the grid, or at that which its pole is made for; where an
-    integral counts, that of a polynomial is divided by twice its number. Returns 0 where all points are needed.
+    integral counts, that of a polynomial is divided by twice its number. Returns 0 where all points are needed: where
+    something may ring, too.
     """
+    if order.may_ring:
+        return 0
     decay = _FAST_POLE / max(grid.pole - _SLOW_POLE, _LEAST_RATE)
     degree = max(grid.degree, _resolving(decay, decay, tolerance.units, _LEAST_DEGREE).degree)
     number = np.arange(1, degree)

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.native.judging import Unless, largest
 from lstm_analog.engines.phase.wiring import Sheet
 from lstm_analog.expressions import Call, Refresh, advance
 
@@ -27,6 +28,19 @@ class HeldProduct:
     value: Floats
     stamp: Indices
     version: Indices
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NearProduct:
+    """The product `value` (*lead, m) of a matrix with the `weights` (*lead, n), which others may be close enough to.
+
+    How far they are `apart` (*lead, n), at most, is `moved` (1,).
+    """
+
+    weights: Floats
+    value: Floats
+    apart: Floats
+    moved: Floats
 
 
 def transposed(matrix: Floats) -> Floats:
@@ -47,6 +61,8 @@ class NetworkState:
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name of their matrix; phases share them.
+    near : dict
+        Products with weights that hardly change from segment to segment, by the name of their matrix.
     rooms : list of float arrays
         Memory that steps share, which keep nothing in it for the next.
     """
@@ -54,6 +70,7 @@ class NetworkState:
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
+    near: dict[tuple[int, bytes, bytes], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
@@ -76,6 +93,27 @@ class NetworkState:
         multiplying = partial(np.matmul, drive, image.transposed, image.value)
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
+    def near_product(
+        self, sheet: Sheet, drive: Floats, fetching: tuple[Call, ...], slack: float
+    ) -> tuple[Floats, tuple[Call, ...]]:
+        """Return the product of `sheet` with weights that are within `slack` of `drive`, and the calls that make it.
+
+        It multiplies, after the calls `fetching`, only if the weights of the last time are not that close.
+        """
+        image = self.image(sheet)
+        if sheet.name not in self.near:
+            weights, value = np.full(drive.shape, np.inf), np.empty_like(image.value)
+            self.near[sheet.name] = NearProduct(
+                weights=weights, value=value, apart=np.empty_like(weights), moved=np.empty(1)
+            )
+        near = self.near[sheet.name]
+        again = (partial(np.copyto, near.weights, drive), partial(np.matmul, drive, image.transposed, near.value))
+        comparing: tuple[Call, ...] = (
+            partial(np.subtract, near.weights, drive, near.apart),
+            partial(largest, near.moved, near.apart.reshape(1, -1), np.ones(1)),
+        )
+        return near.value, (*fetching, *comparing, Unless(value=near.moved, limit=slack, calls=again))
+
     def shared(self, numbers: int) -> Floats:
         """Return memory for so many `numbers`, (numbers,), that other steps use too."""
         if not any(room.size >= numbers for room in self.rooms):
@@ -91,3 +129,5 @@ class NetworkState:
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp[0] = -1
+        for near in self.near.values():
+            near.weights.fill(np.inf)

@@ -145,7 +145,7 @@ class Workspace:
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, coarse, True, Wanted.STATES),
+                first=None if still else self.segment(regime, duration, coarse, True, Wanted.GUESSES),
             )
         return self.segments[key]
 
