@@ -13,7 +13,7 @@ import numpy as np
 from lstm_analog.arrays import Array, Indices
 from lstm_analog.engines.native.encoding_solving import SOLVING
 from lstm_analog.engines.native.judging import Positive, Repeat, Unless, following, largest
-from lstm_analog.engines.native.strides import NotEncodableError, Strides, axes, layout, stretches
+from lstm_analog.engines.native.strides import NotEncodableError, Strides, axes, layout
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 WORDS = 32
@@ -243,12 +243,6 @@ def _indexed(name: str, out: Array, values: Array, places: Indices, axis: int, k
     shape[axis] = places.size
     given = values if name == "take" else _spread(values, out, tuple(shape), kept)
     kept += [out, values, places]
-    if parts := stretches(places):
-        ends = [tuple((..., part, *(slice(None),) * (-1 - axis)) for part in pair) for pair in parts]
-        pairs = [(out[a], given[b]) if name == "take" else (out[b], given[a]) for a, b in ends]
-        if name == "add_at":
-            return [row for to, one in pairs for row in _elementwise("add", to, (to, one), kept)]
-        return [row for to, one in pairs for row in _elementwise("copyto", to, (one,), kept)]
     kind, steps = _type(out, given), [_strides(out), _strides(given)]
     along = out.ndim + axis
     before, steps_before = axes(tuple(shape[:along]), [step[:along] for step in steps])

@@ -1,12 +1,5 @@
 """How the numbers of arrays lie, for operations of the kernel: few axes, and matrices as linear algebra has them."""
 
-import numpy as np
-
-from lstm_analog.arrays import Indices
-
-_STRETCH = 16
-"""Least mean length of stretches of consecutive places that are copied one by one, not place by place."""
-
 Strides = tuple[int, ...]
 
 
@@ -48,16 +41,3 @@ def layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
     if found[0] < (columns if found[1] == 1 else 1) or (found[1] != 1 and found[1] < rows):
         raise NotEncodableError
     return found
-
-
-def stretches(places: Indices) -> list[tuple[slice, slice]]:
-    """Return the stretches of consecutive `places` (n,), which of them and where; none where they are many."""
-    ends = np.flatnonzero(np.diff(places) != 1) + 1
-    if (ends.size + 1) * _STRETCH > places.size:
-        return []
-    edges = [0, *ends.tolist(), places.size]
-    first = places[edges[:-1]].tolist()
-    return [
-        (slice(start, end), slice(at, at + end - start))
-        for start, end, at in zip(edges, edges[1:], first, strict=False)
-    ]
