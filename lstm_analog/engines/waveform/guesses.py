@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, span
+from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.native import compiled
 from lstm_analog.engines.native.judging import Unless, largest
 from lstm_analog.engines.waveform import chebyshev
@@ -89,7 +89,7 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessi
 
     `units` (m,) are one over the units of signal of its unknowns.
     """
-    own, beginning, gathering = fields[-1], list[Call](), list[Call]()
+    own, beginning, gathering, judging = fields[-1], list[Call](), list[Call](), list[Call]()
     guessed, target = values_of(own), own.start if guessing.still else values_of(own)
     waves, apart, moved = np.empty(guessed.shape, guessed.dtype), np.empty(guessed.shape, guessed.dtype), np.empty(1)
     for number, some in plan.fields.places.by_field(own.nodes):
@@ -98,8 +98,9 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessi
         beginning += [*fetching, putting(target, span(some), start)]
         part, fetching = reading(values_of(fields[number]), places)
         gathering += [*fetching, putting(waves, span(some), part)]
+        judging += [*fetching, *_subtracting(part, guessed, span(some), apart)]
     change, widening = widened(apart)
-    judging = [*gathering, partial(np.subtract, waves, guessed, apart), *widening]
+    judging += widening
     judging += [] if (units == 1.0).all() else [partial(np.multiply, change, units, change)]
     worked = two_axes(change)
     if guessing.effect is not None:
@@ -117,9 +118,18 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessi
         moved=moved,
     )
     if not guessing.still:
-        again = guessing.setting(found, waves, guessing.grid)
-        judging.append(Unless(value=moved, limit=guessing.limit, calls=tuple(again)))
+        again = (*gathering, *guessing.setting(found, waves, guessing.grid))
+        judging.append(Unless(value=moved, limit=guessing.limit, calls=again))
     return replace(found, judging=compiled(judging))
+
+
+def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> tuple[Call, ...]:
+    """Return the calls that write what was `found` less what was `guessed` at the `places` of that to those of `out`."""
+    if isinstance(places, slice):
+        return (partial(np.subtract, found, guessed[..., places], out[..., places]),)
+    efforts, fetching = reading(guessed, places)
+    room = np.empty(found.shape, found.dtype)
+    return *fetching, partial(np.subtract, found, efforts, room), putting(out, places, room)
 
 
 def starting(found: dict[int, Guess], first: Segment | None, guessing: Guessing) -> tuple[Call, ...]:
