@@ -54,9 +54,13 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InflowTerm:
-    """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights."""
+    """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights.
+
+    `still` tells that these are of efforts alone that do not move.
+    """
 
     basis: Basis
+    still: bool
     flows: list[Flow]
 
 
@@ -100,24 +104,35 @@ class Inflow:
     slack: Floats
 
     def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
-        """Return the flow into `row` as terms; all of its sources must have terms.
+        """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
 
         The calls that their flows need to have been made are appended to `before`.
         """
-        constant, offset = InflowTerm(basis=None, flows=[]), bool(self.wiring.offset[..., row].any())
+        terms_of = [(entry, _held_first(self.fields[entry.source].terms or ())) for entry in self._linear(row)]
+        still = all(term.still for _, terms in terms_of for term in terms if _is_constant(term.basis))
+        constant, offset = InflowTerm(basis=None, still=still, flows=[]), self.wiring.offset[..., row].any()
         found = [constant]
-        for entry in self._linear(row):
-            terms = _held_first(self.fields[entry.source].terms or ())
-            for term, flow in zip(terms, self._products(entry, terms, before), strict=True):
+        for entry, terms in terms_of:
+            for term, flow in zip(terms, self._products(entry, terms, before, self.unit(row)), strict=True):
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
                     continue
                 same = [factor for factor in found if factor.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
-                    same = [InflowTerm(basis=self._per_row(entry, term.basis), flows=[])]
+                    same = [InflowTerm(basis=self._per_row(entry, term.basis), still=False, flows=[])]
                     found += same
                 same[0].flows.append(flow)
         return found if constant.flows or offset or len(found) == 1 else found[1:]
+
+    def unit(self, row: int) -> float:
+        """Return the flow that counts as 1 in the terms of `row`: with it most weights are efforts; 1 for matrices."""
+        if any(sheet.row == row for sheet in self.wiring.sheets):
+            return 1.0
+        return float(max((np.abs(wire.values).max() for wire in self.wiring.wires if wire.row == row), default=1.0))
+
+    def constant(self, row: int, term: InflowTerm) -> Floats:
+        """Return the constant flow into `row`, in units of `unit`, if it belongs to this `term`, else zero."""
+        return self.wiring.offset[..., row] / self.unit(row) if term.basis is None else np.zeros(1)
 
     def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
         """Return the calls that write the flow into `row` at the points `at` into `out` (points, *lead, m).
@@ -146,11 +161,12 @@ class Inflow:
         source = self.fields[entry.source]
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
         if constant or at is None:
-            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0], every=1)
-            found = self._products(entry, (term,), before)
+            held = source is self.fields[0]
+            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=held, still=held, every=1)
+            found = self._products(entry, (term,), before, 1.0)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
-            return [_wired(entry, drawn(source.values)[at])]
+            return [_wired(entry, drawn(source.values)[at], 1.0)]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
             return [self._by_terms(entry, _held_first(source.terms), out, at)]
         return [_multiplied(entry, drawn(source.values)[at])]
@@ -173,13 +189,15 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
-    def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> list[Flow]:
-        """Return for each of the `terms` of the source the flow through `entry` of that term's weights.
+    def _products(
+        self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
+    ) -> list[Flow]:
+        """Return for each of the `terms` of the source the flow through `entry` of that term's weights, in a `unit`.
 
         Through a matrix these flows lie side by side, and the calls that compute them are appended to `before`.
         """
         if isinstance(entry, Wire):
-            return [_wired(entry, term.weight) for term in terms]
+            return [_wired(entry, term.weight, unit) for term in terms]
         if len(terms) > 1:
             return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
         (term,) = terms  # the source keeps its effort
@@ -208,12 +226,15 @@ class Inflow:
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
-        size = max(float(np.abs(term.basis).max()) for term in terms)
-        slack = float(self.slack[self.fields[entry.source].nodes].min()) / size
-        if len(terms) > 1 or not slack or out.dtype != np.float64:
+        slack = float(self.slack[self.fields[entry.source].nodes].min())
+        if not slack or out.dtype != np.float64:
             return _multiplying(entry, [term.weight for term in terms], out)
-        value, calls = self.state.near_product(entry, *reading(terms[0].weight, entry.places), slack)
-        return [*calls, partial(np.copyto, out[0], value)]
+        calls: list[Call] = []
+        for term, flow in zip(terms, out, strict=True):
+            allowed, drive = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
+            value, making = self.state.near_product(entry, term.still, *drive, allowed)
+            calls += [*making, partial(np.copyto, flow, value)]
+        return calls
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
         """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""
@@ -238,11 +259,14 @@ def _is_constant(basis: Floats) -> bool:
     return bool((basis == 1.0).all())
 
 
-def _wired(wire: Wire, efforts: Floats) -> Flow:
-    """Return the flow of `wire` at `efforts` (..., n), those of its source."""
+def _wired(wire: Wire, efforts: Floats, unit: float) -> Flow:
+    """Return the flow of `wire` at `efforts` (..., n), those of its source, in a `unit`."""
     drive, fetching = reading(efforts, wire.places)
-    flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape), drive.dtype)
-    multiplying: Call = partial(np.multiply, spread(wire.values, flow), drive, flow)
+    values = wire.values / unit
+    if values.ndim == 1 and (values == 1.0).all():
+        return Flow(into=wire.into, value=drive, calls=fetching)
+    flow = np.empty(np.broadcast_shapes(values.shape, drive.shape), drive.dtype)
+    multiplying: Call = partial(np.multiply, spread(values, flow), drive, flow)
     return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
 
 

@@ -138,15 +138,17 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
     weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
     steps += [partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])]
     for number, (row, factor) in enumerate(inputs):
-        offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
-        steps += summing(factor, weights[dynamic + number], offset)
+        steps += summing(factor, weights[dynamic + number], task.inflow.constant(row, factor))
     every: list[list[Floats]] = []
     for target in range(len(task.targets)):
         columns = []
         for number in range(dynamic):
             start = inverse[:, target, :, number, 0]
             columns.append(start[0] if len(start) == 1 else start.T)
-        columns += [_column(inverse, target, row, factor.basis, _first(task, row)) for row, factor in inputs]
+        columns += [
+            task.inflow.unit(row) * _column(inverse, target, row, factor.basis, _first(task, row))
+            for row, factor in inputs
+        ]
         every.append(columns)
     terms = tuple(
         tuple(
@@ -154,6 +156,7 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
                 basis=column,
                 weight=weights[number],
                 held=number < dynamic and target == number,
+                still=number >= dynamic and inputs[number - dynamic][1].still,
                 every=task.frame.every,
             )
             for number, column in enumerate(columns)
@@ -269,13 +272,14 @@ def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
     factors = task.inflow.factors(0, steps)
     weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     for weight, factor in zip(weights, factors, strict=True):
-        steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
-    steps.append(partial(np.multiply, weights, gain.astype(weights.dtype), weights))
+        steps += summing(factor, weight, task.inflow.constant(0, factor))
+    gain = task.inflow.unit(0) * gain
+    steps += [] if (gain == 1.0).all() else [partial(np.multiply, weights, gain.astype(weights.dtype), weights)]
     every, still = task.frame.every, np.ones(len(task.frame.finer))
     bases = [still if factor.basis is None else factor.basis for factor in factors]
     terms = tuple(
-        WaveformFactor(basis=basis, weight=weight, held=False, every=every)
-        for basis, weight in zip(bases, weights, strict=True)
+        WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, every=every)
+        for basis, weight, factor in zip(bases, weights, factors, strict=True)
     )
     whole, each = _drawn(task, [bases], weights)
     return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))

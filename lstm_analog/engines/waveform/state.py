@@ -62,7 +62,8 @@ class NetworkState:
     known : dict
         Stored products by the name of their matrix; phases share them.
     near : dict
-        Products with weights that hardly change from segment to segment, by the name of their matrix.
+        Products with weights that hardly change from segment to segment, by whether these are of efforts that do not
+        move, and the name of their matrix.
     rooms : list of float arrays
         Memory that steps share, which keep nothing in it for the next.
     """
@@ -70,7 +71,7 @@ class NetworkState:
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
-    near: dict[tuple[int, bytes, bytes], NearProduct] = field(default_factory=dict)
+    near: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
@@ -94,19 +95,20 @@ class NetworkState:
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
     def near_product(
-        self, sheet: Sheet, drive: Floats, fetching: tuple[Call, ...], slack: float
+        self, sheet: Sheet, still: bool, drive: Floats, fetching: tuple[Call, ...], slack: float
     ) -> tuple[Floats, tuple[Call, ...]]:
         """Return the product of `sheet` with weights that are within `slack` of `drive`, and the calls that make it.
 
-        It multiplies, after the calls `fetching`, only if the weights of the last time are not that close.
+        It multiplies, after the calls `fetching`, only if the weights of the last time are not that close; `still`
+        tells that they are of efforts that do not move.
         """
-        image = self.image(sheet)
-        if sheet.name not in self.near:
+        image, key = self.image(sheet), (still, sheet.name)
+        if key not in self.near:
             weights, value = np.full(drive.shape, np.inf), np.empty_like(image.value)
-            self.near[sheet.name] = NearProduct(
+            self.near[key] = NearProduct(
                 weights=weights, value=value, apart=np.empty_like(weights), moved=np.empty(1)
             )
-        near = self.near[sheet.name]
+        near = self.near[key]
         again = (partial(np.copyto, near.weights, drive), partial(np.matmul, drive, image.transposed, near.value))
         comparing: tuple[Call, ...] = (
             partial(np.subtract, near.weights, drive, near.apart),
