@@ -106,8 +106,8 @@ class Outline:
 def outline(fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
     """Return what is computed of the `fields` of a segment in which `count` points describe known bases.
 
-    Guesses are sums of so many `terms`, or if these are 0 waveforms. `output` says what the segment must yield; at its end, only
-    the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
+    Guesses are sums of so many `terms`, or if these are 0 waveforms. `output` says what the segment must yield; at its
+    end, only the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
     columns, none = [nodes for level in fields.levels for nodes in level.members.T], [False] * len(fields.guessed)
     factored = _factored(fields, [1] + [0] * (fields.total - 1) + [terms] * len(none), count)
@@ -181,9 +181,7 @@ def _factored(fields: FieldLayout, terms: list[int], count: int) -> list[bool]:
     return [number > 0 for number in terms]
 
 
-def _mark_needed(
-    fields: FieldLayout, factored: list[bool], points: list[bool], ends: list[bool], states: bool
-) -> None:
+def _mark_needed(fields: FieldLayout, factored: list[bool], points: list[bool], ends: list[bool], states: bool) -> None:
     """Mark in `points` and `ends` those of the `fields` that levels read, at all points or at the end only.
 
     Levels are solved that have storages, if `states` are asked for, or that others read.

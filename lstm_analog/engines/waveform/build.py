@@ -20,7 +20,6 @@ from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
 from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.resolution import sweep_limit
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
@@ -49,36 +48,31 @@ def segment(
     state: NetworkState,
     *,
     duration: float,
-    grid: Grid,
-    still: bool,
-    terms: int,
+    guessing: Guessing,
     output: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
     first: Segment | None,
 ) -> Segment:
-    """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
+    """Return the segment of `duration` (s) in the phase of `couplings`, solved in `order`.
 
-    `layout` are its fields. A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand
-    `still`, or swept as sums of so many `terms`, or if these are 0 waveforms, from what the coarser segment `first`
-    finds. All segments of a run share the `state`. `output`
-    says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
-    `ranges` are watched.
+    `layout` are its fields. `guessing` says at which points, and what is guessed at torn edges, if that is not still
+    from what the coarser segment `first` finds; a grid of degree 0 asks for the state of rest. All segments of a run
+    share the `state`. `output` says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`.
+    Efforts that must stay in `ranges` are watched.
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
+    grid, limit = guessing.grid, guessing.limit
     every = ceil(_KNOWN_DEGREE / grid.degree) if grid.degree and output is not Wanted.POINTS and not ranges else 1
-    plan = outline(layout, every * grid.degree + 1, terms, output, wanted, watched)
+    plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched)
     size = _part_size(plan, grid, state.effort, output, bool(ranges))
     parts = BatchParts(lead=state.effort.shape[:-1], size=size)
     frame, judged = _frame(duration, grid, every, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
-    effect = chebyshev.integration(grid) if order.slow and grid.degree else None
-    limit = sweep_limit(order, tolerance)
-    guessing = Guessing(grid=grid, terms=terms, still=still, effect=effect, limit=limit)
     found = guesses(plan, fields, frame, guessing, couplings.scales)
-    slack = _slack(order, still, output, tolerance) * couplings.scales
+    slack = _slack(guessing, output, tolerance) * couplings.scales
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     ordered = sorted(steps.items())
     units = [couplings.scales[fields[k].nodes] for k in judged]
@@ -90,21 +84,23 @@ def segment(
         judging=compiled(judging),
         verdict=verdict,
         starting=starting(found, first, guessing),
-        sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k), limit=limit) for k, calls in ordered if found),
+        sweeps=tuple(
+            LevelSweep(steps=compiled(calls), guess=found.get(k), limit=limit) for k, calls in ordered if found
+        ),
         after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
 
 
-def _slack(order: Structure, still: bool, output: Wanted, tolerance: Tolerance) -> float:
-    """Return how far efforts may be off, in units of signal, where that spares a product of a dense matrix.
+def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:
+    """Return how far efforts may be off, in units of signal, where that spares a product of a dense matrix; else 0.
 
-    Only where all that leaks stands `still` there are products with weights that were multiplied before.
+    Weights that were multiplied before come where the guess is that what leaks stands still.
     """
-    if not still or not order.weakness:
+    if not guessing.still or guessing.limit == np.inf:
         return 0.0
-    return _SPARED_SHARE * (sweep_limit(order, tolerance) if output is Wanted.GUESSES else tolerance.units)
+    return _SPARED_SHARE * (guessing.limit if output is Wanted.GUESSES else tolerance.units)
 
 
 def _judged(plan: Outline, output: Wanted) -> list[int]:
@@ -268,9 +264,7 @@ def _task(
     waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(
-            wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack
-        ),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

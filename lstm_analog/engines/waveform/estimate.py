@@ -37,8 +37,8 @@ def estimate(
 
     The last columns of `arena` (points, ...) are the waveforms that are no sums of known bases, side by side, of one of
     the `parts` of the batch; `units`, field by field (m,), are their units of signal. The sums are among the `fields`,
-    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`, known bases of `every`
-    times that; the error is counted in `tolerance`.
+    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`, known bases of
+    `every` times that; the error is counted in `tolerance`.
     """
     verdict = np.zeros(1)
     if not degree:

@@ -8,12 +8,14 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices, Span, span
 from lstm_analog.engines.native import compiled
 from lstm_analog.engines.native.judging import Unless, largest
+from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, constant_field, two_axes
 from lstm_analog.engines.waveform.levels import Frame
-from lstm_analog.engines.waveform.segment import Guess, Segment, values_of
+from lstm_analog.engines.waveform.resolution import sweep_limit
+from lstm_analog.engines.waveform.segment import Guess, Segment, Tolerance, values_of
 from lstm_analog.expressions import Call, putting, reading, widened
 
 
@@ -55,19 +57,26 @@ class Guessing:
         return [partial(np.matmul, chebyshev.refinement(grid, self.grid).astype(waves.dtype), found, values)]
 
 
-def guesses(
-    plan: Outline, fields: list[Field], frame: Frame, guessing: Guessing, scales: Floats
-) -> dict[int, Guess]:
+def guessing(order: Structure, grid: Grid, terms: int, still: bool, tolerance: Tolerance) -> Guessing:
+    """Return how guesses of so many `terms` at edges torn as in `order` are described at the points of `grid`.
+
+    They are that all stands `still`, or waveforms; `tolerance` is that of the segment.
+    """
+    effect = chebyshev.integration(grid) if order.slow and grid.degree else None
+    return Guessing(grid=grid, terms=terms, still=still, effect=effect, limit=sweep_limit(order, tolerance))
+
+
+def guesses(plan: Outline, fields: list[Field], frame: Frame, described: Guessing, scales: Floats) -> dict[int, Guess]:
     """Return the guess of each sweep of `plan` with torn edges, by sweep number, and append its field to `fields`.
 
-    The fields have the points of `frame`. `guessing` says what guesses are; errors count in units of signal, `scales`
+    The fields have the points of `frame`. `described` says what guesses are; errors count in units of signal, `scales`
     (N,).
     """
     found = {}
     for sweep, nodes in plan.fields.guessed.items():
-        weights = np.zeros((guessing.terms, *frame.lead, nodes.size), frame.dtype)
-        fields.append(_field(nodes, weights, frame, guessing.still))
-        found[sweep] = _guess(plan, fields, weights, guessing, 1.0 / scales[nodes])
+        weights = np.zeros((described.terms, *frame.lead, nodes.size), frame.dtype)
+        fields.append(_field(nodes, weights, frame, described.still))
+        found[sweep] = _guess(plan, fields, weights, described, 1.0 / scales[nodes])
     return found
 
 
@@ -84,13 +93,13 @@ def _field(nodes: Indices, weights: Floats, frame: Frame, still: bool) -> Field:
     return Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=terms or None)
 
 
-def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessing, units: Floats) -> Guess:
+def _guess(plan: Outline, fields: list[Field], weights: Floats, described: Guessing, units: Floats) -> Guess:
     """Return the guess whose field is the last of `fields`, a sum with these `weights`.
 
     `units` (m,) are one over the units of signal of its unknowns.
     """
     own, beginning, gathering, judging = fields[-1], list[Call](), list[Call](), list[Call]()
-    guessed, target = values_of(own), own.start if guessing.still else values_of(own)
+    guessed, target = values_of(own), own.start if described.still else values_of(own)
     waves, apart, moved = np.empty(guessed.shape, guessed.dtype), np.empty(guessed.shape, guessed.dtype), np.empty(1)
     for number, some in plan.fields.places.by_field(own.nodes):
         places = span(plan.fields.places.place[own.nodes[some]])
@@ -103,28 +112,28 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, guessing: Guessi
     judging += widening
     judging += [] if (units == 1.0).all() else [partial(np.multiply, change, units, change)]
     worked = two_axes(change)
-    if guessing.effect is not None:
-        worked = np.empty((len(guessing.effect), worked.shape[1]))
-        judging.append(partial(np.matmul, guessing.effect, two_axes(change[1:]), worked))
+    if described.effect is not None:
+        worked = np.empty((len(described.effect), worked.shape[1]))
+        judging.append(partial(np.matmul, described.effect, two_axes(change[1:]), worked))
     judging.append(partial(largest, moved, worked.reshape(1, -1), np.ones(1)))
     found = Guess(
         field=own,
         weights=weights,
-        still=guessing.still,
+        still=described.still,
         beginning=compiled(beginning),
         gathering=compiled(gathering),
         waves=waves,
         judging=(),
         moved=moved,
     )
-    if not guessing.still:
-        again = (*gathering, *guessing.setting(found, waves, guessing.grid))
-        judging.append(Unless(value=moved, limit=guessing.limit, calls=again))
+    if not described.still:
+        again = (*gathering, *described.setting(found, waves, described.grid))
+        judging.append(Unless(value=moved, limit=described.limit, calls=again))
     return replace(found, judging=compiled(judging))
 
 
 def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> tuple[Call, ...]:
-    """Return the calls that write what was `found` less what was `guessed` at the `places` of that to those of `out`."""
+    """Return the calls that write to the `places` of `out` what was `found` less what was `guessed` there."""
     if isinstance(places, slice):
         return (partial(np.subtract, found, guessed[..., places], out[..., places]),)
     efforts, fetching = reading(guessed, places)
@@ -132,15 +141,15 @@ def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> t
     return *fetching, partial(np.subtract, found, efforts, room), putting(out, places, room)
 
 
-def starting(found: dict[int, Guess], first: Segment | None, guessing: Guessing) -> tuple[Call, ...]:
+def starting(found: dict[int, Guess], first: Segment | None, described: Guessing) -> tuple[Call, ...]:
     """Return the calls that make the first guesses `found`: that nothing moves, or what the segment `first` finds.
 
-    That one is coarser than the segment, whose guesses are described by `guessing`.
+    That one is coarser than the segment, whose guesses are `described`.
     """
     if first is None:
         return compiled(call for guess in found.values() for call in guess.beginning)
     coarse = [sweep.guess for sweep in first.sweeps if sweep.guess]
     calls: list[Call] = []
     for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
-        calls += [*before.gathering, *guessing.setting(guess, before.waves, first.grid)]
+        calls += [*before.gathering, *described.setting(guess, before.waves, first.grid)]
     return compiled(calls)

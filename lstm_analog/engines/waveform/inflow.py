@@ -13,12 +13,13 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Span
+from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers, two_axes
+from lstm_analog.engines.waveform.flows import Flow, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.state import NetworkState, transposed
-from lstm_analog.expressions import Call, adding, reading, spread
+from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.expressions import Call, adding, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
 Basis = Floats | None
@@ -26,30 +27,6 @@ Basis = Floats | None
 
 None stands for the constant function 1.
 """
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Flow:
-    """Flow `into` some places of a row: what the array `value` holds when the `calls` have been made."""
-
-    into: Span
-    value: Floats
-    calls: tuple[Call, ...]
-
-    def added(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that add it to `out` (..., m)."""
-        return *self.calls, adding(out, self.into, -1, self.value)
-
-    def shared(self, parts: BatchParts) -> "Flow":
-        """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""
-        value, calls = parts.held(self.value, self.calls)
-        return Flow(into=self.into, value=value, calls=calls)
-
-    def copied(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that write it to `out` (..., m), all of which it enters: a last product straight to there."""
-        if self.calls and isinstance(last := self.calls[-1], partial) and last.func is np.multiply:
-            return *self.calls[:-1], partial(np.multiply, *last.args[:-1], out)
-        return *self.calls, partial(np.copyto, out, self.value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,10 +143,10 @@ class Inflow:
             found = self._products(entry, (term,), before, 1.0)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
-            return [_wired(entry, drawn(source.values)[at], 1.0)]
+            return [wired(entry, drawn(source.values)[at], 1.0)]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
             return [self._by_terms(entry, _held_first(source.terms), out, at)]
-        return [_multiplied(entry, drawn(source.values)[at])]
+        return [multiplied(entry, drawn(source.values)[at])]
 
     def feeds(self, row: int) -> bool:
         """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
@@ -197,12 +174,12 @@ class Inflow:
         Through a matrix these flows lie side by side, and the calls that compute them are appended to `before`.
         """
         if isinstance(entry, Wire):
-            return [_wired(entry, term.weight, unit) for term in terms]
+            return [wired(entry, term.weight, unit) for term in terms]
         if len(terms) > 1:
             return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
         (term,) = terms  # the source keeps its effort
         if not term.held:
-            return [_multiplied(entry, term.weight)]
+            return [multiplied(entry, term.weight)]
         refresh = self.state.product(entry, *reading(term.weight, entry.places))
         return [Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))]
 
@@ -228,7 +205,7 @@ class Inflow:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
         slack = float(self.slack[self.fields[entry.source].nodes].min())
         if not slack or out.dtype != np.float64:
-            return _multiplying(entry, [term.weight for term in terms], out)
+            return multiplying(entry, [term.weight for term in terms], out)
         calls: list[Call] = []
         for term, flow in zip(terms, out, strict=True):
             allowed, drive = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
@@ -257,49 +234,6 @@ def _held_first(terms: tuple[WaveformFactor, ...]) -> tuple[WaveformFactor, ...]
 
 def _is_constant(basis: Floats) -> bool:
     return bool((basis == 1.0).all())
-
-
-def _wired(wire: Wire, efforts: Floats, unit: float) -> Flow:
-    """Return the flow of `wire` at `efforts` (..., n), those of its source, in a `unit`."""
-    drive, fetching = reading(efforts, wire.places)
-    values = wire.values / unit
-    if values.ndim == 1 and (values == 1.0).all():
-        return Flow(into=wire.into, value=drive, calls=fetching)
-    flow = np.empty(np.broadcast_shapes(values.shape, drive.shape), drive.dtype)
-    multiplying: Call = partial(np.multiply, spread(values, flow), drive, flow)
-    return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
-
-
-def _multiplied(sheet: Sheet, efforts: Floats) -> Flow:
-    """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
-    flow = np.empty((*efforts.shape[:-1], sheet.matrix.shape[-2]), efforts.dtype)
-    drive, fetching = reading(efforts, sheet.places)
-    return Flow(into=sheet.into, value=flow, calls=(*fetching, *_product(sheet, drive, flow)))
-
-
-def _multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> list[Call]:
-    """Return the calls that write the flow of `sheet` at each of the `efforts` (*lead, n) of its source, by one product.
-
-    They go to `out` (efforts, *lead, m).
-    """
-    drives = [reading(one, sheet.places) for one in efforts]
-    packed = np.empty((len(drives), *drives[0][0].shape), out.dtype)
-    calls: list[Call] = []
-    for (drive, fetching), room in zip(drives, packed, strict=True):
-        calls += [*fetching, partial(np.copyto, room, drive)]
-    return [*calls, *_product(sheet, packed, out)]
-
-
-def _product(sheet: Sheet, drive: Floats, flow: Floats) -> list[Call]:
-    """Return the calls that write the product of the matrix of `sheet` and `drive` (..., n) to `flow` (..., m)."""
-    calls, matrix = list[Call](), transposed(sheet.matrix.astype(drive.dtype, copy=False))
-    if matrix.ndim > 2:
-        return [partial(np.matmul, drive, matrix, flow)]
-    if not drive.flags.c_contiguous:
-        packed = np.empty(drive.shape, drive.dtype)
-        calls.append(partial(np.copyto, packed, drive))
-        drive = packed
-    return [*calls, partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1]))]
 
 
 def _adding_load(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Call]:

@@ -105,9 +105,7 @@ class NetworkState:
         image, key = self.image(sheet), (still, sheet.name)
         if key not in self.near:
             weights, value = np.full(drive.shape, np.inf), np.empty_like(image.value)
-            self.near[key] = NearProduct(
-                weights=weights, value=value, apart=np.empty_like(weights), moved=np.empty(1)
-            )
+            self.near[key] = NearProduct(weights=weights, value=value, apart=np.empty_like(weights), moved=np.empty(1))
         near = self.near[key]
         again = (partial(np.copyto, near.weights, drive), partial(np.matmul, drive, image.transposed, near.value))
         comparing: tuple[Call, ...] = (

@@ -22,6 +22,7 @@ from lstm_analog.engines.record import Watch
 from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, sampled
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
+from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
 from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
 from lstm_analog.engines.waveform.resolution import OutOfReachError, coarse_grid, first_grid, guess_terms, later_pole
@@ -138,9 +139,7 @@ class Workspace:
                 self.layout(regime, order),
                 self.state,
                 duration=duration,
-                grid=grid,
-                still=still,
-                terms=terms,
+                guessing=guessing(order, grid, terms, still, self.tolerance),
                 output=output,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
@@ -167,9 +166,7 @@ class Workspace:
             field_layout(still, order),
             self.state,
             duration=1.0,
-            grid=_REST_GRID,
-            still=False,
-            terms=0,
+            guessing=guessing(order, _REST_GRID, 0, False, _REST_TOLERANCE),
             output=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
@@ -193,7 +190,6 @@ class Workspace:
         later = [Grid(degree=first.degree, pole=later_pole(start, end)) for start, end in pairwise(ends)]
         shares = np.diff([0.0, *ends]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
-
 
     def _first_grid(self, high: High, duration: float, decay: float) -> Grid:
         """Return the grid that the first piece of an interval of `duration` (s) begins with, with the lines `high`.
