@@ -64,8 +64,7 @@ def segment(
     """
     watched = np.zeros_like(wanted)
     watched[np.concatenate([np.empty(0, np.int64), *(limits.nodes for limits in ranges)])] = True
-    grid, limit = guessing.grid, guessing.limit
-    every = ceil(_KNOWN_DEGREE / grid.degree) if grid.degree and output is not Wanted.POINTS and not ranges else 1
+    grid, every = guessing.grid, _every(guessing.grid, output, ranges)
     plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched)
     size = _part_size(plan, grid, state.effort, output, bool(ranges))
     parts = BatchParts(lead=state.effort.shape[:-1], size=size)
@@ -84,13 +83,16 @@ def segment(
         judging=compiled(judging),
         verdict=verdict,
         starting=starting(found, first, guessing),
-        sweeps=tuple(
-            LevelSweep(steps=compiled(calls), guess=found.get(k), limit=limit) for k, calls in ordered if found
-        ),
+        sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in ordered if found),
         after=compiled([*_moving(plan, fields, couplings.groups, state), *after]),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
+
+
+def _every(grid: Grid, output: Wanted, ranges: tuple[Idle, ...]) -> int:
+    """Return of how many finer points each point of `grid` is one: 1 where `output` or `ranges` ask for points."""
+    return 1 if not grid.degree or output is Wanted.POINTS or ranges else ceil(_KNOWN_DEGREE / grid.degree)
 
 
 def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:

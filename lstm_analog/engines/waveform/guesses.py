@@ -125,6 +125,7 @@ def _guess(plan: Outline, fields: list[Field], weights: Floats, described: Guess
         waves=waves,
         judging=(),
         moved=moved,
+        limit=described.limit,
     )
     if not described.still:
         again = (*gathering, *described.setting(found, waves, described.grid))

@@ -50,8 +50,8 @@ def first_grid(decay: float, sampled: float, order: Structure | None, tolerance:
     """Return the grid of the first piece of an interval, whose fastest storage discharges `decay` time constants in it.
 
     The fastest of those that are no sums of known bases discharges `sampled` time constants. Where nothing rings in the
-    `order` of the phase, points need to resolve only these, and guesses, which act weakly. None stands for an order in
-    which all waveforms have to be resolved.
+    `order` of the phase, points need to resolve only these, to `tolerance`, and guesses, which act weakly. None stands
+    for an order in which all waveforms have to be resolved.
     """
     whole = _resolving(decay, decay, tolerance.units, _LEAST_DEGREE)
     if order is None or order.may_ring:
@@ -61,9 +61,9 @@ def first_grid(decay: float, sampled: float, order: Structure | None, tolerance:
 
 
 def coarse_grid(order: Structure, grid: Grid, terms: int) -> Grid:
-    """Return the grid of the coarse segment that makes the first guesses, of so many `terms`, for one with this `grid`.
+    """Return the grid of the coarse segment that makes the first guesses for one with this `grid`, solved in `order`.
 
-    0 terms stand for waveforms at all points.
+    They are sums of so many `terms`, or if these are 0 waveforms at all points.
     """
     if not terms:
         return grid.of(max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree))))
@@ -76,7 +76,10 @@ def _guess_degree(terms: int, grid: Grid) -> int:
 
 
 def sweep_limit(order: Structure, tolerance: Tolerance) -> float:
-    """Return how far guesses may be from what is found, in units of signal, where torn edges are as in `order`."""
+    """Return how far guesses may be from what is found, in units of signal, where torn edges are as in `order`.
+
+    `tolerance` is that of the segment.
+    """
     return SWEEP_SHARE * tolerance.units / order.weakness if order.weakness else np.inf
 
 

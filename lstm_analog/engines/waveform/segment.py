@@ -65,6 +65,8 @@ class Guess:
         is small enough guess what was found; a guess that all stands still stays as it is.
     moved : float array, (1,)
         That difference, or its effect.
+    limit : float
+        Up to which of it the guess rests, in units of signal.
     """
 
     field: Field
@@ -75,18 +77,15 @@ class Guess:
     waves: Floats
     judging: tuple[Call, ...]
     moved: Floats
+    limit: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LevelSweep:
-    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests.
-
-    It rests where it moved by at most `limit`, in units of signal.
-    """
+    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests."""
 
     steps: tuple[Call, ...]
     guess: Guess | None
-    limit: float
 
     def run(self) -> int:
         """Solve the levels and return the number of sweeps; raise `Unsolved` if the guess does not come to rest."""
@@ -101,7 +100,7 @@ class LevelSweep:
         if not self.guess:
             return True
         make(self.guess.judging)
-        return bool(self.guess.moved[0] <= self.limit)
+        return bool(self.guess.moved[0] <= self.guess.limit)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
