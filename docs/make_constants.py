@@ -163,7 +163,7 @@ JUDGED = {
     "waveform/resolution.py:_LEAST_RATE": (ROBUST, "yes"),
     "waveform/resolution.py:_SPLIT": (SPEED, "yes, below 1: pieces adapt"),
     "waveform/resolution.py:_LEAST_DEGREE": (ACCURACY, "no, downwards: the estimate fails where a mode rings"),
-    "waveform/resolution.py:_LEAST_CALM_DEGREE": (ACCURACY, "care: with fewer points there is no error to estimate"),
+    "waveform/resolution.py:_LEAST_CALM_DEGREE": (ACCURACY, "no, downwards: fewer coefficients tell no error"),
     "waveform/resolution.py:_LARGEST_DEGREE": (SPEED, "care: halved, pieces are short and their errors add up"),
     "waveform/resolution.py:_SPLIT_DEGREE": (SPEED, "yes: pieces adapt"),
     "waveform/resolution.py:_PROBE_DEGREE": (ACCURACY, "care: it must resolve the fastest transient of one piece"),

@@ -34,13 +34,25 @@ class HeldProduct:
 class NearProduct:
     """The product `value` (*lead, m) of a matrix with the `weights` (*lead, n), which others may be close enough to.
 
-    How far they are `apart` (*lead, n), at most, is `moved` (1,).
+    How far these are `apart` (*lead, n), at most, is `moved` (1,). Infinite weights stand for none.
     """
 
     weights: Floats
     value: Floats
     apart: Floats
     moved: Floats
+
+    def refreshing(self, drive: Floats, matrix: Floats, slack: float) -> tuple[Call, ...]:
+        """Return the calls that multiply by the transposed `matrix` (n, m), unless weights are near `drive` (*lead, n).
+
+        That is within `slack`.
+        """
+        again = (partial(np.copyto, self.weights, drive), partial(np.matmul, drive, matrix, self.value))
+        return (
+            partial(np.subtract, self.weights, drive, self.apart),
+            partial(largest, self.moved, self.apart.reshape(1, -1), np.ones(1)),
+            Unless(value=self.moved, limit=slack, calls=again),
+        )
 
 
 def transposed(matrix: Floats) -> Floats:
@@ -104,15 +116,12 @@ class NetworkState:
         """
         image, key = self.image(sheet), (still, sheet.name)
         if key not in self.near:
-            weights, value = np.full(drive.shape, np.inf), np.empty_like(image.value)
-            self.near[key] = NearProduct(weights=weights, value=value, apart=np.empty_like(weights), moved=np.empty(1))
+            weights, apart = np.full(drive.shape, np.inf), np.empty(drive.shape)
+            self.near[key] = NearProduct(
+                weights=weights, value=np.empty_like(image.value), apart=apart, moved=np.empty(1)
+            )
         near = self.near[key]
-        again = (partial(np.copyto, near.weights, drive), partial(np.matmul, drive, image.transposed, near.value))
-        comparing: tuple[Call, ...] = (
-            partial(np.subtract, near.weights, drive, near.apart),
-            partial(largest, near.moved, near.apart.reshape(1, -1), np.ones(1)),
-        )
-        return near.value, (*fetching, *comparing, Unless(value=near.moved, limit=slack, calls=again))
+        return near.value, (*fetching, *near.refreshing(drive, image.transposed, slack))
 
     def shared(self, numbers: int) -> Floats:
         """Return memory for so many `numbers`, (numbers,), that other steps use too."""
