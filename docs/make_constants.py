@@ -130,6 +130,7 @@ JUDGED = {
     "waveform/estimate.py:_ROUNDING": (ACCURACY, "care: of single precision only; too small refines for ever"),
     "waveform/build.py:_KNOWN_DEGREE": (ACCURACY, "yes, upwards; known bases are worked out once"),
     "waveform/build.py:_SPARED_SHARE": (ACCURACY, "yes, while it and the shares of guesses and iterations are below 1"),
+    "waveform/build.py:_SPARED_GUESS": (SPEED, "yes, below 1: guesses are judged"),
     "waveform/build.py:_PART": (SPEED, "yes"),
     "waveform/engine.py:_TIGHTEST_SINGLE": (LIMIT, "yes, upwards; below it rounding decides"),
     "waveform/engine.py:_TIGHTEST": (LIMIT, "yes, upwards; below it segments are split without end"),

@@ -138,11 +138,11 @@ def counted(monkeypatch, machine, x):
 
 
 def test_products_with_what_hardly_moves_are_spared(monkeypatch):
-    """Where a step asks for five rows of one, all but that after the computing phase are near those before."""
+    """What leaks hardly moves but where it is computed, and there its end is among what is multiplied anyway."""
     x = np.random.default_rng(3).uniform(-1.0, 1.0, (12, 2))
     (first, second), spared = counted(monkeypatch, leaky_machine(), x)
     np.testing.assert_array_equal(first, second)  # each run forgets what the one before multiplied
-    assert sum(spared) >= 0.6 * len(spared) > 12
+    assert sum(spared) >= 0.75 * len(spared) > 12
     monkeypatch.setattr(build, "_SPARED_SHARE", 0.0)
     (exact, _), spared = counted(monkeypatch, leaky_machine(), x)
     assert 0.0 < np.abs(first - exact).max() < 0.2 * TOLERANCE.units
@@ -159,9 +159,14 @@ def test_no_product_is_spared_of_what_moved():
         for call in calls:
             call()
         np.testing.assert_allclose(kept.value, (np.array([[0.3, -0.2]]) + expected) @ matrix.T, rtol=0, atol=1e-15)
+    several = np.random.default_rng(0).normal(size=(3, 1, 2))
+    for call in kept.summing(several, several @ matrix.T):
+        call()
+    np.testing.assert_allclose(kept.value, several.sum(axis=0) @ matrix.T, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(kept.weights, several.sum(axis=0), rtol=0, atol=1e-15)
     kept.value.fill(0.0)
     name = (False, (0, b"", b""))
-    state.NetworkState(effort=np.zeros((1, 3)), stamps=np.zeros(2, dtype=int), known={}, near={name: kept}).forget()
+    state.NetworkState(effort=np.zeros((1, 3)), stamps=np.zeros(2, dtype=int), known={}, nearby={name: kept}).forget()
     for call in calls:
         call()
     np.testing.assert_allclose(kept.value, weights @ matrix.T, rtol=0, atol=1e-15)

@@ -37,6 +37,8 @@ _KNOWN_DEGREE = 30
 """Least degree with which known bases are worked out, once; larger: more memory, and longer to build."""
 _SPARED_SHARE = 0.05
 """Share of the tolerance that a product of a dense matrix may be off where it is not multiplied anew; larger: fewer."""
+_SPARED_GUESS = 0.5
+"""The same in coarse segments, as a share of the limit of the guesses that they make; larger: perhaps more sweeps."""
 _PART = 2**17
 """Bytes of the waveforms of a part of a batch; larger: fewer parts, whose buffers may not fit the cache."""
 
@@ -102,7 +104,7 @@ def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:
     """
     if not guessing.still or guessing.limit == np.inf:
         return 0.0
-    return _SPARED_SHARE * (guessing.limit if output is Wanted.GUESSES else tolerance.units)
+    return _SPARED_GUESS * guessing.limit if output is Wanted.GUESSES else _SPARED_SHARE * tolerance.units
 
 
 def _judged(plan: Outline, output: Wanted) -> list[int]:

@@ -29,13 +29,15 @@ class WaveformFactor:
 
     `basis` is given at finer points, of which number 0, `every`, 2 `every` ... are those of the segment: (finer,), or
     (finer, m) if the unknowns differ. `held` tells that the weight is an effort at the start of the segment; a product
-    with it may be stored from an earlier segment. `still` tells that it is made of efforts alone that do not move.
+    with it may be stored from an earlier segment. `still` tells that it is made of efforts alone that do not move,
+    `guessed` that it is made of these and guesses alone.
     """
 
     basis: Floats
     weight: Floats
     held: bool
     still: bool
+    guessed: bool
     every: int
 
     @property
@@ -65,7 +67,8 @@ def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: 
     Each, but the last, is one of `every` finer points. `held` tells that these are efforts of the state.
     """
     values = np.broadcast_to(start, (count, *start.shape))
-    term = WaveformFactor(basis=np.ones((count - 1) * every + 1), weight=start, held=held, still=held, every=every)
+    basis = np.ones((count - 1) * every + 1)
+    term = WaveformFactor(basis=basis, weight=start, held=held, still=held, guessed=True, every=every)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 

@@ -54,17 +54,17 @@ def multiplied(sheet: Sheet, efforts: Floats) -> Flow:
     return Flow(into=sheet.into, value=flow, calls=(*fetching, *_product(sheet, drive, flow)))
 
 
-def multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> list[Call]:
+def multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> tuple[Floats, list[Call]]:
     """Return the calls that write the flow of `sheet` at each of the `efforts` (*lead, n) of its source to `out`.
 
-    That is (efforts, *lead, m); they are one product.
+    That is (efforts, *lead, m); they are one product. With them come the efforts side by side, (efforts, *lead, n).
     """
     drives = [reading(one, sheet.places) for one in efforts]
     packed = np.empty((len(drives), *drives[0][0].shape), out.dtype)
     calls: list[Call] = []
     for (drive, fetching), room in zip(drives, packed, strict=True):
         calls += [*fetching, partial(np.copyto, room, drive)]
-    return [*calls, *_product(sheet, packed, out)]
+    return packed, [*calls, *_product(sheet, packed, out)]
 
 
 def _product(sheet: Sheet, drive: Floats, flow: Floats) -> list[Call]:

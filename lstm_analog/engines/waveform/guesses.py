@@ -87,7 +87,7 @@ def _field(nodes: Indices, weights: Floats, frame: Frame, still: bool) -> Field:
     values = np.zeros((frame.count, *weights.shape[1:]), frame.dtype)
     bases = chebyshev.functions(len(frame.finer) - 1, len(weights)).T if len(weights) else ()
     terms = tuple(
-        WaveformFactor(basis=basis, weight=weight, held=False, still=False, every=frame.every)
+        WaveformFactor(basis=basis, weight=weight, held=False, still=False, guessed=True, every=frame.every)
         for basis, weight in zip(bases, weights, strict=True)
     )
     return Field(nodes=nodes, start=values[0], end=values[-1], values=values, terms=terms or None)

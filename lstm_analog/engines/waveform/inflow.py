@@ -33,11 +33,12 @@ None stands for the constant function 1.
 class InflowTerm:
     """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights.
 
-    `still` tells that these are of efforts alone that do not move.
+    `still` tells that these are of efforts alone that do not move, `guessed` that they are of these and guesses alone.
     """
 
     basis: Basis
     still: bool
+    guessed: bool
     flows: list[Flow]
 
 
@@ -86,9 +87,10 @@ class Inflow:
         The calls that their flows need to have been made are appended to `before`.
         """
         terms_of = [(entry, _held_first(self.fields[entry.source].terms or ())) for entry in self._linear(row)]
-        still = all(term.still for _, terms in terms_of for term in terms if _is_constant(term.basis))
-        constant, offset = InflowTerm(basis=None, still=still, flows=[]), self.wiring.offset[..., row].any()
-        found = [constant]
+        steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
+        still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
+        constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
+        found, offset = [constant], self.wiring.offset[..., row].any()
         for entry, terms in terms_of:
             for term, flow in zip(terms, self._products(entry, terms, before, self.unit(row)), strict=True):
                 if _is_constant(term.basis):
@@ -96,7 +98,8 @@ class Inflow:
                     continue
                 same = [factor for factor in found if factor.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
-                    same = [InflowTerm(basis=self._per_row(entry, term.basis), still=False, flows=[])]
+                    basis = self._per_row(entry, term.basis)
+                    same = [InflowTerm(basis=basis, still=False, guessed=term.guessed, flows=[])]
                     found += same
                 same[0].flows.append(flow)
         return found if constant.flows or offset or len(found) == 1 else found[1:]
@@ -139,7 +142,7 @@ class Inflow:
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
         if constant or at is None:
             held = source is self.fields[0]
-            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=held, still=held, every=1)
+            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=held, still=held, guessed=held, every=1)
             found = self._products(entry, (term,), before, 1.0)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
@@ -205,12 +208,15 @@ class Inflow:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
         slack = float(self.slack[self.fields[entry.source].nodes].min())
         if not slack or out.dtype != np.float64:
-            return multiplying(entry, [term.weight for term in terms], out)
+            packed, making = multiplying(entry, [term.weight for term in terms], out)
+            if all(term.guessed for term in terms) and out.dtype == np.float64:
+                self.after.extend(self.state.near(entry, False, packed[0].shape).summing(packed, out))
+            return making
         calls: list[Call] = []
         for term, flow in zip(terms, out, strict=True):
-            allowed, drive = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
-            value, making = self.state.near_product(entry, term.still, *drive, allowed)
-            calls += [*making, partial(np.copyto, flow, value)]
+            allowed, (drive, fetching) = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
+            near, matrix = self.state.near(entry, term.still, drive.shape), self.state.image(entry).transposed
+            calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
         return calls
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:

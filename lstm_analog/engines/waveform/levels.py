@@ -157,6 +157,7 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
                 weight=weights[number],
                 held=number < dynamic and target == number,
                 still=number >= dynamic and inputs[number - dynamic][1].still,
+                guessed=number >= dynamic and inputs[number - dynamic][1].guessed,
                 every=task.frame.every,
             )
             for number, column in enumerate(columns)
@@ -278,7 +279,7 @@ def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
     every, still = task.frame.every, np.ones(len(task.frame.finer))
     bases = [still if factor.basis is None else factor.basis for factor in factors]
     terms = tuple(
-        WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, every=every)
+        WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, guessed=factor.guessed, every=every)
         for basis, weight, factor in zip(bases, weights, factors, strict=True)
     )
     whole, each = _drawn(task, [bases], weights)

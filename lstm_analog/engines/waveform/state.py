@@ -13,6 +13,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.native.judging import Unless, largest
 from lstm_analog.engines.phase.wiring import Sheet
+from lstm_analog.engines.waveform.fields import two_axes
 from lstm_analog.expressions import Call, Refresh, advance
 
 
@@ -54,6 +55,16 @@ class NearProduct:
             Unless(value=self.moved, limit=slack, calls=again),
         )
 
+    def summing(self, weights: Floats, values: Floats) -> tuple[Call, ...]:
+        """Return the calls that store the sum of `weights` (k, *lead, n) with that of their products `values`.
+
+        The polynomials of a guess are all 1 at the end of a segment, so that this is the guess there.
+        """
+        return tuple(
+            partial(np.matmul, np.ones((1, len(some))), two_axes(some), to.reshape(1, -1))
+            for some, to in ((weights, self.weights), (values, self.value))
+        )
+
 
 def transposed(matrix: Floats) -> Floats:
     """Return `matrix` (m, n) or (chips, 1, m, n) transposed: efforts (..., n) times it are flows (..., m)."""
@@ -73,7 +84,7 @@ class NetworkState:
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name of their matrix; phases share them.
-    near : dict
+    nearby : dict
         Products with weights that hardly change from segment to segment, by whether these are of efforts that do not
         move, and the name of their matrix.
     rooms : list of float arrays
@@ -83,7 +94,7 @@ class NetworkState:
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
-    near: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
+    nearby: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
@@ -106,22 +117,16 @@ class NetworkState:
         multiplying = partial(np.matmul, drive, image.transposed, image.value)
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
-    def near_product(
-        self, sheet: Sheet, still: bool, drive: Floats, fetching: tuple[Call, ...], slack: float
-    ) -> tuple[Floats, tuple[Call, ...]]:
-        """Return the product of `sheet` with weights that are within `slack` of `drive`, and the calls that make it.
+    def near(self, sheet: Sheet, still: bool, shape: tuple[int, ...]) -> NearProduct:
+        """Return the stored product of `sheet` with weights of this `shape` that hardly change.
 
-        It multiplies, after the calls `fetching`, only if the weights of the last time are not that close; `still`
-        tells that they are of efforts that do not move.
+        `still` tells that they are of efforts that do not move.
         """
         image, key = self.image(sheet), (still, sheet.name)
-        if key not in self.near:
-            weights, apart = np.full(drive.shape, np.inf), np.empty(drive.shape)
-            self.near[key] = NearProduct(
-                weights=weights, value=np.empty_like(image.value), apart=apart, moved=np.empty(1)
-            )
-        near = self.near[key]
-        return near.value, (*fetching, *near.refreshing(drive, image.transposed, slack))
+        if key not in self.nearby:
+            weights, value = np.full(shape, np.inf), np.empty_like(image.value)
+            self.nearby[key] = NearProduct(weights=weights, value=value, apart=np.empty(shape), moved=np.empty(1))
+        return self.nearby[key]
 
     def shared(self, numbers: int) -> Floats:
         """Return memory for so many `numbers`, (numbers,), that other steps use too."""
@@ -138,5 +143,5 @@ class NetworkState:
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp[0] = -1
-        for near in self.near.values():
+        for near in self.nearby.values():
             near.weights.fill(np.inf)
