@@ -15,8 +15,9 @@ from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.pieces import Piece
+from lstm_analog.engines.waveform.resolution import refined
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.engines.waveform.workspace import Regime, refined, workspace
+from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import compile
