@@ -2,14 +2,12 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import by_hand
 import numpy as np
 import pytest
 
 from lstm_analog.engines.native import library
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages
-from lstm_analog.network.schedule import Imposed, Schedule
 
 WASM = Path(sys.prefix) / "node_modules" / "eecircuit-engine" / "dist" / "eecircuit-engine.mjs"
 """Where `make wasm` puts the second simulator; its tests are left out where it could not be installed."""
@@ -30,13 +28,8 @@ def wasm_module():
 
 @pytest.fixture
 def circuit():
-    """Return a maker of networks: groups by label, each unknown's scale `scale`."""
-
-    def make(groups, *parts, lines=(), scale=1.0):
-        unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=scale) for label, size in groups.items()))
-        return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=lines, provenance=())
-
-    return make
+    """Return the maker of networks."""
+    return by_hand.network
 
 
 @pytest.fixture
@@ -62,10 +55,7 @@ def driven():
     """Return a maker of schedules without clock lines: efforts of the bank `drive`, (..., intervals)."""
 
     def make(levels, durations):
-        levels = np.array(levels, dtype=float)[..., None]
-        names = tuple(f"part{k}" for k in range(len(durations)))
-        imposed = (Imposed(label="drive", efforts=levels),)
-        return Schedule(names=names, high=np.zeros((len(names), 0)), durations=durations, imposed=imposed)
+        return by_hand.schedule(durations, drive=np.array(levels)[..., None])
 
     return make
 

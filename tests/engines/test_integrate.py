@@ -1,3 +1,4 @@
+import by_hand
 import numpy as np
 import pytest
 
@@ -163,8 +164,7 @@ def test_restart_at_edges_of_the_clock(circuit):
         Storages(label="c", nodes=[2], capacitance=1.0),
         lines=("clock",),
     )
-    high = np.array([[False], [True], [False]])
-    timing = Schedule(names=("off", "on", "out"), high=high, durations=[1.0, 0.4, 0.8], imposed=())
+    timing = by_hand.schedule([1.0, 0.4, 0.8], [False, True, False])
     on = 0.75 * (1 - np.exp(-4 * 0.4))
     run = Integrate(rtol=1e-10, atol=1e-12).run(network, timing)
     np.testing.assert_allclose(run["c"][:, 0], [0.0, 0.0, on, on * np.exp(-0.8)], atol=1e-9)
@@ -185,8 +185,7 @@ def test_a_network_without_states_and_without_sources(circuit, rc, driven):
         Conductors(label="r", a=[1], b=[0], conductance=1.0),
         Storages(label="c", nodes=[1], capacitance=1.0),
     )
-    only = Schedule(names=("one",), high=np.zeros((1, 0)), durations=[1.0], imposed=())
-    assert Integrate().run(alone, only)["c"].tolist() == [[0.0], [0.0]]
+    assert Integrate().run(alone, by_hand.schedule([1.0]))["c"].tolist() == [[0.0], [0.0]]
 
 
 def test_a_nonlinear_junction_is_solved(circuit, driven):

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import replace
 from shutil import which
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -22,10 +23,7 @@ from lstm_analog.export import VACASK, mosfets, read_spice, suited
 from lstm_analog.export.vacask_models import translate, translation
 from lstm_analog.model import Form
 from lstm_analog.network.device_models import model_library
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Switches
-from lstm_analog.network.schedule import Imposed, Schedule
 
 X = np.random.default_rng(1).uniform(-1, 1, (3, 2))
 
@@ -268,25 +266,16 @@ def test_an_rc_follows_its_closed_form(rc, driven, scratch):
 
 def test_switches_and_diodes_of_ones_own_network():
     """A peak detector: the diode charges, the switch empties."""
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=(Group(label="u", size=1, scale=1.0), Group(label="v", size=1, scale=1.0))),
+    network = by_hand.network(
+        {"u": 1, "v": 1},
+        Sources(label="drive", nodes=[1], effort=np.array(0.0)),
+        Diodes(label="d", a=[1], b=[2], saturation=np.array(1e-12), slope=np.array(0.026)),
+        Storages(label="c", nodes=[2], capacitance=np.array(1e-9)),
+        Conductors(label="r", a=[2], b=[0], conductance=np.array(1e-9)),
+        Switches(label="s", line=0, a=[2], b=[0], closed=np.array(1e-3), opened=np.array(1e-15)),
         lines=("empty",),
-        provenance=(),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=np.array(0.0)),
-            Diodes(label="d", a=[1], b=[2], saturation=np.array(1e-12), slope=np.array(0.026)),
-            Storages(label="c", nodes=[2], capacitance=np.array(1e-9)),
-            Conductors(label="r", a=[2], b=[0], conductance=np.array(1e-9)),
-            Switches(label="s", line=0, a=[2], b=[0], closed=np.array(1e-3), opened=np.array(1e-15)),
-        ),
     )
-    schedule = Schedule(
-        names=("charge", "hold", "empty"),
-        high=np.array([[False], [False], [True]]),
-        durations=np.full(3, 1e-4),
-        imposed=(Imposed(label="drive", efforts=np.array([[2.0], [-1.0], [-1.0]])),),
-    )
+    schedule = by_hand.schedule(np.full(3, 1e-4), [False, False, True], drive=[2.0, -1.0, -1.0])
     ours, theirs = (
         engine.run(network, schedule).sample(schedule.ends, np.array([2])) for engine in (Ngspice(), Vacask())
     )

@@ -1,8 +1,9 @@
 """A diode, a memristor and a check valve, added from outside by records and laws alone: all engines agree on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -10,12 +11,11 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
 from lstm_analog.expressions import effort, exp, minimum, parameter, sqrt
 from lstm_analog.network.bank import node_array, positive_array
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow, lever_slopes
 from lstm_analog.network.parts import Conductors, Sources, Storages
 from lstm_analog.network.parts.base import Law, check_bank, law
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.schedule import Schedule
 
 DROP = effort("a") - effort("b")
 
@@ -105,27 +105,14 @@ ENGINES = {
 
 def driven(part: object) -> tuple[Network, Schedule]:
     """Return a source behind 10 kohm at 100 pF with `part` across the capacitor, driven up and down."""
-    groups = (("drive", 1), ("node", 1), *([("state", 1)] if isinstance(part, Memristors) else []))
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups)),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Conductors(label="r", a=[1], b=[2], conductance=1e-4),
-            Storages(label="c", nodes=[2], capacitance=1e-10),
-            part,
-        ),
-        lines=(),
-        provenance=(),
-    ).verify()
-    levels = np.array([[0.0], [1.0], [-0.7], [0.4]])
-    schedule = Schedule(
-        names=("a", "b", "c", "d"),
-        high=np.zeros((4, 0), bool),
-        durations=[1e-7, 4e-6, 3e-6, 5e-6],
-        imposed=(Imposed(label="drive", efforts=levels),),
+    network = by_hand.network(
+        {"drive": 1, "node": 1} | ({"state": 1} if isinstance(part, Memristors) else {}),
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1], b=[2], conductance=1e-4),
+        Storages(label="c", nodes=[2], capacitance=1e-10),
+        part,
     )
-    return network, schedule
+    return network, by_hand.schedule([1e-7, 4e-6, 3e-6, 5e-6], drive=[0.0, 1.0, -0.7, 0.4])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -143,10 +130,7 @@ def test_all_engines_agree(name: str, engine: str) -> None:
 def test_settle_finds_where_they_rest(name: str) -> None:
     """A hundred time constants on, the flow through the resistor is that through the part."""
     network, schedule = driven(ADDED[name])
-    slow = Schedule(
-        names=schedule.names, high=schedule.high, durations=schedule.durations * 100.0, imposed=schedule.imposed
-    )
-    rest = Settle().run(network, slow).efforts
+    rest = Settle().run(network, replace(schedule, durations=schedule.durations * 100.0)).efforts
     taken = -flow(ADDED[name], rest, ())[..., 0, 0]
     np.testing.assert_allclose(taken, 1e-4 * (rest[:, 1] - rest[:, 2]), atol=1e-12)
 
