@@ -19,12 +19,14 @@ from lstm_analog.export import (
     PORTABLE,
     SPECTRE,
     USUAL,
+    VACASK,
     XYCE,
     check_dialect,
     read_spice,
     suited,
     write_spice,
 )
+from lstm_analog.export.dialects import WRITTEN
 from lstm_analog.export.emit import expression, fill
 from lstm_analog.expressions import effort, let
 from lstm_analog.expressions.languages import SPICE, written
@@ -34,6 +36,7 @@ from lstm_analog.network.shapes import CURVES, Shape, curve
 CONTROLS = np.array([0.0, -700.0, -100.0, -15.1, -14.9, -3.0, -1e-3, 0.5, 3.0, 36.0, 100.0, 700.0])
 
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+every_language = pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
 
 
 @pytest.mark.parametrize("shape", Shape)
@@ -76,16 +79,24 @@ def test_models_are_those_of_27_degrees_in_hspice_too(everything, tmp_path):
     assert " tnom=27 " in next(line for line in path.read_text().splitlines() if line.startswith(".option "))
 
 
-@each_dialect
-def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, dialect):
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, dialect, USUAL)
+def check_read_back(case, path, dialect, accuracy, rtol):
+    write_spice(path, case.network, case.schedule, dialect, accuracy)
     deck = read_spice(path)
-    assert deck.network.equals(everything.network, rtol=1e-15)
-    assert deck.accuracy == USUAL
-    ours, theirs = ({e.label: e.efforts.tolist() for e in s.imposed} for s in (everything.schedule, deck.schedule))
+    assert deck.network.equals(case.network, rtol=rtol)
+    assert deck.accuracy == accuracy
+    ours, theirs = case.schedule, deck.schedule
+    assert ours.names == theirs.names
+    np.testing.assert_array_equal(ours.high, theirs.high)
+    np.testing.assert_array_equal(ours.durations, theirs.durations)
+    ours, theirs = ({each.label: each.efforts.tolist() for each in plan.imposed} for plan in (ours, theirs))
     assert ours == theirs
-    assert check_dialect(path, dialect) == ()
+    if dialect is not VACASK:
+        assert check_dialect(path, dialect) == ()
+
+
+@every_language
+def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, dialect):
+    check_read_back(everything, tmp_path / "a", dialect, USUAL, 1e-15)
 
 
 @each_dialect
@@ -107,15 +118,11 @@ def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everythin
     assert checked >= 2
 
 
-@each_dialect
-@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
-def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tmp_path, dialect, timing):
-    case, path = lstm_circuit(timing=timing, layers=2), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, dialect, suited(case.network))
-    deck = read_spice(path)
-    assert deck.network.equals(case.network, rtol=0.0)
-    assert deck.accuracy == suited(case.network)
-    assert check_dialect(path, dialect) == ()
+@every_language
+@pytest.mark.parametrize(("timing", "bias"), [(CLOCKED, True), (GATED_LEAK, False)])
+def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tmp_path, dialect, timing, bias):
+    case = lstm_circuit(timing=timing, layers=2, bias=bias)
+    check_read_back(case, tmp_path / "a", dialect, suited(case.network), 0.0)
 
 
 @each_dialect
