@@ -50,7 +50,6 @@ class Method(Enum):
     DOP853 = "DOP853"
     LSODA = "LSODA"
     BDF = "BDF"
-    RADAU = "Radau"
 
 
 @checked_record

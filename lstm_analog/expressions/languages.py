@@ -5,7 +5,7 @@ text and its body is written once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply

@@ -1,4 +1,6 @@
+import stat
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -56,6 +58,30 @@ def driven():
 
     def make(levels, durations):
         return by_hand.schedule(durations, drive=np.array(levels)[..., None])
+
+    return make
+
+
+@pytest.fixture
+def scratch(tmp_path_factory, monkeypatch):
+    """Return the folder in which temporary folders are made during the test."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Return a maker of programs that stand in for a simulator: shell scripts, told `-b -n -r out.raw deck.cir`.
+
+    One that stands in for VACASK is told `-qp deck.sim`.
+    """
+
+    def make(script, shebang="#!/bin/sh\n"):
+        path = tmp_path / "fake"
+        path.write_text(shebang + script)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
 
     return make
 

@@ -5,8 +5,6 @@ has settled or is held. A gated leak is stopped while it still moves: the trapez
 1/(12 steps^2) of full scale, hence more steps.
 """
 
-import stat
-import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -23,14 +21,6 @@ from lstm_analog.study.comparison import ENGINE_TOLERANCE
 
 AT_SAMPLES = {CLOCKED: {20.0: 2e-8, 8.0: 1e-5}, GATED_LEAK: {20.0: 2e-6, 8.0: 2e-6}}
 ALONG_WAVES = 1e-3
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path_factory, monkeypatch):
-    """Return the folder in which temporary folders are made during the test."""
-    folder = tmp_path_factory.mktemp("scratch")
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 def machine_and_input(hidden, scale, timing, settling, layers=1):
@@ -112,19 +102,6 @@ def test_a_missing_program_is_said_with_a_hint(rc, driven, scratch):
     with pytest.raises(SimulatorMissingError, match=text):
         Ngspice(program="no-such-spice").run(rc(1.0), driven([0.0], [1.0]))
     assert list(scratch.iterdir()) == []
-
-
-@pytest.fixture
-def program(tmp_path):
-    """Return a maker of programs that stand in for ngspice: a shell script, told `-b -n -r out.raw deck.cir`."""
-
-    def make(script, shebang="#!/bin/sh\n"):
-        path = tmp_path / "fake"
-        path.write_text(shebang + script)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return str(path)
-
-    return make
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ Its equations are compiled from Verilog-A that the package writes, its operating
 its own.
 """
 
-import stat
-import tempfile
 from dataclasses import replace
 from shutil import which
 
@@ -26,14 +24,6 @@ from lstm_analog.network.device_models import model_library
 from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Switches
 
 X = np.random.default_rng(1).uniform(-1, 1, (3, 2))
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path_factory, monkeypatch):
-    """Return the folder in which temporary folders are made during the test."""
-    folder = tmp_path_factory.mktemp("scratch")
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 def apart(ours, theirs):
@@ -308,19 +298,6 @@ def test_without_the_wheel_the_path_is_searched(monkeypatch):
     assert which(_installed())
     monkeypatch.setattr("lstm_analog.engines.vacask.find_spec", lambda name: None)
     assert _installed() == "vacask"
-
-
-@pytest.fixture
-def program(tmp_path):
-    """Return a maker of programs that stand in for VACASK: a shell script, told `-qp deck.sim`."""
-
-    def make(script):
-        path = tmp_path / "fake"
-        path.write_text(f"#!/bin/sh\n{script}")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return str(path)
-
-    return make
 
 
 @pytest.mark.parametrize(

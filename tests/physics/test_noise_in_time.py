@@ -19,12 +19,13 @@ from noise_forms import (
     sampler,
     shared_charge,
 )
-from noise_in_ngspice import at_rest, in_state, integrated, without_clock
+from noise_in_ngspice import at_rest, integrated, without_clock
 from noisy_networks import noisy_ends, nonlinear_ends
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.noise import LinearNoise
+from lstm_analog.engines.noise.cell_nodes import alone
 from lstm_analog.engines.noise.propagation import propagate
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.network.parts import Conductors, Inertances, Junctions, Sources, Spools, Storages, Switches
@@ -142,10 +143,10 @@ def test_op_amps_on_the_bench_in_each_clock_state_in_ngspice(tmp_path):
     driven, made = machine.schedule(np.full((1, 1), 0.3)), machine.network
     nodes = np.sort(np.concatenate([part.nodes for part in made.parts if isinstance(part, Storages)]))
     for interval in (0, 1, 2, 4):  # reset, setup, compute, copy; hold and readout are as setup
-        alone = in_state(driven, interval)
-        fixed = without_clock(made, alone.phase(0))
-        simulated = integrated(tmp_path, fixed, alone, nodes)
-        np.testing.assert_allclose(at_rest(fixed, alone, nodes, shot=False), simulated, rtol=0.01)
+        state = alone(driven, interval)
+        fixed = without_clock(made, state.phase(0))
+        simulated = integrated(tmp_path, fixed, state, nodes)
+        np.testing.assert_allclose(at_rest(fixed, state, nodes, shot=False), simulated, rtol=0.01)
 
 
 # Paths of the nonlinear network

@@ -59,13 +59,6 @@ def opened(written: Path) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    yield opened
-    assert opened.failures == []
-    assert opened.value("document.getElementById('failure').textContent") == ""
-
-
 def at_rest(network: Network, z: float) -> np.ndarray:
     """Return the efforts of a pair whose control `z_0` has the effort `z`."""
     return start_efforts(network, by_hand.schedule([1.0], z_source=[z]))

@@ -67,13 +67,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    yield opened
-    assert opened.failures == []
-    assert opened.value("document.getElementById('failure').textContent") == ""
-
-
 def words(tab: Tab, name: str) -> str:
     """Return what the page shows under `name`."""
     return str(tab.value(f"document.querySelector('[data-name=\"{name}\"]').textContent")).replace("\u2212", "-")
