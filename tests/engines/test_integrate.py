@@ -8,7 +8,7 @@ from lstm_analog.engines import Integrate, Method
 from lstm_analog.engines.integrate import _options
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.system import system
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, NetworkError, SimulationError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, SimulationError
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.parts import (
@@ -276,18 +276,5 @@ def test_a_network_without_operating_point_is_refused(circuit, driven):
     )
     with pytest.raises(
         SimulationError, match=r"^the operating point must be reached, got moving by .*: check the first"
-    ):
-        Integrate().run(network, driven([0.0], [1.0]))
-
-
-def test_chips_are_refused(circuit, driven):
-    network = circuit(
-        {"drive": 1, "c": 1},
-        Sources(label="drive", nodes=[1], effort=0.0),
-        Conductors(label="r", a=[1], b=[2], conductance=1.0),
-        Storages(label="c", nodes=[2], capacitance=[[1.0], [2.0]]),
-    )
-    with pytest.raises(
-        InvalidShapeError, match=r"^part c must have no chip axis, got capacitance of shape \(2, 1\): take one"
     ):
         Integrate().run(network, driven([0.0], [1.0]))

@@ -1,7 +1,7 @@
 """What the Modelica file says: one place a part, legal names, one setter an unknown; what it refuses."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 
 import by_hand
@@ -249,17 +249,6 @@ def test_a_batch_is_refused(tmp_path):
     with pytest.raises(InvalidShapeError, match=r"a Modelica file must have one sequence, got batch \(2,\): write one"):
         write(tmp_path / "two.mo", plan=schedule(2))
     assert [path.name for path in tmp_path.iterdir()] == ["rc.mo"]
-
-
-@pytest.mark.parametrize("label", ["u", "r", "c"])
-def test_chip_axes_are_refused(tmp_path, label):
-    field = {"u": "effort", "r": "conductance", "c": "capacitance"}[label]
-    chips = replace(rc().part(label), **{field: np.ones((3, 1))})
-    with pytest.raises(
-        InvalidShapeError, match=rf"part {label} must have no chip axis, got {field} of shape \(3, 1\): take one"
-    ):
-        write(tmp_path / "rc.mo", rc(**{label: chips}))
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["model", "time", "exp"])
