@@ -10,17 +10,14 @@ import pytest
 from lstm_analog.engines import Settle
 from lstm_analog.engines.sensitivity import Slope, sensitivities
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
-from lstm_analog.network.laws import flow, lever_flows, lever_sums, lever_values
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
-    Crossbars,
     Junctions,
     Ports,
     Sources,
     Storages,
     Switches,
-    Transconductors,
 )
 from lstm_analog.network.shapes import Shape
 
@@ -111,47 +108,6 @@ def test_the_intervals_in_which_a_change_acts_add_up_to_all_that_it_does():
     assert found.by_interval.shape == (1, 4)
     assert (found.by_interval[0, 2:] != 0.0).all()
     assert found.by_interval.sum() == pytest.approx(0.01 * found.parameters["leak"]["conductance"][0, 0])
-
-
-def orifices(transition=np.inf, end_flow=np.inf):
-    rng = np.random.default_rng(1)
-    return Crossbars(
-        label="rows",
-        inputs=[1, 2, 3],
-        plus=[4, 5],
-        minus=[6, 7],
-        positive=rng.uniform(0.1, 1.0, (2, 3)),
-        negative=rng.uniform(0.1, 1.0, (2, 3)),
-        plus_load=rng.uniform(0.1, 1.0, 2),
-        minus_load=rng.uniform(0.1, 1.0, 2),
-        transition=transition,
-        end_flow=end_flow,
-    )
-
-
-DENSE = (
-    Transconductors(label="rows", inputs=[1, 2, 3], rows=[4, 5], transconductance=np.arange(6.0).reshape(2, 3)),
-    orifices(),
-    orifices(transition=np.array([0.3, 0.6])),
-    orifices(end_flow=np.array([0.2, 0.4])),
-)
-
-
-@pytest.mark.parametrize("part", DENSE, ids=["transconductors", "tubes", "orifices", "end losses"])
-def test_the_levers_of_dense_banks_are_those_of_their_flow(part):
-    rng, step = np.random.default_rng(2), 1e-6
-    effort, weights = rng.standard_normal((4, 8)), rng.standard_normal((2, 4, *np.shape(flow(part, np.zeros(8), ()))))
-    sums = lever_sums(part, effort, (), weights)
-    for name, value in lever_values(part).items():
-        if not np.isfinite(value).all():
-            continue
-        change = rng.standard_normal(value.shape) * 0.1 * np.maximum(np.abs(value), 0.1)
-        above, below = (flow(replace(part, **{name: value + sign * step * change}), effort, ()) for sign in (1.0, -1.0))
-        slope = (above - below) / (2.0 * step)
-        expected = np.einsum("ktm,rktm->r", slope, weights)
-        assert (sums[name] * change).reshape(2, -1).sum(axis=1) == pytest.approx(expected, rel=1e-6)
-        zeros = {other: np.zeros_like(values) for other, values in lever_values(part).items()}
-        assert lever_flows(part, effort, (), zeros | {name: change}) == pytest.approx(slope, rel=1e-6, abs=1e-9)
 
 
 def test_storages_that_share_their_charge_without_settling_are_refused():
