@@ -50,6 +50,7 @@ class Method(Enum):
     DOP853 = "DOP853"
     LSODA = "LSODA"
     BDF = "BDF"
+    RADAU = "Radau"
 
 
 @checked_record

@@ -16,7 +16,7 @@ from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Ngspice, Vacask, Waveform
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.engines.vacask import _installed
-from lstm_analog.errors import FileAccessError, InvalidValueError, SimulationError, SimulatorMissingError
+from lstm_analog.errors import FileAccessError, SimulationError, SimulatorMissingError
 from lstm_analog.export import VACASK, mosfets, read_spice, suited
 from lstm_analog.export.vacask_models import translate, translation
 from lstm_analog.model import Form
@@ -334,9 +334,3 @@ def test_a_deck_of_ones_own_must_be_there_and_say_what_is_wrong(tmp_path):
     (tmp_path / "wave.raw").write_text("of a former run")
     with pytest.raises(SimulationError, match=r"^VACASK must simulate the deck, got .*not found"):
         Vacask().run_deck(deck, ["a"])
-
-
-@pytest.mark.parametrize("limit", [0.0, np.nan, np.inf])
-def test_time_limits_are_seconds(limit):
-    with pytest.raises(InvalidValueError, match=r"^time_limit must be positive and at most a year, got "):
-        Vacask(time_limit=limit)

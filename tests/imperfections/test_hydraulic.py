@@ -267,12 +267,6 @@ def test_streams_are_stateless_and_apart_by_name_chip_and_seed() -> None:
     assert len({tuple(draw) for draw in draws}) == len(draws)
 
 
-def test_one_cause_does_not_change_the_samples_of_another() -> None:
-    alone = bar(apply(BoreTolerance(sigma=0.01), network(), ONE))
-    after = bar(apply(BoreTolerance(sigma=0.01), apply(RelayGain(gain=0.9), network(), ONE), ONE))
-    np.testing.assert_array_equal(alone.positive, after.positive)
-
-
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [

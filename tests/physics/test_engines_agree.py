@@ -138,15 +138,9 @@ def error(case, **settings):
 
 
 @pytest.mark.parametrize("rtol", [1e-5, 1e-7, 1e-9])
-def test_ladder(ladder, rtol):
-    wrong, estimate = error(ladder, rtol=rtol, atol=rtol / 100)
-    assert estimate <= 1.0
-    assert wrong <= 2 * rtol
-
-
-@pytest.mark.parametrize("rtol", [1e-5, 1e-7, 1e-9])
-def test_bridge(bridge, rtol):
-    wrong, estimate = error(bridge, rtol=rtol, atol=rtol / 100)
+@pytest.mark.parametrize("name", ["ladder", "bridge"])
+def test_a_ladder_and_a_bridge(request, name, rtol):
+    wrong, estimate = error(request.getfixturevalue(name), rtol=rtol, atol=rtol / 100)
     assert estimate <= 1.0
     assert wrong <= 2 * rtol
 
