@@ -64,10 +64,11 @@ def driven():
 
 @pytest.fixture
 def scratch(tmp_path_factory, monkeypatch):
-    """Return the folder in which temporary folders are made during the test."""
+    """Make temporary folders in one of the test's own, in which nothing may be left."""
     folder = tmp_path_factory.mktemp("scratch")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+    yield
+    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture
