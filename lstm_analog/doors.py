@@ -173,13 +173,13 @@ def _is_number(kind: type, value: object) -> bool:
 def _are_each(kinds: tuple[_Kind, ...], hints: tuple[Any, ...], values: object) -> bool:
     """Return whether the `values` satisfy `kinds` one by one, or all the first if `hints` end in an ellipsis.
 
-    If only the class matters, one value of each type is checked, as a schedule has many names.
+    If only the class matters and all have the same, one value is checked, as a schedule has many names.
     """
     if not isinstance(values, tuple | list):
         return False
     if hints[-1:] != (Ellipsis,):
         return len(kinds) == len(values) and all(kind(value) for kind, value in zip(kinds, values, strict=True))
-    some = values if get_origin(hints[0]) else {type(value): value for value in values}.values()
+    some = values[:1] if not get_origin(hints[0]) and len(set(map(type, values))) == 1 else values
     return all(map(kinds[0], some))
 
 

@@ -1,24 +1,27 @@
 """Runs many chips and sequences: portion by portion, and apart where they cannot be solved side by side.
 
-So that a chip that cannot be solved beside the others does not take them down.
+So that a chip that cannot be solved beside the others does not take them down. Each portion writes to its share of one
+recorder.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from math import nan
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.portions import Portions
+from lstm_analog.engines.record import Recorder
 from lstm_analog.errors import ChipsWarning, SimulationError, UnsupportedError, explain, warn_caller
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Extremes, Save, Trajectory
+from lstm_analog.network.trajectory import Trajectory
 
 _SHOWN = 8
 """Chips that a warning lists by number; the others are counted."""
@@ -26,86 +29,96 @@ _PORTIONS: WeakKeyDictionary[Network, dict[tuple[int, int], Network]] = WeakKeyD
 """The networks of portions of the chips of a network; engines know them again by their identity."""
 
 
-class NetworkSolver(Protocol):
-    """Runs a `network` under a `schedule`, all its chips side by side, telling `progress`."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Solved:
+    """What solved some chips or sequences, an `engine` with its settings, and its estimate of the `error`."""
 
-    def __call__(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        """Return its trajectory."""
+    engine: str
+    error: float = nan
+
+
+class NetworkSolver(Protocol):
+    """Runs a `network` under a `schedule`, all its chips side by side, writing to `record` and telling `progress`."""
+
+    def __call__(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
+        """Return how it was solved; raise `SimulationError` or `UnsupportedError` if it cannot be."""
+        ...
+
+
+class _Telling(Protocol):
+    """A `NetworkSolver` that knows whom to tell of its progress."""
+
+    def __call__(self, network: Network, schedule: Schedule, record: Recorder) -> Solved:
+        """Return how it was solved."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Group:
-    """The `numbers` of some chips, or sequences, and what became of them.
+    """Some chips or sequences that were `solved` side by side, sequences with their `share` of the recorder.
 
-    `alone` if it was one chip without an axis, of which `reason` says why.
+    If it was one chip alone, its `number` and the `reason`.
     """
 
-    numbers: Indices
-    found: Trajectory
-    alone: bool = False
+    solved: Solved
+    share: Recorder | None = None
+    number: int = -1
     reason: Exception | None = None
 
 
-def run_chips(
-    solve: NetworkSolver, network: Network, schedule: Schedule, portions: Portions, progress: Progress | None
-) -> Trajectory:
-    """Return what `solve` makes of `network` under `schedule`, telling `progress`: `portions` side by side, if it can.
+def run_chips(solve: NetworkSolver, record: Recorder, portions: Portions, progress: Progress | None) -> Trajectory:
+    """Return what `solve` writes to `record`, of its network and schedule: `portions` side by side, if it can.
 
     If not, the chips of a portion are halved until each group can be solved; a chip that fails by itself is taken
     without the axis, as if it had been drawn alone. Warns, `ChipsWarning`, of the chips that were solved by themselves,
-    and how.
+    and how. It tells `progress`.
 
     Raises
     ------
     SimulationError, UnsupportedError
         If a chip cannot be solved alone; the message has its number. Of one machine, as `solve` does.
     """
-    if not network.chips:  # what differs in the efforts alone is a batch
-        return _run_sequences(solve, network, schedule, portions, progress)
+    network, schedule = record.network, record.schedule
+    if network.chips:
+        lead, each = (network.chips, *schedule.batch), partial(_chips, solve, record)
+        for part in portions.slices:
+            _portion(network, part)  # before threads ask for them
+    else:  # what differs in the efforts alone is a batch
+        lead, each = schedule.lead, partial(_sequences, solve, record)
     if len(portions.slices) == 1:
-        try:
-            return solve(network, schedule, progress)
-        except (SimulationError, UnsupportedError) as reason:
-            whole = partial(solve, progress=progress)
-            found = iter([list(_groups(whole, network, schedule, np.arange(network.chips), reason))])
+        groups = each(slice(None), progress)
     else:
-        parts = {part.start: _portion(network, part) for part in portions.slices}
-
-        def solved(part: slice, told: Progress) -> list[_Group]:
-            numbers, of_part = np.arange(part.start, part.stop), partial(solve, progress=told)
-            try:
-                found = of_part(parts[part.start], schedule.of_chips(numbers))
-            except (SimulationError, UnsupportedError) as reason:
-                return list(_groups(of_part, network, schedule, numbers, reason))
-            return [_Group(numbers=numbers, found=found)]
-
-        found = portions.each(solved, progress)
-    joined = _Joined(network.chips)
-    for groups in found:
-        joined.add(groups)
-    joined.warn()
-    return joined.trajectory(network, schedule, (network.chips, *schedule.batch))
+        groups = [group for several in portions.each(each, progress) for group in several]
+    for share in (group.share for group in groups if group.share):
+        record.join(share)
+    _warn([group for group in groups if group.reason], network.chips)
+    engines = dict.fromkeys(group.solved.engine for group in groups)
+    engine = ("; some chips: " if network.chips else "; some sequences: ").join(engines)
+    return record.trajectory(engine=engine, lead=lead, error=float(np.max([group.solved.error for group in groups])))
 
 
-def _run_sequences(
-    solve: NetworkSolver, network: Network, schedule: Schedule, portions: Portions, progress: Progress | None
-) -> Trajectory:
-    sequences = replace(schedule, chips=0) if schedule.chips else schedule
-    if len(portions.slices) == 1:
-        found = solve(network, sequences, progress)
-        if sequences is schedule:
-            return found
-        return _changed(found, lambda one: replace(one, schedule=schedule))
+def _sequences(solve: NetworkSolver, record: Recorder, part: slice, progress: Progress | None) -> list[_Group]:
+    """Solve the sequences `part` of a run that is taken down in `record`, telling `progress`."""
+    network, schedule = record.network, record.schedule
+    if part == slice(None):
+        sequences = replace(schedule, chips=0) if schedule.chips else schedule
+        return [_Group(solved=solve(network, sequences, record, progress))]
+    share = record.share(part)
+    found = solve(network, schedule.of_sequences(part), share, progress)
+    return [_Group(solved=found, share=share)]
 
-    def solved(part: slice, told: Progress) -> list[_Group]:
-        numbers = np.arange(part.start, part.stop)
-        return [_Group(numbers=numbers, found=solve(network, sequences.of_sequences(part), told))]
 
-    joined = _Joined(portions.slices[-1].stop)
-    for groups in portions.each(solved, progress):
-        joined.add(groups)
-    return joined.trajectory(network, schedule, schedule.lead)
+def _chips(solve: NetworkSolver, record: Recorder, part: slice, progress: Progress | None) -> list[_Group]:
+    """Solve the chips `part` of a run that is taken down in `record`, telling `progress`, apart if they have to be."""
+    network, schedule = record.network, record.schedule
+    try:
+        if part == slice(None):
+            return [_Group(solved=solve(network, schedule, record, progress))]
+        numbers = np.arange(network.chips)[part]
+        of_part = _portion(network, part), schedule.of_chips(numbers)
+        return [_Group(solved=solve(*of_part, record.share(part), progress))]
+    except (SimulationError, UnsupportedError) as reason:
+        return list(_apart(partial(solve, progress=progress), record, np.arange(network.chips)[part], reason))
 
 
 def _portion(network: Network, part: slice) -> Network:
@@ -116,108 +129,38 @@ def _portion(network: Network, part: slice) -> Network:
     return known[part.start, part.stop]
 
 
-_Alone = Callable[[Network, Schedule], Trajectory]
-
-
-def _groups(
-    solve: _Alone, network: Network, schedule: Schedule, numbers: Indices, reason: Exception
-) -> Iterator[_Group]:
-    """Yield groups of the chips `numbers`, which could not be solved side by side for that `reason`."""
+def _apart(solve: _Telling, record: Recorder, numbers: Indices, reason: Exception) -> Iterator[_Group]:
+    """Yield groups of the chips `numbers`, neighbours, which could not be solved side by side for that `reason`."""
+    network, schedule = record.network, record.schedule
     if numbers.size == 1:
-        found = _alone(solve, network, schedule, int(numbers[0]))
-        yield _Group(numbers=numbers, found=found, alone=True, reason=reason)
+        yield _alone(solve, record, int(numbers[0]), reason)
         return
     for half in np.array_split(numbers, 2):
+        share = record.share(slice(int(half[0]), int(half[-1]) + 1))
         try:
-            found = solve(of_chips(network, half), schedule.of_chips(half))
+            found = solve(of_chips(network, half), schedule.of_chips(half), share)
         except (SimulationError, UnsupportedError):
-            yield from _groups(solve, network, schedule, half, reason)
+            yield from _apart(solve, record, half, reason)
         else:
-            yield _Group(numbers=half, found=found)
+            yield _Group(solved=found)
 
 
-def _alone(solve: _Alone, network: Network, schedule: Schedule, number: int) -> Trajectory:
+def _alone(solve: _Telling, record: Recorder, number: int, reason: Exception) -> _Group:
+    """Return how chip `number` was solved alone, for that `reason`; raise what names it if it cannot be."""
+    network = record.network
     try:
-        found = solve(of_chips(network, number), schedule.of_chips(number))
-    except (SimulationError, UnsupportedError) as reason:
+        found = solve(of_chips(network, number), record.schedule.of_chips(number), record.share(number))
+    except (SimulationError, UnsupportedError) as why:
         what, do = f"chip {number} of {network.chips}", "draw the others without it, by Streams(first=..., chips=...)"
-        raise type(reason)(explain(what, must="be solved", got=f"({reason})", do=do)) from reason
-    extremes = tuple(replace(each, lowest=each.lowest[None], highest=each.highest[None]) for each in found.extremes)
-    return replace(_changed(found, lambda one: replace(one, efforts=one.efforts[None])), extremes=extremes)
+        raise type(why)(explain(what, must="be solved", got=f"({why})", do=do)) from why
+    return _Group(solved=found, number=number, reason=reason)
 
 
-class _Joined:
-    """The run of `count` chips, or sequences, put together from groups as they come, in order.
-
-    Their arrays are not held twice.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._kept: list[tuple[Save, Floats, Floats]] = []
-        self._engines: dict[str, None] = {}
-        self._errors: list[float] = []
-        self._limits: list[tuple[Extremes, ...]] = []
-        self._alone: list[tuple[int, str, Exception | None]] = []
-
-    def add(self, groups: list[_Group]) -> None:
-        """Copy the efforts of the `groups` to their places."""
-        for group in groups:
-            self._kept = self._kept or [self._empty(one) for one in group.found.each]
-            for (_, _, efforts), one in zip(self._kept, group.found.each, strict=True):
-                efforts[group.numbers] = one.efforts
-            self._engines[group.found.engine] = None
-            self._errors.append(group.found.error)
-            self._limits.append(group.found.extremes)
-            self._alone += [(int(group.numbers[0]), group.found.engine, group.reason)] if group.alone else []
-
-    def _empty(self, one: Trajectory) -> tuple[Save, Floats, Floats]:
-        return one.saved, one.time, np.empty((self._count, *one.efforts.shape[1:]))
-
-    def warn(self) -> None:
-        """Warn of the chips that were solved alone, if any were."""
-        if self._alone:
-            numbers = ", ".join(str(number) for number, _, _ in self._alone[:_SHOWN])
-            more = f" and {len(self._alone) - _SHOWN} more" if len(self._alone) > _SHOWN else ""
-            _, engine, reason = self._alone[0]
-            what, must = f"chips {numbers}{more} of {self._count}", "be solved beside the others"
-            do = f"expect it to take longer; each was solved alone, the first by {engine}"
-            warn_caller(ChipsWarning(explain(what, must=must, got=f"({reason})", do=do)))
-
-    def trajectory(self, network: Network, schedule: Schedule, lead: tuple[int, ...]) -> Trajectory:
-        """Return the run of `network` under `schedule`, with the leading axes `lead`."""
-        for _, _, efforts in self._kept:
-            efforts.flags.writeable = False  # or the trajectory would take a copy
-        engine = ("; some chips: " if network.chips else "; some sequences: ").join(self._engines)
-        first, *more = (
-            Trajectory(
-                network=network,
-                schedule=schedule,
-                time=time,
-                efforts=efforts.reshape(*lead, *efforts.shape[-2:]),
-                engine=engine,
-                saved=saved,
-                error=float(np.max(self._errors)),
-            )
-            for saved, time, efforts in self._kept
-        )
-        extremes = tuple(map(_stacked if network.chips else _farthest, zip(*self._limits, strict=True)))
-        return replace(first, more=tuple(more), extremes=extremes)
-
-
-def _stacked(each: tuple[Extremes, ...]) -> Extremes:
-    """Return the extremes of all chips, of those of `each` group."""
-    lowest, highest = np.concatenate([one.lowest for one in each]), np.concatenate([one.highest for one in each])
-    return replace(each[0], lowest=lowest, highest=highest)
-
-
-def _farthest(each: tuple[Extremes, ...]) -> Extremes:
-    """Return the extremes of all sequences, of those of `each` group."""
-    lowest, highest = np.min([one.lowest for one in each], axis=0), np.max([one.highest for one in each], axis=0)
-    return replace(each[0], lowest=lowest, highest=highest)
-
-
-def _changed(found: Trajectory, change: Callable[[Trajectory], Trajectory]) -> Trajectory:
-    """Return `found` with each of the parts of what was kept as `change` makes it."""
-    changed: Trajectory = change(found)
-    return replace(changed, more=tuple(change(one) for one in found.more))
+def _warn(alone: list[_Group], count: int) -> None:
+    """Warn of the chips that were solved `alone`, of `count`, if there are any."""
+    if alone:
+        numbers = ", ".join(str(group.number) for group in alone[:_SHOWN])
+        more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
+        what, must = f"chips {numbers}{more} of {count}", "be solved beside the others"
+        do = f"expect it to take longer; each was solved alone, the first by {alone[0].solved.engine}"
+        warn_caller(ChipsWarning(explain(what, must=must, got=f"({alone[0].reason})", do=do)))

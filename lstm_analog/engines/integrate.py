@@ -100,8 +100,8 @@ class Integrate:
             If a step or the operating point fails; the message says in which interval.
         """
         schedule.fit(network.verify())
-        effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-        taken = recorder(network, schedule, self.save, points=self.points, lead=effort.shape[:1])
+        taken = recorder(network, schedule, self.save, points=self.points, lead=(int(np.prod(schedule.lead)),))
+        effort = np.zeros((*taken.lead, network.unknowns.size))
         thresholds = Thresholds(network=network)
         for present, intervals in schedule.stretches(network):
             systems: dict[High, System] = {}

@@ -7,10 +7,6 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle, idle
 
 
-class BeyondError(ArithmeticError):
-    """An effort left the range within which a part could be left out."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Within:
     """A `network` without the parts that carry nothing while all efforts stay within the `ranges`."""

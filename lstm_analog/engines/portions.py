@@ -1,7 +1,7 @@
 """Divides the chips or the sequences of a run into portions, which several threads may solve at once.
 
 The arrays of a portion stay in the nearest caches of the processor, those of all chips or sequences often do not.
-Portions, and with them the last bits of answers, do not depend on the number of threads unless an engine limits the
+Portions, and with them the rounding of answers, do not depend on the number of threads unless an engine limits the
 one by the other, as `Settle` does. Threads are of use since numpy and the kernel let go of Python's global lock while
 they compute.
 """

@@ -1,6 +1,7 @@
 """What an engine takes down of a run: arrays for what is to be kept, filled point by point, and how far tanks went."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -66,9 +67,47 @@ class Recorder:
     records: tuple[Record, ...]
     watches: tuple[Watch, ...]
 
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The leading axes of what is written: chips, if there are any, and the batch."""
+        return self.records[0].efforts.shape[:-2]
+
     def asks(self, number: int) -> bool:
         """Return whether something is to be written of interval `number`, the start of the run being 0."""
         return bool(self.watches) or any(int(record.places[number]) >= 0 for record in self.records)
+
+    def share(self, part: slice | int) -> "Recorder":
+        """Return the recorder of the chips `part`, or one of them by its number; of sequences, if there are no chips.
+
+        What it takes down is written to this one; how far sequences went, when they are done, by `join`.
+        """
+        records = tuple(replace(record, efforts=record.efforts[part]) for record in self.records)
+        if self.network.chips:
+            watches = tuple(
+                replace(watch, lowest=watch.lowest[part], highest=watch.highest[part]) for watch in self.watches
+            )
+        else:
+            watches = tuple(_watch(watch.limits, ()) for watch in self.watches)
+        shared = replace(self, records=records, watches=watches)
+        shared.forget()
+        return shared
+
+    def forget(self) -> None:
+        """Start anew with how far efforts went."""
+        for watch in self.watches:
+            watch.lowest[...], watch.highest[...] = np.inf, -np.inf
+
+    def join(self, share: "Recorder") -> None:
+        """Take into account how far the sequences of a `share` went."""
+        for watch, other in zip(self.watches, share.watches, strict=True):
+            watch.note(other.lowest[None], other.highest[None])
+
+    def copy(self, trajectory: Trajectory) -> None:
+        """Take down a whole `trajectory` of the same network, schedule and points, which another engine has found."""
+        for record, one in zip(self.records, trajectory.each, strict=True):
+            record.efforts[...] = one.efforts.reshape(record.efforts.shape)
+        for watch, extremes in zip(self.watches, trajectory.extremes, strict=True):
+            watch.lowest[...], watch.highest[...] = extremes.lowest, extremes.highest
 
     def write(self, number: int, path: Floats) -> None:
         """Take down a `path` (*lead, points, unknowns) of interval `number`, the start of the run being 0."""
@@ -112,6 +151,11 @@ def recorder(
     records = tuple(_record(network, schedule, one, points, lead) for one in (save or EVERYTHING).each)
     watches = tuple(_watch(limits, lead[:-1]) for limits in within(network).ranges)
     return Recorder(network=network, schedule=schedule, records=records, watches=watches)
+
+
+def leading_axes(network: Network, schedule: Schedule) -> tuple[int, ...]:
+    """Return the axes of the efforts of `network` under `schedule`: its chips, if any, and one of all sequences."""
+    return (network.chips, prod(schedule.batch)) if network.chips else (prod(schedule.lead),)
 
 
 def cut(trajectory: Trajectory, save: Save | None) -> Trajectory:

@@ -64,9 +64,15 @@ class Unknowns:
         raise NetworkError(explain("label", must=f"be one of {known}", got=repr(label)[:80], do="probe another group"))
 
     def scales(self) -> Floats:
-        """Return the scale of every unknown (effort unit), shape (size,); 1 for the datum."""
+        """Return the scale of every unknown (effort unit), shape (size,), read-only; 1 for the datum."""
+        return self._scales
+
+    @cached_property
+    def _scales(self) -> Floats:
         scales, sizes = zip((1.0, 1), *((group.scale, group.size) for group in self.groups), strict=True)
-        return np.repeat(np.array(scales, dtype=np.float64), sizes)
+        found = np.repeat(np.array(scales, dtype=np.float64), sizes)
+        found.flags.writeable = False
+        return found
 
     def names(self) -> list[str]:
         """Return the name of every unknown: `0` for the datum, else `<label>_<number>`."""

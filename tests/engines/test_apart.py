@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Integrate, Settle, Waveform
-from lstm_analog.engines.apart import run_chips
+from lstm_analog.engines.apart import Solved, run_chips
 from lstm_analog.engines.portions import Portions
+from lstm_analog.engines.record import leading_axes, recorder
 from lstm_analog.errors import ChipsWarning, SimulationError
 from lstm_analog.network.chips import of_chips
 from lstm_analog.network.parts import Conductors, Sources, Storages, Transconductors
@@ -28,14 +29,24 @@ def chips(rc):
     return replace(network, parts=parts)
 
 
+def taken(network, schedule):
+    return recorder(network, schedule, None, points=1, lead=leading_axes(network, schedule))
+
+
+def solved(network, schedule, record):
+    found = Waveform().run(network, schedule)
+    record.copy(found)
+    return Solved(engine=found.engine)
+
+
 def failing(rates, alone=False):
     """Return what runs a network, and raises where one of several chips, or of any, has one of the `rates`."""
 
-    def solve(network, schedule, progress):
+    def solve(network, schedule, record, progress):
         found = network.part("r").conductance
         if np.isin(found, rates).any() and (network.chips or alone):
             raise SimulationError("no fixed point")
-        return Waveform().run(network, schedule)
+        return solved(network, schedule, record)
 
     return solve
 
@@ -48,7 +59,7 @@ def test_a_chip_that_fails_takes_no_other_down_and_is_named(chips, driven, porti
         r"^chips 1, 4 of 5 must be solved beside the others, got \(no fixed point\): expect .* the first by Waveform\("
     )
     with pytest.warns(ChipsWarning, match=text) as told:
-        run = run_chips(failing([2.0, 5.0]), chips, schedule, portions, None)
+        run = run_chips(failing([2.0, 5.0]), taken(chips, schedule), portions, None)
     assert len(told) == 1
     assert told[0].filename == __file__
     assert run.network is chips
@@ -59,12 +70,12 @@ def test_a_chip_that_fails_takes_no_other_down_and_is_named(chips, driven, porti
 def test_chips_that_are_solved_in_groups_are_not_named(chips, driven):
     """Three or more at once are too many for this one; a warning, here an error, would say nothing of use."""
 
-    def solve(network, schedule, progress):
+    def solve(network, schedule, record, progress):
         if network.chips > 2:
             raise SimulationError("too many")
-        return Waveform().run(network, schedule)
+        return solved(network, schedule, record)
 
-    run = run_chips(solve, chips, driven([0.0, 1.0], [1.0, 0.5]), PORTIONS[0], None)
+    run = run_chips(solve, taken(chips, driven([0.0, 1.0], [1.0, 0.5])), PORTIONS[0], None)
     np.testing.assert_allclose(run["c"][:, -1], 1.0 - np.exp(-0.5 * RATES), rtol=0, atol=1e-7)
 
 
@@ -72,7 +83,7 @@ def test_chips_that_are_solved_in_groups_are_not_named(chips, driven):
 def test_a_chip_that_cannot_be_solved_at_all_is_named(chips, driven, portions):
     text = r"^chip 3 of 5 must be solved, got \(no fixed point\): draw the others without it, by Streams\(first="
     with pytest.raises(SimulationError, match=text):
-        run_chips(failing([4.0], alone=True), chips, driven([0.0, 1.0], [1.0, 0.5]), portions, None)
+        run_chips(failing([4.0], alone=True), taken(chips, driven([0.0, 1.0], [1.0, 0.5])), portions, None)
 
 
 @pytest.mark.parametrize(("engine", "tolerance"), [(Waveform(), 1e-6), (Settle(), 1e-13)])

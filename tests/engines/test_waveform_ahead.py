@@ -75,3 +75,12 @@ def test_no_run_depends_on_another(technology):
     assert runs(["calm", "calm", "long", "short", "short"], every) == alone
     some = Save(groups=("l0_h",), intervals=("readout",))
     assert runs(["long", "short"], some)["short"] == runs(["short"], some)["short"]
+
+
+def test_runs_of_op_amps_differ_by_far_less_than_the_tolerance():
+    """Newton's method starts with the inverses of the run before: what its iterations leave is not the same."""
+    rng = np.random.default_rng(0)
+    lstm, x = la.random_lstm(rng, 2, 1), rng.uniform(-1.5, 1.5, (3, 2))
+    machine = la.compile(lstm, la.electrical.OPAMP)
+    first, *others = (Waveform().run(machine.network, machine.schedule(part)).efforts for part in (x, 0.2 * x, x))
+    assert np.abs(others[-1] - first).max() < 1e-8

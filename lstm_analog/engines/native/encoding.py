@@ -201,9 +201,23 @@ def _type(*arrays: Array) -> int:
 
 def _strides(array: Array) -> Strides:
     """Return the strides of `array` in numbers."""
-    if any(step % array.itemsize for step in array.strides):
+    size = array.itemsize
+    found = tuple([step // size for step in array.strides])
+    if sum(array.strides) != size * sum(found):
         raise NotEncodableError
-    return tuple(step // array.itemsize for step in array.strides)
+    return found
+
+
+def _spread_strides(array: Array, shape: tuple[int, ...]) -> Strides:
+    """Return the strides in numbers of `array` spread to `shape`: as `np.broadcast_to` does, but fast."""
+    steps = _strides(array)
+    if array.shape == shape:
+        return steps
+    missing = len(shape) - array.ndim
+    axes_of = list(zip(array.shape, shape[max(missing, 0) :], steps, strict=False))
+    if missing < 0 or any(own not in (1, whole) for own, whole, _ in axes_of):
+        raise NotEncodableError
+    return (0,) * missing + tuple(step if own == whole else 0 for own, whole, step in axes_of)
 
 
 def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -> Array:
@@ -219,10 +233,12 @@ def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -
 def _elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array]) -> Operations:
     if not out.size:
         return []
-    arrays = [out, *(_spread(given, out, out.shape, kept) for given in operands)]
+    given = [each if isinstance(each, np.ndarray) else np.full((), each, dtype=out.dtype) for each in operands]
+    kept += given
+    arrays = [out, *given]
     widens = name == "copyto" and arrays[1].dtype == np.float32 and out.dtype == np.float64
     name, kind = ("widen", 0) if widens else (name, _type(*arrays))
-    sizes, steps = axes(out.shape, [_strides(array) for array in arrays])
+    sizes, steps = axes(out.shape, [_spread_strides(array, out.shape) for array in arrays])
     if len(sizes) > _OUTER + 1:
         raise NotEncodableError
     outer, inner = [1] * (_OUTER + 1 - len(sizes)) + sizes[:-1], sizes[-1] if sizes else 1

@@ -12,18 +12,20 @@ def axes(shape: tuple[int, ...], strides: list[Strides]) -> tuple[list[int], lis
 
     The axes are in the order of the `strides` of the first array, the inner one last.
     """
-    order = sorted((k for k in range(len(shape)) if shape[k] > 1), key=lambda k: -abs(strides[0][k]))
+    first = strides[0]
+    order = sorted([k for k, size in enumerate(shape) if size > 1], key=lambda k: -abs(first[k]))
     sizes: list[int] = []
     steps: list[list[int]] = [[] for _ in strides]
     for axis in order:
-        if sizes and all(step[-1] == stride[axis] * shape[axis] for step, stride in zip(steps, strides, strict=True)):
-            sizes[-1] *= shape[axis]
-            for step, stride in zip(steps, strides, strict=True):
-                step[-1] = stride[axis]
+        size, own = shape[axis], [stride[axis] for stride in strides]
+        if sizes and all(step[-1] == stride * size for step, stride in zip(steps, own, strict=True)):
+            sizes[-1] *= size
+            for step, stride in zip(steps, own, strict=True):
+                step[-1] = stride
         else:
-            sizes.append(shape[axis])
-            for step, stride in zip(steps, strides, strict=True):
-                step.append(stride[axis])
+            sizes.append(size)
+            for step, stride in zip(steps, own, strict=True):
+                step.append(stride)
     return sizes, steps
 
 

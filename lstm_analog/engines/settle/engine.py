@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.apart import run_chips
+from lstm_analog.engines.apart import Solved, run_chips
 from lstm_analog.engines.base import Precision, Progress, check_save
-from lstm_analog.engines.limits import BeyondError, within
+from lstm_analog.engines.limits import within
 from lstm_analog.engines.portions import check_threads, divided
-from lstm_analog.engines.record import Recorder, recorder
+from lstm_analog.engines.record import Recorder, leading_axes, recorder
 from lstm_analog.engines.settle.executor import execute
 from lstm_analog.engines.settle.program import program
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
@@ -83,33 +82,21 @@ class Settle:
         """
         schedule.fit(network)  # `phase` verifies the network, once
         portions = divided(network, schedule, threads=self.threads, most=self.threads)
-        return run_chips(self._together, network, schedule, portions, progress)
+        record = recorder(network, schedule, self.save, points=1, lead=leading_axes(network, schedule))
+        return run_chips(self._together, record, portions, progress)
 
-    def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        """Return the efforts of all chips at once, without stops of tanks or, if a tank reaches one, with them."""
+    def _together(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
+        """Run all chips at once, without stops of tanks or, if a tank reaches one, with them."""
         free = within(network)
-        try:
-            record, carried = self._recorded(free.network, network, schedule, progress)
-        except BeyondError:
-            record, carried = self._recorded(network, network, schedule, progress)
+        carried = self._carried(free.network, schedule, record, progress)
+        if free.network is not network and not all(watch.inside for watch in record.watches):
+            record.forget()
+            carried = self._carried(network, schedule, record, progress)
         names = ", ".join(sorted({schedule.names[number] for number in carried}))
-        said = (
-            f"{self!r}, {len(carried)} of {len(schedule.names)} intervals over time: {names}" if carried else repr(self)
-        )
-        return record.trajectory(engine=said, lead=(*chip_axis(network), *schedule.batch))
+        over_time = f", {len(carried)} of {len(schedule.names)} intervals over time: {names}" if carried else ""
+        return Solved(engine=f"{self!r}{over_time}")
 
-    def _recorded(
-        self, made: Network, network: Network, schedule: Schedule, progress: Progress | None
-    ) -> tuple[Recorder, list[int]]:
-        """Return the records of a run of `made`, and the numbers of the intervals that were run over time.
-
-        `made` is `network`, or it without parts that are idle between limits. Raises `BeyondError` if a limit was
-        passed, so that the parts left out would have carried flow.
-        """
-        lead = (*chip_axis(network), int(np.prod(schedule.batch)))
-        record = recorder(network, schedule, self.save, points=1, lead=lead)
-        instructions = program(made, schedule, settled=self.settled, kept=record.records)
-        carried = execute(instructions, record, self.precision.value, progress)
-        if made is not network and not all(watch.inside for watch in record.watches):
-            raise BeyondError
-        return record, carried
+    def _carried(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> list[int]:
+        """Run `network`, and return the numbers of the intervals that were run over time."""
+        instructions = program(network, schedule, settled=self.settled, kept=record.records)
+        return execute(instructions, record, self.precision.value, progress)

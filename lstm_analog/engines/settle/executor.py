@@ -21,7 +21,6 @@ from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted
 from lstm_analog.engines.settle.transient import Transients
 from lstm_analog.engines.settle.workspace import SettledSpace, workspace
 from lstm_analog.expressions import Call, make
-from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, rows
 from lstm_analog.network.parts import Part
@@ -35,8 +34,9 @@ def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress:
     wherever the program sets them.
     """
     network, schedule = program.network, program.schedule
-    shape = (*chip_axis(recorder.network), int(np.prod(schedule.batch)), network.unknowns.size)
-    with workspace(network, shape, dtype, recorder.watches, schedule.varying is None) as space:
+    with workspace(
+        network, (*recorder.lead, network.unknowns.size), dtype, recorder.watches, schedule.varying is None
+    ) as space:
         space.begin(network)
         carried = _run(program, space, ProgramPoints(program, space, recorder.records, progress))
         for watch, monitor in zip(recorder.watches, space.monitors, strict=True):

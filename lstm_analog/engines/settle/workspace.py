@@ -63,7 +63,7 @@ class SettledSpace:
     """The `efforts` (*lead, unknowns) of a run, chips leading, and what is bound to them; one run at a time.
 
     `monitors` watch nodes with limits. `lasting` says whether the calls are made often enough to be compiled, since no
-    parameter changes in a run; all runs then give the same bits. The dictionaries are the cache: the calls of stages,
+    parameter changes in a run; all runs then round alike. The dictionaries are the cache: the calls of stages,
     the `matrices` that these share, the calls of instructions, and their programs by the layout of the arrays that a
     run imposes and keeps.
     """

@@ -25,9 +25,11 @@ from lstm_analog.expressions import Call, advance, putting, reading
 def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProgram | None:
     """Return the program that solves `segment`, stops unless it is right, and writes its end into the state.
 
-    An error up to `within` is accepted; the largest is noted in `worst` (1,). Returns None if there is no such program.
+    An error up to `within` is accepted; the largest is noted in `worst` (1,). The verdict of a segment that is not
+    solved is infinite. Returns None if there is no such program.
     """
     judged = Judged()
+    judged.add([partial(np.copyto, segment.verdict, np.inf)] if segment.judging else [])
     _add_solving(judged, segment)
     judged.add(segment.judging)
     judged.stop_above(segment.verdict, within)

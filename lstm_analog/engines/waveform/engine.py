@@ -7,23 +7,22 @@ relaxation, Lelarasmee et al. 1982, with rational spectral collocation; here in 
 relaxing). The error is estimated from the last Chebyshev coefficients; the points and the pieces adapt to it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lstm_analog.arrays import Flags
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.apart import run_chips
+from lstm_analog.engines.apart import Solved, run_chips
 from lstm_analog.engines.base import Precision, Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
 from lstm_analog.engines.portions import check_threads, divided
-from lstm_analog.engines.record import recorder
+from lstm_analog.engines.record import Recorder, leading_axes, recorder
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance
 from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
 from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedError, explain
-from lstm_analog.network.chips import chip_axis
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
@@ -58,7 +57,7 @@ class Waveform:
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     threads : int
         Threads that solve portions of many chips or sequences at once. The same answers for any number, to the last
-        bit; where processes run side by side, leave it at 1.
+        bit but for op-amps, far below the tolerance; where processes run side by side, leave it at 1.
     """
 
     rtol: float = 1e-6
@@ -94,16 +93,14 @@ class Waveform:
             If neither this engine nor `Integrate` can run the network; the message says why.
         """
         schedule.fit(network.verify())
-        portions = divided(network, schedule, threads=self.threads)
-        return run_chips(self._together, network, schedule, portions, progress)
+        record = recorder(network, schedule, self.save, points=self.points, lead=leading_axes(network, schedule))
+        return run_chips(self._together, record, divided(network, schedule, threads=self.threads), progress)
 
-    def _together(self, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        """Return the efforts of all chips at once; raise `SimulationError` if several cannot be solved side by side."""
-        wanted, chips = _wanted(network, self.save or EVERYTHING), chip_axis(network)
-        lead = (*chips, int(np.prod(schedule.batch)))
+    def _together(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
+        """Run all chips at once; raise `SimulationError` if several cannot be solved side by side."""
+        wanted, lead = _wanted(network, self.save or EVERYTHING), record.lead
         worst, effort, tolerance = 0.0, None, Tolerance(rtol=self.rtol, atol=self.atol)
         try:
-            record = recorder(network, schedule, self.save, points=self.points, lead=lead)
             for present, intervals in schedule.stretches(network):
                 with workspace(present, lead, tolerance, wanted, self.precision) as space:
                     solving = WaveformRun(space=space, points=self.points)
@@ -119,14 +116,10 @@ class Waveform:
             if network.chips:
                 must, do = "be solved side by side", "run one chip at a time"
                 raise SimulationError(explain("several chips", must=must, got=reason, do=do)) from reason
-            return self._by_integrate(str(reason), network, schedule, progress)
-        return record.trajectory(engine=repr(self), lead=(*chips, *schedule.batch), error=worst)
-
-    def _by_integrate(self, reason: str, network: Network, schedule: Schedule, progress: Progress | None) -> Trajectory:
-        """Return the efforts by `Integrate`, the `reason` in the trajectory's `engine`."""
-        other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
-        done, said = other.run(network, schedule, progress), f"{other!r} instead of {self!r}: {reason}"
-        return replace(done, engine=said, more=tuple(replace(one, engine=said) for one in done.more))
+            other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
+            record.copy(other.run(network, schedule, progress))
+            return Solved(engine=f"{other!r} instead of {self!r}: {reason}")
+        return Solved(engine=repr(self), error=worst)
 
 
 def _wanted(network: Network, save: Save) -> Flags:

@@ -92,7 +92,7 @@ class WaveformRun:
                 if number == intervals.stop:
                     break
             kind = kinds[kind_of[number]]
-            if done == 0 and self._accepted(kind.subdivision, 0, self._output(kind.recorded)) is None:
+            if done is not None and self._changed(kind.subdivision, done, self._output(kind.recorded)) and not done:
                 continue  # there may be a program of the finer division
             for source in sources if number and done is None and any(kind.sources) else ():
                 source.impose(self.space.state, number)
@@ -190,13 +190,8 @@ class WaveformRun:
         return output in division.unchecked
 
     def _accepted(self, intervals: Subdivision, place: int, output: Wanted) -> Segment | None:
-        """Return the solved segment of piece number `place`; None if it was not accepted, and has been changed.
-
-        Too large an error refines the piece. If the guess that nothing moves was wrong, guesses are swept from then on;
-        if a limit was passed, the parts that are idle between limits are solved with.
-        """
-        division = intervals.present
-        segment, piece = self._segment(division, place, output), division.pieces[place]
+        """Return the solved segment of piece number `place`; None if it was not accepted, and has been changed."""
+        segment = self._segment(intervals.present, place, output)
         try:
             segment.solve()
             if segment.needs_no_check:
@@ -204,6 +199,25 @@ class WaveformRun:
             error = segment.error()
         except Unsolved:
             error = np.inf
+        return self._judged(intervals, place, segment, error)
+
+    def _changed(self, intervals: Subdivision, place: int, output: Wanted) -> bool:
+        """Return whether piece number `place`, at which a program stopped, has been changed by what this found.
+
+        It is not if that found no error; otherwise the piece is not solved again.
+        """
+        segment = self._segment(intervals.present, place, output)
+        error = segment.verdict.item()
+        return bool(np.isfinite(error)) and self._judged(intervals, place, segment, error) is None
+
+    def _judged(self, intervals: Subdivision, place: int, segment: Segment, error: float) -> Segment | None:
+        """Return the solved `segment` of piece number `place`; None if it was not accepted, and has been changed.
+
+        Too large an `error` refines the piece. If the guess that nothing moves was wrong, guesses are swept from then
+        on; if a limit was passed, the parts that are idle between limits are solved with.
+        """
+        division = intervals.present
+        piece = division.pieces[place]
         if not error <= division.within:
             intervals.replace(place, refined(piece, error / division.within))
             return None
