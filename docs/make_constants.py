@@ -153,6 +153,7 @@ JUDGED = {
     "waveform/newton.py:_NO_DRAG": (ACCURACY, "care: it is the least and, inverted, the largest drag"),
     "waveform/linearised.py:_CACHED": (MEMORY, "yes"),
     "waveform/subdivision.py:_GATED_SHARE": (ACCURACY, "care: errors of a gated leak stay in the cell"),
+    "waveform/subdivision.py:_CODES": (SPEED, "yes; they are counted all the same"),
     "waveform/segment.py:SWEEPS": (ROBUST, "yes, upwards; too few, and segments are split"),
     "waveform/segment.py:NEWTON_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
     "waveform/segment.py:SWEEP_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
