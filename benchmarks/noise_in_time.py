@@ -16,13 +16,14 @@ from measure import conditions, least, table
 import lstm_analog as la
 from lstm_analog.engines import Waveform
 from lstm_analog.engines.noise import LinearNoise
+from lstm_analog.engines.noise.cell_nodes import alone
 from lstm_analog.network.parts import Storages
 from lstm_analog.study import MachineNoise, noise_of
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path.append(str(TESTS / "helpers"))
 import noise_forms as forms  # noqa: E402
-from noise_in_ngspice import at_rest, in_state, integrated, without_clock  # noqa: E402
+from noise_in_ngspice import at_rest, integrated, without_clock  # noqa: E402
 from noisy_networks import noisy_ends, nonlinear_ends  # noqa: E402
 
 PRESETS = {
@@ -77,9 +78,9 @@ def in_ngspice() -> Iterator[Row]:
     nodes = np.sort(np.concatenate([part.nodes for part in network.parts if isinstance(part, Storages)]))
     with tempfile.TemporaryDirectory() as folder:
         for interval, name in enumerate(driven.names):
-            alone = in_state(driven, interval)
-            fixed = without_clock(network, alone.phase(0))
-            ratio = np.sqrt(at_rest(fixed, alone, nodes, shot=False) / integrated(Path(folder), fixed, alone, nodes))
+            state = alone(driven, interval)
+            fixed = without_clock(network, state.phase(0))
+            ratio = np.sqrt(at_rest(fixed, state, nodes, shot=False) / integrated(Path(folder), fixed, state, nodes))
             yield f"OPAMP_BENCH, {name}", f"{nodes.size}", f"{ratio.min():.4f}", f"{ratio.max():.4f}"
         for control in (0.0, 0.02, -0.04):
             theirs, ours = forms.pair_of_transistors(Path(folder), control)

@@ -12,49 +12,25 @@ import runpy
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from measure import conditions, table
+from table_simulators import MODELS, TECHNOLOGIES, X
 
 import lstm_analog as la
-from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.errors import SimulationError, UnsupportedError
 from lstm_analog.export import write_verilog_a
-from lstm_analog.model import Form
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.interface import interface
 
 VACASK = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tests" / "helpers" / "vacask.py"))
-TECHNOLOGIES = MappingProxyType(
-    {
-        "BEHAVIOURAL": la.electrical.BEHAVIOURAL,
-        "OPAMP_IDEAL": la.electrical.OPAMP_IDEAL,
-        "OPAMP": la.electrical.OPAMP,
-        "OPAMP_BENCH": la.electrical.OPAMP_BENCH,
-        **{f"OIL, {detail.name.lower()}": replace(OIL, detail=detail) for detail in Detail},
-    }
-)
-FORMS = MappingProxyType(
-    {
-        "LSTM": {"form": Form.LSTM},
-        "two layers, head": {"form": Form.LSTM, "layers": 2, "outputs": 1},
-        "projected": {"form": Form.PROJECTED},
-        "peepholes": {"form": Form.PEEPHOLE},
-        "GRU, reset after": {"form": Form.GRU},
-        "GRU, reset before": {"form": Form.GRU_RESET_BEFORE},
-        "minimal gated unit": {"form": Form.MGU},
-    }
-)
-X = np.random.default_rng(1).uniform(-1, 1, (3, 2))
 
 
 def row(technology: str, timing: la.compiler.Timing, form: str) -> list[str]:
     """Return the cells of one row; the refusal for what the technology does not have."""
-    lstm = la.random_lstm(np.random.default_rng(0), 2, 2, scale=2.0, **FORMS[form])
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 2, scale=2.0, **MODELS[form])
     named = [technology, timing.name, form]
     try:
         machine = la.compile(lstm, TECHNOLOGIES[technology], timing=timing)
@@ -83,7 +59,7 @@ def misplaced(machine: la.Machine) -> list[tuple[str, str]]:
 
 def rows(words: list[str]) -> Iterator[list[str]]:
     """Yield the rows that hold one of `words`, all if there are none."""
-    for technology, timing, form in product(TECHNOLOGIES, (la.CLOCKED, la.GATED_LEAK), FORMS):
+    for technology, timing, form in product(TECHNOLOGIES, (la.CLOCKED, la.GATED_LEAK), MODELS):
         if not words or any(word in f"{technology} {form}" for word in words):
             print(".", end="", file=sys.stderr, flush=True)
             yield row(technology, timing, form)

@@ -90,7 +90,7 @@ def alike(printed: str, shown: str) -> bool:
 @pytest.mark.parametrize("name", [name for name, found in BLOCKS.items() if found])
 def test_blocks_run_and_print_what_the_page_shows(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = given(tmp_path)
+    namespace, before = given(tmp_path), len(list(tmp_path.iterdir()))
     for block in BLOCKS[name]:
         if block.language == "python" and elsewhere(block.code):
             compile(block.code, name, "exec")
@@ -99,6 +99,7 @@ def test_blocks_run_and_print_what_the_page_shows(name, tmp_path, monkeypatch):
             warnings.simplefilter("ignore", LimitWarning)
             printed = RUN["run_block"](smaller(block), namespace)
         assert block.shown is None or alike(printed, block.shown), printed
+    assert name != "pictures" or len(list(tmp_path.iterdir())) == before + 9
 
 
 def test_commands_are_those_that_are_known():

@@ -55,11 +55,6 @@ def named(text: str) -> set[str]:
     return {word for word in paths if (word.partition("/")[0] in roots and "/" in word) or re.search(r"\w\.py\b", word)}
 
 
-def python_blocks(page: Path) -> list[str]:
-    """Return the blocks of Python in a `page`, in order."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-
-
 @cache
 def headings(page: Path) -> frozenset[str]:
     """Return the anchors of the headings of a `page`, as GitHub makes them."""
@@ -154,15 +149,6 @@ def test_every_page_is_in_the_index_and_the_readme_leads_there():
     assert "docs/README.md" in linked((ROOT / "README.md").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("page", "files"), [("pictures.md", 9)])
-def test_the_blocks_of_a_page_run_in_order_and_leave_their_files(page, files, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for number, block in enumerate(python_blocks(DOCS / page)):
-        exec(compile(block, f"{page}, block {number}", "exec"), names)
-    assert len(list(tmp_path.iterdir())) == files
-
-
 GONE = "docs/hydraulics" + ".md#no-such-heading"
 """Written so that it is not found in this file."""
 
@@ -181,14 +167,6 @@ GONE = "docs/hydraulics" + ".md#no-such-heading"
 def test_the_search_tells_what_is_cited_from_what_is_not(look, bad, good):
     assert look(bad)
     assert not look(good)
-
-
-@pytest.mark.parametrize("page", ["chance.md"])
-def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert blocks
-    exec("\n".join(blocks), {})
 
 
 def test_what_is_gone_is_missed():

@@ -63,39 +63,6 @@ def test_a_machine_computes_its_lstm(timing, layers):
             assert np.abs(getattr(analog, name) - getattr(digital, name)).max() < 5 * SETTLED, name
 
 
-def test_a_batch_is_its_sequences(small):
-    inputs = x(3, 2, 2)
-    together = small.run(inputs)
-    assert together.h.shape == (3, 2, 3)
-    alone = np.stack([small.run(sequence).h for sequence in inputs])
-    assert np.abs(together.h - alone).max() < 1e-8
-
-
-@TIMINGS
-def test_the_initial_state_is_honoured(timing):
-    model = lstm(layers=2)
-    draw = np.random.default_rng(9)
-    state = la.State(
-        h=tuple(draw.uniform(-0.9, 0.9, 3) for _ in range(2)), c=tuple(draw.uniform(-2, 2, 3) for _ in range(2))
-    )
-    built, inputs = machine(model, timing), x(2, 2)
-    assert h_error(built.run(inputs, state=state), model) < 5 * SETTLED
-    assert np.abs(built.run(inputs).h - model(inputs, state).h).max() > 1e-2, "the state does matter here"
-
-
-def test_a_sequence_goes_on_where_another_stopped(small):
-    model, inputs = lstm(), x(4, 2)
-    first = small.run(inputs[:2])
-    second = small.run(inputs[2:], state=la.State(h=(first.h[-1],), c=(first.c[-1],)))
-    assert np.abs(second.h - model(inputs).h[2:]).max() < 5 * SETTLED
-
-
-def test_progress_is_told_the_intervals(small):
-    told = []
-    small.run(x(1, 2), progress=lambda done, total: told.append((done, total)))
-    assert told == [(n, 6) for n in range(1, 7)]
-
-
 def test_probes_by_label_find_groups_and_name_them_when_they_do_not(small):
     trajectory = small.run(x(2, 2)).trajectory
     assert trajectory["l0_h"].shape == (trajectory.time.size, 3)

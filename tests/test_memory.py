@@ -62,7 +62,7 @@ def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
     """Each piece starts from the state that the one before has left; all together are the run over the whole."""
     lstm = la.random_lstm(np.random.default_rng(2), 2, 3)
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=30.0)
-    x = np.random.default_rng(3).uniform(-1.0, 1.0, (600, 2))
+    x = np.random.default_rng(3).uniform(-1.0, 1.0, (360, 2))
 
     def work(pieces):
         state, found = None, []

@@ -97,10 +97,6 @@ def _names(signals: SignalNetwork) -> str:
     )
 
 
-def _sum(label: str) -> str:
-    return f"{label}_sum"
-
-
 def _buffer(label: str) -> str:
     return f"{label}_buf"
 
@@ -185,7 +181,7 @@ def _clocked(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
     """Return master and slave: product currents in one load; line `compute<n>` charges the fresh, `copy` the slave."""
     technology, label = make.technology, memory.target.label
     node = make.unknowns
-    total, fresh = node[_sum(label)], node[master(label)]
+    total, fresh = node[f"{label}_sum"], node[master(label)]
     unit = technology.volts_per_unit / technology.load_resistance
     held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
     kept = [] if memory.keep is None else [make.pairs(f"{label}_keep", ALWAYS, total, unit, (memory.keep, held))]

@@ -1,13 +1,10 @@
 """Gains of a transistor cell as corrected by circuit simulation: `study.calibrate` makes them, `compile` takes them."""
 
 from dataclasses import dataclass, fields
-from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.records import load_record, save_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +64,3 @@ class Calibration:
         if not self.divider_ratio < 1.0:
             do = "calibrate anew with study.calibrate"
             raise InvalidValueError(explain("divider_ratio", must="be below 1", got=self.divider_ratio, do=do))
-
-
-def save_calibration(calibration: Calibration, path: str | Path) -> None:
-    """Write `calibration` to `path` (npz)."""
-    save_record(calibration, path)
-
-
-def load_calibration(path: str | Path) -> Calibration:
-    """Return the calibration that `save_calibration` wrote to `path`; `FileFormatError` for anything else."""
-    return load_record(path, Calibration, MappingProxyType({Calibration.__name__: Calibration}))

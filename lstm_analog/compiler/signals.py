@@ -132,11 +132,6 @@ class OperationChain:
     cell: Signal | None
     hidden: Signal
 
-    @property
-    def memories(self) -> dict[str, Memory]:
-        """The memories by their label."""
-        return {op.target.label: op for op in self.operations if isinstance(op, Memory)}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadOut:

@@ -89,7 +89,8 @@ def system(network: Network, high: High) -> System:
     check_one_chip(network)
     kinds = network.kinds()
     algebraic = np.concatenate([kinds[Kind.FOLLOWED], kinds[Kind.BALANCED]])
-    dynamic, amount = _capacities(network)
+    found = [capacity(part) for part in network.parts]
+    dynamic = np.concatenate([nodes for nodes, _ in found])
     size = network.unknowns.size
     fed = [fed_rows(network, kinds, part) for part in network.parts]
     couplings = [block for part, row in zip(network.parts, fed, strict=True) for block in _fed_blocks(part, high, row)]
@@ -100,7 +101,7 @@ def system(network: Network, high: High) -> System:
         high=high,
         dynamic=dynamic,
         algebraic=algebraic,
-        capacity=amount,
+        capacity=np.concatenate([amount for _, amount in found]),
         stages=tuple(_stage(network, fed, high, nodes) for nodes in generations(couplings, algebraic, size)),
         share=_share(network, fed, high, dynamic),
         partials=partial_values,
@@ -109,11 +110,6 @@ def system(network: Network, high: High) -> System:
         ay=_pattern(couplings, at_a, at_y),
         aa=_pattern(couplings, at_a, at_a),
     )
-
-
-def _capacities(network: Network) -> tuple[Indices, Floats]:
-    found = [capacity(part) for part in network.parts]
-    return np.concatenate([nodes for nodes, _ in found]), np.concatenate([amount for _, amount in found])
 
 
 def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:

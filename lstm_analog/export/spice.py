@@ -123,7 +123,8 @@ def part_head(
     """
     driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
     yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
-    yield f"* {_purpose(part)}\n"
+    purpose = (type(part).__doc__ or "").splitlines()[0].replace("`", "")
+    yield f"* {purpose}\n"
     if isinstance(part, Cells):
         yield from (f"{line}\n" for line in temperature_lines(network, dialect))
     if isinstance(part, Junctions):
@@ -151,11 +152,6 @@ def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: 
 def prefixed(read: Cards, prefix: str) -> Cards:
     """Return the cards `read` with `prefix` before the name of their device, unless it is in their own library."""
     return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
-
-
-def _purpose(part: Part) -> str:
-    """Return a description of the kind of `part`: the first line of its docstring."""
-    return (type(part).__doc__ or "").splitlines()[0].replace("`", "")
 
 
 def check_single(network: Network, schedule: Schedule, dialect: Dialect) -> None:

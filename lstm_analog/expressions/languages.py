@@ -5,7 +5,7 @@ text and its body is written once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
@@ -83,13 +83,6 @@ MODELICA = Language(
     bodies=_WITHOUT_LOG1P,
 )
 JAVASCRIPT = Language(calls=_functions("Math.{0}") | {Op.WHERE: "({0} < {1} ? {2} : {3})"})
-C = replace(
-    JAVASCRIPT,
-    calls=_functions("{0}")
-    | {Op.ABS: "fabs({0})", Op.MINIMUM: "fmin({0}, {1})", Op.MAXIMUM: "fmax({0}, {1})"}
-    | {Op.WHERE: "({0} < {1} ? {2} : {3})", Op.SIGN: "(double)(({0} > 0) - ({0} < 0))"},
-)
-
 LATEX = Language(
     effort="e_{{\\mathrm{{{0}}}}}",
     parameter="\\mathit{{{0}}}",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats
+from lstm_analog.arrays import Array, Floats, aligned
 from lstm_analog.expressions.calculus import without_names
 from lstm_analog.expressions.calls import Call, spread
 from lstm_analog.expressions.functions import FUNCTIONS
@@ -201,5 +201,5 @@ def _rooms(steps: Sequence[_Instruction], outputs: Sequence[int], outs: Sequence
         if step.out in outputs:
             rooms[step.out] = outs[outputs.index(step.out)]
         else:
-            rooms[step.out] = free.pop() if free else np.empty_like(outs[0])
+            rooms[step.out] = free.pop() if free else aligned(np.empty_like(outs[0]))
     return rooms

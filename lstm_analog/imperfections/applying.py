@@ -64,7 +64,7 @@ def apply(imperfection: object, network: Network, streams: Streams) -> Network:
     NetworkError
         If the network has not the parts concerned.
     """
-    for each in sorted(records_in(imperfection), key=_by_place):
+    for each in sorted(records_in(imperfection), key=lambda each: (place_of(each), _text(each))):
         network = _apply_one(each, network, streams)
     return network
 
@@ -114,10 +114,6 @@ def records_in(imperfection: object) -> list[object]:
     """Return the records that `imperfection` is, or lists, presets taken apart."""
     listed = imperfection if isinstance(imperfection, tuple | list) else (imperfection,)
     return [record for each in listed for record in (each.imperfections if isinstance(each, Preset) else (each,))]
-
-
-def _by_place(imperfection: object) -> tuple[int, str]:
-    return place_of(imperfection), _text(imperfection)
 
 
 def _apply_one(imperfection: object, network: Network, streams: Streams) -> Network:

@@ -18,7 +18,6 @@ from lstm_analog.network.parts import (
     Conductors,
     Crossbars,
     Diodes,
-    Factor,
     Followers,
     Inertances,
     Junctions,
@@ -145,12 +144,8 @@ def _(part: Crossbars, effort: float, flow: float) -> Part:
 
 @scaled.register
 def _(part: Pairs, effort: float, flow: float) -> Part:
-    factors = tuple(_factor(factor, effort) for factor in part.factors)
+    factors = tuple(replace(factor, scale=factor.scale * effort) for factor in part.factors)
     return replace(part, current=part.current / flow, factors=factors)
-
-
-def _factor(factor: Factor, effort: float) -> Factor:
-    return replace(factor, scale=factor.scale * effort)
 
 
 @scaled.register

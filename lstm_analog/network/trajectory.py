@@ -1,6 +1,7 @@
 """The result of an engine: efforts over time, by label."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,17 +68,23 @@ class Save:
 
         Raises `InvalidValueError` if none of them has the name of one that is to be kept.
         """
-        strange = sorted(set(self.intervals).difference(names))
-        if strange:
+        if strange := sorted(set(self.intervals).difference(names)):
             known = ", ".join(dict.fromkeys(names))
             got, do = ", ".join(strange)[:80], "save another interval"
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))
-        flags = np.ones(1 + len(names), dtype=bool)
-        if self.intervals:
-            flags[1:] = np.fromiter(map(frozenset(self.intervals).__contains__, names), dtype=bool, count=len(names))
-        if self.last:
-            flags[: -self.last] = False
-        return flags
+        return _kept(self.intervals, self.last, names)
+
+
+@lru_cache(maxsize=16)
+def _kept(intervals: tuple[str, ...], last: int, names: tuple[str, ...]) -> Flags:
+    """Return the flags, read-only, of a record of these `intervals` and the `last` ones."""
+    flags = np.ones(1 + len(names), dtype=bool)
+    if intervals:
+        flags[1:] = np.fromiter(map(frozenset(intervals).__contains__, names), dtype=bool, count=len(names))
+    if last:
+        flags[:-last] = False
+    flags.flags.writeable = False
+    return flags
 
 
 EVERYTHING = Save()

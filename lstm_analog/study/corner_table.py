@@ -1,9 +1,7 @@
 """The errors of a chip of transistor cells over corners of its process, temperatures and supplies."""
 
-import csv
 from dataclasses import dataclass
 from enum import Enum
-from io import StringIO
 from itertools import product
 from pathlib import Path
 
@@ -12,9 +10,9 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.files import whole_file
 from lstm_analog.study.yield_result import Failure
 from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.tables import write_rows
 
 
 class WaferSetting(Enum):
@@ -120,14 +118,11 @@ class CornerTable(Summarised):
 
         Raises `FileAccessError` if it cannot be written.
         """
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("setting", "corner", "temperature (C)", "supply (V)", "largest error"))
-        for point, error in zip(self.points, self.errors.ravel().tolist(), strict=True):
-            told = "" if np.isnan(error) else error
-            writer.writerow((point.setting.value, point.corner, point.temperature, point.supply, told))
-        with whole_file(path) as stream:
-            stream.write(text.getvalue().encode())
+        rows = (
+            (point.setting.value, point.corner, point.temperature, point.supply, "" if np.isnan(error) else error)
+            for point, error in zip(self.points, self.errors.ravel().tolist(), strict=True)
+        )
+        write_rows(path, (("setting", "corner", "temperature (C)", "supply (V)", "largest error"), *rows))
 
 
 def points_of(

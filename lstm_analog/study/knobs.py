@@ -13,7 +13,7 @@ from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.imperfections import AmplifierOffset, BoreTolerance, DeviceSpread, ProgrammingError, Quantisation
+from lstm_analog.imperfections import AmplifierOffset, BoreTolerance, ProgrammingError, Quantisation
 
 
 @checked_record
@@ -141,15 +141,6 @@ PROGRAMMING = _graded(
     "3 % of Gmax is usual for resistive memory (`imperfections.ProgrammingError`); finer: by more pulses",
 )
 """How exactly conductances are written."""
-RESISTORS = _graded(
-    "resistor tolerance",
-    "1",
-    np.array([0.05, 0.02, 0.01, 0.005, 0.001, 0.0005, 0.0002, 0.0001]),
-    DeviceSpread,
-    "share",
-    "tolerances that resistors are sold in, 5 to 0.01 %, taken as standard deviations",
-)
-"""The grade of resistors."""
 LEVELS = Knob(
     name="levels",
     unit="1",

@@ -66,7 +66,8 @@ def run_sensitivities(
         check_whole(done.trajectory)
         count = len(done.layers)
         first -= count
-        ended = None if slopes.state is None else _chosen(slopes.state, first, count)
+        own = slice(first, first + count)
+        ended = None if slopes.state is None else State(h=slopes.state.h[own], c=slopes.state.c[own])
         signals = tuple(_signal_slopes(done, above, ended))
         given = None if changes is None else changes[number]
         found.append(sensitivities(done.trajectory, signals, settled=engine.settled, changes=given))
@@ -75,10 +76,6 @@ def run_sensitivities(
         above = _below(run, number, fed, slopes.h if count == 0 else None)
     state = State(h=tuple(a for s in reversed(states) for a in s.h), c=tuple(a for s in reversed(states) for a in s.c))
     return RunSensitivities(passes=tuple(reversed(found)), x=fed, state=state)
-
-
-def _chosen(state: State, first: int, count: int) -> State:
-    return State(h=state.h[first : first + count], c=state.c[first : first + count])
 
 
 def _below(run: Run, number: int, fed: Floats, added: Floats | None) -> OutputSlopes:
@@ -113,7 +110,7 @@ def _signal_slopes(done: PassRun, above: OutputSlopes, ended: State | None) -> I
     These are h of its top layer and y, by `above`, and its final state, by `ended`.
     """
     layout, top = done.compiled.layout, range(len(done.layers))[done.compiled.layout.top]
-    lead = _results(above, ended)
+    given = [each for each in (above.y, above.h) if each is not None] + ([] if ended is None else [*ended.h, *ended.c])
     shares = dict[int, Floats]()
     if above.h is not None and done.layers:
         ends = np.cumsum([done.layers[number].h.shape[-1] for number in top])[:-1]
@@ -124,7 +121,7 @@ def _signal_slopes(done: PassRun, above: OutputSlopes, ended: State | None) -> I
             if spot is None or (along is None and end is None):
                 continue
             size = done.compiled.network.unknowns[spot.group].size
-            signal = np.zeros((lead, *done.trajectory.schedule.batch, done.x.shape[-2], size))
+            signal = np.zeros((len(given[0]), *done.trajectory.schedule.batch, done.x.shape[-2], size))
             if along is not None:
                 signal += along
             if end is not None:
@@ -133,11 +130,6 @@ def _signal_slopes(done: PassRun, above: OutputSlopes, ended: State | None) -> I
     if layout.head is not None and above.y is not None:
         y = above.y[..., None, :] if layout.head.final else above.y
         yield from _read_slopes(done, layout.head.y, in_time(y, done.lengths, backward=layout.backward))
-
-
-def _results(above: OutputSlopes, ended: State | None) -> int:
-    arrays = [each for each in (above.y, above.h) if each is not None] + ([] if ended is None else [*ended.h, *ended.c])
-    return len(arrays[0])
 
 
 def _read_slopes(done: PassRun, spot: Spot, signal: Floats) -> Iterator[Slope]:

@@ -1,7 +1,7 @@
 """What the noise of transistor cells is: simulated, by hand, standing on terminals, and in transients."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.noise.devices import devices_of
 from lstm_analog.engines.noise.noisy_transient import NoisyRuns
-from lstm_analog.files import whole_file
 from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.study.run import Run
 from lstm_analog.study.sampled_noise import SampledNoise
-from lstm_analog.study.transistor_rows import NoiseRow, largest_of, rows_of, table_text
+from lstm_analog.study.transistor_rows import NoiseRow, largest_of, rows_of
 from lstm_analog.study.transistor_states import ClockStates
 from lstm_analog.summaries import Rows, Summarised
+from lstm_analog.tables import write_rows
 
 
 @checked_record
@@ -151,8 +151,8 @@ class TransistorNoise(Summarised):
 
     def write_csv(self, path: str | Path) -> None:
         """Write `rows` to a table at `path`, a header first; raise `FileAccessError` if it cannot be written."""
-        with whole_file(path) as file:
-            file.write(table_text(self.rows).encode())
+        told = ([f"{each:.6g}" if isinstance(each, float) else each for each in astuple(row)] for row in self.rows)
+        write_rows(path, ([entry.name for entry in fields(NoiseRow)], *told))
 
     def transients(self, count: int, *, seed: int, period: float) -> TransientNoise:
         """Return what `count` transients of ngspice make of the noise, with a source beside every device.

@@ -1,9 +1,7 @@
 """The noise of transistor cells as a table: by clock state, part and mechanism."""
 
-import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, fields
-from io import StringIO
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -82,15 +80,6 @@ def largest_of(rows: tuple[NoiseRow, ...]) -> tuple[NoiseRow, ...]:
     sigmas = np.array([[value for value in astuple(row) if isinstance(value, float)] for row in rows])
     chosen = (sigmas >= 0.1 * sigmas.max(axis=0)).any(axis=1)
     return tuple(row for row, is_large in zip(rows, chosen.tolist(), strict=True) if is_large)
-
-
-def table_text(rows: tuple[NoiseRow, ...]) -> str:
-    """Return the `rows` as csv with a header, one line each."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([entry.name for entry in fields(NoiseRow)])
-    writer.writerows([f"{value:.6g}" if isinstance(value, float) else value for value in astuple(row)] for row in rows)
-    return text.getvalue()
 
 
 def _held(found: SampledNoise, signal: NoisySignal) -> Iterator[tuple[RowKey, float]]:

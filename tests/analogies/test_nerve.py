@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 from scipy.optimize import curve_fit
@@ -11,7 +12,6 @@ from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.parts import CheckValves, Diodes
-from lstm_analog.network.schedule import Imposed, Schedule
 
 PICO = 1e-12
 INTEGRATOR = replace(NERVE, leak=1e-16, seal=1e-16)
@@ -33,12 +33,7 @@ def test_rates_are_those_of_the_closed_form(cell, drives):
 
 
 def steps(flows, seconds):
-    return Schedule(
-        names=tuple(f"part{k}" for k in range(len(flows))),
-        high=np.zeros((len(flows), 0), dtype=bool),
-        durations=np.full(len(flows), seconds),
-        imposed=(Imposed(label="drive", efforts=np.column_stack((flows, np.ones(len(flows))))),),
-    )
+    return by_hand.schedule(np.full(len(flows), seconds), drive=np.column_stack((flows, np.ones(len(flows)))))
 
 
 def test_a_siphon_runs_on_rumoca_too():
@@ -119,12 +114,7 @@ def test_rectifiers_on_every_engine(name):
     part, domain, load, unit = PARTS[name]
     network = rectifier(part, domain, load)
     x = np.linspace(-1.0, 1.0, 9) * unit
-    plan = Schedule(
-        names=tuple(f"part{k}" for k in range(1 + x.size)),
-        high=np.zeros((1 + x.size, 0), dtype=bool),
-        durations=np.full(1 + x.size, 1e-3),
-        imposed=(Imposed(label="drive", efforts=np.append(0.0, x)[:, None]),),
-    )
+    plan = by_hand.schedule(np.full(1 + x.size, 1e-3), drive=np.append(0.0, x))
     exact = closed_form(part, load, x)
     for engine in (Integrate(), Waveform(), Settle(), Ngspice(), Rumoca(points=2)):
         found = engine.run(network, plan).at_ends("out", np.arange(1, 1 + x.size))[:, 0]

@@ -7,12 +7,12 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted
-from lstm_analog.compiler.bicmos_calibration import Calibration, load_calibration, save_calibration
+from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.scaling import Fit
-from lstm_analog.errors import FileFormatError, InvalidValueError, LimitWarning, UnsupportedError
+from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
@@ -360,14 +360,6 @@ def test_the_textbook_is_what_ideal_pairs_give():
     assert book.cell_volts == pytest.approx(0.25)
     assert book.hidden_load == pytest.approx(50e3)
     assert book.divider_ratio * book.cell_volts == pytest.approx(2.0 * thermal_voltage(27.0))
-
-
-def test_a_calibration_is_saved_and_loaded(tmp_path):
-    save_calibration(BICMOS.trims, tmp_path / "chip.npz")
-    assert load_calibration(tmp_path / "chip.npz") == BICMOS.trims
-    machine().save(tmp_path / "machine.npz")
-    with pytest.raises(FileFormatError, match="must hold a Calibration"):
-        load_calibration(tmp_path / "machine.npz")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
+import stat
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import by_hand
 import numpy as np
 import pytest
 
 from lstm_analog.engines.native import library
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages
-from lstm_analog.network.schedule import Imposed, Schedule
 
 WASM = Path(sys.prefix) / "node_modules" / "eecircuit-engine" / "dist" / "eecircuit-engine.mjs"
 """Where `make wasm` puts the second simulator; its tests are left out where it could not be installed."""
@@ -30,13 +30,8 @@ def wasm_module():
 
 @pytest.fixture
 def circuit():
-    """Return a maker of networks: groups by label, each unknown's scale `scale`."""
-
-    def make(groups, *parts, lines=(), scale=1.0):
-        unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=scale) for label, size in groups.items()))
-        return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=lines, provenance=())
-
-    return make
+    """Return the maker of networks."""
+    return by_hand.network
 
 
 @pytest.fixture
@@ -62,10 +57,32 @@ def driven():
     """Return a maker of schedules without clock lines: efforts of the bank `drive`, (..., intervals)."""
 
     def make(levels, durations):
-        levels = np.array(levels, dtype=float)[..., None]
-        names = tuple(f"part{k}" for k in range(len(durations)))
-        imposed = (Imposed(label="drive", efforts=levels),)
-        return Schedule(names=names, high=np.zeros((len(names), 0)), durations=durations, imposed=imposed)
+        return by_hand.schedule(durations, drive=np.array(levels)[..., None])
+
+    return make
+
+
+@pytest.fixture
+def scratch(tmp_path_factory, monkeypatch):
+    """Make temporary folders in one of the test's own, in which nothing may be left."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Return a maker of programs that stand in for a simulator: shell scripts, told `-b -n -r out.raw deck.cir`.
+
+    One that stands in for VACASK is told `-qp deck.sim`.
+    """
+
+    def make(script, shebang="#!/bin/sh\n"):
+        path = tmp_path / "fake"
+        path.write_text(shebang + script)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
 
     return make
 

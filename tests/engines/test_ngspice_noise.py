@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from noisy_cells import CHARGE, ENERGY, FARAD, OHM, flickering, pair, resistor, sampler, standing
+from by_hand import schedule
+from noisy_cells import CHARGE, ENERGY, FARAD, OHM, flickering, pair, resistor, sampler
 
 from lstm_analog.engines import Ngspice
 from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
@@ -21,7 +22,7 @@ def spectra(network, signals, *, efforts=None, held=NOTHING, state=None):
     size = network.unknowns.size
     return noise_spectra(
         network,
-        standing() if state is None else state,
+        schedule([1e-6]) if state is None else state,
         efforts=np.zeros(size) if efforts is None else efforts,
         held=held,
         signals=signals,
@@ -56,13 +57,13 @@ def test_a_held_node_stays_where_it_was_put_and_has_no_noise():
     found = spectra(network, [{out: 1.0}], efforts=efforts, held=np.array([out]))
     assert found.variance.sum() < 1e-6 * ENERGY / FARAD
     devices = devices_of(network)
-    noise = operating_noise(network, standing(), devices, efforts=efforts, held=np.array([out]), engine=Ngspice())
+    noise = operating_noise(network, schedule([1e-6]), devices, efforts=efforts, held=np.array([out]), engine=Ngspice())
     assert noise.density.tolist() == [0.0]
 
 
 def test_of_a_closed_switch_the_textbook_has_kt_over_c_and_the_model_nothing():
     """SPICE's oldest law, 8/3 k T gm, is nothing without a voltage: `.noise` misses kT/C of level 1 switches."""
-    network, state = sampler(), standing(imposed={"s_ck": [[5.0]]})
+    network, state = sampler(), schedule([1e-6], s_ck=[5.0])
     (out,) = network.unknowns["cell_out"].tolist()
     efforts = np.ones(network.unknowns.size)
     found = spectra(network, [{out: 1.0}], efforts=efforts, state=state)
@@ -80,7 +81,7 @@ def test_currents_of_a_pair_are_2qi_of_each_collector():
     network, _ = pair(0.03)
     devices = devices_of(network)
     efforts = np.zeros(network.unknowns.size)
-    noise = operating_noise(network, standing(), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
+    noise = operating_noise(network, schedule([1e-6]), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
     share = 1.0 / (1.0 + np.exp(-0.03 * CHARGE / ENERGY))
     shot = dict(zip((device.name for device in devices), noise.density.tolist(), strict=True))
     assert shot["q.xcell_0.q1"] == pytest.approx(2.0 * CHARGE * 20e-6 * share, rel=2e-3, abs=0.0)
@@ -93,7 +94,7 @@ def test_a_channel_in_saturation_has_two_thirds_of_4kt_gm():
     network = flickering()
     (out,) = network.unknowns["cell_out"].tolist()
     devices, efforts = devices_of(network), np.zeros(network.unknowns.size)
-    noise = operating_noise(network, standing(), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
+    noise = operating_noise(network, schedule([1e-6]), devices, efforts=efforts, held=NOTHING, engine=Ngspice())
     density = dict(zip((device.name for device in devices), noise.density.tolist(), strict=True))
     law = 4.0 * ENERGY * 2.0 / 3.0 * 120e-6 * 20.0 * 0.2
     assert density["m.xcell_0.m1"] == pytest.approx(law, rel=1e-3, abs=0.0)
@@ -117,7 +118,7 @@ def runs(network, schedule, period):
 def test_transients_make_kt_over_c_of_a_resistor():
     """Intervals of four time constants; numbers held for 0.1 time constants take 1.7 % of sigma."""
     network, tau = resistor(), OHM * FARAD
-    noisy = runs(network, standing((4.0 * tau,) * 60), 0.1 * tau)
+    noisy = runs(network, schedule((4.0 * tau,) * 60), 0.1 * tau)
     found = noisy.ends(network.unknowns["cell_out"], range(1, 6))
     assert found.shape == (5, 60, 1)
     sigma = (found[:, 2:] - 1.0).std()
@@ -130,8 +131,8 @@ def test_transients_make_kt_over_c_of_a_switch_that_opens():
     network = sampler()
     tau = FARAD / (120e-6 * 2.0 / 0.6 * 3.3)
     clock = [[5.0], [0.0]] * 30
-    schedule = standing((30.0 * tau,) * 60, imposed={"s_ck": clock})
-    noise = runs(network, schedule, 0.2 * tau)
+    plan = schedule((30.0 * tau,) * 60, s_ck=clock)
+    noise = runs(network, plan, 0.2 * tau)
     found = noise.ends(network.unknowns["cell_out"], range(1, 4))
     opened = found[:, 1::2, 0]
     assert (opened - opened.mean()).std() == pytest.approx(np.sqrt(ENERGY / FARAD), rel=0.2, abs=0.0)

@@ -4,15 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.imperfections import EndLoss, Streams
 from lstm_analog.network.analogy import as_circuit
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Stops, Storages
-from lstm_analog.network.schedule import Schedule
 
 
 def oil(detail=la.hydraulic.Detail.FULL, technology=la.hydraulic.OIL):
@@ -43,12 +41,9 @@ def test_a_tank_far_beyond_its_stops_stands_where_its_valve_carries_all():
         Storages(label="tank", nodes=[3, 4], capacitance=[0.01, 0.01]),
         Stops(label="ends", nodes=[3, 4], low=-stop, high=stop, conductance=g, band=band),
     )
-    groups = (Group(label="drive", size=2, scale=1.0), Group(label="e", size=2, scale=1.0))
-    network = Network(domain=ELECTRICAL, unknowns=Unknowns(groups=groups), parts=parts, lines=(), provenance=())
-    schedule = Schedule(names=("run",), high=np.empty((1, 0)), durations=[1.0], imposed=())
     level = (tube * drive + g * (stop + band / 2)) / (tube + g)
     assert level - stop > 1.5 * band
-    run = la.engines.Ngspice().run(network, schedule)
+    run = la.engines.Ngspice().run(network({"drive": 2, "e": 2}, *parts), schedule([1.0]))
     np.testing.assert_allclose(run["e"][-1], [level, -level], rtol=1e-5)
 
 

@@ -1,28 +1,24 @@
 """Derivatives by a reverse pass, on small networks by hand: against closed forms and central differences."""
 
 from dataclasses import replace
+from functools import partial
 
+import by_hand
 import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle
 from lstm_analog.engines.sensitivity import Slope, sensitivities
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.laws import flow, lever_flows, lever_sums, lever_values
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
-    Crossbars,
     Junctions,
     Ports,
     Sources,
     Storages,
     Switches,
-    Transconductors,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
 
 LINE = 0
@@ -32,34 +28,22 @@ G, C, E = 1.3, 0.9, 2.0
 """Conductance (S) and capacity (F) of it, and what it started from (V)."""
 
 
-def network(parts, **groups):
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=tuple(parts), lines=("clock",), provenance=()).verify()
+network = partial(by_hand.network, lines=("clock",))
 
 
 def schedule(levels, durations, high):
-    efforts = np.array(levels, dtype=float).reshape(len(durations), -1)
-    return Schedule(
-        names=tuple(f"part{number}" for number in range(len(durations))),
-        high=np.array(high, dtype=bool)[:, None],
-        durations=np.array(durations),
-        imposed=(Imposed(label="drive", efforts=efforts),),
-    )
+    return by_hand.schedule(durations, high, drive=levels)
 
 
 def leaking(conductance=G, capacitance=C, closed=1e6):
     """A storage (node 2) that a switch ties to a source (node 1) while the clock is high, and a conductor to a bias."""
     return network(
-        [
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Sources(label="bias", nodes=[3], effort=0.5),
-            Switches(label="take", line=LINE, a=[1], b=[2], closed=closed, opened=1e-15),
-            Conductors(label="leak", a=[3], b=[2], conductance=conductance),
-            Storages(label="store", nodes=[2], capacitance=capacitance),
-        ],
-        drive=1,
-        store=1,
-        bias=1,
+        {"drive": 1, "store": 1, "bias": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Sources(label="bias", nodes=[3], effort=0.5),
+        Switches(label="take", line=LINE, a=[1], b=[2], closed=closed, opened=1e-15),
+        Conductors(label="leak", a=[3], b=[2], conductance=conductance),
+        Storages(label="store", nodes=[2], capacitance=capacitance),
     )
 
 
@@ -89,14 +73,11 @@ def test_they_are_exact_for_leaks_of_any_strength(leak):
 
 def test_what_settles_has_the_derivatives_of_the_divider_and_remembers_nothing():
     made = network(
-        [
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Conductors(label="top", a=[1], b=[2], conductance=2.0),
-            Conductors(label="foot", a=[2], b=[0], conductance=3.0),
-            Junctions(label="node", nodes=[2]),
-        ],
-        drive=1,
-        node=1,
+        {"drive": 1, "node": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="top", a=[1], b=[2], conductance=2.0),
+        Conductors(label="foot", a=[2], b=[0], conductance=3.0),
+        Junctions(label="node", nodes=[2]),
     )
     found = derivatives(made, schedule([7.0, 5.0], [1.0, 1.0], [0, 0]), 2)
     assert found.parameters["top"]["conductance"][0, 0] == pytest.approx(5.0 * 3.0 / 25.0)
@@ -129,57 +110,13 @@ def test_the_intervals_in_which_a_change_acts_add_up_to_all_that_it_does():
     assert found.by_interval.sum() == pytest.approx(0.01 * found.parameters["leak"]["conductance"][0, 0])
 
 
-def orifices(transition=np.inf, end_flow=np.inf):
-    rng = np.random.default_rng(1)
-    return Crossbars(
-        label="rows",
-        inputs=[1, 2, 3],
-        plus=[4, 5],
-        minus=[6, 7],
-        positive=rng.uniform(0.1, 1.0, (2, 3)),
-        negative=rng.uniform(0.1, 1.0, (2, 3)),
-        plus_load=rng.uniform(0.1, 1.0, 2),
-        minus_load=rng.uniform(0.1, 1.0, 2),
-        transition=transition,
-        end_flow=end_flow,
-    )
-
-
-DENSE = (
-    Transconductors(label="rows", inputs=[1, 2, 3], rows=[4, 5], transconductance=np.arange(6.0).reshape(2, 3)),
-    orifices(),
-    orifices(transition=np.array([0.3, 0.6])),
-    orifices(end_flow=np.array([0.2, 0.4])),
-)
-
-
-@pytest.mark.parametrize("part", DENSE, ids=["transconductors", "tubes", "orifices", "end losses"])
-def test_the_levers_of_dense_banks_are_those_of_their_flow(part):
-    rng, step = np.random.default_rng(2), 1e-6
-    effort, weights = rng.standard_normal((4, 8)), rng.standard_normal((2, 4, *np.shape(flow(part, np.zeros(8), ()))))
-    sums = lever_sums(part, effort, (), weights)
-    for name, value in lever_values(part).items():
-        if not np.isfinite(value).all():
-            continue
-        change = rng.standard_normal(value.shape) * 0.1 * np.maximum(np.abs(value), 0.1)
-        above, below = (flow(replace(part, **{name: value + sign * step * change}), effort, ()) for sign in (1.0, -1.0))
-        slope = (above - below) / (2.0 * step)
-        expected = np.einsum("ktm,rktm->r", slope, weights)
-        assert (sums[name] * change).reshape(2, -1).sum(axis=1) == pytest.approx(expected, rel=1e-6)
-        zeros = {other: np.zeros_like(values) for other, values in lever_values(part).items()}
-        assert lever_flows(part, effort, (), zeros | {name: change}) == pytest.approx(slope, rel=1e-6, abs=1e-9)
-
-
 def test_storages_that_share_their_charge_without_settling_are_refused():
     made = network(
-        [
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Switches(label="take", line=LINE, a=[1], b=[2], closed=1e3, opened=1e-15),
-            Conductors(label="between", a=[2], b=[3], conductance=0.1),
-            Storages(label="store", nodes=[2, 3], capacitance=1.0),
-        ],
-        drive=1,
-        store=2,
+        {"drive": 1, "store": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Switches(label="take", line=LINE, a=[1], b=[2], closed=1e3, opened=1e-15),
+        Conductors(label="between", a=[2], b=[3], conductance=0.1),
+        Storages(label="store", nodes=[2, 3], capacitance=1.0),
     )
     with pytest.raises(UnsupportedError, match="must be single storages, got storages that act on each other"):
         derivatives(made, schedule([1.0, 1.0], [500.0, 1.0], [1, 0]), 2)
@@ -193,26 +130,13 @@ def test_several_chips_are_refused():
 
 def test_a_port_that_drains_a_storage_has_derivatives_by_what_controls_it():
     def made(scale):
+        values = {"conductance": 0.2, "scale": scale, "offset": 0.1}
         return network(
-            [
-                Sources(label="drive", nodes=[1], effort=0.0),
-                Switches(label="take", line=LINE, a=[1], b=[2], closed=1e7, opened=1e-15),
-                Ports(
-                    label="drain",
-                    line=ALWAYS,
-                    shape=Shape.EXP,
-                    a=[2],
-                    b=[0],
-                    p=[1],
-                    n=[0],
-                    conductance=0.2,
-                    scale=scale,
-                    offset=0.1,
-                ),
-                Storages(label="store", nodes=[2], capacitance=C),
-            ],
-            drive=1,
-            store=1,
+            {"drive": 1, "store": 1},
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Switches(label="take", line=LINE, a=[1], b=[2], closed=1e7, opened=1e-15),
+            Ports(label="drain", line=ALWAYS, shape=Shape.EXP, a=[2], b=[0], p=[1], n=[0], **values),
+            Storages(label="store", nodes=[2], capacitance=C),
         )
 
     plan = schedule([E, 0.4], [50.0, T], [1, 0])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -15,8 +16,9 @@ from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.pieces import Piece
+from lstm_analog.engines.waveform.resolution import refined
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.engines.waveform.workspace import Regime, refined, workspace
+from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import compile
@@ -36,7 +38,6 @@ from lstm_analog.network.parts import (
     Term,
     Transconductors,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Save
 
@@ -87,7 +88,7 @@ def test_tanks_at_their_stops_agree_with_integrate(detail, timing):
     with pytest.warns(StopsWarning):
         ours = machine.run(x, engine=Waveform(rtol=1e-6, atol=1e-8, points=7)).trajectory
     with pytest.warns(StopsWarning):
-        exact = machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=7)).trajectory
+        exact = machine.run(x, engine=Integrate(rtol=1e-8, atol=1e-10, points=7)).trajectory
     assert "instead of" not in ours.engine
     assert worst(ours, exact) <= 5e-6
     longer = compile(lstm, replace(OIL, detail=detail), timing=timing).run(x).trajectory
@@ -380,12 +381,7 @@ def test_chips_and_batches_are_axes(circuit, driven):
         )
 
     levels = rng.normal(size=(2, 3, 2))
-    schedule = Schedule(
-        names=("a", "b", "c"),
-        high=[[True], [False], [True]],
-        durations=[1.0, 2.0, 1.5],
-        imposed=(Imposed(label="drive", efforts=levels),),
-    )
+    schedule = by_hand.schedule([1.0, 2.0, 1.5], [True, False, True], drive=levels)
     engine = Waveform(rtol=1e-9, atol=1e-11, points=5)
     together = engine.run(made(weights, loads), schedule)
     assert together.efforts.shape == (3, 2, 16, 9)
@@ -508,12 +504,7 @@ def test_nodes_in_any_order_are_found(circuit, driven):
         Conductors(label="load", a=[7, 6, 8], b=[0, 0, 0], conductance=[1.0, 2.0, 3.0]),
         Junctions(label="j", nodes=[8, 6, 7]),
     )
-    schedule = Schedule(
-        names=("a", "b"),
-        high=np.zeros((2, 0)),
-        durations=[1.0, 2.0],
-        imposed=(Imposed(label="drive", efforts=[[1.0, 0.5], [-1.0, 2.0]]),),
-    )
+    schedule = by_hand.schedule([1.0, 2.0], drive=[[1.0, 0.5], [-1.0, 2.0]])
     exact = Integrate(rtol=1e-11, atol=1e-12, points=9).run(network, schedule)
     for points in (1, 9):
         ours = Waveform(points=points).run(network, schedule)
@@ -557,12 +548,7 @@ def test_rows_of_a_dense_bank_that_go_together_change_with_the_clock(circuit):
         Switches(label="third", line=1, a=[7], b=[6], closed=1.0, opened=1e-18),
         lines=("second", "third"),
     )
-    schedule = Schedule(
-        names=("one", "two", "one", "two"),
-        high=np.array([[False, True], [True, False]] * 2),
-        durations=np.full(4, 0.7),
-        imposed=(Imposed(label="in", efforts=np.array([[1.0, 0.5, 0.2]] * 4)),),
-    )
+    schedule = by_hand.schedule([0.7] * 4, [[False, True], [True, False]] * 2, **{"in": [[1.0, 0.5, 0.2]] * 4})
     ours, exact = (engine.run(network, schedule) for engine in (Waveform(), Integrate()))
     assert ours.engine.startswith("Waveform")
     assert worst(ours, exact) < 1e-6

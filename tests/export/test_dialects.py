@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.engines import Ngspice
@@ -18,24 +19,24 @@ from lstm_analog.export import (
     PORTABLE,
     SPECTRE,
     USUAL,
+    VACASK,
     XYCE,
     check_dialect,
     read_spice,
     suited,
     write_spice,
 )
+from lstm_analog.export.dialects import WRITTEN
 from lstm_analog.export.emit import expression, fill
 from lstm_analog.expressions import effort, let
 from lstm_analog.expressions.languages import SPICE, written
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Sources
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import CURVES, Shape, curve
 
 CONTROLS = np.array([0.0, -700.0, -100.0, -15.1, -14.9, -3.0, -1e-3, 0.5, 3.0, 36.0, 100.0, 700.0])
 
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+every_language = pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
 
 
 @pytest.mark.parametrize("shape", Shape)
@@ -49,32 +50,17 @@ def test_expressions_use_what_all_simulators_have(shape):
 @pytest.mark.parametrize("shape", Shape)
 def test_ngspice_evaluates_the_curves(shape):
     """A pair's current into 1 ohm is the curve itself, at any control."""
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=(Group(label="u", size=1, scale=1.0), Group(label="s", size=1, scale=1.0))),
-        lines=(),
-        provenance=(),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Pairs(
-                label="p",
-                line=ALWAYS,
-                factors=(Factor(shape=shape, p=[1], n=[0], scale=1.0, offset=0.0),),
-                out=[2],
-                current=1.0,
-            ),
-            Conductors(label="r", a=[2], b=[0], conductance=1.0),
-            Junctions(label="j", nodes=[2]),
-        ),
+    factor = Factor(shape=shape, p=[1], n=[0], scale=1.0, offset=0.0)
+    made = network(
+        {"u": 1, "s": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Pairs(label="p", line=ALWAYS, factors=(factor,), out=[2], current=1.0),
+        Conductors(label="r", a=[2], b=[0], conductance=1.0),
+        Junctions(label="j", nodes=[2]),
     )
-    schedule = Schedule(
-        names=("part",) * CONTROLS.size,
-        high=np.zeros((CONTROLS.size, 0)),
-        durations=np.full(CONTROLS.size, 1e-6),
-        imposed=(Imposed(label="drive", efforts=CONTROLS[:, None]),),
-    )
-    run = Ngspice().run(network, schedule)
-    got = run.sample(schedule.ends - 0.5e-6, np.array([2]))[:, 0]
+    plan = schedule(np.full(CONTROLS.size, 1e-6), drive=CONTROLS)
+    run = Ngspice().run(made, plan)
+    got = run.sample(plan.ends - 0.5e-6, np.array([2]))[:, 0]
     np.testing.assert_allclose(got, curve(shape, CONTROLS), rtol=1e-8, atol=1e-12)
 
 
@@ -93,16 +79,24 @@ def test_models_are_those_of_27_degrees_in_hspice_too(everything, tmp_path):
     assert " tnom=27 " in next(line for line in path.read_text().splitlines() if line.startswith(".option "))
 
 
-@each_dialect
-def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, dialect):
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, dialect, USUAL)
+def check_read_back(case, path, dialect, accuracy, rtol):
+    write_spice(path, case.network, case.schedule, dialect, accuracy)
     deck = read_spice(path)
-    assert deck.network.equals(everything.network, rtol=1e-15)
-    assert deck.accuracy == USUAL
-    ours, theirs = ({e.label: e.efforts.tolist() for e in s.imposed} for s in (everything.schedule, deck.schedule))
+    assert deck.network.equals(case.network, rtol=rtol)
+    assert deck.accuracy == accuracy
+    ours, theirs = case.schedule, deck.schedule
+    assert ours.names == theirs.names
+    np.testing.assert_array_equal(ours.high, theirs.high)
+    np.testing.assert_array_equal(ours.durations, theirs.durations)
+    ours, theirs = ({each.label: each.efforts.tolist() for each in plan.imposed} for plan in (ours, theirs))
     assert ours == theirs
-    assert check_dialect(path, dialect) == ()
+    if dialect is not VACASK:
+        assert check_dialect(path, dialect) == ()
+
+
+@every_language
+def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, dialect):
+    check_read_back(everything, tmp_path / "a", dialect, USUAL, 1e-15)
 
 
 @each_dialect
@@ -124,15 +118,11 @@ def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everythin
     assert checked >= 2
 
 
-@each_dialect
-@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
-def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tmp_path, dialect, timing):
-    case, path = lstm_circuit(timing=timing, layers=2), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, dialect, suited(case.network))
-    deck = read_spice(path)
-    assert deck.network.equals(case.network, rtol=0.0)
-    assert deck.accuracy == suited(case.network)
-    assert check_dialect(path, dialect) == ()
+@every_language
+@pytest.mark.parametrize(("timing", "bias"), [(CLOCKED, True), (GATED_LEAK, False)])
+def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tmp_path, dialect, timing, bias):
+    case = lstm_circuit(timing=timing, layers=2, bias=bias)
+    check_read_back(case, tmp_path / "a", dialect, suited(case.network), 0.0)
 
 
 @each_dialect

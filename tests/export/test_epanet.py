@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from lstm_analog.errors import (
 from lstm_analog.export import EpanetTubes, Statics, statics, write_epanet
 from lstm_analog.export.epanet import GRAVITY, WATER_VISCOSITY
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
@@ -83,8 +84,7 @@ def network(*more: Part, rows: Crossbars | None = None, **port: object) -> Netwo
         Switches(label="solenoid", line=0, a=[HI], b=[TANK], closed=2e-9, opened=2e-20),
         *more,
     )
-    groups = tuple(Group(label=label, size=1, scale=UNIT) for label in labels)
-    return Network(domain=HYDRAULIC, unknowns=Unknowns(groups=groups), parts=parts, lines=("take",), provenance=())
+    return by_hand.network(dict.fromkeys(labels, 1), *parts, lines=("take",), domain=HYDRAULIC, scale=UNIT)
 
 
 def solved(net: Network) -> np.ndarray:
@@ -190,17 +190,14 @@ def test_an_open_solenoid_is_a_pipe_and_a_shut_one_is_nothing() -> None:
 @pytest.mark.epanet
 def test_a_name_too_long_for_epanet_becomes_a_number(tmp_path: Path) -> None:
     long = "a" * 40
-    net = Network(
+    net = by_hand.network(
+        {long: 1, "rail": 1},
+        Junctions(label="node", nodes=[1]),
+        Sources(label="rail", nodes=[2], effort=UNIT),
+        Conductors(label="tube", a=[2, 1], b=[1, DATUM], conductance=1e-11),
         domain=HYDRAULIC,
-        unknowns=Unknowns(groups=(Group(label=long, size=1, scale=UNIT), Group(label="rail", size=1, scale=UNIT))),
-        parts=(
-            Junctions(label="node", nodes=[1]),
-            Sources(label="rail", nodes=[2], effort=UNIT),
-            Conductors(label="tube", a=[2, 1], b=[1, DATUM], conductance=1e-11),
-        ),
-        lines=(),
-        provenance=(),
-    ).verify()
+        scale=UNIT,
+    )
     problem = statics(net, np.array([0.0, 0.0, UNIT]), (), [1])
     write_epanet(tmp_path / "a.inp", problem, TUBES)
     head = run_epanet(tmp_path / "a.inp", ["n1"], []).heads[0]

@@ -1,9 +1,10 @@
 """What the Modelica file says: one place a part, legal names, one setter an unknown; what it refuses."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -19,8 +20,6 @@ from lstm_analog.errors import (
 from lstm_analog.export import effort_names, model_name, modelica_models, write_modelica
 from lstm_analog.export.modelica_models import ModelicaModel
 from lstm_analog.export.modelica_parts import components
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
     KINDS,
@@ -65,20 +64,11 @@ def rc(**changes):
         "r": Conductors(label="r", a=[1], b=[2], conductance=np.array(1.0)),
         "c": Storages(label="c", nodes=[2], capacitance=np.array(1.0)),
     }
-    groups = (Group(label="u", size=1, scale=1.0), Group(label="v", size=1, scale=1.0))
-    return Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=groups),
-        parts=tuple((parts | changes).values()),
-        lines=(),
-        provenance=(),
-    )
+    return by_hand.network({"u": 1, "v": 1}, *(parts | changes).values())
 
 
 def schedule(*batch):
-    efforts = np.ones((*batch, 1, 1))
-    imposed = (Imposed(label="u", efforts=efforts),)
-    return Schedule(names=("one",), high=np.zeros((1, 0), bool), durations=np.ones(1), imposed=imposed)
+    return by_hand.schedule(np.ones(1), u=np.ones((*batch, 1, 1)))
 
 
 def write(path, network=None, plan=None, name="rc", start=(0.0, 1.0, 1.0)):
@@ -259,17 +249,6 @@ def test_a_batch_is_refused(tmp_path):
     with pytest.raises(InvalidShapeError, match=r"a Modelica file must have one sequence, got batch \(2,\): write one"):
         write(tmp_path / "two.mo", plan=schedule(2))
     assert [path.name for path in tmp_path.iterdir()] == ["rc.mo"]
-
-
-@pytest.mark.parametrize("label", ["u", "r", "c"])
-def test_chip_axes_are_refused(tmp_path, label):
-    field = {"u": "effort", "r": "conductance", "c": "capacitance"}[label]
-    chips = replace(rc().part(label), **{field: np.ones((3, 1))})
-    with pytest.raises(
-        InvalidShapeError, match=rf"part {label} must have no chip axis, got {field} of shape \(3, 1\): take one"
-    ):
-        write(tmp_path / "rc.mo", rc(**{label: chips}))
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["model", "time", "exp"])

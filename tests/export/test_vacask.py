@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.errors import FileFormatError, UnsupportedError, UnsupportedPartError
-from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, suited, write_spice
+from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, write_spice
 from lstm_analog.export.modules import module_text
 from lstm_analog.export.vacask import EDGES, in_vacask
 from lstm_analog.export.vacask_models import translation
@@ -22,24 +22,6 @@ def deck(everything, tmp_path):
     path = tmp_path / "a.sim"
     write_spice(path, everything.network, everything.schedule, VACASK, USUAL)
     return path
-
-
-def test_every_kind_of_part_comes_back(everything, deck):
-    back = read_spice(deck)
-    assert back.network.equals(everything.network, rtol=1e-15)
-    assert back.accuracy == USUAL
-    ours, theirs = ({e.label: e.efforts.tolist() for e in s.imposed} for s in (everything.schedule, back.schedule))
-    assert ours == theirs
-    assert "vacask -qp a.sim" in deck.read_text()
-
-
-@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
-def test_an_lstm_comes_back_to_the_last_bit(lstm_circuit, tmp_path, timing):
-    case, path = lstm_circuit(timing=timing, layers=2), tmp_path / "a.sim"
-    write_spice(path, case.network, case.schedule, VACASK, suited(case.network))
-    back = read_spice(path)
-    assert back.network.equals(case.network, rtol=0.0)
-    assert back.accuracy == suited(case.network)
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +214,7 @@ def test_decks_of_other_devices_take_none_of_each_others_files(lstm_circuit, tmp
 
 
 def test_it_has_no_rules_no_measurements_and_no_subcircuits(deck, tmp_path):
+    assert "vacask -qp a.sim" in deck.read_text()
     with pytest.raises(UnsupportedError, match=r"^dialect must be one of ngspice, .*, got 'vacask': run the deck"):
         check_dialect(deck, VACASK)
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1), la.electrical.BEHAVIOURAL)

@@ -3,11 +3,10 @@
 import subprocess
 
 import numpy as np
+from by_hand import network, schedule
 
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.noise import LinearNoise
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
@@ -20,7 +19,6 @@ from lstm_analog.network.parts import (
     Term,
 )
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
-from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 
 KELVIN = 320.0
@@ -32,18 +30,6 @@ TAIL = 1e-4
 ON, OFF = [True, False], [False, False]
 
 
-def network(groups, parts, lines=()):
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=lines, provenance=()).verify()
-
-
-def schedule(durations, high=()):
-    """Intervals of `durations` (s), `high` an array (intervals, lines) of the clock lines."""
-    flags = np.asarray(high, dtype=bool) if len(high) else np.zeros((len(durations), 0), dtype=bool)
-    names = tuple(f"part{k}" for k in range(len(durations)))
-    return Schedule(names=names, high=flags, durations=durations, imposed=())
-
-
 def along(made, driven, points=5):
     return LinearNoise(trajectory=Integrate(points=points).run(made, driven), temperature=KELVIN)
 
@@ -53,11 +39,8 @@ def covariances(linear, nodes):
 
 
 def resistor_and_capacitor():
-    parts = (
-        Conductors(label="r", a=[1], b=[0], conductance=1.0 / OHM),
-        Storages(label="c", nodes=[1], capacitance=FARAD),
-    )
-    return network({"v": 1}, parts)
+    resistor = Conductors(label="r", a=[1], b=[0], conductance=1.0 / OHM)
+    return network({"v": 1}, resistor, Storages(label="c", nodes=[1], capacitance=FARAD))
 
 
 def charging():
@@ -77,7 +60,7 @@ def autocorrelation(paths):
 def sampler():
     """Return the noise of a capacitor whose switch opens four times; kT/C is what theory says."""
     switch = Switches(label="s", line=0, a=[1], b=[0], closed=1.0 / OHM, opened=1e-19)
-    made = network({"v": 1}, (switch, Storages(label="c", nodes=[1], capacitance=FARAD)), lines=("on",))
+    made = network({"v": 1}, switch, Storages(label="c", nodes=[1], capacitance=FARAD), lines=("on",))
     return along(made, schedule([20e-6, 5e-6] * 4, [[True], [False]] * 4))
 
 
@@ -89,12 +72,10 @@ def shared_charge():
     first, second = 1e-10, 3e-10
     made = network(
         {"v": 2},
-        (
-            Switches(label="sample", line=0, a=[1], b=[0], closed=1e-4, opened=1e-20),
-            Switches(label="share", line=1, a=[1], b=[2], closed=1e-4, opened=1e-20),
-            Storages(label="c", nodes=[1, 2], capacitance=[first, second]),
-            Conductors(label="leak", a=[2], b=[0], conductance=1e-20),
-        ),
+        Switches(label="sample", line=0, a=[1], b=[0], closed=1e-4, opened=1e-20),
+        Switches(label="share", line=1, a=[1], b=[2], closed=1e-4, opened=1e-20),
+        Storages(label="c", nodes=[1, 2], capacitance=[first, second]),
+        Conductors(label="leak", a=[2], b=[0], conductance=1e-20),
         lines=("sample", "share"),
     )
     phases = [ON, OFF, [False, True], OFF] * 3
@@ -114,13 +95,11 @@ def double_sampled():
     pixel, store = 1e-12, 4e-12
     made = network(
         {"pixel": 1, "follow": 1, "sample": 2},
-        (
-            Switches(label="reset", line=0, a=[1], b=[0], closed=1e-5, opened=1e-22),
-            Followers(label="f", nodes=[2], terms=(Term(inputs=[1], gain=1.0),), offset=0.0, low=-np.inf, high=np.inf),
-            Switches(label="first", line=1, a=[2], b=[3], closed=1e-5, opened=1e-22),
-            Switches(label="second", line=2, a=[2], b=[4], closed=1e-5, opened=1e-22),
-            Storages(label="c", nodes=[1, 3, 4], capacitance=[pixel, store, store]),
-        ),
+        Switches(label="reset", line=0, a=[1], b=[0], closed=1e-5, opened=1e-22),
+        Followers(label="f", nodes=[2], terms=(Term(inputs=[1], gain=1.0),), offset=0.0, low=-np.inf, high=np.inf),
+        Switches(label="first", line=1, a=[2], b=[3], closed=1e-5, opened=1e-22),
+        Switches(label="second", line=2, a=[2], b=[4], closed=1e-5, opened=1e-22),
+        Storages(label="c", nodes=[1, 3, 4], capacitance=[pixel, store, store]),
         lines=("reset", "first", "second"),
     )
     phases = np.zeros((6, 3), dtype=bool)
@@ -142,7 +121,7 @@ def pair(control, tail):
         Conductors(label="load", a=[2], b=[0], conductance=1e-4),
         Storages(label="c", nodes=[2], capacitance=1e-11),
     )
-    found = covariances(along(network({"in": 1, "out": 1}, parts), schedule([3e-6])), [2])[-1, 0, 0]
+    found = covariances(along(network({"in": 1, "out": 1}, *parts), schedule([3e-6])), [2])[-1, 0, 0]
     side = tail / (1.0 + np.exp(-control / VOLT))
     return found, (2 * CHARGE * side + 4 * ENERGY / 1e4) * 1e4 / 4e-11
 

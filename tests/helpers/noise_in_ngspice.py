@@ -20,7 +20,7 @@ from lstm_analog.export import NGSPICE, Accuracy, write_spice
 from lstm_analog.network.laws import is_on
 from lstm_analog.network.parts import Conductors, OpAmps, Pairs, Switches
 from lstm_analog.network.quantities import BOLTZMANN
-from lstm_analog.network.schedule import Schedule, imposed_efforts
+from lstm_analog.network.schedule import imposed_efforts
 
 KELVIN = 300.15
 """The temperature of ngspice unless told otherwise."""
@@ -38,17 +38,6 @@ def without_clock(network, high):
 
     parts = (resistor(part) if isinstance(part, Switches) else part for part in network.parts)
     return replace(network, parts=tuple(parts))
-
-
-def in_state(schedule, interval):
-    """Return the schedule that holds what `schedule` has in an `interval`, alone."""
-    imposed = tuple(replace(each, efforts=each.efforts[..., interval : interval + 1, :]) for each in schedule.imposed)
-    return Schedule(
-        names=schedule.names[interval : interval + 1],
-        high=schedule.high[interval : interval + 1],
-        durations=schedule.durations[interval : interval + 1],
-        imposed=imposed,
-    )
 
 
 def integrated(folder, network, schedule, nodes, *, band=(1e-7, 1e14), points=20):

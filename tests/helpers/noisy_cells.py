@@ -1,13 +1,11 @@
 """Cells of a few devices whose noise is known in closed form, at 27 C: written here, by nobody else's formulas."""
 
+import by_hand
 import numpy as np
 
 from lstm_analog.engines.noise.cell_nodes import expose_nodes
 from lstm_analog.network.cells import Cells, Library, Subcircuit
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Junctions, Sources
-from lstm_analog.network.schedule import Imposed, Schedule
 
 CHARGE, ENERGY = 1.602176634e-19, 1.380649e-23 * 300.15
 OHM, FARAD, AMPERE = 25e3, 2e-12, 20e-6
@@ -21,7 +19,6 @@ MODELS = (
 def cells(terminals, outputs, cards, sources):
     """A network of one cell of these cards, the nodes inside exposed; `sources` are its terminals' voltages."""
     circuit = Subcircuit(name="tried", terminals=terminals, outputs=outputs, cards=cards)
-    groups = [Group(label=f"n_{name}", size=1, scale=1.0) for name in terminals]
     numbers = {name: number for number, name in enumerate(terminals, start=1)}
     bank = Cells(
         label="cell",
@@ -36,25 +33,7 @@ def cells(terminals, outputs, cards, sources):
     )
     free = [numbers[name] for name in terminals if name not in (*sources, *outputs)]
     joined = (Junctions(label="free", nodes=np.array(free)),) if free else ()
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(groups)),
-        parts=(*held, *joined, bank),
-        lines=(),
-        provenance=(),
-    )
-    return expose_nodes(network)
-
-
-def standing(durations=(1e-6,), imposed=()):
-    """A schedule without clock lines; `imposed` are efforts (intervals, 1) by the label of a source."""
-    count = len(durations)
-    return Schedule(
-        names=("held",) * count,
-        high=np.zeros((count, 0), dtype=bool),
-        durations=np.array(durations),
-        imposed=tuple(Imposed(label=label, efforts=np.array(values)) for label, values in dict(imposed).items()),
-    )
+    return expose_nodes(by_hand.network({f"n_{name}": 1 for name in terminals}, *held, *joined, bank))
 
 
 def resistor():

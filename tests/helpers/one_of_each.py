@@ -1,10 +1,12 @@
 """A small network of one part of each kind that a graph shows with edges of its own."""
 
+from dataclasses import replace
+
+import by_hand
 import numpy as np
 
 from lstm_analog.network.data_sheets import OpAmpData, opamps
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
     ALWAYS,
     DATUM,
@@ -78,10 +80,5 @@ def everything() -> Network:
         ),
         opamps("amp", device, plus=[source], minus=[store], out=[junction], state=[state]),
     )
-    return Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in labels)),
-        parts=parts,
-        lines=("gate",),
-        provenance=(("model", "two  blanks <and> &amp; $(more)"), ("empty", "")),
-    ).verify()
+    made = by_hand.network(dict.fromkeys(labels, 1), *parts, lines=("gate",))
+    return replace(made, provenance=(("model", "two  blanks <and> &amp; $(more)"), ("empty", ""))).verify()

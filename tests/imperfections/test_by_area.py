@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -10,8 +11,6 @@ from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import SKY130_MISMATCH, CurrentByArea, Streams, ThresholdByArea, apply
 from lstm_analog.network.cells import Cells, Library, Subcircuit
 from lstm_analog.network.device_models import ModelDevice, ModelLibrary
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 
 STREAMS = Streams(seed=5)
 COUNT = 2000
@@ -26,8 +25,7 @@ def drawn(*cards):
     circuit = Subcircuit(name="one", terminals=("a", "b"), outputs=("b",), cards=cards)
     library = Library(models=(models,), subcircuits=(circuit,), devices=(device,))
     part = Cells(label="cell", device="one", library=library, temperature=27.0, pins=np.array([[1], [2]]))
-    unknowns = Unknowns(groups=(Group(label="pin", size=2, scale=1.0),))
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=(part,), lines=(), provenance=())
+    return by_hand.network({"pin": 2}, part)
 
 
 def values(network, key):

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
@@ -21,10 +22,8 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import VG32, Filling
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import DATUM, Conductors, Inertances, Junctions, Sources, Spools, Stops, Storages
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.study.findings import Rule, Severity
 
 ANY = Streams(seed=0)
@@ -179,19 +178,15 @@ def test_oil_that_has_aged_keeps_its_bores_and_warms_as_it_did():
 
 def chamber(part):
     """Return a chamber, `part` being its store, behind a tube of 1e-10 m3/(s Pa) from a source."""
-    groups = tuple(Group(label=label, size=1, scale=1e4) for label in ("drive", "room"))
-    return Network(
+    return network(
+        {"drive": 1, "room": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="tube", a=[1], b=[2], conductance=np.array(1e-10)),
+        part,
         domain=HYDRAULIC,
-        unknowns=Unknowns(groups=groups),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Conductors(label="tube", a=[1], b=[2], conductance=np.array(1e-10)),
-            part,
-        ),
-        lines=(),
-        provenance=(),
+        scale=1e4,
         filling=Filling(fluid=VG32, datum=100e3, open_tanks=()),
-    ).verify()
+    )
 
 
 def yield_of_air(volume, share, pressure=201325.0, free=101325.0, modulus=1.4e9):
@@ -217,10 +212,7 @@ def test_a_chamber_with_air_charges_as_slowly_as_boyle_says(engine, stiff):
     soft = apply(EntrainedAir(share=0.02, volume=1e-3), chamber(stiff), ANY).verify()
     built = stiff.capacitance[0] if isinstance(stiff, Storages) else 0.0
     tau = (built + yield_of_air(1e-3, 0.02)) / 1e-10
-    imposed = (Imposed(label="drive", efforts=np.array([[0.0], [1e4]])),)
-    durations = np.array([0.2, 1.0]) * tau
-    schedule = Schedule(names=("rest", "push"), high=np.zeros((2, 0)), durations=durations, imposed=imposed)
-    run = engine.run(soft, schedule)
+    run = engine.run(soft, schedule([0.2 * tau, tau], drive=[0.0, 1e4]))
     assert float(run.at_ends("room", np.array([1]))[0, 0]) == pytest.approx(1e4 * (1.0 - np.exp(-1.0)), rel=2e-4)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
@@ -11,9 +12,7 @@ from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Waveform
 from lstm_analog.errors import InvalidValueError, NetworkError
 from lstm_analog.imperfections import RelayGain, RelayLag, Streams, apply
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Followers, Sources, Spools, Term
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.study.findings import Rule, Severity
 
 ANY = Streams(seed=0)
@@ -23,26 +22,20 @@ FAST = RelayLag(frequency=400.0, damping=0.7)
 
 def relay(high=np.inf):
     """Return a relay of 2 a - b + 1 kPa, `high` (Pa) at most, with both from outside."""
-    groups = (Group(label="drive", size=2, scale=1e4), Group(label="out", size=1, scale=1e4))
     terms = (Term(inputs=[1], gain=2.0), Term(inputs=[2], gain=-1.0))
-    return Network(
+    return network(
+        {"drive": 2, "out": 1},
+        Sources(label="drive", nodes=[1, 2], effort=0.0),
+        Followers(label="relay", nodes=[3], terms=terms, offset=1e3, low=-np.inf, high=high),
         domain=HYDRAULIC,
-        unknowns=Unknowns(groups=groups),
-        parts=(
-            Sources(label="drive", nodes=[1, 2], effort=0.0),
-            Followers(label="relay", nodes=[3], terms=terms, offset=1e3, low=-np.inf, high=high),
-        ),
-        lines=(),
-        provenance=(),
-    ).verify()
+        scale=1e4,
+    )
 
 
 def stepped(network, engine, durations=(0.5, 0.1)):
     """Return `out` a while after a has gone from 0 to 10 kPa and b from 0 to 5 kPa."""
-    imposed = (Imposed(label="drive", efforts=np.array([[0.0, 0.0], [1e4, 5e3]])),)
-    high = np.zeros((2, 0))
-    schedule = Schedule(names=("rest", "push"), high=high, durations=np.array(durations), imposed=imposed)
-    return float(engine.run(network, schedule).at_ends("out", np.array([1]))[0, 0])
+    plan = schedule(durations, drive=[[0.0, 0.0], [1e4, 5e3]])
+    return float(engine.run(network, plan).at_ends("out", np.array([1]))[0, 0])
 
 
 def lagged(frequency, damping, time):

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -14,8 +15,6 @@ from lstm_analog.imperfections import JunctionArea, MosThreshold, ResistorSpread
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.cells import Cells, Library, Subcircuit
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Crossbars
 
 STREAMS = Streams(seed=5)
@@ -129,8 +128,7 @@ def made(model, *given):
         temperature=27.0,
         pins=np.array([[1], [2]]),
     )
-    unknowns = Unknowns(groups=(Group(label="pin", size=2, scale=1.0),))
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=(part,), lines=(), provenance=())
+    return by_hand.network({"pin": 2}, part)
 
 
 @pytest.mark.parametrize("threshold", ["vto=0.7", "vto=-0.7 gamma=0.5", "gamma=0.5 vto=7e-1", "vto=.7 phi=0.7"])

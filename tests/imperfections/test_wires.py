@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -12,8 +13,6 @@ from lstm_analog.errors import InvalidValueError, NetworkError
 from lstm_analog.imperfections import Streams, WireResistance, apply, seen_conductances
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Crossbars, Junctions, Sources
 
 
@@ -107,9 +106,8 @@ def test_a_crossbar_of_pairs_keeps_its_banks_apart():
         label="bank", inputs=[1, 2], plus=[3, 4, 5], minus=[6, 7, 8], positive=positive, negative=negative,
         plus_load=1e-3, minus_load=1e-3,
     )  # fmt: skip
-    groups = (Group(label="drive", size=2, scale=1.0), Group(label="rows", size=6, scale=1.0))
-    parts = (Sources(label="drive", nodes=[1, 2], effort=0.0), Junctions(label="j", nodes=np.arange(3, 9)), bank)
-    made = Network(domain=ELECTRICAL, unknowns=Unknowns(groups=groups), parts=parts, lines=(), provenance=())
+    sources, joined = Sources(label="drive", nodes=[1, 2], effort=0.0), Junctions(label="j", nodes=np.arange(3, 9))
+    made = by_hand.network({"drive": 2, "rows": 6}, sources, joined, bank)
     wired = apply(WireResistance(line=3.0, column=2.0), made, Streams(seed=0)).part("bank")
     exact = by_nodes(np.stack((positive, negative), axis=1).reshape(-1, 2), 3.0, 2.0)
     np.testing.assert_allclose(wired.positive, exact[0::2], atol=1e-17)

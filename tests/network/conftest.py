@@ -29,6 +29,13 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.shapes import Shape
 
 SIZE = 14
+PASSAGES = (
+    {"limit": 0.8},
+    {"deadband": 0.3},
+    {"transition": 0.05},
+    {"limit": [0.8, np.inf, 2.0], "deadband": 0.1, "transition": [0.1, np.inf, 1e9]},
+)
+"""What ports may have beside their control: a limit, a deadband, an orifice, all."""
 
 
 class Sampler:
@@ -55,10 +62,10 @@ class Sampler:
         factors = tuple(self.factor(shape, *end) for shape, end in zip(shapes, ends, strict=False))
         return Pairs(label="pairs", line=line, factors=factors, out=out, current=self.value())
 
-    def ports(self, shape, line=ALWAYS):
+    def ports(self, shape, line=ALWAYS, **changes):
         a, b, p, n = self.nodes(4)
         values = {"conductance": self.positive(), "scale": self.value(), "offset": self.value()}
-        return Ports(label="ports", line=line, shape=shape, a=a, b=b, p=p, n=n, **values)
+        return Ports(label="ports", line=line, shape=shape, a=a, b=b, p=p, n=n, **values, **changes)
 
     def conductors(self):
         a, b = self.nodes(2)
@@ -79,12 +86,12 @@ class Sampler:
         values = {"terms": terms, "offset": self.value()}
         return Followers(label="followers", nodes=nodes, low=-0.4, high=[0.3, 2.0, np.inf], **values)
 
-    def crossbars(self):
+    def crossbars(self, **changes):
         inputs, plus, minus = self.nodes(3)
         positive, negative = self.rng.uniform(0, 1, (2, *self.lead, 3, 2))
         values = {"plus_load": self.positive(), "minus_load": self.positive()}
         ends = {"inputs": inputs[:2], "plus": plus, "minus": minus}
-        return Crossbars(label="crossbars", positive=positive, negative=negative, **ends, **values)
+        return Crossbars(label="crossbars", positive=positive, negative=negative, **ends, **values, **changes)
 
     def opamps(self, **changes):
         plus, minus, out, state = self.nodes(4)
@@ -154,6 +161,8 @@ class Sampler:
             self.switches(),
             self.transconductors(),
             self.crossbars(),
+            self.crossbars(transition=[0.05, np.inf, 0.1]),
+            self.crossbars(end_flow=[0.3, np.inf, 1.0]),
             self.opamps(),
             self.opamps(common_mode=self.value(), output_limit=0.2 * self.positive()),
             self.inertances(),
@@ -163,6 +172,7 @@ class Sampler:
             *self.rectifiers(),
             *(self.pairs(stack, line=0) for stack in stacks),
             *(self.ports(shape, line=0) for shape in Shape),
+            *(self.ports(Shape.EXP, line=0, **passage) for passage in PASSAGES),
         )
 
 

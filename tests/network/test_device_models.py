@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
+import by_hand
 import pytest
 
 import lstm_analog as la
@@ -13,10 +13,7 @@ from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.lint import check_dialect
 from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
 from lstm_analog.network.device_models import ModelDevice, library_files, model_library
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Sources
-from lstm_analog.network.schedule import Schedule
 from lstm_analog.study.digest import network_digest
 
 BINNED = """* two bins of one n-channel model
@@ -57,13 +54,11 @@ def network(library):
         temperature=27.0,
         pins=[[1], [2]],
     )
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=1, scale=1.0) for label in "am"))
-    parts = (Sources(label="a", nodes=[1], effort=[1.0]), cells)
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=(), provenance=()).verify()
+    return by_hand.network({"a": 1, "m": 1}, Sources(label="a", nodes=[1], effort=[1.0]), cells)
 
 
 def schedule():
-    return Schedule(names=("one",), high=np.zeros((1, 0)), durations=[1e-6], imposed=())
+    return by_hand.schedule([1e-6])
 
 
 def test_a_library_is_its_files_wherever_they_are(models, tmp_path):

@@ -11,7 +11,7 @@ from lstm_analog.errors import InvalidValueError
 from lstm_analog.export import NGSPICE, USUAL, read_spice, write_spice
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.laws import BlockForm, Order, blocks, flow, partials, rows, take
+from lstm_analog.network.laws import Order, blocks, flow
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Crossbars, Junctions, Part, Ports, Sources, Storages
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
@@ -67,50 +67,8 @@ def crossbar(**fields: np.ndarray) -> Crossbars:
     )
 
 
-def into(part: Part, effort: np.ndarray) -> np.ndarray:
-    """Return the flow of `part` into every unknown, (batch, unknowns)."""
-    total = np.zeros_like(effort)
-    for target, values in zip(rows(part), np.moveaxis(flow(part, effort, ()), -2, 0), strict=True):
-        np.add.at(total, (slice(None), target), values)
-    return total
-
-
-def slopes(part: Part, effort: np.ndarray) -> np.ndarray:
-    """Return d flow / d effort by the part's own account, (batch, unknowns, unknowns)."""
-    result = np.zeros((*effort.shape, effort.shape[-1]))
-    for block, values in zip(blocks(part, ()), partials(part, effort, ()), strict=True):
-        dense = block.form is BlockForm.DENSE
-        target = (block.rows[:, None], block.columns) if dense else (block.rows, block.columns)
-        for batch in range(len(effort)):
-            value = np.broadcast_to(values, (len(effort), *values.shape[-(2 if dense else 1) :]))[batch]
-            np.add.at(result[batch], target, value)
-    return result
-
-
-def differences(part: Part, effort: np.ndarray, step: float = 1e-6) -> np.ndarray:
-    result = np.zeros((*effort.shape, effort.shape[-1]))
-    for column in range(effort.shape[-1]):
-        shift = np.zeros_like(effort)
-        shift[:, column] = step
-        result[..., column] = (into(part, effort + shift) - into(part, effort - shift)) / (2.0 * step)
-    return result
-
-
 EVERY = [ports(**fields) for fields in PORT_CASES.values()] + [crossbar(**fields) for fields in CROSSBAR_CASES.values()]
 NAMES = [*(f"port {name}" for name in PORT_CASES), *(f"crossbar {name}" for name in CROSSBAR_CASES)]
-
-
-@pytest.mark.parametrize("part", EVERY, ids=NAMES)
-def test_partials_are_the_slopes_of_the_flow(part: Part) -> None:
-    effort = np.random.default_rng(1).uniform(-1.0, 1.0, (4, 13))
-    np.testing.assert_allclose(slopes(part, effort), differences(part, effort), atol=2e-8, rtol=2e-8)
-
-
-@pytest.mark.parametrize("part", EVERY, ids=NAMES)
-def test_a_share_is_the_part_of_its_elements(part: Part) -> None:
-    effort = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 13))
-    chosen = np.array([1])
-    np.testing.assert_allclose(flow(take(part, chosen), effort, ()), flow(part, effort, ())[..., chosen], rtol=1e-14)
 
 
 @pytest.mark.parametrize("part", EVERY, ids=NAMES)

@@ -44,15 +44,6 @@ def test_tiers_have_a_pair_for_each_output(sampler):
         Pairs(label="p", line=0, factors=one.factors, out=one.out[:2], current=1.0)
 
 
-def test_an_opamp_from_its_data_sheet():
-    data = OpAmpData(gain=1e4, gain_bandwidth=2e6, slew=3e6, rail=5.0, output_resistance=40.0, offset=1e-3)
-    part = opamps("u", data, plus=[1, 1], minus=[2, 2], out=[3, 4], state=[5, 6])
-    np.testing.assert_allclose(part.transconductance / part.conductance, 1e4)
-    np.testing.assert_allclose(part.transconductance / (2 * np.pi * part.capacitance), 2e6)
-    np.testing.assert_allclose(part.current_limit / part.capacitance, 3e6)
-    assert (part.swing[0], part.clamp[1], 1 / part.output_conductance[0]) == (5.0, 10.0, 40.0)
-
-
 def test_impossible_data_sheets_are_refused():
     data = OpAmpData(gain=-1.0, gain_bandwidth=2e6, slew=3e6, rail=5.0, output_resistance=40.0, offset=0.0)
     with pytest.raises(InvalidValueError, match=r"^u\.transconductance must be positive"):

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 from lstm_analog.network.data_sheets import OpAmpData, opamps
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
@@ -19,7 +19,7 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 
 
@@ -27,26 +27,6 @@ from lstm_analog.network.shapes import Shape
 class Case:
     network: Network
     schedule: Schedule
-
-
-def network(groups, parts, lines=()):
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
-    return Network(
-        domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=lines, provenance=(("model", "made by hand"),)
-    ).verify()
-
-
-def schedule(durations, drive, lines=0, high=()):
-    """Intervals of `durations`; `drive` is what that bank imposes in each; `high` (interval, line) is on."""
-    flags = np.zeros((len(durations), lines), dtype=bool)
-    for place in high:
-        flags[place] = True
-    return Schedule(
-        names=tuple(f"part{k}" for k in range(len(durations))),
-        high=flags,
-        durations=durations,
-        imposed=(Imposed(label="drive", efforts=np.array(drive, dtype=float)[:, None]),),
-    )
 
 
 LADDER = {"conductance": np.array([1.0, 2.0, 0.5, 1.5]) * 1e-4, "capacitance": np.array([1.0, 0.5, 2.0, 1.0]) * 1e-10}
@@ -57,13 +37,11 @@ def ladder():
     """Source - R - C - R - C ... four times; RC about 1 us. The short intervals make the edges in a netlist short."""
     made = network(
         {"drive": 1, "node": 4},
-        (
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Conductors(label="r", a=[1, 2, 3, 4], b=[2, 3, 4, 5], conductance=LADDER["conductance"]),
-            Storages(label="c", nodes=[2, 3, 4, 5], capacitance=LADDER["capacitance"]),
-        ),
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1, 2, 3, 4], b=[2, 3, 4, 5], conductance=LADDER["conductance"]),
+        Storages(label="c", nodes=[2, 3, 4, 5], capacitance=LADDER["capacitance"]),
     )
-    return Case(network=made, schedule=schedule([1e-8, 5e-6, 1e-8, 20e-6], [0.0, 1.0, 1.0, -0.5]))
+    return Case(network=made, schedule=schedule([1e-8, 5e-6, 1e-8, 20e-6], drive=[0.0, 1.0, 1.0, -0.5]))
 
 
 @pytest.fixture
@@ -72,18 +50,16 @@ def unpaused():
     diode = Factor(shape=Shape.EXP, p=[4], n=[0], scale=4.0, offset=0.0)
     made = network(
         {"drive": 1, "middle": 1, "relaxed": 1, "clipped": 1, "switched": 1},
-        (
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Conductors(label="r", a=[1, 2, 1, 1], b=[2, 0, 3, 4], conductance=1e-4),
-            Junctions(label="j", nodes=[2]),
-            Storages(label="c", nodes=[3, 4, 5], capacitance=1e-10),
-            Pairs(label="diode", line=ALWAYS, factors=(diode,), out=[4], current=-2e-6),
-            Switches(label="contact", line=0, a=[4], b=[5], closed=1e-4, opened=1e-15),
-            Conductors(label="leak", a=[5], b=[0], conductance=1e-6),
-        ),
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1, 2, 1, 1], b=[2, 0, 3, 4], conductance=1e-4),
+        Junctions(label="j", nodes=[2]),
+        Storages(label="c", nodes=[3, 4, 5], capacitance=1e-10),
+        Pairs(label="diode", line=ALWAYS, factors=(diode,), out=[4], current=-2e-6),
+        Switches(label="contact", line=0, a=[4], b=[5], closed=1e-4, opened=1e-15),
+        Conductors(label="leak", a=[5], b=[0], conductance=1e-6),
         lines=("clock",),
     )
-    driven = schedule([1e-6, 2e-6, 1e-6, 3e-6], [0.0, 1.0, -0.5, 0.8], lines=1, high=[(1, 0), (3, 0)])
+    driven = schedule([1e-6, 2e-6, 1e-6, 3e-6], [False, True, False, True], drive=[0.0, 1.0, -0.5, 0.8])
     return Case(network=made, schedule=driven)
 
 
@@ -96,14 +72,12 @@ def inverter():
         amplifier = opamps("u", OpAmpData(**(data | changes)), plus=[0], minus=[2], out=[3], state=[4])
         made = network(
             {"drive": 1, "sum": 1, "out": 1, "state": 1},
-            (
-                Sources(label="drive", nodes=[1], effort=0.0),
-                Conductors(label="r", a=[1, 2], b=[2, 3], conductance=[1e-4, 0.5e-4]),
-                Junctions(label="j", nodes=[2, 3]),
-                amplifier if clamp is None else replace(amplifier, clamp=clamp),
-            ),
+            Sources(label="drive", nodes=[1], effort=0.0),
+            Conductors(label="r", a=[1, 2], b=[2, 3], conductance=[1e-4, 0.5e-4]),
+            Junctions(label="j", nodes=[2, 3]),
+            amplifier if clamp is None else replace(amplifier, clamp=clamp),
         )
-        return Case(network=made, schedule=schedule(durations, levels))
+        return Case(network=made, schedule=schedule(durations, drive=levels))
 
     return make
 
@@ -111,34 +85,23 @@ def inverter():
 @pytest.fixture
 def bridge():
     """Two opposed ports between a top rail (2 V) and a bottom rail (-1 V), a switch to a second capacitor, a pump."""
-    pilot = {"conductance": 1e-4, "offset": 0.0}
+    pilot = {"conductance": 1e-4, "scale": 1.0, "offset": 0.0}
     stack = (
         Factor(shape=Shape.TANH, p=[1], n=[0], scale=1.0, offset=0.0),
         Factor(shape=Shape.SIGMOID, p=[0], n=[1], scale=2.0, offset=-0.25),
     )
     made = network(
         {"drive": 1, "rail": 2, "mid": 1, "store": 1},
-        (
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Sources(label="rails", nodes=[2, 3], effort=[2.0, -1.0]),
-            Ports(
-                label="ports",
-                line=0,
-                shape=Shape.SIGMOID,
-                a=[2, 4],
-                b=[4, 3],
-                p=[1, 0],
-                n=[0, 1],
-                scale=1.0,
-                **pilot,
-            ),
-            Storages(label="caps", nodes=[4, 5], capacitance=[1e-10, 3e-10]),
-            Switches(label="contact", line=1, a=[4], b=[5], closed=1e-4, opened=1e-15),
-            Conductors(label="leak", a=[4, 5], b=[0, 0], conductance=1e-15),
-            Pairs(label="pump", line=2, factors=stack, out=[5], current=2e-5),
-        ),
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Sources(label="rails", nodes=[2, 3], effort=[2.0, -1.0]),
+        Ports(label="ports", line=0, shape=Shape.SIGMOID, a=[2, 4], b=[4, 3], p=[1, 0], n=[0, 1], **pilot),
+        Storages(label="caps", nodes=[4, 5], capacitance=[1e-10, 3e-10]),
+        Switches(label="contact", line=1, a=[4], b=[5], closed=1e-4, opened=1e-15),
+        Conductors(label="leak", a=[4, 5], b=[0, 0], conductance=1e-15),
+        Pairs(label="pump", line=2, factors=stack, out=[5], current=2e-5),
         lines=("bridge", "copy", "pump"),
     )
     times = [10e-6, 3e-6, 0.02e-6, 4e-6, 0.02e-6, 5e-6, 0.02e-6]
-    driven = schedule(times, [0.7] * 7, lines=3, high=[(1, 0), (3, 1), (5, 2)])
+    high = np.arange(7)[:, None] == [1, 3, 5]
+    driven = schedule(times, high, drive=[0.7] * 7)
     return Case(network=made, schedule=driven)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -18,10 +19,7 @@ from lstm_analog.export import DIALECTS, NGSPICE, PORTABLE, XYCE, graph, write_m
 from lstm_analog.export.accuracy import TRANSISTORS, suited
 from lstm_analog.export.lint import check_dialect
 from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Junctions, Sources
-from lstm_analog.network.schedule import Imposed, Schedule
 
 HALF = Subcircuit(name="half", terminals=("a", "m"), outputs=(), cards=("r1 a m 1000.0", "r2 m 0 1000.0"))
 DEVICE = Subcircuit(
@@ -42,29 +40,17 @@ def cells(**changes):
 
 
 def network(**changes):
-    unknowns = Unknowns(
-        groups=(
-            Group(label="a", size=2, scale=1.0),
-            Group(label="b", size=1, scale=1.0),
-            Group(label="m", size=2, scale=1.0),
-        )
-    )
-    parts = (
+    return by_hand.network(
+        {"a": 2, "b": 1, "m": 2},
         Sources(label="a", nodes=[1, 2], effort=[0.5, 1.0]),
         Junctions(label="join", nodes=[3]),
         Conductors(label="load", a=[3], b=[0], conductance=1e9),
         cells(**changes),
     )
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=(), provenance=())
 
 
 def schedule():
-    return Schedule(
-        names=("one", "two"),
-        high=np.zeros((2, 0)),
-        durations=[1e-6, 1e-6],
-        imposed=(Imposed(label="a", efforts=[[0.5, 1.0], [2.0, -1.0]]),),
-    )
+    return by_hand.schedule([1e-6, 1e-6], a=[[0.5, 1.0], [2.0, -1.0]])
 
 
 @pytest.fixture

@@ -62,10 +62,6 @@ def test_ladder_in_ngspice(ladder):
     agree(ladder, tolerance=5e-5)
 
 
-def test_ladder_there_and_back(ladder, tmp_path):
-    assert same_after_writing(ladder, tmp_path)
-
-
 # Op-amp inverter
 
 
@@ -163,7 +159,3 @@ def test_bridge_in_closed_form(bridge):
 
 def test_bridge_in_ngspice(bridge):
     agree(bridge, tolerance=2e-4)
-
-
-def test_bridge_there_and_back(bridge, tmp_path):
-    assert same_after_writing(bridge, tmp_path)

@@ -2,14 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.engines import Integrate
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import (
     Conductors,
     Followers,
@@ -20,7 +19,6 @@ from lstm_analog.network.parts import (
     Term,
     Transconductors,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
 
 ENGINE = Integrate(rtol=1e-11, atol=1e-13)
 
@@ -28,27 +26,19 @@ ENGINE = Integrate(rtol=1e-11, atol=1e-13)
 def linear_network():
     """Two sources, weights, a junction, a buffer and three capacitors: all linear."""
     unbound = {"low": -np.inf, "high": np.inf}
-    groups = {"drive": 2, "node": 3, "join": 1, "buffer": 1}
-    return Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=tuple(Group(label=k, size=n, scale=1.0) for k, n in groups.items())),
-        parts=(
-            Sources(label="drive", nodes=[1, 2], effort=0.0),
-            Transconductors(label="g", inputs=[1, 2, 7], rows=[3, 4], transconductance=[[1, -2, 0.5], [0.3, 1, -0.7]]),
-            Conductors(label="r", a=[3, 4, 3, 5, 6], b=[0, 0, 6, 6, 0], conductance=[1.0, 2.0, 0.5, 1.0, 0.1]),
-            Junctions(label="j", nodes=[6]),
-            Followers(label="f", nodes=[7], terms=(Term(inputs=[5], gain=0.8),), offset=0.0, **unbound),
-            Storages(label="c", nodes=[3, 4, 5], capacitance=[1.0, 0.7, 2.0]),
-        ),
-        lines=(),
-        provenance=(),
-    ).verify()
+    return network(
+        {"drive": 2, "node": 3, "join": 1, "buffer": 1},
+        Sources(label="drive", nodes=[1, 2], effort=0.0),
+        Transconductors(label="g", inputs=[1, 2, 7], rows=[3, 4], transconductance=[[1, -2, 0.5], [0.3, 1, -0.7]]),
+        Conductors(label="r", a=[3, 4, 3, 5, 6], b=[0, 0, 6, 6, 0], conductance=[1.0, 2.0, 0.5, 1.0, 0.1]),
+        Junctions(label="j", nodes=[6]),
+        Followers(label="f", nodes=[7], terms=(Term(inputs=[5], gain=0.8),), offset=0.0, **unbound),
+        Storages(label="c", nodes=[3, 4, 5], capacitance=[1.0, 0.7, 2.0]),
+    )
 
 
 def response(network, drive):
-    names = tuple(f"part{k}" for k in range(drive.shape[-2]))
-    timing = {"names": names, "high": np.zeros((len(names), 0)), "durations": np.full(len(names), 0.6)}
-    return ENGINE.run(network, Schedule(imposed=(Imposed(label="drive", efforts=drive),), **timing)).efforts
+    return ENGINE.run(network, schedule(np.full(drive.shape[-2], 0.6), drive=drive)).efforts
 
 
 def test_superposition():
@@ -63,21 +53,15 @@ def test_superposition():
 @pytest.mark.parametrize("steps", [1, 4])
 def test_charge_is_conserved_across_a_switch(steps):
     capacity = np.array([1.0, 3.0])
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=Unknowns(groups=(Group(label="drive", size=2, scale=1.0), Group(label="node", size=2, scale=1.0))),
-        parts=(
-            Sources(label="drive", nodes=[1, 2], effort=[2.0, -1.0]),
-            Switches(label="charge", line=0, a=[1, 2], b=[3, 4], closed=5.0, opened=1e-15),
-            Switches(label="share", line=1, a=[3], b=[4], closed=1.0, opened=1e-15),
-            Storages(label="c", nodes=[3, 4], capacitance=capacity),
-        ),
+    made = network(
+        {"drive": 2, "node": 2},
+        Sources(label="drive", nodes=[1, 2], effort=[2.0, -1.0]),
+        Switches(label="charge", line=0, a=[1, 2], b=[3, 4], closed=5.0, opened=1e-15),
+        Switches(label="share", line=1, a=[3], b=[4], closed=1.0, opened=1e-15),
+        Storages(label="c", nodes=[3, 4], capacitance=capacity),
         lines=("charge", "share"),
-        provenance=(),
-    ).verify()
-    high = np.array([[True, False]] + [[False, True]] * steps)
-    names = tuple(f"part{k}" for k in range(len(high)))
-    run = ENGINE.run(network, Schedule(names=names, high=high, durations=[1.0] + [0.5] * steps, imposed=()))
+    )
+    run = ENGINE.run(made, schedule([1.0] + [0.5] * steps, [[True, False]] + [[False, True]] * steps))
     charge = run["node"] @ capacity
     np.testing.assert_allclose(charge, charge[0], atol=1e-11)
     np.testing.assert_allclose(charge[0], 2.0 - 3.0, atol=1e-11)

@@ -1,8 +1,9 @@
 """Spools, fluid in lines and stops of tanks: their closed forms, and machines of dynamic detail."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -17,10 +18,9 @@ from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import ALWAYS, Inertances, Sources, Spools, Stops, Storages, Switches
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study import Run, settling
 from lstm_analog.study.epanet import epanet_check
@@ -30,17 +30,12 @@ EXACT = Integrate(rtol=1e-11, atol=1e-13, points=400)
 X = np.random.default_rng(2).uniform(-1.0, 1.0, (3, 2))
 
 
-def network(groups: dict[str, int], *parts: object, lines: tuple[str, ...] = ()) -> Network:
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
-    return Network(domain=HYDRAULIC, unknowns=unknowns, parts=parts, lines=lines, provenance=()).verify()
+network = partial(by_hand.network, domain=HYDRAULIC)
 
 
 def driven(net: Network, levels: list[float], durations: list[float], high: list[bool] | None = None) -> Trajectory:
     """Run `net` with its source bank `drive` at each of the `levels`, the only clock line being `high`."""
-    flags = np.zeros((len(levels), 0)) if high is None else np.array(high)[:, None]
-    imposed = (Imposed(label="drive", efforts=np.array(levels)[:, None]),)
-    names = tuple(f"s{k}" for k in range(len(levels)))
-    return EXACT.run(net, Schedule(names=names, high=flags, durations=np.array(durations), imposed=imposed))
+    return EXACT.run(net, by_hand.schedule(durations, high, drive=levels))
 
 
 def step_response(frequency: float, damping: float, time: np.ndarray) -> np.ndarray:

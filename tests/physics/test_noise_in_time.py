@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from by_hand import network, schedule
 from noise_forms import (
     ENERGY,
     FARAD,
@@ -12,20 +13,19 @@ from noise_forms import (
     charging,
     covariances,
     double_sampled,
-    network,
     pair,
     pair_of_transistors,
     resistor_and_capacitor,
     sampler,
-    schedule,
     shared_charge,
 )
-from noise_in_ngspice import at_rest, in_state, integrated, without_clock
+from noise_in_ngspice import at_rest, integrated, without_clock
 from noisy_networks import noisy_ends, nonlinear_ends
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.noise import LinearNoise
+from lstm_analog.engines.noise.cell_nodes import alone
 from lstm_analog.engines.noise.propagation import propagate
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.network.parts import Conductors, Inertances, Junctions, Sources, Spools, Storages, Switches
@@ -55,15 +55,11 @@ def test_passive_networks_at_rest_have_half_kt_in_each_storage():
     """Equipartition: kT/C whatever resistors lie between, also behind a junction; an inertance has L G^2, a spool C."""
     made = network(
         {"v": 3, "mid": 1, "x": 1, "position": 1, "speed": 1},
-        (
-            Conductors(label="r", a=[1, 2, 4, 4], b=[2, 0, 3, 1], conductance=[1e-4, 3e-5, 2e-4, 1e-5]),
-            Junctions(label="j", nodes=[4]),
-            Storages(label="c", nodes=[1, 2, 3], capacitance=[1e-10, 3e-10, 2e-10]),
-            Inertances(
-                label="l", line=0, a=[3], b=[0], state=[5], inertance=2e-3, closed=1e-4, opened=1e-6, closing=1e-6
-            ),
-            Spools(label="s", p=[0], n=[0], position=[6], speed=[7], capacitance=1e-11, frequency=1e6, damping=0.4),
-        ),
+        Conductors(label="r", a=[1, 2, 4, 4], b=[2, 0, 3, 1], conductance=[1e-4, 3e-5, 2e-4, 1e-5]),
+        Junctions(label="j", nodes=[4]),
+        Storages(label="c", nodes=[1, 2, 3], capacitance=[1e-10, 3e-10, 2e-10]),
+        Inertances(label="l", line=0, a=[3], b=[0], state=[5], inertance=2e-3, closed=1e-4, opened=1e-6, closing=1e-6),
+        Spools(label="s", p=[0], n=[0], position=[6], speed=[7], capacitance=1e-11, frequency=1e6, damping=0.4),
         lines=("valve",),
     )
     found = covariances(along(made, schedule([3e-4], [[True]])), range(1, 8))[-1]
@@ -80,9 +76,9 @@ def test_a_shut_valve_leaks_as_a_switch_that_is_open():
     line = Inertances(
         label="l", line=0, a=[1], b=[0], state=[2], inertance=1e-4, closed=1e-4, opened=1e-6, closing=1e-9
     )
-    valve = network({"v": 1, "x": 1}, (charge, line), lines=("on",))
+    valve = network({"v": 1, "x": 1}, charge, line, lines=("on",))
     switch = Switches(label="s", line=0, a=[1], b=[0], closed=1e-4, opened=1e-6)
-    contact = network({"v": 1}, (charge, switch), lines=("on",))
+    contact = network({"v": 1}, charge, switch, lines=("on",))
     one, other = (covariances(along(made, schedule([30e-6], [[False]])), [1]) for made in (valve, contact))
     np.testing.assert_allclose(one, other, rtol=1e-3)
 
@@ -90,13 +86,11 @@ def test_a_shut_valve_leaks_as_a_switch_that_is_open():
 def test_an_unknown_without_capacity_has_a_density_and_no_variance():
     divider = network(
         {"in": 1, "mid": 1, "v": 1},
-        (
-            Sources(label="source", nodes=[1], effort=1.0),
-            Conductors(label="r", a=[1, 2], b=[2, 0], conductance=1e-4),
-            Junctions(label="j", nodes=[2]),
-            Storages(label="c", nodes=[3], capacitance=FARAD),
-            Conductors(label="far", a=[3], b=[0], conductance=1e-4),
-        ),
+        Sources(label="source", nodes=[1], effort=1.0),
+        Conductors(label="r", a=[1, 2], b=[2, 0], conductance=1e-4),
+        Junctions(label="j", nodes=[2]),
+        Storages(label="c", nodes=[3], capacitance=FARAD),
+        Conductors(label="far", a=[3], b=[0], conductance=1e-4),
     )
     (noise,) = along(divider, schedule([1e-5])).nodes(np.array([2]))
     assert noise.covariance.item() == 0.0
@@ -149,10 +143,10 @@ def test_op_amps_on_the_bench_in_each_clock_state_in_ngspice(tmp_path):
     driven, made = machine.schedule(np.full((1, 1), 0.3)), machine.network
     nodes = np.sort(np.concatenate([part.nodes for part in made.parts if isinstance(part, Storages)]))
     for interval in (0, 1, 2, 4):  # reset, setup, compute, copy; hold and readout are as setup
-        alone = in_state(driven, interval)
-        fixed = without_clock(made, alone.phase(0))
-        simulated = integrated(tmp_path, fixed, alone, nodes)
-        np.testing.assert_allclose(at_rest(fixed, alone, nodes, shot=False), simulated, rtol=0.01)
+        state = alone(driven, interval)
+        fixed = without_clock(made, state.phase(0))
+        simulated = integrated(tmp_path, fixed, state, nodes)
+        np.testing.assert_allclose(at_rest(fixed, state, nodes, shot=False), simulated, rtol=0.01)
 
 
 # Paths of the nonlinear network
@@ -221,10 +215,8 @@ def test_what_cannot_be_answered_is_refused():
         LinearNoise(trajectory=Integrate(points=2).run(resistor_and_capacitor(), schedule([1e-6])), temperature=0.0)
     many = network(
         {"v": 601},
-        (
-            Conductors(label="r", a=np.arange(1, 602), b=np.zeros(601, dtype=int), conductance=1e-4),
-            Storages(label="c", nodes=np.arange(1, 602), capacitance=1e-10),
-        ),
+        Conductors(label="r", a=np.arange(1, 602), b=np.zeros(601, dtype=int), conductance=1e-4),
+        Storages(label="c", nodes=np.arange(1, 602), capacitance=1e-10),
     )
     with pytest.raises(UnsupportedError, match="the network must have at most 600 storages, got 601"):
         LinearNoise(trajectory=Integrate(points=2).run(many, schedule([1e-6])))

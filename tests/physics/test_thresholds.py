@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
+from by_hand import network
 
 from lstm_analog.engines import Integrate, Method, Ngspice, Rumoca, Settle, Waveform
 from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedPartError
@@ -22,10 +24,7 @@ from lstm_analog.export import (
 from lstm_analog.export.graphs import law_table
 from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.verilog_a import write_verilog_a
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Conductors, Followers, Junctions, Sources, Storages, Term, ThresholdSwitches
-from lstm_analog.network.schedule import Imposed, Schedule
 
 CELLS = 3
 DRIVE = np.linspace(1.0, 2.0, CELLS) * 1e-6
@@ -34,18 +33,8 @@ UPPER, LOWER = 0.5, 0.05
 LASTING = 2e-3
 
 
-def network(groups, parts):
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=parts, lines=(), provenance=()).verify()
-
-
 def schedule(durations, drive):
-    return Schedule(
-        names=tuple(f"part{k}" for k in range(len(durations))),
-        high=np.zeros((len(durations), 0), dtype=bool),
-        durations=durations,
-        imposed=(Imposed(label="drive", efforts=np.array(drive, dtype=float)[:, None]),),
-    )
+    return by_hand.schedule(durations, drive=drive)
 
 
 def fires(nodes, states, label="fire", **values):
@@ -65,7 +54,7 @@ def cells():
         Conductors(label="leak", a=nodes, b=np.zeros_like(nodes), conductance=LEAK),
         fires(nodes, states),
     )
-    return network({"i": 1, "v": CELLS, "s": CELLS}, parts)
+    return network({"i": 1, "v": CELLS, "s": CELLS}, *parts)
 
 
 @pytest.fixture
@@ -177,7 +166,7 @@ def test_switches_that_set_each_other_off_at_one_moment_are_refused_by_name():
     loop = ThresholdSwitches(
         label="s", a=[1], b=[0], p=[2], n=[0], state=[3], upper=0.6, lower=0.4, closed=1.0, opened=1e-9
     )
-    made = network({"drive": 1, "f": 1, "s": 1}, (Sources(label="drive", nodes=[1], effort=0.0), invert, loop))
+    made = network({"drive": 1, "f": 1, "s": 1}, Sources(label="drive", nodes=[1], effort=0.0), invert, loop)
     with pytest.raises(SimulationError, match="switches that set each other off must come to rest"):
         Integrate().run(made, schedule([1.0], [0.0]))
 
@@ -192,7 +181,7 @@ def test_a_switch_that_takes_away_what_closes_it_is_refused_by_name():
         Conductors(label="load", a=[3], b=[0], conductance=1.0),
         fires(np.array([3]), np.array([4]), closed=1e3),
     )
-    made = network({"drive": 1, "c": 1, "j": 1, "s": 1}, parts)
+    made = network({"drive": 1, "c": 1, "j": 1, "s": 1}, *parts)
     with pytest.raises(SimulationError, match="switches that set each other off must come to rest"):
         Integrate().run(made, schedule([1.0, 5.0], [0.0, 2.0]))
 

@@ -26,6 +26,14 @@ def machine_run():
 
 
 @pytest.fixture
+def tab(opened):
+    """Return the page that a module has `opened`, on which nothing may fail."""
+    yield opened
+    assert opened.failures == []
+    assert opened.value("document.getElementById('failure').textContent") == ""
+
+
+@pytest.fixture
 def drawn():
     """Return a function that gives the lines of axes by their labels."""
 

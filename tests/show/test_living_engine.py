@@ -4,6 +4,7 @@ import runpy
 from dataclasses import replace
 from pathlib import Path
 
+import by_hand
 import numpy as np
 import pytest
 from page_engine import apart, in_node
@@ -18,8 +19,7 @@ from lstm_analog.export import Driven, write_json
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import random_lstm
 from lstm_analog.model.random import Form
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import (
     Conductors,
     Followers,
@@ -30,7 +30,7 @@ from lstm_analog.network.parts import (
     Term,
     ThresholdSwitches,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.schedule import Schedule
 
 FULL, DYNAMIC = (replace(OIL, detail=detail) for detail in (Detail.FULL, Detail.DYNAMIC))
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (1, 2))
@@ -112,9 +112,7 @@ def test_parts_of_ones_own_are_integrated_by_their_laws(tmp_path: Path, name: st
 def driven_cells(cell: NerveCell, flows: list[float], seconds: float) -> tuple[Network, Schedule]:
     """Return cells that rest and then are each driven by one of the `flows`, both for so many `seconds`."""
     network = cells_of(cell, np.array(flows)[:, None], np.zeros(len(flows)), 1.0)
-    drive = Imposed(label="drive", efforts=np.array([[0.0, 1.0], [1.0, 1.0]]))
-    high = np.zeros((2, 0), dtype=bool)
-    return network, Schedule(names=("rest", "driven"), high=high, durations=np.full(2, seconds), imposed=(drive,))
+    return network, by_hand.schedule(np.full(2, seconds), drive=[[0.0, 1.0], [1.0, 1.0]])
 
 
 @pytest.mark.parametrize(
@@ -139,9 +137,7 @@ def test_cells_fire_when_integrate_and_the_closed_form_say(
 
 def small(groups: dict[str, int], *parts: object) -> Network:
     """Return a network of `parts` on a source called drive and the nodes of `groups`."""
-    unknowns = Unknowns(groups=tuple(Group(label=key, size=size, scale=1.0) for key, size in groups.items()))
-    source = Sources(label="drive", nodes=[1], effort=0.0)
-    return Network(domain=ELECTRICAL, unknowns=unknowns, parts=(source, *parts), lines=(), provenance=()).verify()
+    return by_hand.network(groups, Sources(label="drive", nodes=[1], effort=0.0), *parts)
 
 
 INVERTED = small(
@@ -163,10 +159,7 @@ TAKEN_AWAY = small(
 
 @pytest.mark.parametrize("network", [INVERTED, TAKEN_AWAY], ids=["inverted", "taken away"])
 def test_switches_that_set_each_other_off_are_refused_by_name(tmp_path: Path, network: Network) -> None:
-    drive = (Imposed(label="drive", efforts=np.array([[0.0], [2.0]])),)
-    schedule = Schedule(
-        names=("rest", "driven"), high=np.zeros((2, 0), dtype=bool), durations=np.array([1.0, 5.0]), imposed=drive
-    )
+    schedule = by_hand.schedule([1.0, 5.0], drive=[0.0, 2.0])
     start = np.zeros(network.unknowns.size)
     write_json(tmp_path / "network.json", network, driven=Driven(schedule=schedule, once=1, start=start))
     with pytest.raises(AssertionError, match="switches set each other off without end in"):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import by_hand
 import numpy as np
 import pytest
 from browser import Tab, browser
@@ -20,7 +21,6 @@ from lstm_analog.engines import Waveform, start_efforts
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.model.random import Form
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.show.living import page
 from lstm_analog.show.living.contents import MOST_STEPS, contents
 from lstm_analog.show.living.demonstrations import PLUMBING, one_memory, transistor_pair, valve_pair
@@ -59,18 +59,9 @@ def opened(written: Path) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    yield opened
-    assert opened.failures == []
-    assert opened.value("document.getElementById('failure').textContent") == ""
-
-
 def at_rest(network: Network, z: float) -> np.ndarray:
     """Return the efforts of a pair whose control `z_0` has the effort `z`."""
-    imposed = (Imposed(label="z_source", efforts=np.array([[z]])),)
-    high = np.zeros((1, 0), dtype=bool)
-    return start_efforts(network, Schedule(names=("rest",), high=high, durations=np.ones(1), imposed=imposed))
+    return start_efforts(network, by_hand.schedule([1.0], z_source=[z]))
 
 
 def test_a_pair_of_valves_is_dragged(tab: Tab) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Tab, browser
+from by_hand import schedule
 
 import lstm_analog as la
 from lstm_analog.analogies import (
@@ -28,7 +29,6 @@ from lstm_analog.model import random_lstm
 from lstm_analog.model.activations import sigmoid
 from lstm_analog.model.digits import classifier, unseen
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.show.living import page
 from lstm_analog.show.living.analogies import (
     DRIVES,
@@ -65,13 +65,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         tab.view(1280, 800, still=True)
         tab.open(path)
         yield tab
-
-
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    yield opened
-    assert opened.failures == []
-    assert opened.value("document.getElementById('failure').textContent") == ""
 
 
 def words(tab: Tab, name: str) -> str:
@@ -117,11 +110,8 @@ def fired(cell: NerveCell, drive: float) -> float:
     flow = drive * threshold(cell)
     period = float(cell.period(np.array(flow)))
     network = cells_of(cell, np.ones((1, 1)), np.zeros(1), threshold(cell))
-    imposed = (Imposed(label="drive", efforts=np.array([[0.0, 1.0], [drive, 1.0]])),)
-    schedule = Schedule(
-        names=("rest", "driven"), high=np.zeros((2, 0), dtype=bool), durations=np.full(2, 3.5 * period), imposed=imposed
-    )
-    run = Integrate(rtol=1e-10, atol=1e-13).run(network, schedule)
+    plan = schedule(np.full(2, 3.5 * period), drive=[[0.0, 1.0], [drive, 1.0]])
+    run = Integrate(rtol=1e-10, atol=1e-13).run(network, plan)
     assert run.switchings is not None
     return float(np.diff(run.switchings.closings(int(network.unknowns["firing"][0])))[-1])
 
@@ -190,10 +180,7 @@ def test_the_drive_is_dragged_on_the_curve_and_moved_by_keys(tab: Tab) -> None:
 
 def at_rest(network: Network, drive: float) -> float:
     """Return the effort that comes out of a rectifier for a `drive` (effort units)."""
-    imposed = (Imposed(label="drive", efforts=np.array([[drive]])),)
-    high = np.zeros((1, 0), dtype=bool)
-    schedule = Schedule(names=("rest",), high=high, durations=np.ones(1), imposed=imposed)
-    return float(start_efforts(network, schedule)[network.unknowns["out"][0]])
+    return float(start_efforts(network, schedule([1.0], drive=[drive]))[network.unknowns["out"][0]])
 
 
 @pytest.mark.parametrize(

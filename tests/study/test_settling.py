@@ -34,7 +34,7 @@ def slope(ratios: tuple[float, ...], errors: list[float]) -> float:
 
 def measured(lstm: LSTM, timing: Timing) -> tuple[list[float], list[float]]:
     """Return the largest error of h over time and the one that the network says, at each of RATIOS."""
-    x, errors, law = inputs(6), [], []
+    x, errors, law = inputs(3), [], []
     for ratio in RATIOS:
         run = compile(lstm, BEHAVIOURAL, timing=timing, settling=ratio).run(x, engine=EXACT)
         errors.append(float(np.abs(run.h - lstm(x).h).max()))

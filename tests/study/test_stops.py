@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -9,9 +10,8 @@ from lstm_analog.engines import Integrate, Settle, Waveform, portions
 from lstm_analog.engines.record import cut
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources, Stops, Storages, Switches
-from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.stops import beyond_stops
 
@@ -20,25 +20,21 @@ ENDS = Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=20.0, b
 
 def tanks(ends: Stops = ENDS) -> Network:
     """Two tanks of 100 Pa a unit, one behind the other, that stop at -1 and 2 Pa."""
-    groups = (Group(label="drive", size=1, scale=1.0), Group(label="e", size=2, scale=100.0))
-    return Network(
-        domain=HYDRAULIC,
-        unknowns=Unknowns(groups=groups),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
-            Storages(label="tank", nodes=[2, 3], capacitance=0.01),
-            ends,
-        ),
+    return by_hand.network(
+        {"drive": 1, "e": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
+        Storages(label="tank", nodes=[2, 3], capacitance=0.01),
+        ends,
         lines=("on",),
-        provenance=(),
+        domain=HYDRAULIC,
+        scale=100.0,
     )
 
 
 def driven(network: Network, levels: list[float], save: Save = Save()) -> Trajectory:  # noqa: B008 - it is frozen
     """Run a batch of sequences of one interval at the `levels`."""
-    imposed = (Imposed(label="drive", efforts=np.array(levels)[:, None, None]),)
-    return Settle(save=save).run(network, Schedule(names=("s",), high=[[True]], durations=[1.0], imposed=imposed))
+    return Settle(save=save).run(network, by_hand.schedule([1.0], [True], drive=np.array(levels)[:, None, None]))
 
 
 @pytest.mark.parametrize(
@@ -67,9 +63,7 @@ def test_stops_are_told_of_runs_in_portions(engine: Settle | Waveform, monkeypat
         monkeypatch.setattr(portions, name, 1)
     for high, chips in ((np.array([[2.0, 7.0], [6.0, 7.0]]), 2), ([2.0, 7.0], 0)):
         network, efforts = tanks(replace(ENDS, high=high)), [[[0.5]], [[5.0]], [[1.0]]]
-        fed = Schedule(
-            names=("out",), high=[[True]], durations=[1.0], imposed=(Imposed(label="drive", efforts=efforts),)
-        )
+        fed = by_hand.schedule([1.0], [True], drive=efforts)
         assert len(portions.divided(network, fed, threads=2, most=2).slices) == 2
         found = replace(engine, threads=2).run(network, fed)
         assert [extremes.highest.shape for extremes in found.extremes] == [(2, 2) if chips else (2,)]
@@ -88,16 +82,15 @@ def test_of_several_chips_the_farthest_counts_with_its_own_stop() -> None:
 @pytest.mark.parametrize("engine", [Settle(), Waveform(), Integrate(), Integrate(points=3)], ids=repr)
 def test_a_stop_is_told_whatever_is_kept(engine: Settle | Waveform | Integrate) -> None:
     """Far out in the first interval, back in the second, of which alone the tanks are kept."""
-    imposed = (Imposed(label="drive", efforts=[[[5.0], [0.5]], [[0.5], [-5.0]]]),)
-    fed = Schedule(names=("out", "back"), high=[[True], [True]], durations=[1.0, 1.0], imposed=imposed)
+    fed = by_hand.schedule([1.0, 1.0], [True, True], drive=[[[5.0], [0.5]], [[0.5], [-5.0]]])
     whole = engine.run(tanks(), fed)
-    some = replace(engine, save=Save(groups=("e",), intervals=("back",))).run(tanks(), fed)
+    some = replace(engine, save=Save(groups=("e",), intervals=("part1",))).run(tanks(), fed)
     told = [text.split()[0] for text in beyond_stops(some)]
     assert told == ["e_0", "e_1", "e_0", "e_1"]
     assert list(beyond_stops(some)) == list(beyond_stops(whole))
     assert list(beyond_stops(replace(whole, extremes=()))) == list(beyond_stops(whole))
     assert list(beyond_stops(cut(replace(whole, extremes=()), some.saved))) == list(beyond_stops(whole))
-    with pytest.raises(InvalidValueError, match=r"^the run must keep what has stops, got e in back: run it again with"):
+    with pytest.raises(InvalidValueError, match=r"^the run must keep what has stops, got e in part1: run it again"):
         list(beyond_stops(replace(some, extremes=())))
 
 

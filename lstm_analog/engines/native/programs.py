@@ -10,8 +10,6 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices
 from lstm_analog.engines.native.encoding import (
-    WORDS,
-    Operations,
     copied,
     each_part,
     encoded,
@@ -19,6 +17,7 @@ from lstm_analog.engines.native.encoding import (
     repeat_above,
     stop_above,
 )
+from lstm_analog.engines.native.encoding_arrays import WORDS, Operations
 from lstm_analog.engines.native.grouping import group
 from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available, needed

@@ -133,7 +133,7 @@ def _inside(library: Library, name: str, path: str, wires: Mapping[str, str]) ->
     """Yield the devices of the subcircuit `name` at `path`, whose terminals are the `wires`."""
     for card in library[name].cards:
         head, *words = card.split()
-        nodes = tuple(_wire(node, path, wires) for node in nodes_of(card))
+        nodes = tuple("0" if node == "0" else wires.get(node, f"{path}.{node}") for node in nodes_of(card))
         if head.startswith("x"):
             yield from _called(library, called(card)[2], f"{path}.{head}", nodes)
         elif head[0] in "qmr":
@@ -164,7 +164,3 @@ def _card_of(library: Library, name: str) -> str:
             return found[1].lower()
     must, do = "be defined in its files of models", "restore the files that it was compiled with"
     raise UnsupportedPartError(explain(f"device {name}", must=must, got="none of that name", do=do))
-
-
-def _wire(node: str, path: str, wires: Mapping[str, str]) -> str:
-    return "0" if node == "0" else wires.get(node, f"{path}.{node}")

@@ -99,6 +99,14 @@ class Structure:
         )
         return (self.kept.tobytes(), self.torn.tobytes(), *levels)
 
+    @property
+    def may_ring(self) -> bool:
+        """Whether there may be a mode that rings: several storages that act on each other strongly, or a curved one.
+
+        Waveforms of all other orders are those of single filters, one behind the other.
+        """
+        return any(level.dynamic > 1 or (level.dynamic and level.order is not Order.CONSTANT) for level in self.levels)
+
     def refreshed(self, couplings: Couplings) -> "Structure":
         """Return the same order with the numbers of other `couplings` of the same unknowns, parts and clock lines."""
         return replace(self, links=all_links(couplings).only(self.kept))

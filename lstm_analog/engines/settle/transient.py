@@ -6,10 +6,11 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Array
+from lstm_analog.engines.waveform.resolution import OutOfReachError
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.subdivision import Subdivision, subdivision
-from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
+from lstm_analog.engines.waveform.workspace import workspace
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High

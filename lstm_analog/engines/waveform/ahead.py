@@ -36,7 +36,7 @@ def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProg
     for sweep in segment.sweeps:
         if sweep.guess and sweep.guess.still:
             judged.add(sweep.guess.judging)
-            judged.stop_above(sweep.guess.moved, sweep.limit)
+            judged.stop_above(sweep.guess.moved, sweep.guess.limit)
     for watch in segment.watches:
         judged.add(watch.judging)
         judged.stop_above(watch.beyond, 0.0)
@@ -51,7 +51,7 @@ def _add_solving(judged: Judged, segment: Segment) -> None:
     judged.add(segment.starting)
     for sweep in segment.sweeps:
         if sweep.guess and not sweep.guess.still:
-            judged.repeat_above(sweep.guess.moved, sweep.limit, SWEEPS - 1, [*sweep.steps, *sweep.guess.judging])
+            judged.repeat_above(sweep.guess.moved, sweep.guess.limit, SWEEPS - 1, [*sweep.steps, *sweep.guess.judging])
         else:
             judged.add(sweep.steps)
 

@@ -9,6 +9,7 @@ plumbing as long. Computing a field at all points is dear, so it is done only wh
 level, an estimate of the error or a limit asks for it.
 """
 
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -24,8 +25,9 @@ from lstm_analog.network.laws import Order
 
 
 class Wanted(Enum):
-    """What a segment must yield: storages at its end, recorded unknowns at its end, or all at its points."""
+    """What a segment must yield: guesses, storages at its end, recorded unknowns at its end, or all at its points."""
 
+    GUESSES = "guesses"
     STATES = "states"
     END = "end"
     POINTS = "points"
@@ -81,37 +83,53 @@ class Outline:
         Its fields, and what flows into each level.
     factored, points, ends : lists of bool, one a field
         Whether the field has terms; whether its values at all points are asked for; whether its end is.
+    states : bool
+        Whether the ends of storages are asked for.
     """
 
     fields: FieldLayout
     factored: list[bool]
     points: list[bool]
     ends: list[bool]
+    states: bool
 
     @cached_property
     def wanted(self) -> list[bool]:
         """Whether each field is computed at all: its points or its end are asked for, or it is of storages."""
         found = [points or ends for points, ends in zip(self.points, self.ends, strict=True)]
         for level, first in zip(self.fields.levels, self.fields.first, strict=True):
-            found[first : first + level.dynamic] = [True] * level.dynamic
+            if self.states:
+                found[first : first + level.dynamic] = [True] * level.dynamic
         return found
 
 
-def outline(fields: FieldLayout, count: int, still: bool, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
-    """Return what is computed of the `fields` of a segment of `count` points.
+def outline(fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
+    """Return what is computed of the `fields` of a segment in which `count` points describe known bases.
 
-    Guesses are that all stands `still`, or else waveforms. `output` says what the segment must yield; at its end, only
-    the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
+    Guesses are sums of so many `terms`, or if these are 0 waveforms. `output` says what the segment must yield; at its
+    end, only the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
     """
     columns, none = [nodes for level in fields.levels for nodes in level.members.T], [False] * len(fields.guessed)
-    factored = _factored(fields, [1] + [0] * (fields.total - 1) + [int(still)] * len(none), count)
-    ends = [False, *(output is not Wanted.STATES and bool(wanted[nodes].any()) for nodes in columns), *none]
+    factored = _factored(fields, [1] + [0] * (fields.total - 1) + [terms] * len(none), count)
+    kept, states = output in (Wanted.END, Wanted.POINTS), output is not Wanted.GUESSES
+    ends = [False, *(kept and bool(wanted[nodes].any()) for nodes in columns), *none]
     seen = watched.copy()
     seen[np.concatenate([np.empty(0, np.int64), *fields.guessed.values()])] = True
     every = output is Wanted.POINTS
     points = [every, *(every or bool(seen[nodes].any()) for nodes in columns), *none]
-    _mark_needed(fields, factored, points, ends)
-    return Outline(fields=fields, factored=factored, points=points, ends=ends)
+    _mark_needed(fields, factored, points, ends, states)
+    return Outline(fields=fields, factored=factored, points=points, ends=ends, states=states)
+
+
+def sampled(fields: FieldLayout) -> Indices:
+    """Return the storages among the `fields` that are no sums of known bases, at however many points, (k,)."""
+    known = _factored(fields, [1] + [0] * (fields.total - 1) + [1] * len(fields.guessed), sys.maxsize)
+    nodes = [
+        level.members[:, : level.dynamic].ravel()
+        for level, first in zip(fields.levels, fields.first, strict=True)
+        if not known[first]
+    ]
+    return np.concatenate([np.empty(0, np.int64), *nodes])
 
 
 def _placed(order: Structure, first: list[int], size: int) -> Places:
@@ -163,13 +181,18 @@ def _factored(fields: FieldLayout, terms: list[int], count: int) -> list[bool]:
     return [number > 0 for number in terms]
 
 
-def _mark_needed(fields: FieldLayout, factored: list[bool], points: list[bool], ends: list[bool]) -> None:
-    """Mark in `points` and `ends` those of the `fields` that levels read, at all points or at the end only."""
+def _mark_needed(fields: FieldLayout, factored: list[bool], points: list[bool], ends: list[bool], states: bool) -> None:
+    """Mark in `points` and `ends` those of the `fields` that levels read, at all points or at the end only.
+
+    Levels are solved that have storages, if `states` are asked for, or that others read.
+    """
     levels = list(zip(fields.levels, fields.wirings, fields.first, strict=True))
     for level, wires, start in reversed(levels):
+        own = range(start, start + level.members.shape[1])
+        if not states and not any(points[field] or ends[field] for field in own):
+            continue
         if not factored[start]:
             points[start : start + level.dynamic] = [True] * level.dynamic  # so that their error can be estimated
-        own = range(start, start + level.members.shape[1])
         implicit = any(load.own for load in wires.loads) or level.order is not Order.CONSTANT
         if implicit and (level.dynamic or any(points[field] for field in own)):
             for field in own:

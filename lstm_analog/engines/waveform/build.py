@@ -1,11 +1,11 @@
 """Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
 from functools import partial
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices, span
+from lstm_analog.arrays import Flags, Floats, Indices, aligned, span
 from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.native.judging import largest
 from lstm_analog.engines.phase.couplings import Couplings
@@ -16,7 +16,7 @@ from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.drift import with_drift
 from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
-from lstm_analog.engines.waveform.guesses import guesses, level_sweep, starting
+from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
@@ -24,6 +24,7 @@ from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
+    LevelSweep,
     NotLinearError,
     Segment,
     Tolerance,
@@ -33,6 +34,12 @@ from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
 
+_KNOWN_DEGREE = 30
+"""Least degree with which known bases are worked out, once; larger: more memory, and longer to build."""
+_SPARED_SHARE = 0.05
+"""Share of the tolerance that a product of a dense matrix may be off where it is not multiplied anew; larger: fewer."""
+_SPARED_GUESS = 0.5
+"""The same in coarse segments, as a share of the limit of the guesses that they make; larger: perhaps more sweeps."""
 _PART = 2**17
 """Bytes of the waveforms of a part of a batch; larger: fewer parts, whose buffers may not fit the cache."""
 
@@ -44,46 +51,61 @@ def segment(
     state: NetworkState,
     *,
     duration: float,
-    grid: Grid,
-    still: bool,
+    guessing: Guessing,
     output: Wanted,
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
     first: Segment | None,
 ) -> Segment:
-    """Return the segment of `duration` (s) and the points of `grid` in the phase of `couplings`, solved in `order`.
+    """Return the segment of `duration` (s) in the phase of `couplings`, solved in `order`.
 
-    `layout` are its fields. A grid of degree 0 asks for the state of rest. Unknowns at torn edges are taken to stand
-    `still`, or swept, from what the coarser segment `first` finds. All segments of a run share the `state`. `output`
-    says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`. Efforts that must stay in
-    `ranges` are watched.
+    `layout` are its fields. `guessing` says at which points, and what is guessed at torn edges, if that is not still
+    from what the coarser segment `first` finds; a grid of degree 0 asks for the state of rest. All segments of a run
+    share the `state`. `output` says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`.
+    Efforts that must stay in `ranges` are watched.
     """
     watched = np.isin(np.arange(wanted.size), np.concatenate([[], *(limits.nodes for limits in ranges)]))
-    plan = outline(layout, grid.degree + 1, still, output, wanted, watched)
+    grid, every = guessing.grid, _every(guessing.grid, output, ranges)
+    plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched)
     parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
-    frame, judged = _frame(duration, grid, parts, state.effort), _judged(plan, output)
+    frame, judged = _frame(duration, grid, every, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
-    effect = chebyshev.integration(grid) if order.slow and grid.degree else None
-    found = guesses(plan, fields, frame, still, couplings.scales, effect)
-    steps, after = _steps(plan, fields, frame, state, couplings, tolerance)
+    found = guesses(plan, fields, frame, guessing, couplings.scales)
+    slack = _slack(guessing, output, tolerance) * couplings.scales
+    steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
-    if found and still and effect is not None and frame.dtype == np.float64:
+    if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
         writing = with_drift(writing, couplings, order, plan.fields.places, fields, state, grid, duration)
     units = [couplings.scales[fields[k].nodes] for k in judged]
-    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, tolerance, parts)
+    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
     return Segment(
         grid=grid,
         steps=compiled(before if found else parts.calls([*before, *(call for _, calls in steps for call in calls)])),
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
-        starting=starting(found, first, grid),
-        sweeps=tuple(level_sweep(calls, found.get(k), order, tolerance) for k, calls in steps if found),
+        starting=starting(found, first, guessing),
+        sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in steps if found),
         after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
         first=first,
     )
+
+
+def _every(grid: Grid, output: Wanted, ranges: tuple[Idle, ...]) -> int:
+    """Return of how many finer points each point of `grid` is one: 1 where `output` or `ranges` ask for points."""
+    return 1 if not grid.degree or output is Wanted.POINTS or ranges else ceil(_KNOWN_DEGREE / grid.degree)
+
+
+def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:
+    """Return how far efforts may be off, in units of signal, where that spares a product of a dense matrix; else 0.
+
+    Weights that were multiplied before come where the guess is that what leaks stands still.
+    """
+    if not guessing.still or guessing.limit == np.inf:
+        return 0.0
+    return _SPARED_GUESS * guessing.limit if output is Wanted.GUESSES else _SPARED_SHARE * tolerance.units
 
 
 def _judged(plan: Outline, output: Wanted) -> list[int]:
@@ -120,13 +142,19 @@ def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWa
 
 
 def _steps(
-    plan: Outline, fields: list[Field], frame: Frame, state: NetworkState, couplings: Couplings, tolerance: Tolerance
+    plan: Outline,
+    fields: list[Field],
+    frame: Frame,
+    state: NetworkState,
+    couplings: Couplings,
+    tolerance: Tolerance,
+    slack: Floats,
 ) -> tuple[list[tuple[int, list[Call]]], list[Call]]:
     """Return the steps of each sweep, those for when the segment is accepted, and note in `fields` which have terms."""
     after: list[Call] = []
     steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
     for place, level in enumerate(plan.fields.levels):
-        task = _task(plan, place, fields, frame, state, couplings.high, after)
+        task = _task(plan, place, fields, frame, state, couplings.high, after, slack)
         if task is None:
             continue
         if is_newton(level, task.inflow.wiring):
@@ -147,9 +175,12 @@ def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None
         raise NotLinearError(int(couplings.groups[members[0]]))
 
 
-def _frame(duration: float, grid: Grid, parts: BatchParts, effort: Floats) -> Frame:
-    slope = chebyshev.differentiation(grid) / duration if grid.degree else np.zeros((1, 1))
-    return Frame(slope=slope, parts=parts, dtype=effort.dtype)
+def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, effort: Floats) -> Frame:
+    slope, finer = (
+        chebyshev.differentiation(each) / duration if grid.degree else np.zeros((1, 1))
+        for each in (grid, grid.of(every * grid.degree))
+    )
+    return Frame(slope=slope, finer=finer, every=every, parts=parts, dtype=effort.dtype)
 
 
 def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watched: bool) -> int:
@@ -195,14 +226,14 @@ def _buffers(
     order = sorted(range(len(nodes)), key=lambda number: number in judged)
     ends = np.zeros(len(nodes), dtype=np.int64)
     ends[order] = np.cumsum([sizes[number] for number in order])
-    arena = np.zeros((frame.count, sum(sizes)), frame.dtype)
+    arena = aligned(np.zeros((frame.count, sum(sizes)), frame.dtype))
     fields: list[Field] = []
     before: list[Call] = []
     for number, part in enumerate(nodes):
         run = span(part)
         start = effort[..., run] if isinstance(run, slice) else np.zeros((*lead, part.size), frame.dtype)
         if not number:
-            fields.append(constant_field(part, start, frame.count, held=True))
+            fields.append(constant_field(part, start, frame.count, frame.every, held=True))
             continue
         values = None
         if sizes[number]:
@@ -224,6 +255,7 @@ def _task(
     state: NetworkState,
     high: High,
     after: list[Call],
+    slack: Floats,
 ) -> Task | None:
     """Return what is to be solved in level number `place`, or None if nobody asks for it."""
     level, wires, first = plan.fields.levels[place], plan.fields.wirings[place], plan.fields.first[place]
@@ -237,7 +269,7 @@ def _task(
     waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts),
+        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

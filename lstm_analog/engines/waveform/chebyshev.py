@@ -45,6 +45,29 @@ def coefficients(degree: int) -> Floats:
 
 
 @lru_cache(maxsize=128)
+def functions(degree: int, count: int) -> Floats:
+    """Return the first `count` Chebyshev polynomials, lowest first, at the points of `degree`, (degree + 1, count)."""
+    matrix: Floats = np.cos(np.pi * np.outer(np.arange(degree, -1, -1), np.arange(count)) / degree)
+    return matrix
+
+
+@lru_cache(maxsize=128)
+def fitting(grid: Grid, count: int, integrals: bool) -> Floats:
+    """Return the matrix from the values at the points of `grid` to weights of the first `count` polynomials.
+
+    Their sum is the series broken off there, or where `integrals` count that whose integral is closest, by least
+    squares.
+    """
+    if not integrals:
+        matrix: Floats = coefficients(grid.degree)[:count]
+        return matrix
+    integral = integration(grid)
+    matrix = np.zeros((count, grid.degree + 1))
+    matrix[:, 1:] = np.linalg.pinv(integral @ functions(grid.degree, count)[1:]) @ integral
+    return matrix
+
+
+@lru_cache(maxsize=128)
 def last(degree: int) -> Floats:
     """Return the matrix from the values at the points of `degree` to the last six coefficients."""
     matrix: Floats = coefficients(degree)[-6:].copy()

@@ -19,9 +19,10 @@ from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.limits import within
 from lstm_analog.engines.portions import check_threads, divided
 from lstm_analog.engines.record import Recorder, leading_axes, recorder
+from lstm_analog.engines.waveform.resolution import OutOfReachError
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance
-from lstm_analog.engines.waveform.workspace import OutOfReachError, workspace
+from lstm_analog.engines.waveform.workspace import workspace
 from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule

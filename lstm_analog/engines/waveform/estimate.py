@@ -29,6 +29,7 @@ def estimate(
     fields: list[Field],
     scales: Floats,
     degree: int,
+    every: int,
     tolerance: Tolerance,
     parts: BatchParts,
 ) -> tuple[list[Call], Floats]:
@@ -36,15 +37,15 @@ def estimate(
 
     The last columns of `arena` (points, ...) are the waveforms that are no sums of known bases, side by side, of one of
     the `parts` of the batch; `units`, field by field (m,), are their units of signal. The sums are among the `fields`,
-    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`; the error is counted
-    in `tolerance`.
+    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`, known bases of
+    `every` times that; the error is counted in `tolerance`.
     """
     verdict = np.zeros(1)
     if not degree:
         return [], verdict
     wide = np.concatenate([np.empty(0), *(np.tile(each, prod(parts.own)) for each in units)])
     found = [_of_points(arena[:, -wide.size :], wide, degree, tolerance, parts)] if wide.size else []
-    found += [one for field in fields for one in _of_terms(field, scales, degree, tolerance)]
+    found += [one for field in fields for one in _of_terms(field, scales, every * degree, tolerance)]
     calls = [call for some, _ in found for call in some]
     values = [value for _, value in found] or [verdict]
     return [*calls, *(partial(np.maximum, values[0], value, out=values[0]) for value in values[1:])], values[0]
@@ -113,20 +114,27 @@ def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -
     if not counts:
         return []
     allowed = tolerance.units * float(scales[field.nodes].min())
-    weights, calls = [], list[Call]()
+    weights, calls = np.empty((len(counts), *terms[0].weight.shape)), list[Call]()
     value, one, rows = np.zeros(1), np.empty(1), np.empty(len(last))
     for number, k in enumerate(counts):
-        weight = terms[k].weight
-        if not weight.flags.c_contiguous or weight.dtype != np.float64:
-            weight = np.empty(weight.shape)
-            calls.append(partial(np.copyto, weight, terms[k].weight))
-        weights.append(weight)
-        calls.append(partial(largest, one if number else value, weight.reshape(1, -1), np.array([left[k] / allowed])))
+        calls.append(partial(np.copyto, weights[number], terms[k].weight))
+        largest_of = one if number else value
+        calls.append(partial(largest, largest_of, weights[number].reshape(1, -1), np.array([left[k] / allowed])))
         if number:
             calls.append(partial(np.add, value, one, value))
     total = np.empty((len(last), *weights[0].shape))
-    axes = (1,) * (weights[0].ndim - 1)
-    spread = [(tails[k] / allowed).reshape(len(last), *axes, -1) for k in counts]
-    summing = combining(total, weights, spread)
+    spread = [tails[k] / allowed for k in counts]
     judging = (partial(largest, rows, total.reshape(len(last), -1), _ONE), partial(following, value, rows))
-    return [([*calls, Unless(value=value, limit=1.0, calls=(*summing, *judging))], value)]
+    return [([*calls, Unless(value=value, limit=1.0, calls=(*_summing(total, spread, weights), *judging))], value)]
+
+
+def _summing(total: Floats, tails: list[Floats], weights: Floats) -> tuple[Call, ...]:
+    """Return the calls that write the sum of `tails`, each (k, 1) or (k, m), times `weights` to `total` (k, *lead, m).
+
+    Weights are (tails, *lead, m).
+    """
+    if all(tail.shape[1] == 1 for tail in tails):
+        flat = weights.reshape(len(weights), -1)
+        return (partial(np.matmul, np.concatenate(tails, axis=1), flat, total.reshape(len(total), -1)),)
+    axes = (1,) * (weights.ndim - 2)
+    return combining(total, weights, [tail.reshape(len(tail), *axes, -1) for tail in tails])

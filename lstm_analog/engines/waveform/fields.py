@@ -18,17 +18,32 @@ def covers(places: Span, size: int) -> bool:
     return isinstance(places, slice) and places == slice(0, size)
 
 
+def two_axes(values: Floats) -> Floats:
+    """Return a view (points, *lead x m) of the contiguous `values` (points, *lead, m)."""
+    return values.reshape(len(values), values[0].size)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WaveformFactor:
     """One term of the waveforms of m unknowns: a known function of time, `basis`, times a `weight` (*lead, m).
 
-    `basis` is given at the points: (points,), or (points, m) if the unknowns differ. `held` tells that the weight is an
-    effort at the start of the segment; a product with it may be stored from an earlier segment.
+    `basis` is given at finer points, of which number 0, `every`, 2 `every` ... are those of the segment: (finer,), or
+    (finer, m) if the unknowns differ. `held` tells that the weight is an effort at the start of the segment; a product
+    with it may be stored from an earlier segment. `still` tells that it is made of efforts alone that do not move,
+    `guessed` that it is made of these and guesses alone.
     """
 
     basis: Floats
     weight: Floats
     held: bool
+    still: bool
+    guessed: bool
+    every: int
+
+    @property
+    def at_points(self) -> Floats:
+        """The basis at the points of the segment, (points,) or (points, m)."""
+        return self.basis[:: self.every]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,13 +61,14 @@ class Field:
     terms: tuple[WaveformFactor, ...] | None
 
 
-def constant_field(nodes: Indices, start: Floats, count: int, held: bool) -> Field:
+def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: bool) -> Field:
     """Return the field of `nodes` (m,) that stay at their efforts at the `start`, (*lead, m), at `count` points.
 
-    `held` tells that these are efforts of the state.
+    Each, but the last, is one of `every` finer points. `held` tells that these are efforts of the state.
     """
     values = np.broadcast_to(start, (count, *start.shape))
-    term = WaveformFactor(basis=np.ones(count), weight=start, held=held)
+    basis = np.ones((count - 1) * every + 1)
+    term = WaveformFactor(basis=basis, weight=start, held=held, still=held, guessed=True, every=every)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 

@@ -17,8 +17,8 @@ class ImposedWaveform:
     """What a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
 
     `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
-    lead with the chips where they differ. `changes` (intervals,) says where the efforts differ from those of the
-    interval before.
+    lead with the chips where they differ; one interval stands for all if they are steady. `changes` (intervals,) says
+    where the efforts differ from those of the interval before.
     """
 
     places: Span
@@ -66,7 +66,9 @@ def imposed_waveforms(
         changes = np.zeros(len(schedule.names), dtype=bool)
         changes[0] = True
         efforts = each.sources.effort[..., None, :] if entry is None else schedule.side_by_side(entry)
-        if entry is not None and not entry.steady:
+        if entry is not None and entry.steady:
+            efforts = efforts[..., :1, :]
+        elif entry is not None:
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
             changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
         given = efforts.astype(dtype, copy=False)

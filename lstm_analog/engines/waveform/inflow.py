@@ -13,12 +13,13 @@ from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Span
+from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers, two_axes
+from lstm_analog.engines.waveform.flows import Flow, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.state import HeldProduct, NetworkState, transposed
-from lstm_analog.expressions import Call, adding, combining, reading, spread
+from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.expressions import Call, adding, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
 Basis = Floats | None
@@ -29,32 +30,15 @@ None stands for the constant function 1.
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Flow:
-    """Flow `into` some places of a row: what the array `value` holds when the `calls` have been made."""
-
-    into: Span
-    value: Floats
-    calls: tuple[Call, ...]
-
-    def added(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that add it to `out` (..., m)."""
-        return *self.calls, adding(out, self.into, -1, self.value)
-
-    def shared(self, parts: BatchParts) -> "Flow":
-        """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""
-        value, calls = parts.held(self.value, self.calls)
-        return Flow(into=self.into, value=value, calls=calls)
-
-    def copied(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that copy it to `out` (..., m), all of which it enters."""
-        return *self.calls, partial(np.copyto, out, self.value)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class InflowTerm:
-    """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights."""
+    """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights.
+
+    `still` tells that these are of efforts alone that do not move, `guessed` that they are of these and guesses alone.
+    """
 
     basis: Basis
+    still: bool
+    guessed: bool
     flows: list[Flow]
 
 
@@ -85,6 +69,8 @@ class Inflow:
         Calls for when the segment is accepted; those of this level are appended.
     parts : BatchParts
         The parts of the batch whose inflow is computed at points.
+    slack : float array, (N,)
+        How far efforts of each unknown may be off where a product with a matrix can be spared; 0 where it cannot.
     """
 
     wiring: Wiring
@@ -93,23 +79,40 @@ class Inflow:
     high: High
     after: list[Call]
     parts: BatchParts
+    slack: Floats
 
-    def factors(self, row: int) -> list[InflowTerm]:
-        """Return the flow into `row` as terms; all of its sources must have terms."""
-        constant = InflowTerm(basis=None, flows=[])
-        found = [constant]
-        for entry in self._linear(row):
-            terms = self.fields[entry.source].terms or ()
-            for term, flow in zip(terms, self._products(entry, terms), strict=True):
+    def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
+        """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
+
+        The calls that their flows need to have been made are appended to `before`.
+        """
+        terms_of = [(entry, _held_first(self.fields[entry.source].terms or ())) for entry in self._linear(row)]
+        steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
+        still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
+        constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
+        found, offset = [constant], self.wiring.offset[..., row].any()
+        for entry, terms in terms_of:
+            for term, flow in zip(terms, self._products(entry, terms, before, self.unit(row)), strict=True):
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
                     continue
                 same = [factor for factor in found if factor.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
-                    same = [InflowTerm(basis=self._per_row(entry, term.basis), flows=[])]
+                    basis = self._per_row(entry, term.basis)
+                    same = [InflowTerm(basis=basis, still=False, guessed=term.guessed, flows=[])]
                     found += same
                 same[0].flows.append(flow)
-        return found
+        return found if constant.flows or offset or len(found) == 1 else found[1:]
+
+    def unit(self, row: int) -> float:
+        """Return the flow that counts as 1 in the terms of `row`: with it most weights are efforts; 1 for matrices."""
+        if any(sheet.row == row for sheet in self.wiring.sheets):
+            return 1.0
+        return float(max((np.abs(wire.values).max() for wire in self.wiring.wires if wire.row == row), default=1.0))
+
+    def constant(self, row: int, term: InflowTerm) -> Floats:
+        """Return the constant flow into `row`, in units of `unit`, if it belongs to this `term`, else zero."""
+        return self.wiring.offset[..., row] / self.unit(row) if term.basis is None else np.zeros(1)
 
     def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
         """Return the calls that write the flow into `row` at the points `at` into `out` (points, *lead, m).
@@ -120,27 +123,33 @@ class Inflow:
         calls: list[Call] = []
         for load in self.wiring.loads:
             calls += _adding_load(load, row, out, waves, self.high, first=not calls)
-        if not calls:
+        loaded = bool(calls)
+        flows = [flow for entry in self._linear(row) for flow in self._flows(entry, out, at, calls)]
+        if not loaded and flows and covers(flows[0].into, out.shape[-1]):
+            calls += flows.pop(0).copied(out)
+        elif not loaded:
             calls.append(partial(np.copyto, out, 0.0))
-        for entry in self._linear(row):
-            for flow in self._flows(entry, out, at):
-                calls += flow.added(out)
+        calls += [call for flow in flows for call in flow.added(out)]
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
-    def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None) -> list[Flow]:
-        """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m)."""
+    def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None, before: list[Call]) -> list[Flow]:
+        """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m).
+
+        The calls that these need to have been made are appended to `before`.
+        """
         source = self.fields[entry.source]
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
         if constant or at is None:
-            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=source is self.fields[0])
-            found = self._products(entry, (term,))
+            held = source is self.fields[0]
+            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=held, still=held, guessed=held, every=1)
+            found = self._products(entry, (term,), before, 1.0)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
-            return [_wired(entry, drawn(source.values)[at])]
+            return [wired(entry, drawn(source.values)[at], 1.0)]
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
-            return self._by_terms(entry, source.terms, out, at)
-        return [_multiplied(entry, drawn(source.values)[at])]
+            return [self._by_terms(entry, _held_first(source.terms), out, at)]
+        return [multiplied(entry, drawn(source.values)[at])]
 
     def feeds(self, row: int) -> bool:
         """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
@@ -160,37 +169,64 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
-    def _products(self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...]) -> list[Flow]:
-        """Return for each of the `terms` of the source the flow through `entry` of that term's weights.
+    def _products(
+        self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
+    ) -> list[Flow]:
+        """Return for each of the `terms` of the source the flow through `entry` of that term's weights, in a `unit`.
 
-        If the source moves (has several terms), the products are stored, and after the segment their sum at its end is
-        the stored product of the new state: the matrix is not multiplied again.
+        Through a matrix these flows lie side by side, and the calls that compute them are appended to `before`.
         """
         if isinstance(entry, Wire):
-            return [_wired(entry, term.weight) for term in terms]
-        image, flows = self.state.image(entry), []
-        for term in terms:
-            drive, fetching = reading(term.weight, entry.places)
-            if term.held:
-                refresh = self.state.product(entry, drive, fetching)
-                flows.append(Flow(into=entry.into, value=image.value, calls=(refresh,)))
-            else:
-                flows.append(_multiplied(entry, term.weight))
-        if len(terms) > 1:  # a source with one term keeps its effort
-            flows = [_apart(flow) if term.held else flow for term, flow in zip(terms, flows, strict=True)]
-            self.after.extend(_updating_image(image, flows, terms))
+            return [wired(entry, term.weight, unit) for term in terms]
+        if len(terms) > 1:
+            return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
+        (term,) = terms  # the source keeps its effort
+        if not term.held:
+            return [multiplied(entry, term.weight)]
+        refresh = self.state.product(entry, *reading(term.weight, entry.places))
+        return [Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))]
+
+    def _side_by_side(self, entry: Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> Floats:
+        """Return the flows of `entry` for the weights of several `terms`, those held first, (terms, *lead, m).
+
+        The calls that compute them are appended to `before`: the matrix is multiplied by all weights that are not held
+        at once. After the segment the sum of the products at its end is the stored product of the new state, so that
+        the matrix is not multiplied again.
+        """
+        image, held = self.state.image(entry), [term for term in terms if term.held]
+        flows = np.empty((len(terms), *image.value.shape), image.value.dtype)
+        for term, flow in zip(held, flows, strict=False):
+            refresh = self.state.product(entry, *reading(term.weight, entry.places))
+            before += [refresh, partial(np.copyto, flow, image.value)]
+        before += self._moving_products(entry, terms[len(held) :], flows[len(held) :])
+        last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
+        summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))
+        self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
         return flows
 
-    def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> list[Flow]:
-        """Return the flow of `entry` term by term: basis times product."""
-        flows = []
-        for term, product in zip(terms, self._products(entry, terms), strict=True):
-            flow = product.shared(self.parts)
-            basis = term.basis[at].reshape(-1, *(1,) * (out.ndim - 1)).astype(out.dtype, copy=False)
-            room = np.empty((len(basis), *flow.value.shape), out.dtype)
-            multiplying: Call = partial(np.multiply, basis, flow.value, room)
-            flows.append(Flow(into=flow.into, value=room, calls=(*flow.calls, multiplying)))
-        return flows
+    def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
+        """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
+        slack = float(self.slack[self.fields[entry.source].nodes].min())
+        if not slack or out.dtype != np.float64:
+            packed, making = multiplying(entry, [term.weight for term in terms], out)
+            if all(term.guessed for term in terms) and out.dtype == np.float64:
+                self.after.extend(self.state.near(entry, False, packed[0].shape).summing(packed, out))
+            return making
+        calls: list[Call] = []
+        for term, flow in zip(terms, out, strict=True):
+            allowed, (drive, fetching) = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
+            near, matrix = self.state.near(entry, term.still, drive.shape), self.state.image(entry).transposed
+            calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
+        return calls
+
+    def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
+        """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""
+        before = list[Call]()
+        value, calls = self.parts.held(self._side_by_side(entry, terms, before), tuple(before))
+        bases = np.stack([term.at_points[at] for term in terms], axis=1).astype(out.dtype, copy=False)
+        room = np.empty((len(bases), *value.shape[1:]), out.dtype)
+        summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
+        return Flow(into=entry.into, value=room, calls=(*calls, summing))
 
 
 def drawn(values: Floats | None) -> Floats:
@@ -198,47 +234,12 @@ def drawn(values: Floats | None) -> Floats:
     return np.empty(0) if values is None else values
 
 
+def _held_first(terms: tuple[WaveformFactor, ...]) -> tuple[WaveformFactor, ...]:
+    return tuple(sorted(terms, key=lambda term: not term.held))
+
+
 def _is_constant(basis: Floats) -> bool:
     return bool((basis == 1.0).all())
-
-
-def _wired(wire: Wire, efforts: Floats) -> Flow:
-    """Return the flow of `wire` at `efforts` (..., n), those of its source."""
-    drive, fetching = reading(efforts, wire.places)
-    flow = np.empty(np.broadcast_shapes(wire.values.shape, drive.shape), drive.dtype)
-    multiplying: Call = partial(np.multiply, spread(wire.values, flow), drive, flow)
-    return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
-
-
-def _multiplied(sheet: Sheet, efforts: Floats) -> Flow:
-    """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
-    drive, fetching = reading(efforts, sheet.places)
-    calls, matrix = list(fetching), transposed(sheet.matrix.astype(drive.dtype, copy=False))
-    flow = np.empty((*drive.shape[:-1], matrix.shape[-1]), drive.dtype)
-    if matrix.ndim > 2:
-        calls.append(partial(np.matmul, drive, matrix, flow))
-        return Flow(into=sheet.into, value=flow, calls=tuple(calls))
-    if not drive.flags.c_contiguous:
-        packed = np.empty(drive.shape, drive.dtype)
-        calls.append(partial(np.copyto, packed, drive))
-        drive = packed
-    calls.append(partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1])))
-    return Flow(into=sheet.into, value=flow, calls=tuple(calls))
-
-
-def _apart(flow: Flow) -> Flow:
-    """Return `flow` copied to an array of its own, which keeps it when the stored product changes."""
-    stored = np.empty_like(flow.value)
-    return Flow(into=flow.into, value=stored, calls=flow.copied(stored))
-
-
-def _updating_image(image: HeldProduct, flows: list[Flow], terms: tuple[WaveformFactor, ...]) -> tuple[Call, ...]:
-    """Return the calls that set the stored product `image` to that of the efforts at the end of the segment.
-
-    These are the `terms` at their last point; `flows` are the products of their weights.
-    """
-    last = [np.array(term.basis[-1]) for term in terms]
-    return *combining(image.value, [flow.value for flow in flows], last), partial(np.copyto, image.stamp, image.version)
 
 
 def _adding_load(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Call]:

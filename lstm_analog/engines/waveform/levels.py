@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves
+from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, two_axes
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.response import alike, response
@@ -31,10 +31,13 @@ class Frame:
     """The points of a segment, the axes `lead` of chips and batch that all efforts have, and the `parts` of the batch.
 
     `slope` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is (1, 1)
-    and zero. Efforts are numbers of `dtype`.
+    and zero. `finer` is that of the finer points at which known bases are worked out once; the points are number 0,
+    `every`, 2 `every` ... of them. Efforts are numbers of `dtype`.
     """
 
     slope: Floats
+    finer: Floats
+    every: int
     parts: BatchParts
     dtype: np.dtype[Any]
 
@@ -95,7 +98,7 @@ def linear_steps(task: Task) -> LinearSteps:
     own, capacity = wiring.own, wiring.capacity
     if alike(own, capacity):
         own, capacity = own[:1], capacity[:1]
-    inverse = response(own, capacity, task.frame.slope)
+    inverse = response(own, capacity, task.frame.finer if task.factored else task.frame.slope)
     if task.factored:
         return _factored(task, inverse)
     return LinearSteps(whole=[], each=_whole(task, inverse), terms=(None,) * len(task.targets))
@@ -128,27 +131,35 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
     There is a term for each start of a member with storage, and one for each term of the inflow.
     """
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
+    steps: list[Call] = []
     inputs: list[tuple[int, InflowTerm]] = [
-        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row)
+        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row, steps)
     ]
     weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
-    steps: list[Call] = [
-        partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])
-    ]
+    steps += [partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])]
     for number, (row, factor) in enumerate(inputs):
-        offset = task.inflow.wiring.offset[..., row] if factor.basis is None else np.zeros(1)
-        steps += summing(factor, weights[dynamic + number], offset)
+        steps += summing(factor, weights[dynamic + number], task.inflow.constant(row, factor))
     every: list[list[Floats]] = []
     for target in range(len(task.targets)):
         columns = []
         for number in range(dynamic):
             start = inverse[:, target, :, number, 0]
             columns.append(start[0] if len(start) == 1 else start.T)
-        columns += [_column(inverse, target, row, factor.basis, _first(task, row)) for row, factor in inputs]
+        columns += [
+            task.inflow.unit(row) * _column(inverse, target, row, factor.basis, _first(task, row))
+            for row, factor in inputs
+        ]
         every.append(columns)
     terms = tuple(
         tuple(
-            WaveformFactor(basis=column, weight=weights[number], held=number < dynamic and target == number)
+            WaveformFactor(
+                basis=column,
+                weight=weights[number],
+                held=number < dynamic and target == number,
+                still=number >= dynamic and inputs[number - dynamic][1].still,
+                guessed=number >= dynamic and inputs[number - dynamic][1].guessed,
+                every=task.frame.every,
+            )
             for number, column in enumerate(columns)
         )
         for target, columns in enumerate(every)
@@ -168,7 +179,7 @@ def _drawn(task: Task, columns: list[list[Floats]], weights: Floats) -> tuple[li
         if field.values is None or task.frame.parts.divided:
             whole += _combining([column[-1:] for column in some], weights, field.end[None])
         if field.values is not None:
-            each += _combining(some, share, field.values)
+            each += _combining([column[:: task.frame.every] for column in some], share, field.values)
     return whole, each
 
 
@@ -185,11 +196,6 @@ def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:
     return partial(np.matmul, matrix.astype(out.dtype, copy=False), flows.reshape(len(flows), -1), two_axes(out))
 
 
-def two_axes(values: Floats) -> Floats:
-    """Return a view (points, *lead x m) of the contiguous `values` (points, *lead, m)."""
-    return values.reshape(len(values), values[0].size)
-
-
 def _whole(task: Task, inverse: Floats) -> list[Call]:
     """Return the steps of a level whose inflow is computed at every point: the response times inflow and starts."""
     dynamic, parts, count = task.level.dynamic, task.frame.parts, task.frame.count
@@ -197,7 +203,7 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
     first = task.rows.start if task.rows is not None else 0
     fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
     depth = count - first
-    flows = np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype)
+    flows = aligned(np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype))
     steps: list[Call] = []
     for start, field in zip(flows, task.targets[:dynamic], strict=False):
         steps += [partial(np.copyto, start, given)] if (given := parts.read(field.start, start)) is not start else []
@@ -263,13 +269,18 @@ def _balance(task: Task) -> LinearSteps:
 
 def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
     """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow."""
-    factors = task.inflow.factors(0)
-    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     steps: list[Call] = []
+    factors = task.inflow.factors(0, steps)
+    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     for weight, factor in zip(weights, factors, strict=True):
-        steps += summing(factor, weight, task.inflow.wiring.offset[..., 0] if factor.basis is None else np.zeros(1))
-    steps.append(partial(np.multiply, weights, gain.astype(weights.dtype), weights))
-    bases = [np.ones(task.frame.count) if factor.basis is None else factor.basis for factor in factors]
-    terms = tuple(WaveformFactor(basis=basis, weight=w, held=False) for basis, w in zip(bases, weights, strict=True))
+        steps += summing(factor, weight, task.inflow.constant(0, factor))
+    gain = task.inflow.unit(0) * gain
+    steps += [] if (gain == 1.0).all() else [partial(np.multiply, weights, gain.astype(weights.dtype), weights)]
+    every, still = task.frame.every, np.ones(len(task.frame.finer))
+    bases = [still if factor.basis is None else factor.basis for factor in factors]
+    terms = tuple(
+        WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, guessed=factor.guessed, every=every)
+        for basis, weight, factor in zip(bases, weights, factors, strict=True)
+    )
     whole, each = _drawn(task, [bases], weights)
     return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))

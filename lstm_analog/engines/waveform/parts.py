@@ -9,7 +9,7 @@ from math import ceil
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices
+from lstm_analog.arrays import Array, Indices, aligned
 from lstm_analog.expressions import Call, EachPart, PartCopy
 
 
@@ -64,7 +64,7 @@ class BatchParts:
         if not self.divided:
             return whole
         if room is None:
-            room = np.empty((*whole.shape[: -1 - len(self.lead)], *self.own, whole.shape[-1]), whole.dtype)
+            room = aligned(np.empty((*whole.shape[: -1 - len(self.lead)], *self.own, whole.shape[-1]), whole.dtype))
         self.reads.append(PartCopy(room=room, shares=self._shares(whole)))
         return room
 

@@ -21,9 +21,10 @@ from lstm_analog.engines.waveform.ahead import RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
 from lstm_analog.engines.waveform.pieces import Division
+from lstm_analog.engines.waveform.resolution import OutOfReachError, refined
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.engines.waveform.subdivision import Subdivision, interval_kinds
-from lstm_analog.engines.waveform.workspace import OutOfReachError, Regime, Workspace, refined
+from lstm_analog.engines.waveform.workspace import Regime, Workspace
 from lstm_analog.expressions import make
 from lstm_analog.network.schedule import Schedule
 

@@ -49,7 +49,11 @@ class Guess:
     Attributes
     ----------
     field : Field
-        The guess: with terms, that all stands still; without, what the sweep before found.
+        The guess.
+    weights : float array, (terms, *lead, m)
+        The weights of the polynomials that it is a sum of; none where it is given by its values alone.
+    still : bool
+        Whether it is that all stands still; else it is what the sweep before found.
     beginning : calls
         They set the guess to the efforts at the start, at all points.
     gathering : calls
@@ -57,35 +61,31 @@ class Guess:
     waves : float array, (points, *lead, m)
         What was found.
     judging : calls
-        They write the largest difference of what was found and guessed, in units of signal, to `moved`, and then guess
-        what was found; a guess that all stands still stays as it is.
+        They write the largest difference of what was found and guessed, in units of signal, to `moved`, and unless that
+        is small enough guess what was found; a guess that all stands still stays as it is.
     moved : float array, (1,)
         That difference, or its effect.
+    limit : float
+        Up to which of it the guess rests, in units of signal.
     """
 
     field: Field
+    weights: Floats
+    still: bool
     beginning: tuple[Call, ...]
     gathering: tuple[Call, ...]
     waves: Floats
     judging: tuple[Call, ...]
     moved: Floats
-
-    @property
-    def still(self) -> bool:
-        """Whether the guess is that all stands still."""
-        return bool(self.field.terms)
+    limit: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LevelSweep:
-    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests.
-
-    It rests where it moved by at most `limit`, in units of signal.
-    """
+    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests."""
 
     steps: tuple[Call, ...]
     guess: Guess | None
-    limit: float
 
     def run(self) -> int:
         """Solve the levels and return the number of sweeps; raise `Unsolved` if the guess does not come to rest."""
@@ -100,7 +100,7 @@ class LevelSweep:
         if not self.guess:
             return True
         make(self.guess.judging)
-        return bool(self.guess.moved[0] <= self.limit)
+        return bool(self.guess.moved[0] <= self.guess.limit)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

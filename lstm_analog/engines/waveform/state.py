@@ -11,7 +11,9 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.native.judging import Unless, largest
 from lstm_analog.engines.phase.wiring import Sheet
+from lstm_analog.engines.waveform.fields import two_axes
 from lstm_analog.expressions import Call, Refresh, advance
 
 
@@ -27,6 +29,41 @@ class HeldProduct:
     value: Floats
     stamp: Indices
     version: Indices
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NearProduct:
+    """The product `value` (*lead, m) of a matrix with the `weights` (*lead, n), which others may be close enough to.
+
+    How far these are `apart` (*lead, n), at most, is `moved` (1,). Infinite weights stand for none.
+    """
+
+    weights: Floats
+    value: Floats
+    apart: Floats
+    moved: Floats
+
+    def refreshing(self, drive: Floats, matrix: Floats, slack: float) -> tuple[Call, ...]:
+        """Return the calls that multiply by the transposed `matrix` (n, m), unless weights are near `drive` (*lead, n).
+
+        That is within `slack`.
+        """
+        again = (partial(np.copyto, self.weights, drive), partial(np.matmul, drive, matrix, self.value))
+        return (
+            partial(np.subtract, self.weights, drive, self.apart),
+            partial(largest, self.moved, self.apart.reshape(1, -1), np.ones(1)),
+            Unless(value=self.moved, limit=slack, calls=again),
+        )
+
+    def summing(self, weights: Floats, values: Floats) -> tuple[Call, ...]:
+        """Return the calls that store the sum of `weights` (k, *lead, n) with that of their products `values`.
+
+        The polynomials of a guess are all 1 at the end of a segment, so that this is the guess there.
+        """
+        return tuple(
+            partial(np.matmul, np.ones((1, len(some))), two_axes(some), to.reshape(1, -1))
+            for some, to in ((weights, self.weights), (values, self.value))
+        )
 
 
 def transposed(matrix: Floats) -> Floats:
@@ -47,6 +84,9 @@ class NetworkState:
         The version of each group of unknowns: one more whenever an effort of the group may have changed.
     known : dict
         Stored products by the name of their matrix; phases share them.
+    nearby : dict
+        Products with weights that hardly change from segment to segment, by whether these are of efforts that do not
+        move, and the name of their matrix.
     rooms : list of float arrays
         Memory that steps share, which keep nothing in it for the next.
     """
@@ -54,6 +94,7 @@ class NetworkState:
     effort: Floats
     stamps: Indices
     known: dict[tuple[int, bytes, bytes], HeldProduct]
+    nearby: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
 
     def image(self, sheet: Sheet) -> HeldProduct:
@@ -76,6 +117,17 @@ class NetworkState:
         multiplying = partial(np.matmul, drive, image.transposed, image.value)
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
+    def near(self, sheet: Sheet, still: bool, shape: tuple[int, ...]) -> NearProduct:
+        """Return the stored product of `sheet` with weights of this `shape` that hardly change.
+
+        `still` tells that they are of efforts that do not move.
+        """
+        image, key = self.image(sheet), (still, sheet.name)
+        if key not in self.nearby:
+            weights, value = np.full(shape, np.inf), np.empty_like(image.value)
+            self.nearby[key] = NearProduct(weights=weights, value=value, apart=np.empty(shape), moved=np.empty(1))
+        return self.nearby[key]
+
     def shared(self, numbers: int) -> Floats:
         """Return memory for so many `numbers`, (numbers,), that other steps use too."""
         if not any(room.size >= numbers for room in self.rooms):
@@ -91,3 +143,5 @@ class NetworkState:
         self.effort[...] = 0.0
         for image in self.known.values():
             image.stamp[0] = -1
+        for near in self.nearby.values():
+            near.weights.fill(np.inf)

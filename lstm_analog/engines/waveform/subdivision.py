@@ -23,6 +23,10 @@ errors of the way there vanish.
 """
 
 
+_CODES = 2000
+"""Kinds of interval that there could be from which on those that there are get counted; larger: longer tables."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subdivision:
     """How intervals of one kind are divided in a run: the last of `divisions`, which are in `space`."""
@@ -84,11 +88,20 @@ def _numbered(columns: list[Array]) -> tuple[Indices, Indices]:
     code, many = np.zeros(columns[0].size, dtype=np.int64), 1
     for column in columns:
         size = 2 if column.dtype == bool else int(column.max()) + 1
-        if many * size > np.iinfo(np.int32).max:  # counted anew, before a code exceeds an integer
-            many, code = code.size, np.unique(code, return_inverse=True)[1]
+        if many > _CODES:
+            code, examples = _renumbered(code, many)
+            many = len(examples)
         code, many = code * size + column, many * size
-    _, examples, numbers = np.unique(code, return_index=True, return_inverse=True)
+    numbers, examples = _renumbered(code, many)
     return examples, numbers
+
+
+def _renumbered(code: Indices, many: int) -> tuple[Indices, Indices]:
+    """Return the numbers `code` (n,) below `many` without gaps, and the first place of each, (kinds,)."""
+    first = np.full(many, -1)
+    first[code[::-1]] = np.arange(code.size)[::-1]
+    there = first >= 0
+    return (np.cumsum(there) - 1)[code], first[there]
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:

@@ -1,11 +1,11 @@
 """The cache that runs of a network share: analyses of its phases and segments with their buffers.
 
-It also says into which pieces an interval is divided at first, and how a piece is refined.
+It also says into which pieces an interval is divided at first.
 """
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -19,12 +19,13 @@ from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
 from lstm_analog.engines.record import Watch
-from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout
+from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, sampled
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
+from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
 from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
+from lstm_analog.engines.waveform.resolution import OutOfReachError, coarse_grid, first_grid, guess_terms, later_pole
 from lstm_analog.engines.waveform.segment import Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.network.graph import Network
@@ -41,32 +42,6 @@ _FIRST_PIECE = 40.0
 """Fastest rate x duration of the first piece where an interval begins as several; larger: fewer pieces, more points."""
 _PIECE_GROWTH = 16.0
 """Ratio of the end of a piece to the end of the one before; larger: fewer pieces, each of more points."""
-_FAST_POLE = 8.0
-"""Distance of a grid's pole before its piece: in fastest time constants, or in times since the clock edge."""
-_SLOW_POLE = 0.025
-"""Distance that is added to that of the pole for slower transients, as a share of the first piece."""
-_LEAST_RATE = 1e-9
-"""Rate x duration that an interval without storages is given, so that its pole lies at a finite distance."""
-_SPLIT = 0.25
-"""Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
-_LEAST_DEGREE = 8
-"""Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
-_LARGEST_DEGREE = 30
-"""Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
-_SPLIT_DEGREE = 14
-"""Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
-_PROBE_DEGREE = 96
-"""Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
-_GUESS_DEGREE = 0.6
-"""Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
-_FALL = 1.0
-"""Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
-_LARGEST_ERROR = 1e9
-"""Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
-
-
-class OutOfReachError(ArithmeticError):
-    """The network cannot be solved level by level; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,20 +131,20 @@ class Workspace:
         key = (regime, duration, grid, still, output)
         if key not in self.segments:
             order = self.order(regime, duration)
-            coarse = max(_LEAST_DEGREE, int(np.ceil(_GUESS_DEGREE * grid.degree)))
+            terms = 1 if still else guess_terms(order, grid, self.tolerance)
+            coarse = coarse_grid(order, grid, terms)
             self.segments[key] = segment(
                 self.couplings(regime),
                 order,
                 self.layout(regime, order),
                 self.state,
                 duration=duration,
-                grid=grid,
-                still=still,
+                guessing=guessing(order, grid, terms, still, self.tolerance),
                 output=output,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, grid.of(coarse), True, Wanted.STATES),
+                first=None if still else self.segment(regime, duration, coarse, True, Wanted.GUESSES),
             )
         return self.segments[key]
 
@@ -191,8 +166,7 @@ class Workspace:
             field_layout(still, order),
             self.state,
             duration=1.0,
-            grid=_REST_GRID,
-            still=False,
+            guessing=guessing(order, _REST_GRID, 0, False, _REST_TOLERANCE),
             output=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
@@ -212,36 +186,23 @@ class Workspace:
         ends = [1.0] if decay <= _ONE_PIECE else [_FIRST_PIECE / decay]
         while ends[-1] < 1.0:
             ends.append(min(1.0, _PIECE_GROWTH * ends[-1]))
-        first = _grid(ends[0] * decay, self.tolerance.units)
-        later = [Grid(degree=first.degree, pole=_FAST_POLE * start / (end - start)) for start, end in pairwise(ends)]
+        first = self._first_grid(high, duration, ends[0] * decay)
+        later = [Grid(degree=first.degree, pole=later_pole(start, end)) for start, end in pairwise(ends)]
         shares = np.diff([0.0, *ends]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
+    def _first_grid(self, high: High, duration: float, decay: float) -> Grid:
+        """Return the grid that the first piece of an interval of `duration` (s) begins with, with the lines `high`.
 
-@lru_cache(maxsize=128)
-def _grid(decay: float, tolerance: float) -> Grid:
-    """Return the grid that resolves exp(-`decay` t), t from 0 to 1, to `tolerance`, two degrees added."""
-    finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(decay, _LEAST_RATE) + _SLOW_POLE)
-    size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-decay * chebyshev.points(finest)))
-    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, _LEAST_DEGREE, _LARGEST_DEGREE)))
-
-
-def refined(piece: Piece, error: float) -> list[Piece]:
-    """Return `piece` with a higher degree, or split in two, after its error was so many tolerances.
-
-    `error` is that number, infinite or NaN if it was not solved. Raises `OutOfReachError` if the piece is very short.
-    """
-    degree, pole = piece.grid.degree, piece.grid.pole
-    if degree < _LARGEST_DEGREE:
-        more = int(np.ceil(np.log(min(_LARGEST_ERROR, error)) / _FALL))  # NaN is hopeless, too
-        return [replace(piece, grid=piece.grid.of(min(_LARGEST_DEGREE, degree + max(more, 1))))]
-    if piece.share < 1e-9:
-        raise OutOfReachError("its waveforms do not get smooth, however short the segments")
-    poles = (pole / _SPLIT, (pole + _SPLIT) / (1.0 - _SPLIT))  # where the pole of the whole is
-    return [
-        replace(piece, share=share * piece.share, grid=Grid(degree=_SPLIT_DEGREE, pole=place))
-        for share, place in zip((_SPLIT, 1.0 - _SPLIT), poles, strict=True)
-    ]
+        Its fastest storage discharges `decay` time constants within the piece.
+        """
+        if self.free.ranges:
+            return first_grid(decay, decay, None, self.tolerance)
+        regime = Regime(high=high, idle=True)
+        order = self.order(regime, duration)
+        nodes = sampled(self.layout(regime, order))
+        fastest = float(rates(self.couplings(regime))[nodes].max(initial=0.0))
+        return first_grid(decay, fastest * duration, order, self.tolerance)
 
 
 _LENDER: Lender[Workspace] = Lender()

@@ -50,9 +50,9 @@ def format_of(content: bytes) -> Format:
         return _format_of_zip(content)
     if content.startswith(SIGNATURE):
         return Format.HDF5
-    if _is_safetensors(content):
+    if content[_LENGTH : _LENGTH + 2] in (b'{"', b"{}", b"{ ", b"{\n"):  # the length before may be damaged
         return Format.SAFETENSORS
-    if _is_pickle(content):
+    if len(content) > 2 and content[0] == 0x80 and content[1] <= 5:
         return Format.TORCH_LEGACY
     if content.startswith((b"\x08", b"\x0a", b"\x12", b"\x3a", b"\x42")) and _is_protobuf(content):
         return Format.ONNX
@@ -74,15 +74,6 @@ def _format_of_zip(content: bytes) -> Format:
     if names and all(name.endswith(".npy") for name in names):
         return Format.NPZ
     raise _unknown(f"a zip with {', '.join(ascii(name[:40]) for name in names[:4]) or 'nothing'}")
-
-
-def _is_safetensors(content: bytes) -> bool:
-    """Return whether it begins with a length and a header in braces; the length may be damaged."""
-    return content[_LENGTH : _LENGTH + 2] in (b'{"', b"{}", b"{ ", b"{\n")
-
-
-def _is_pickle(content: bytes) -> bool:
-    return len(content) > 2 and content[0] == 0x80 and content[1] <= 5
 
 
 def _is_protobuf(content: bytes) -> bool:

@@ -61,9 +61,10 @@ def noise(part: Part, effort: Floats, high: High, temperature: float = ROOM) -> 
     bound = program.bound(parameters_of(part) | surroundings)
     size = next(iter(nodes.values())).size
     found = []
-    for ends, density in zip(given.noise, bound(lambda name: effort[..., nodes[name]]), strict=True):
+    for ends, one in zip(given.noise, bound(lambda name: effort[..., nodes[name]]), strict=True):
         tails = nodes[ends[0]] if len(ends) > 1 else np.full(size, DATUM)
-        found.append(Noise(tails=tails, heads=nodes[ends[-1]], density=_of_size(density, size)))
+        density = np.broadcast_to(one, (*np.shape(one)[:-1], size))
+        found.append(Noise(tails=tails, heads=nodes[ends[-1]], density=density))
     return tuple(found)
 
 
@@ -75,10 +76,6 @@ def _surroundings(temperature: float) -> dict[str, Floats]:
 @lru_cache(maxsize=256)
 def _program(given: Law, on: bool) -> Program:
     return Program([substituted(density, {LINE: number(float(on))}) for density in given.noise.values()])
-
-
-def _of_size(density: Floats | float, size: int) -> Floats:
-    return np.broadcast_to(density, (*np.shape(density)[:-1], size))
 
 
 @noise.register

@@ -39,10 +39,6 @@ class Pen:
         """Draw a circle of `radius` about `centre`, its inside in `fill`."""
         self.axes.add_patch(Circle(centre, radius, facecolor=fill, edgecolor=INK, linewidth=LINE, zorder=3))
 
-    def dot(self, centre: Point) -> None:
-        """Draw the dot that joins wires at `centre`."""
-        self.circle(centre, 0.04, fill=INK)
-
     def arrow(self, start: Point, end: Point) -> None:
         """Draw an arrow from `start` to `end`."""
         arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from lstm_analog.network.parts import (
     Term,
     Transconductors,
 )
-from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.schedule import Imposed
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.varying import VaryingParameters
 
@@ -45,15 +46,8 @@ def port(a, b, p, label="port", shape=Shape.EXP, **values):
 
 def schedule(levels, durations, high=(), varying=None):
     """Intervals of `durations`; `levels` (intervals, sources); one clock line, if any is `high` in some intervals."""
-    levels = np.array(levels, dtype=float)
-    lines = np.isin(np.arange(len(durations)), high)[:, None] if high else np.zeros((len(durations), 0), dtype=bool)
-    return Schedule(
-        names=tuple(f"part{k}" for k in range(len(durations))),
-        high=lines,
-        durations=durations,
-        imposed=(Imposed(label="drive", efforts=levels.reshape(len(durations), -1)),),
-        varying=varying,
-    )
+    lines = np.isin(np.arange(len(durations)), high) if high else None
+    return replace(by_hand.schedule(durations, lines, drive=levels), varying=varying)
 
 
 def errors(network, plan, engine=None):

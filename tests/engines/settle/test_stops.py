@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import network as made
+from by_hand import schedule as plan
 
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.engines import Integrate, Settle, Waveform
@@ -11,34 +13,24 @@ from lstm_analog.errors import StopsWarning
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Followers, Sources, Stops, Storages, Switches, Term
-from lstm_analog.network.schedule import Imposed, Schedule
 
 
 def tanks(conductance=20.0):
     """Two tanks, the second behind the first, that stop at -1 and 2."""
-    return Network(
+    return made(
+        {"drive": 1, "e": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
+        Storages(label="tank", nodes=[2, 3], capacitance=0.01),
+        Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=conductance, band=0.1),
         domain=HYDRAULIC,
-        unknowns=Unknowns(groups=(Group(label="drive", size=1, scale=1.0), Group(label="e", size=2, scale=1.0))),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            Switches(label="line", line=0, a=[1, 2], b=[2, 3], closed=1.0, opened=1e-30),
-            Storages(label="tank", nodes=[2, 3], capacitance=0.01),
-            Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=conductance, band=0.1),
-        ),
         lines=("on",),
-        provenance=(),
     )
 
 
 def driven(levels, high):
-    return Schedule(
-        names=tuple(f"s{k}" for k in range(len(levels))),
-        high=np.array(high)[:, None],
-        durations=np.ones(len(levels)),
-        imposed=(Imposed(label="drive", efforts=np.array(levels)[:, None]),),
-    )
+    return plan(np.ones(len(levels)), high, drive=levels)
 
 
 def test_a_tank_is_held_at_its_stops_and_let_go_again():
@@ -62,19 +54,15 @@ def test_tanks_filled_in_turns_are_each_watched():
     copy = Followers(
         label="copy", terms=(Term(inputs=[3], gain=-1.0),), nodes=[2], offset=0.1, low=-np.inf, high=np.inf
     )
-    groups = (("drive", 1), ("copy", 1), ("e", 3))
-    network = Network(
+    network = made(
+        {"drive": 1, "copy": 1, "e": 3},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        copy,
+        Switches(label="line", line=0, a=[1, 2, 1], b=[3, 4, 5], closed=1.0, opened=1e-30),
+        Storages(label="tank", nodes=[3, 4, 5], capacitance=0.01),
+        Stops(label="ends", nodes=[3, 4, 5], low=-1.0, high=2.0, conductance=20.0, band=0.1),
         domain=HYDRAULIC,
-        unknowns=Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups)),
-        parts=(
-            Sources(label="drive", nodes=[1], effort=0.0),
-            copy,
-            Switches(label="line", line=0, a=[1, 2, 1], b=[3, 4, 5], closed=1.0, opened=1e-30),
-            Storages(label="tank", nodes=[3, 4, 5], capacitance=0.01),
-            Stops(label="ends", nodes=[3, 4, 5], low=-1.0, high=2.0, conductance=20.0, band=0.1),
-        ),
         lines=("on",),
-        provenance=(),
     )
     for levels in ([0.5, 0.9, -0.5], [0.5, 1.5, 0.5], [0.5, 5.0, 0.5]):  # within, the second beyond, all beyond
         schedule = driven(levels, [True] * 3)
@@ -88,9 +76,7 @@ def test_every_sequence_and_chip_has_its_own_stops():
     network = tanks()
     ends = replace(network.part("ends"), high=np.array([[2.0, 2.0], [6.0, 6.0]]))
     network = replace(network, parts=(*network.parts[:-1], ends))
-    levels = np.array([[[0.5]], [[5.0]]])
-    schedule = Schedule(names=("s",), high=[[True]], durations=[1.0], imposed=(Imposed(label="drive", efforts=levels),))
-    found = Settle().run(network, schedule)["e"][..., -1, :]
+    found = Settle().run(network, plan([1.0], [True], drive=[[[0.5]], [[5.0]]]))["e"][..., -1, :]
     assert found.shape == (2, 2, 2)
     held = Settle().run(tanks(), driven([5.0], [True]))["e"][-1]
     np.testing.assert_allclose(found, [[[0.5, 0.5], held], [[0.5, 0.5], [5.0, 5.0]]], atol=1e-12)
@@ -102,7 +88,7 @@ def test_a_tank_left_beyond_its_stops_is_run_over_time():
     exact = Integrate(rtol=1e-11, atol=1e-13).run(network, schedule)
     settled = Settle().run(network, schedule)
     np.testing.assert_allclose(settled.efforts, exact.efforts, atol=1e-7)
-    assert settled.engine.endswith(", 1 of 3 intervals over time: s2")
+    assert settled.engine.endswith(", 1 of 3 intervals over time: part2")
 
 
 def test_a_machine_whose_tanks_overflow_is_run_over_time():

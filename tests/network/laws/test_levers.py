@@ -7,8 +7,8 @@ import pytest
 
 from lstm_analog.errors import UnsupportedPartError
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.laws import flow, kinks_at, lever_slopes, levers
-from lstm_analog.network.parts import ALWAYS, Ports, Transconductors, law, parameters_of
+from lstm_analog.network.laws import flow, kinks_at, lever_flows, lever_slopes, lever_sums, lever_values, levers
+from lstm_analog.network.parts import ALWAYS, Crossbars, Ports, Transconductors, law, parameters_of
 from lstm_analog.network.shapes import Shape
 
 STEP = 1e-6
@@ -27,13 +27,8 @@ def moved(part, name, by):
 
 
 def declared(sampler, seed=0):
-    """Return banks of all kinds that declare a law, ports and op-amps with all that they may lack."""
-    parts = [part for part in sampler(seed).all() if type(part).__name__ not in UNDECLARED]
-    extras = {
-        "Ports": {"limit": 1.2, "deadband": 0.05, "transition": 0.7},
-        "OpAmps": {"common_mode": 0.1, "output_limit": 0.4},
-    }
-    return [*(replace(part, **extras.get(type(part).__name__, {})) for part in parts), *parts]
+    """Return banks of all kinds that declare a law."""
+    return [part for part in sampler(seed).all() if type(part).__name__ not in UNDECLARED]
 
 
 @pytest.mark.parametrize("high", [(True,), (False,)])
@@ -54,6 +49,23 @@ def test_they_are_the_derivatives_of_the_flow(sampler, size, high):
             np.testing.assert_allclose(found[name][smooth], numeric[smooth], rtol=2e-6, atol=2e-7, err_msg=name)
             between = (found[name] >= sides.min(axis=0) - 1e-5) & (found[name] <= sides.max(axis=0) + 1e-5)
             assert (between | smooth).all(), (type(part).__name__, name)
+
+
+def test_the_levers_of_dense_banks_are_those_of_their_flow(sampler):
+    rng = np.random.default_rng(2)
+    for part in (part for part in sampler(0).all() if isinstance(part, Transconductors | Crossbars)):
+        effort = rng.standard_normal((4, 14))
+        weights = rng.standard_normal((2, *flow(part, effort, ()).shape))
+        sums = lever_sums(part, effort, (), weights)
+        for name, value in lever_values(part).items():
+            known = np.where(np.isfinite(value), value, 0.0)
+            change = np.where(np.isfinite(value), rng.standard_normal(value.shape) * np.maximum(0.1 * known, 0.01), 0.0)
+            ahead, back = (flow(replace(part, **{name: value + s * STEP * change}), effort, ()) for s in (1.0, -1.0))
+            slope = (ahead - back) / (2.0 * STEP)
+            got = (sums[name] * change).reshape(2, -1).sum(axis=1)
+            np.testing.assert_allclose(got, np.einsum("ktm,rktm->r", slope, weights), rtol=2e-6, err_msg=name)
+            changes = {other: np.zeros_like(each) for other, each in lever_values(part).items()} | {name: change}
+            np.testing.assert_allclose(lever_flows(part, effort, (), changes), slope, rtol=2e-6, atol=1e-9)
 
 
 def test_each_parameter_has_a_name_and_a_unit(sampler):

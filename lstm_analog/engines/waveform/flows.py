@@ -1,0 +1,79 @@
+"""Makes the calls that compute the flow through wires and sheets at given efforts."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from lstm_analog.arrays import Floats, Span
+from lstm_analog.engines.phase.wiring import Sheet, Wire
+from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.state import transposed
+from lstm_analog.expressions import Call, adding, reading, spread
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Flow:
+    """Flow `into` some places of a row: what the array `value` holds when the `calls` have been made."""
+
+    into: Span
+    value: Floats
+    calls: tuple[Call, ...]
+
+    def added(self, out: Floats) -> tuple[Call, ...]:
+        """Return the calls that add it to `out` (..., m)."""
+        return *self.calls, adding(out, self.into, -1, self.value)
+
+    def shared(self, parts: BatchParts) -> "Flow":
+        """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""
+        value, calls = parts.held(self.value, self.calls)
+        return Flow(into=self.into, value=value, calls=calls)
+
+    def copied(self, out: Floats) -> tuple[Call, ...]:
+        """Return the calls that write it to `out` (..., m), all of which it enters."""
+        if self.calls and isinstance(last := self.calls[-1], partial) and last.func is np.multiply:
+            return *self.calls[:-1], partial(np.multiply, *last.args[:-1], out)
+        return *self.calls, partial(np.copyto, out, self.value)
+
+
+def wired(wire: Wire, efforts: Floats, unit: float) -> Flow:
+    """Return the flow of `wire` at `efforts` (..., n), those of its source, in a `unit`."""
+    drive, fetching = reading(efforts, wire.places)
+    values = wire.values / unit
+    if values.ndim == 1 and (values == 1.0).all():
+        return Flow(into=wire.into, value=drive, calls=fetching)
+    flow = np.empty(np.broadcast_shapes(values.shape, drive.shape), drive.dtype)
+    multiplying: Call = partial(np.multiply, spread(values, flow), drive, flow)
+    return Flow(into=wire.into, value=flow, calls=(*fetching, multiplying))
+
+
+def multiplied(sheet: Sheet, efforts: Floats) -> Flow:
+    """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
+    flow = np.empty((*efforts.shape[:-1], sheet.matrix.shape[-2]), efforts.dtype)
+    drive, fetching = reading(efforts, sheet.places)
+    return Flow(into=sheet.into, value=flow, calls=(*fetching, *_product(sheet, drive, flow)))
+
+
+def multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> tuple[Floats, list[Call]]:
+    """Return the calls that write the flow of `sheet` at each of the `efforts` (*lead, n) of its source to `out`.
+
+    That is (efforts, *lead, m); they are one product. With them come the efforts side by side, (efforts, *lead, n).
+    """
+    drives = [reading(one, sheet.places) for one in efforts]
+    packed = np.empty((len(drives), *drives[0][0].shape), out.dtype)
+    calls: list[Call] = []
+    for (drive, fetching), room in zip(drives, packed, strict=True):
+        calls += [*fetching, partial(np.copyto, room, drive)]
+    return packed, [*calls, *_product(sheet, packed, out)]
+
+
+def _product(sheet: Sheet, drive: Floats, flow: Floats) -> list[Call]:
+    """Return the calls that write the product of the matrix of `sheet` and `drive` (..., n) to `flow` (..., m)."""
+    calls, matrix = list[Call](), transposed(sheet.matrix.astype(drive.dtype, copy=False))
+    if matrix.ndim > 2:
+        return [partial(np.matmul, drive, matrix, flow)]
+    if not drive.flags.c_contiguous:
+        packed = np.empty(drive.shape, drive.dtype)
+        calls.append(partial(np.copyto, packed, drive))
+        drive = packed
+    return [*calls, partial(np.matmul, drive.reshape(-1, len(matrix)), matrix, flow.reshape(-1, matrix.shape[-1]))]

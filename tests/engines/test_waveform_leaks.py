@@ -1,0 +1,180 @@
+"""What a leak asks of `Waveform`: few polynomials for a guess, few points in a pause, few products of a matrix."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines.native import Unsolved, library
+from lstm_analog.engines.waveform import build, state
+from lstm_analog.engines.waveform.analysis import Wanted
+from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
+from lstm_analog.engines.waveform.guesses import guessing
+from lstm_analog.engines.waveform.resolution import coarse_grid, guess_terms, sweep_limit
+from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.workspace import Regime, workspace
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
+from lstm_analog.network.parts import ALWAYS, Inertances, Sources, Storages
+
+LEAK, TOLERANCE = 1e-4, Tolerance(rtol=1e-6, atol=1e-8)
+
+
+def leaky_machine(units=3):
+    opened = LEAK / BEHAVIOURAL.copy_resistance
+    return compile(random_lstm(np.random.default_rng(8), 2, units), replace(BEHAVIOURAL, off_conductance=opened))
+
+
+def space_of(network, tolerance=TOLERANCE):
+    return workspace(network, (), tolerance, np.ones(network.unknowns.size, bool))
+
+
+def phase(machine, name):
+    """Return the regime and the duration of an interval of `machine`."""
+    schedule = machine.schedule(np.ones((1, 2)))
+    number = schedule.names.index(name)
+    return Regime(high=schedule.phase(number), idle=True), float(schedule.durations[number])
+
+
+@pytest.mark.parametrize("integrals", [False, True])
+def test_sums_of_few_polynomials_are_found_again(integrals):
+    grid, weights = Grid(degree=14, pole=0.4), np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(fitting(grid, 5, integrals) @ functions(14, 5) @ weights, weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(functions(42, 5)[::3], functions(14, 5), rtol=0, atol=1e-14)  # of finer points
+
+
+def test_what_is_fitted_by_integrals_has_them_closest():
+    grid = Grid(degree=18, pole=0.425)
+    wave, integral = np.exp(-20.0 * points(grid)), integration(grid)
+    off = {
+        by: np.abs(integral @ (functions(18, 6) @ fitting(grid, 6, by) @ wave - wave)[1:]).max() for by in (False, True)
+    }
+    assert off[True] < 0.5 * off[False]
+
+
+def solved(space, machine, name, grid, terms):
+    """Return the number of sweeps and the state at the end of an interval whose guesses are so many `terms`."""
+    regime, duration = phase(machine, name)
+    order = space.order(regime, duration)
+    first = space.segment(regime, duration, coarse_grid(order, grid, terms), True, Wanted.GUESSES)
+    space.state.forget()
+    space.state.effort[:] = np.random.default_rng(2).uniform(-0.5, 0.5, space.state.effort.shape)
+    space.state.effort[0] = 0.0
+    made = build.segment(
+        space.couplings(regime),
+        order,
+        space.layout(regime, order),
+        space.state,
+        duration=duration,
+        guessing=guessing(order, grid, terms, False, space.tolerance),
+        output=Wanted.END,
+        wanted=space.wanted,
+        ranges=(),
+        tolerance=space.tolerance,
+        first=first,
+    )
+    sweeps = made.solve()
+    made.commit()
+    return sweeps, space.state.effort.copy()
+
+
+@pytest.mark.parametrize("name", ["compute0", "copy"])
+def test_a_guess_is_few_polynomials_and_too_few_do_not_rest(name):
+    machine, grid = leaky_machine(), Grid(degree=24, pole=0.425)
+    with space_of(machine.network) as space:
+        order = space.order(*phase(machine, name))
+        terms = guess_terms(order, grid, TOLERANCE)
+        assert order.slow
+        assert 4 < terms <= 12
+        (_, few), (_, all_points) = (solved(space, machine, name, grid, some) for some in (terms, 0))
+        assert 0.0 < np.abs(few - all_points).max() < 0.5 * TOLERANCE.units
+        with pytest.raises(Unsolved):
+            solved(space, machine, name, grid, 3)
+
+
+def test_guesses_that_act_strongly_take_more_polynomials():
+    machine, grid = leaky_machine(), Grid(degree=24, pole=0.425)
+    with space_of(machine.network) as space:
+        order = space.order(*phase(machine, "copy"))
+    found = [guess_terms(replace(order, weakness=weakness), grid, TOLERANCE) for weakness in (1e-5, 1e-3, 0.04)]
+    assert found == sorted(set(found))
+    assert sweep_limit(replace(order, weakness=1e-3), TOLERANCE) == pytest.approx(0.3 * TOLERANCE.units / 1e-3)
+    assert guess_terms(replace(order, weakness=3.0, slow=False), grid, TOLERANCE) == 0
+
+
+def test_a_pause_takes_few_points_but_where_something_may_ring(circuit):
+    """A tank behind a line whose fluid has mass rings."""
+    machine = leaky_machine()
+    regime, duration = phase(machine, "hold0")
+    with space_of(machine.network) as space:
+        (pause,) = space.pieces(regime.high, duration)
+        assert not space.order(regime, duration).may_ring
+    line = {"inertance": 1e-4, "closed": 30.0, "opened": 1e-3, "closing": 1.0}
+    ringing = circuit(
+        {"drive": 1, "tank": 1, "x": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Inertances(label="line", line=ALWAYS, a=[1], b=[2], state=[3], **line),
+        Storages(label="tank", nodes=[2], capacitance=1.0),
+    )
+    with space_of(ringing) as space:
+        (piece,) = space.pieces((), 1e-2)
+        assert space.order(Regime(high=(), idle=True), 1e-2).may_ring
+    assert pause.grid.degree < 8 <= piece.grid.degree
+
+
+def counted(monkeypatch, machine, x):
+    """Return the answers of two runs, and how often in each a product was spared where it might be."""
+    monkeypatch.setenv(library.SWITCH, "0")
+    spared, told = [], state.Unless.__call__
+
+    def noting(self):
+        spared.append(self.value[0] <= self.limit)
+        told(self)
+
+    monkeypatch.setattr(state.Unless, "__call__", noting)
+    return [machine.run(x, engine=Waveform()).trajectory.efforts for _ in range(2)], spared
+
+
+def test_products_with_what_hardly_moves_are_spared(monkeypatch):
+    """What leaks hardly moves but where it is computed, and there its end is among what is multiplied anyway."""
+    x = np.random.default_rng(3).uniform(-1.0, 1.0, (12, 2))
+    (first, second), spared = counted(monkeypatch, leaky_machine(), x)
+    np.testing.assert_array_equal(first, second)  # each run forgets what the one before multiplied
+    assert sum(spared) >= 0.75 * len(spared) > 12
+    monkeypatch.setattr(build, "_SPARED_SHARE", 0.0)
+    (exact, _), spared = counted(monkeypatch, leaky_machine(), x)
+    assert 0.0 < np.abs(first - exact).max() < 0.2 * TOLERANCE.units
+
+
+def test_no_product_is_spared_of_what_moved():
+    weights, matrix = np.array([[0.3, -0.2]]), np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
+    kept = state.NearProduct(
+        weights=np.full((1, 2), np.inf), value=np.zeros((1, 3)), apart=np.zeros((1, 2)), moved=np.zeros(1)
+    )
+    calls = kept.refreshing(weights, matrix.T, 0.1)
+    for change, expected in ((0.0, 0.0), (0.09, 0.0), (0.02, 0.11), (0.05, 0.11), (-0.25, -0.09)):
+        weights += change
+        for call in calls:
+            call()
+        np.testing.assert_allclose(kept.value, (np.array([[0.3, -0.2]]) + expected) @ matrix.T, rtol=0, atol=1e-15)
+    several = np.random.default_rng(0).normal(size=(3, 1, 2))
+    for call in kept.summing(several, several @ matrix.T):
+        call()
+    np.testing.assert_allclose(kept.value, several.sum(axis=0) @ matrix.T, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(kept.weights, several.sum(axis=0), rtol=0, atol=1e-15)
+    kept.value.fill(0.0)
+    name = (False, (0, b"", b""))
+    state.NetworkState(effort=np.zeros((1, 3)), stamps=np.zeros(2, dtype=int), known={}, nearby={name: kept}).forget()
+    for call in calls:
+        call()
+    np.testing.assert_allclose(kept.value, weights @ matrix.T, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("points", [1, 4])
+def test_a_leak_of_many_units_is_right_at_ends_and_between(points):
+    machine, x = leaky_machine(units=6), np.random.default_rng(4).uniform(-1.0, 1.0, (2, 3, 2))
+    exact = machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=points)).trajectory.efforts
+    ours = machine.run(x, engine=Waveform(points=points)).trajectory.efforts
+    assert np.abs(ours - exact).max() <= 5e-7
