@@ -2,8 +2,8 @@
 
 A torn edge whose guess was close enough is not solved again. Where it acts on a storage that hardly discharges within
 the segment, its effect to first order is known all the same: (G/C) times the integral of what was found less the guess.
-That is the first correction of waveform relaxation, at the end of the segment only. Sums of known bases, which the points
-need not resolve, are integrated by their values there all the same, within some per cent.
+That is the first correction of waveform relaxation, at the end of the segment only. Sums of known bases, which
+the points need not resolve, are integrated by their values there all the same, within some per cent.
 """
 
 from functools import partial
