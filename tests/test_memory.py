@@ -62,7 +62,7 @@ def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
     """Each piece starts from the state that the one before has left; all together are the run over the whole."""
     lstm = la.random_lstm(np.random.default_rng(2), 2, 3)
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=30.0)
-    x = np.random.default_rng(3).uniform(-1.0, 1.0, (360, 2))
+    x = np.random.default_rng(3).uniform(-1.0, 1.0, (480, 2))
 
     def work(pieces):
         state, found = None, []
@@ -73,7 +73,7 @@ def test_a_sequence_of_any_length_runs_in_the_memory_of_a_piece(engine):
             gc.collect()  # or Python holds what small objects took
         return found[-1]
 
-    pieces = np.split(x, 12)
+    pieces = np.split(x, 16)
     work(pieces)  # segments of every degree that these sequences ask for are made once, and kept
     _, few = most(lambda: work(pieces[:3]))
     last, many = most(lambda: work(pieces))

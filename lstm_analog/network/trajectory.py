@@ -72,7 +72,7 @@ class Save:
             known = ", ".join(dict.fromkeys(names))
             got, do = ", ".join(strange)[:80], "save another interval"
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))
-        return _kept(self.intervals, self.last, names)
+        return _kept(self.intervals, self.last, tuple(names))
 
 
 @lru_cache(maxsize=16)
