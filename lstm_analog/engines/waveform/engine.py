@@ -103,7 +103,7 @@ class Waveform:
         worst, effort, tolerance = 0.0, None, Tolerance(rtol=self.rtol, atol=self.atol)
         try:
             for present, intervals in schedule.stretches(network):
-                with workspace(present, lead, tolerance, wanted, self.precision) as space:
+                with workspace(present, lead, tolerance, wanted, self.precision, self.points > 1) as space:
                     solving = WaveformRun(space=space, points=self.points)
                     effort = solving.run(schedule, intervals, effort, record, progress)
                     worst = max(worst, solving.worst)

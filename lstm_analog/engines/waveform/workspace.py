@@ -60,12 +60,12 @@ class Workspace:
     """Analyses, segments and buffers for runs of `network` within `tolerance`; they serve many runs, one at a time.
 
     `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
-    chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched. `state` is
-    where the run has got to, `worst` (1,) the largest estimated error of an accepted piece, in tolerances. The
-    dictionaries are the cache: couplings by regime, orders by regime and duration (s), layouts by regime and the
-    content of orders, segments by all that makes them, the fastest rate (1/s) by clock lines, divisions of intervals by
-    clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
-    intervals by how the arrays lie that a run imposes and keeps.
+    chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched, at points
+    `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
+    estimated error of an accepted piece, in tolerances. The dictionaries are the cache: couplings by regime, orders by
+    regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
+    rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the first,
+    programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and keeps.
     """
 
     network: Network
@@ -73,6 +73,7 @@ class Workspace:
     lead: tuple[int, ...]
     tolerance: Tolerance
     wanted: Flags
+    inside: bool
     state: NetworkState
     worst: Floats = field(default_factory=lambda: np.zeros(1))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
@@ -196,7 +197,7 @@ class Workspace:
 
         Its fastest storage discharges `decay` time constants within the piece.
         """
-        if self.free.ranges:
+        if self.free.ranges or self.inside:
             return first_grid(decay, decay, None, self.tolerance)
         regime = Regime(high=high, idle=True)
         order = self.order(regime, duration)
@@ -214,22 +215,24 @@ def workspace(
     tolerance: Tolerance,
     wanted: Flags,
     precision: Precision = Precision.DOUBLE,
+    inside: bool = False,
 ) -> AbstractContextManager[Workspace]:
     """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
 
-    `wanted` (N,) are the unknowns that are recorded or watched; efforts are numbers of this `precision`.
+    `wanted` (N,) are the unknowns that are recorded or watched, `inside` intervals, too, or at their ends alone.
+    Efforts are numbers of this `precision`.
     """
 
     def fits(other: Workspace) -> bool:
         same = other.lead == lead and other.tolerance == tolerance
-        same = same and other.state.effort.dtype == precision.value
+        same = same and other.state.effort.dtype == precision.value and other.inside == inside
         return same and np.array_equal(other.wanted, wanted)
 
-    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted, precision))
+    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted, precision, inside))
 
 
 def _new(
-    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags, precision: Precision
+    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags, precision: Precision, inside: bool
 ) -> Workspace:
     spread = with_batch_axis(network)
     return Workspace(
@@ -238,6 +241,7 @@ def _new(
         lead=lead,
         tolerance=tolerance,
         wanted=wanted,
+        inside=inside,
         state=NetworkState(
             effort=np.zeros((*lead, network.unknowns.size), precision.value),
             stamps=np.zeros(1 + len(network.unknowns.groups), dtype=np.int64),
