@@ -13,9 +13,9 @@ from collections.abc import Callable
 from math import nan
 from pathlib import Path
 from statistics import median
+from time import process_time
 
 import numpy as np
-from measure import conditions, processor, table
 
 import lstm_analog as la
 
@@ -89,9 +89,9 @@ def one() -> dict[str, float]:
 
 def _timed(call: Callable[[], object]) -> float:
     def took() -> float:
-        start = processor()
+        start = process_time()
         call()
-        return 1e3 * (processor() - start)
+        return 1e3 * (process_time() - start)
 
     try:
         call()
@@ -107,6 +107,8 @@ def main(words: list[str]) -> None:
     if words == ["one"]:
         print(json.dumps(one()))
         return
+    from measure import conditions, table  # of this tree alone: the other may lack what it needs
+
     other, runs = Path(words[0]).resolve(), int(words[1]) if len(words) > 1 else 5
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     found: dict[Path, list[dict[str, float]]] = {other: [], HERE: []}
