@@ -81,13 +81,13 @@ def run_chips(solve: NetworkSolver, record: Recorder, portions: Portions, progre
     network, schedule = record.network, record.schedule
     if network.chips:
         lead, each = (network.chips, *schedule.batch), partial(_chips, solve, record)
-        for part in portions.slices:
-            _portion(network, part)  # before threads ask for them
     else:  # what differs in the efforts alone is a batch
         lead, each = schedule.lead, partial(_sequences, solve, record)
     if len(portions.slices) == 1:
         groups = each(slice(None), progress)
     else:
+        for part in portions.slices if network.chips else ():
+            _portion(network, part)  # before threads ask for them
         groups = [group for several in portions.each(each, progress) for group in several]
     for share in (group.share for group in groups if group.share):
         record.join(share)

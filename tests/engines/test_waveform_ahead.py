@@ -10,6 +10,7 @@ from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Waveform
 from lstm_analog.engines.native import library
 from lstm_analog.engines.waveform import ahead
+from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Save
@@ -75,6 +76,27 @@ def test_no_run_depends_on_another(technology):
     assert runs(["calm", "calm", "long", "short", "short"], every) == alone
     some = Save(groups=("l0_h",), intervals=("readout",))
     assert runs(["long", "short"], some)["short"] == runs(["short"], some)["short"]
+
+
+@pytest.mark.usefixtures("kernel")
+def test_what_a_program_found_is_not_solved_again(monkeypatch):
+    """Where programs stop for too large an error, their own verdict refines; only the rest is solved call by call."""
+    rng, solved, solve = np.random.default_rng(0), [], Segment.solve
+    machine, x = la.compile(la.random_lstm(rng, 2, 3), la.electrical.BEHAVIOURAL), rng.uniform(-1.5, 1.5, (14, 2))
+    stopped, ran = [], ahead.RunAhead.run
+
+    def noted(self, *args):
+        found = ran(self, *args)
+        stopped.append(found[1])
+        return found
+
+    for _ in range(2):
+        Waveform().run(machine.network, machine.schedule(x))
+    monkeypatch.setattr(ahead.RunAhead, "run", noted)
+    monkeypatch.setattr(Segment, "solve", lambda self: solved.append(self) or solve(self))
+    Waveform().run(machine.network, machine.schedule(x))
+    assert 0 in stopped
+    assert len(solved) == 1
 
 
 def test_runs_of_op_amps_differ_by_far_less_than_the_tolerance():

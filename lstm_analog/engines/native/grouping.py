@@ -29,8 +29,7 @@ def group(words: Indices) -> None:
     """Write to the `words` (operations, 32) which operations are worked through together: at the first, how many.
 
     They are of one type and one shape, and none of them touches numbers that another one writes but at the same places.
-    Axes are divided until the shapes are one. A jump into the midst of them
-    finds single operations.
+    Axes are divided until the shapes are one. A jump into the midst of them finds single operations.
     """
     words[:, 1] &= (1 << _TOGETHER) - 1
     able = (words[:, 0] < ELEMENTWISE) & (words[:, 1] <= 1) & (words[:, _SIZES].prod(axis=1) >= _LEAST)
