@@ -169,6 +169,7 @@ static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
     long many = 0;
     for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
+    if (count == 3) pairs[many++] = last[0];
     for (long k = count % 2; k < count; k += 2) pairs[many++] = last[k + 1] > last[k] ? last[k + 1] : last[k];
     double after = pairs[many - 1];
     if (many > 2 && after != 0.0 && pairs[many - 3] != 0.0) {
@@ -225,7 +226,7 @@ static long execute(const word *program, long count) {
             if (single) indexed_float(at); else indexed_double(at);
         } else switch (op) {
         case PRODUCT: if (single) product_float(at); else product_double(at); break;
-        case ADVANCE: ++*(word *)at[2]; break;
+        case ADVANCE: for (long k = 0; k < at[3]; k++) ++((word *)at[2])[k]; break;
         case ASSIGN: *(word *)at[2] = *(const word *)at[3]; break;
         case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
         case LARGEST: largest(at); break;

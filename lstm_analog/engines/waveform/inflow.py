@@ -81,12 +81,16 @@ class Inflow:
     parts: BatchParts
     slack: Floats
 
-    def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
+    def factors(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
         """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
 
-        The calls that their flows need to have been made are appended to `before`.
+        The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
+        flow are all that is `asked`, the terms may be right for these alone.
         """
-        terms_of = [(entry, _held_first(self.fields[entry.source].terms or ())) for entry in self._linear(row)]
+        terms_of = [
+            (entry, self._fewer(entry, _held_first(self.fields[entry.source].terms or ()), before, asked))
+            for entry in self._linear(row)
+        ]
         steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
         still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
@@ -169,6 +173,38 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
+    def _fewer(
+        self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], asked: Floats | None
+    ) -> tuple[WaveformFactor, ...]:
+        """Return the `terms`, or as many as some functions (k, finer) of waveforms for which alone they are right.
+
+        These are what is `asked` of the flow through `entry`, a matrix, which is multiplied by fewer then. The calls
+        that add up their weights are appended to `before`.
+        """
+        moving = [term for term in terms if not term.held]
+        if asked is None or isinstance(entry, Wire) or len(moving) <= len(asked) or self._spared(entry):
+            return terms
+        if any(term.basis.ndim > 1 for term in moving):
+            return terms
+        bases, every = np.stack([term.basis for term in moving], axis=1), moving[0].every
+        adding_up = np.linalg.qr((asked @ bases).T)[0].T  # (k, terms)
+        packed, weights = (
+            np.empty((count, *moving[0].weight.shape), moving[0].weight.dtype) for count in adding_up.shape[::-1]
+        )
+        before += [partial(np.copyto, room, term.weight) for room, term in zip(packed, moving, strict=True)]
+        before.append(partial(np.matmul, adding_up.astype(packed.dtype), two_axes(packed), two_axes(weights)))
+        return (
+            *(term for term in terms if term.held),
+            *(
+                WaveformFactor(basis=basis, weight=weight, held=False, still=False, guessed=False, every=every)
+                for basis, weight in zip((bases @ adding_up.T).T, weights, strict=True)
+            ),
+        )
+
+    def _spared(self, entry: Sheet) -> float:
+        """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""
+        return float(self.slack[self.fields[entry.source].nodes].min())
+
     def _products(
         self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
     ) -> list[Flow]:
@@ -206,7 +242,7 @@ class Inflow:
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
-        slack = float(self.slack[self.fields[entry.source].nodes].min())
+        slack = self._spared(entry)
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
             if all(term.guessed for term in terms) and out.dtype == np.float64:
