@@ -93,11 +93,13 @@ class Outline:
     ends: list[bool]
     states: bool
 
-    @cached_property
-    def summed(self) -> set[int]:
-        """The numbers of the fields whose terms are read: by levels that are sums of terms, too."""
+    def read(self, factored: bool) -> set[int]:
+        """Return the numbers of the fields that levels read which have terms, if `factored`, or which have none.
+
+        The former read terms, the others values.
+        """
         levels = zip(self.fields.wirings, self.fields.first, strict=True)
-        return {source for wires, start in levels if self.factored[start] for source in wires.sources()}
+        return {source for wires, start in levels if self.factored[start] == factored for source in wires.sources()}
 
     @cached_property
     def wanted(self) -> list[bool]:

@@ -274,7 +274,7 @@ def _task(
         frame=frame,
         factored=plan.factored[first],
         at_end=at_end,
-        ends_alone=not plan.summed.intersection(own) and not any(plan.points[field] for field in own),
+        ends_alone=not plan.read(factored=True).intersection(own) and not any(plan.points[field] for field in own),
         wanted=wanted,
         waves=waves,
     )

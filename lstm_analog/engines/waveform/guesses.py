@@ -72,7 +72,7 @@ class Guessing:
         """Return the matrix from waveforms at the points of `grid` to the effect of what a guess of them leaves out."""
         kept = chebyshev.functions(grid.degree, self.terms) @ self._fitting(grid)
         left = np.eye(grid.degree + 1) - kept
-        return left if self.effect is None else chebyshev.integration(grid) @ left[1:]
+        return _some(left if self.effect is None else chebyshev.integration(grid) @ left[1:])
 
     def apart(self) -> Floats:
         """Return the matrix to the effect of errors, from what is found above the weights of the polynomials.
@@ -83,7 +83,7 @@ class Guessing:
         if self.at_end:
             return self._share * np.array([[1.0, *[-1.0] * self.terms]])
         effect = np.eye(self.grid.degree + 1) if self.effect is None else np.pad(self.effect, ((0, 0), (1, 0)))
-        chosen = effect[(len(effect) - 1) % _EACH :: _EACH]
+        chosen = _some(effect)
         return np.hstack([chosen, -chosen @ chebyshev.functions(self.grid.degree, self.terms)])
 
     def correcting(self, guess: Guess, effect: Floats) -> list[Call]:
@@ -135,7 +135,7 @@ def guesses(plan: Outline, fields: list[Field], frame: Frame, described: Guessin
     for sweep, nodes in plan.fields.guessed.items():
         number, count = len(fields), 1 if described.at_end else frame.count
         stack = aligned(np.zeros((count + described.terms, *frame.lead, nodes.size), frame.dtype))
-        read = not described.terms or plan.points[number] or plan.ends[number]
+        read = not described.terms or number in plan.read(factored=False)
         fields.append(_field(nodes, stack[count:], frame, described.still, read))
         found[sweep] = _guess(plan, fields, stack, described, 1.0 / scales[nodes])
     return found
@@ -217,6 +217,11 @@ def _weighed(matrix: Floats, waves: Floats, units: Floats, out: Floats) -> tuple
     wide, widening = widened(product)
     scale = np.ones(1) if (units == 1.0).all() else np.tile(units, wide.size // units.size)
     return product, [*calls, *widening, partial(largest, out, wide.reshape(1, -1), scale)]
+
+
+def _some(effect: Floats) -> Floats:
+    """Return the rows of the matrix `effect` that are looked at, the last one among them."""
+    return effect[(len(effect) - 1) % _EACH :: _EACH]
 
 
 def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> tuple[Call, ...]:

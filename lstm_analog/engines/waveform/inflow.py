@@ -187,7 +187,7 @@ class Inflow:
         if any(term.basis.ndim > 1 for term in moving):
             return terms
         bases, every = np.stack([term.basis for term in moving], axis=1), moving[0].every
-        adding_up = np.linalg.qr((asked @ bases).T)[0].T  # (k, terms)
+        adding_up = np.ascontiguousarray(np.linalg.qr((asked @ bases).T)[0].T)  # (k, terms)
         packed, weights = (
             np.empty((count, *moving[0].weight.shape), moving[0].weight.dtype) for count in adding_up.shape[::-1]
         )
