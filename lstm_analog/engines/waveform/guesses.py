@@ -200,7 +200,7 @@ def _guess(plan: Outline, fields: list[Field], stack: Floats, described: Guessin
         judging.append(partial(np.add, found.moved, found.missed, found.moved))
         again = described.correcting(found, effect)
     elif not described.still:
-        again = described.setting(found, waves, described.grid)
+        again = [*([] if described.terms else gathering), *described.setting(found, waves, described.grid)]
     judging += [Unless(value=found.moved, limit=described.limit, calls=tuple(again))] if again else []
     return replace(found, judging=compiled(judging))
 

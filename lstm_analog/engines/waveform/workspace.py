@@ -64,7 +64,7 @@ class Workspace:
     `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
     estimated error of an accepted piece, in tolerances. The dictionaries are the cache: couplings by regime, orders by
     regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
-    rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the first,
+    rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and the piece before, divisions of intervals by clock lines, duration (s) and pieces, none for the first,
     programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and keeps.
     """
 
@@ -81,6 +81,7 @@ class Workspace:
     layouts: dict[tuple[Regime, tuple[object, ...]], FieldLayout] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, Feedback, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
+    finer: dict[tuple[High, float, Piece], Piece] = field(default_factory=dict)
     divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
     programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
     tables: dict[tuple[object, ...], IntervalPrograms] = field(default_factory=dict)
@@ -151,6 +152,12 @@ class Workspace:
 
     def swept(self, high: High, duration: float, piece: Piece) -> Piece:
         """Return the `piece` of an interval of `duration` (s) with the lines `high` with better guesses from now on."""
+        key = (high, duration, piece)
+        if key not in self.finer:
+            self.finer[key] = self._swept(high, duration, piece)
+        return self.finer[key]
+
+    def _swept(self, high: High, duration: float, piece: Piece) -> Piece:
         regime = Regime(high=high, idle=piece.idle)
         order = self.order(regime, piece.share * duration)
         grid, layout = swept_grid(order, piece.grid, self.tolerance), self.layout(regime, order)
