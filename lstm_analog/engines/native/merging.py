@@ -32,7 +32,7 @@ def merged(calls: Iterable[Call]) -> list[Call]:
 
 def _copy(call: Call) -> Copy | None:
     """Return what `call` copies, if it is a copy of numbers side by side without an axis to broadcast."""
-    if not isinstance(call, partial) or call.func is not np.copyto:
+    if not isinstance(call, partial) or call.func is not np.copyto or call.keywords:
         return None
     out, source = call.args
     alike = isinstance(source, np.ndarray) and out.shape == source.shape and out.dtype == source.dtype
@@ -79,8 +79,8 @@ def _joined(run: list[Copy]) -> list[Call]:
     """Return the call that makes all copies of a `run`, if there are several."""
     if len(run) < 2:
         return [partial(np.copyto, *copy) for copy in run]
-    both = (
+    out, source = (
         as_strided(first, (len(run), *first.shape), (step, *first.strides))
         for first, step in zip(run[0], _steps(run[0], run[1]), strict=True)
     )
-    return [partial(np.copyto, *both)]
+    return [partial(np.copyto, out, source)]

@@ -18,11 +18,10 @@ from lstm_analog.engines.waveform.resolution import sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Guess, Segment, Tolerance, values_of
 from lstm_analog.expressions import Call, putting, reading, widened
 
-
 _WRONG = 0.3
 """Share of a correction of guesses by their errors at the end that counts as wrong; larger: fewer are corrected."""
 _EACH = 2
-"""Of how many points one is looked at where a guess is compared with what is found; larger: less of an error is seen."""
+"""Of how many points one is looked at where a guess is compared with what is found; larger: less is seen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,9 +232,7 @@ def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> t
     return *fetching, partial(np.subtract, found, efforts, room), putting(out, places, room)
 
 
-def starting(
-    found: dict[int, Guess], first: Segment | None, described: Guessing, scales: Floats
-) -> tuple[Call, ...]:
+def starting(found: dict[int, Guess], first: Segment | None, described: Guessing, scales: Floats) -> tuple[Call, ...]:
     """Return the calls that make the first guesses `found`: that nothing moves, or what the segment `first` finds.
 
     That one is coarser than the segment, whose guesses are `described`. Units of signal are `scales` (N,).

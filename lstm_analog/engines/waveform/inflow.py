@@ -19,6 +19,7 @@ from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, co
 from lstm_analog.engines.waveform.flows import Flow, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.engines.waveform.terms import fewer_terms
 from lstm_analog.expressions import Call, adding, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
@@ -87,10 +88,7 @@ class Inflow:
         The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
         flow are all that is `asked`, the terms may be right for these alone.
         """
-        terms_of = [
-            (entry, self._fewer(entry, _held_first(self.fields[entry.source].terms or ()), before, asked))
-            for entry in self._linear(row)
-        ]
+        terms_of = [(entry, self._terms(entry, before, asked)) for entry in self._linear(row)]
         steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
         still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
@@ -173,33 +171,12 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
-    def _fewer(
-        self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], asked: Floats | None
-    ) -> tuple[WaveformFactor, ...]:
-        """Return the `terms`, or as many as some functions (k, finer) of waveforms for which alone they are right.
-
-        These are what is `asked` of the flow through `entry`, a matrix, which is multiplied by fewer then. The calls
-        that add up their weights are appended to `before`.
-        """
-        moving = [term for term in terms if not term.held]
-        if asked is None or isinstance(entry, Wire) or len(moving) <= len(asked) or self._spared(entry):
+    def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformFactor, ...]:
+        """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
+        terms = _held_first(self.fields[entry.source].terms or ())
+        if asked is None or isinstance(entry, Wire) or self._spared(entry):
             return terms
-        if any(term.basis.ndim > 1 for term in moving):
-            return terms
-        bases, every = np.stack([term.basis for term in moving], axis=1), moving[0].every
-        adding_up = np.ascontiguousarray(np.linalg.qr((asked @ bases).T)[0].T)  # (k, terms)
-        packed, weights = (
-            np.empty((count, *moving[0].weight.shape), moving[0].weight.dtype) for count in adding_up.shape[::-1]
-        )
-        before += [partial(np.copyto, room, term.weight) for room, term in zip(packed, moving, strict=True)]
-        before.append(partial(np.matmul, adding_up.astype(packed.dtype), two_axes(packed), two_axes(weights)))
-        return (
-            *(term for term in terms if term.held),
-            *(
-                WaveformFactor(basis=basis, weight=weight, held=False, still=False, guessed=False, every=every)
-                for basis, weight in zip((bases @ adding_up.T).T, weights, strict=True)
-            ),
-        )
+        return fewer_terms(terms, asked, before)
 
     def _spared(self, entry: Sheet) -> float:
         """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""

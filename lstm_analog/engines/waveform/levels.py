@@ -58,7 +58,7 @@ class Task:
 
     The waveforms are written to the k fields `targets`, of which some are `wanted`. `factored` tells that they are sums
     of terms. `at_end` tells that only the end of the segment is asked for and no member has storage, so that one point
-    will do, `ends_alone` that the end is all that is asked for, and that no other level reads the terms. `waves` are the efforts as nonlinear parts read them.
+    will do, `ends_alone` that no more is asked for and no level reads the terms. Nonlinear parts read `waves`.
     """
 
     level: Level
@@ -117,8 +117,7 @@ def _asked(task: Task, inverse: Floats, row: int) -> Floats | None:
     """
     if not task.ends_alone or len(inverse) > 1:
         return None
-    effects = inverse[0, :, -1, row].copy()
-    effects[:, : _first(task, row)] = 0.0
+    effects = _without_start(inverse[0, :, -1, row], _first(task, row))
     return np.vstack([effects, np.eye(effects.shape[1])[-1:]])
 
 

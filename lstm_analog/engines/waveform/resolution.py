@@ -59,7 +59,7 @@ def first_grid(decay: float, sampled: float, order: Structure | None, tolerance:
 
 
 def swept_grid(order: Structure, grid: Grid, tolerance: Tolerance) -> Grid:
-    """Return `grid`, or one of a higher degree, whose points resolve guesses at edges torn as in `order`, to their limit.
+    """Return `grid`, or one of a higher degree, whose points resolve guesses at edges torn as in `order`.
 
     `tolerance` is that of the segment.
     """

@@ -25,7 +25,14 @@ from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
 from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
-from lstm_analog.engines.waveform.resolution import OutOfReachError, coarse_grid, first_grid, guess_terms, later_pole, swept_grid
+from lstm_analog.engines.waveform.resolution import (
+    OutOfReachError,
+    coarse_grid,
+    first_grid,
+    guess_terms,
+    later_pole,
+    swept_grid,
+)
 from lstm_analog.engines.waveform.segment import Feedback, Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.network.graph import Network
@@ -64,8 +71,9 @@ class Workspace:
     `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
     estimated error of an accepted piece, in tolerances. The dictionaries are the cache: couplings by regime, orders by
     regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
-    rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and the piece before, divisions of intervals by clock lines, duration (s) and pieces, none for the first,
-    programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and keeps.
+    rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and piece, divisions of intervals
+    by clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
+    intervals by how the arrays lie that a run imposes and keeps.
     """
 
     network: Network
@@ -161,9 +169,9 @@ class Workspace:
         regime = Regime(high=high, idle=piece.idle)
         order = self.order(regime, piece.share * duration)
         grid, layout = swept_grid(order, piece.grid, self.tolerance), self.layout(regime, order)
-        if piece.feedback is Feedback.STILL and not self.inside and not self.free.ranges:
-            if needs_ends_alone(layout, guess_terms(order, grid, self.tolerance), self.wanted):
-                return replace(piece, grid=grid.of(grid.degree + 1), feedback=Feedback.AT_END)
+        points = self.inside or self.free.ranges or piece.feedback is not Feedback.STILL
+        if not points and needs_ends_alone(layout, guess_terms(order, grid, self.tolerance), self.wanted):
+            return replace(piece, grid=grid.of(grid.degree + 1), feedback=Feedback.AT_END)
         return replace(piece, grid=grid, feedback=Feedback.SWEPT)
 
     def rest(self, regime: Regime, duration: float) -> Segment:
