@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.compiler.signals import GateMembers, Memory, OperationChain, SignalNetwork, Tap
 from lstm_analog.compiler.timing import GATED_LEAK, READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
@@ -240,11 +240,11 @@ def schedule(
     A backward bank of inputs is given each sequence reversed over its own length of `lengths` (batch,). Unless `chips`
     is 0, `x` or `state` has a leading axis of so many chips, before the batch.
     """
-    steps = x.shape[-2]
-    cycle, names = compiled.cycle, compiled.cycle.names(steps)
+    steps, cycle = x.shape[-2], compiled.cycle
+    names, flags, durations = _intervals(cycle, steps)
     repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    flags, once = cycle.flags(steps), np.array([len(names)])
+    once = np.array([len(names)])
     imposed: list[Imposed] = []
     for bank in compiled.layout.inputs:
         imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
@@ -258,10 +258,19 @@ def schedule(
     return Schedule(
         names=names,
         high=flags.take([cycle.lines.index(line) for line in compiled.network.lines], axis=1),  # row by row
-        durations=cycle.durations(steps),
+        durations=durations,
         imposed=tuple(imposed),
         chips=chips,
     )
+
+
+@lru_cache(maxsize=16)
+def _intervals(cycle: Cycle, steps: int) -> tuple[tuple[str, ...], Flags, Floats]:
+    """Return the names, the flags of the lines and the durations of the intervals of `steps` steps; read-only."""
+    flags, durations = cycle.flags(steps), cycle.durations(steps)
+    for array in (flags, durations):
+        array.flags.writeable = False
+    return cycle.names(steps), flags, durations
 
 
 def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -90,12 +91,14 @@ class Schedule:
             must, do = f"lead with an axis of {self.chips} chips", "give one of the imposed that axis, or chips=0"
             raise InvalidShapeError(explain("imposed", must=must, got=f"leading axes {self.lead}", do=do))
 
-    @property
+    @cached_property
     def ends(self) -> Floats:
-        """The end of each interval in seconds, shape (intervals,)."""
-        return np.cumsum(self.durations)
+        """The end of each interval in seconds, shape (intervals,); read-only."""
+        ends = np.cumsum(self.durations)
+        ends.flags.writeable = False
+        return ends
 
-    @property
+    @cached_property
     def lead(self) -> tuple[int, ...]:
         """The leading axes of the imposed efforts: the chips, if their efforts differ, then the batch."""
         return np.broadcast_shapes(*(entry.efforts.shape[:-2] for entry in self.imposed))

@@ -68,7 +68,7 @@ class Save:
 
         Raises `InvalidValueError` if none of them has the name of one that is to be kept.
         """
-        if strange := sorted(set(self.intervals).difference(names)):
+        if strange := sorted({name for name in self.intervals if name not in names}):
             known = ", ".join(dict.fromkeys(names))
             got, do = ", ".join(strange)[:80], "save another interval"
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))

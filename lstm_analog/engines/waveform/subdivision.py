@@ -1,10 +1,11 @@
 """How intervals are divided into pieces: those of the same lines and duration are of one kind, and share a division."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Flags, Indices
+from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
@@ -21,10 +22,7 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
-
-
-_CODES = 2000
-"""Kinds of interval that there could be from which on those that there are get counted; larger: longer tables."""
+_BYTE = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +65,7 @@ def interval_kinds(
     They are run with segments of `space`; `sources` are imposed on them, and `record` asks for some of their ends.
     """
     told: list[Flags] = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
-    examples, kind_of = _numbered([np.unique(schedule.durations, return_inverse=True)[1], *schedule.high.T, *told])
+    examples, kind_of = _numbered(schedule.durations.tobytes(), np.vstack((schedule.high.T, *told)).tobytes())
     divisions: dict[tuple[High, float], Subdivision] = {}
     kinds = []
     for interval in examples.tolist():
@@ -83,25 +81,19 @@ def interval_kinds(
     return kinds, kind_of
 
 
-def _numbered(columns: list[Array]) -> tuple[Indices, Indices]:
-    """Return an example of each distinct row of the `columns` (n,), small numbers, and which one each row is, (n,)."""
-    code, many = np.zeros(columns[0].size, dtype=np.int64), 1
-    for column in columns:
-        size = 2 if column.dtype == bool else int(column.max()) + 1
-        if many > _CODES:
-            code, examples = _renumbered(code, many)
-            many = len(examples)
-        code, many = code * size + column, many * size
-    numbers, examples = _renumbered(code, many)
+@lru_cache(maxsize=8)
+def _numbered(durations: bytes, flags: bytes) -> tuple[Indices, Indices]:
+    """Return an example of each kind of interval, and the number of each interval's kind, (n,); read-only.
+
+    Kinds differ in one of the `durations` (n,), float64, or of the `flags` (k, n), both as bytes.
+    """
+    _, code = np.unique(np.frombuffer(durations), return_inverse=True)
+    for eight in np.packbits(np.frombuffer(flags, dtype=bool).reshape(-1, code.size), axis=0):
+        _, code = np.unique(code * _BYTE + eight, return_inverse=True)
+    _, examples, numbers = np.unique(code, return_index=True, return_inverse=True)
+    for array in (examples, numbers):
+        array.flags.writeable = False
     return examples, numbers
-
-
-def _renumbered(code: Indices, many: int) -> tuple[Indices, Indices]:
-    """Return the numbers `code` (n,) below `many` without gaps, and the first place of each, (kinds,)."""
-    first = np.full(many, -1)
-    first[code[::-1]] = np.arange(code.size)[::-1]
-    there = first >= 0
-    return (np.cumsum(there) - 1)[code], first[there]
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
