@@ -76,7 +76,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        for name in dict.fromkeys(self.names):
+        for name in sorted(set(self.names)):
             check_label(name)
         put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
@@ -114,7 +114,9 @@ class Schedule:
         The chips are left out where they are the same on every chip.
         """
         own = self.lead[:1] if self._by_chip(entry) else ()
-        efforts = np.broadcast_to(entry.efforts, (*own, *self.batch, *entry.efforts.shape[-2:]))
+        efforts, shape = entry.efforts, (*own, *self.batch, *entry.efforts.shape[-2:])
+        if efforts.shape != shape:
+            efforts = np.broadcast_to(efforts, shape)
         return efforts.reshape(*own, -1, *efforts.shape[-2:])
 
     def phase(self, interval: int) -> High:

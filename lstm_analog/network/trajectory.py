@@ -61,7 +61,8 @@ class Save:
         """Return the unknowns of `network` that are kept, in the order of a trajectory's columns, (kept,)."""
         if not self.groups:
             return np.arange(network.unknowns.size)
-        return np.concatenate([network.unknowns[label] for label in self.groups])
+        kept = [network.unknowns[label] for label in self.groups]
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
     def points(self, names: tuple[str, ...]) -> Flags:
         """Return flags (1 + intervals,): whether the start of a run and the end of each interval `names` are kept.
