@@ -22,7 +22,6 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
-_BYTE = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,15 +64,13 @@ def interval_kinds(
     They are run with segments of `space`; `sources` are imposed on them, and `record` asks for some of their ends.
     """
     told: list[Flags] = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
-    examples, kind_of = _numbered(schedule.durations.tobytes(), np.vstack((schedule.high.T, *told)).tobytes())
+    different, kind_of = _different(schedule.durations.tobytes(), np.vstack((schedule.high.T, *told)).tobytes())
     divisions: dict[tuple[High, float], Subdivision] = {}
-    kinds = []
-    for interval in examples.tolist():
-        high, duration = tuple(schedule.high[interval].tolist()), float(schedule.durations[interval])
+    lines, kinds = schedule.high.shape[1], []
+    for duration, flags in different:
+        high, changing, asked = flags[:lines], flags[lines : lines + len(sources)], flags[lines + len(sources) :]
         if (high, duration) not in divisions:
             divisions[high, duration] = subdivision(space, high, duration)
-        flags = tuple(bool(each[interval]) for each in told)
-        changing, asked = flags[: len(sources)], flags[len(sources) :]
         recorded = any(asked) or bool(record.watches)
         kinds.append(
             IntervalKind(subdivision=divisions[high, duration], sources=changing, records=asked, recorded=recorded)
@@ -81,19 +78,19 @@ def interval_kinds(
     return kinds, kind_of
 
 
-@lru_cache(maxsize=8)
-def _numbered(durations: bytes, flags: bytes) -> tuple[Indices, Indices]:
-    """Return an example of each kind of interval, and the number of each interval's kind, (n,); read-only.
+@lru_cache(maxsize=2)
+def _different(durations: bytes, flags: bytes) -> tuple[list[tuple[float, tuple[bool, ...]]], Indices]:
+    """Return the kinds of intervals, each a duration and its flags, and the number of each interval's kind, (n,).
 
-    Kinds differ in one of the `durations` (n,), float64, or of the `flags` (k, n), both as bytes.
+    They differ in one of the `durations` (n,), float64, or of the `flags` (k, n), both as bytes.
     """
-    _, code = np.unique(np.frombuffer(durations), return_inverse=True)
-    for eight in np.packbits(np.frombuffer(flags, dtype=bool).reshape(-1, code.size), axis=0):
-        _, code = np.unique(code * _BYTE + eight, return_inverse=True)
-    _, examples, numbers = np.unique(code, return_index=True, return_inverse=True)
-    for array in (examples, numbers):
-        array.flags.writeable = False
-    return examples, numbers
+    times, code = np.unique(np.frombuffer(durations), return_inverse=True)
+    columns, length_of = np.frombuffer(flags, dtype=bool).reshape(-1, code.size), code
+    for eight in np.packbits(columns, axis=0):
+        _, code = np.unique(code * 256 + eight, return_inverse=True)
+    _, first, kind_of = np.unique(code, return_index=True, return_inverse=True)
+    kind_of.flags.writeable = False
+    return list(zip(times[length_of[first]].tolist(), map(tuple, columns[:, first].T.tolist()), strict=True)), kind_of
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
