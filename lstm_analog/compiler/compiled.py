@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.signals import GateMembers, Memory, OperationChain, SignalNetwork, Tap
 from lstm_analog.compiler.timing import GATED_LEAK, READ_OUT, Cycle, Timing
 from lstm_analog.errors import UnsupportedError, explain
@@ -241,7 +241,7 @@ def schedule(
     is 0, `x` or `state` has a leading axis of so many chips, before the batch.
     """
     steps, cycle = x.shape[-2], compiled.cycle
-    names, flags, durations = _intervals(cycle, steps)
+    names, flags, durations = cycle.clock(steps)
     repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
     once = np.array([len(names)])
@@ -262,15 +262,6 @@ def schedule(
         imposed=tuple(imposed),
         chips=chips,
     )
-
-
-@lru_cache(maxsize=16)
-def _intervals(cycle: Cycle, steps: int) -> tuple[tuple[str, ...], Flags, Floats]:
-    """Return the names, the flags of the lines and the durations of the intervals of `steps` steps; read-only."""
-    flags, durations = cycle.flags(steps), cycle.durations(steps)
-    for array in (flags, durations):
-        array.flags.writeable = False
-    return cycle.names(steps), flags, durations
 
 
 def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:

@@ -32,8 +32,10 @@ _PROBE_DEGREE = 96
 _GUESS_DEGREE = 0.6
 """Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
 _HARMONIC = 3.0
-"""Power of a transient that is resolved in what follows from it through a curve, as tanh has a cubic term; larger: fewer
-refinements, more points where signals are small."""
+"""Power of a transient that is resolved in what follows from it through a curve, as tanh has a cubic term.
+
+Larger: fewer refinements, more points where signals are small.
+"""
 _FALL = 1.0
 """Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
 _LARGEST_ERROR = 1e9
