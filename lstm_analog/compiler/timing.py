@@ -58,7 +58,7 @@ class Cycle:
         """Return the intervals of the reset and of `steps` steps, in order."""
         return (self.reset, *(self.step * steps))
 
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=16)  # noqa: B019 (a cycle is a few names and numbers)
     def clock(self, steps: int) -> tuple[tuple[str, ...], Flags, Floats]:
         """Return of `intervals(steps)` the names, which lines are high and the durations (s); read-only.
 

@@ -257,4 +257,5 @@ def addresses(array: Array, places: Indices, axis: int = -2) -> Indices:
     start, last = array.ctypes.data, array.shape[axis] - 1
     if not last:
         return np.full(places.shape, start)
-    return start + np.minimum(np.maximum(places, 0), last) * array.strides[axis]  # np.clip takes 7 us
+    within: Indices = np.minimum(np.maximum(places, 0), last)  # np.clip takes 7 us
+    return start + within * array.strides[axis]
