@@ -187,21 +187,34 @@ def _guess(plan: Outline, fields: list[Field], stack: Floats, described: Guessin
         moved=np.empty(1),
         limit=described.limit,
     )
+    return replace(found, judging=compiled(_judging(found, stack, apart, subtracting, described, units)))
+
+
+def _judging(
+    guess: Guess, stack: Floats, apart: Floats, subtracting: list[Call], described: Guessing, units: Floats
+) -> list[Call]:
+    """Return the calls that compare the `guess` with what is found, and unless it rests make it better.
+
+    `stack` has what is found above the weights; the calls `subtracting` write the difference to `apart` (points, ...).
+    `units` (m,) are one over the units of signal.
+    """
     if described.terms and (described.effect is not None or not described.still):
-        effect, judging = _weighed(described.apart(), two_axes(stack), units, found.moved)
-        judging = [*gathering, *judging]
+        matrix, waves, judging = described.apart(), stack, [*guess.gathering]
     else:
-        matrix = np.eye(count) if described.effect is None else np.pad(described.effect, ((0, 0), (1, 0)))
-        effect, judging = _weighed(matrix, two_axes(apart), units, found.moved)
-        judging = [*subtracting, *judging]
-    again = list[Call]()
+        effect = described.effect
+        matrix = np.eye(len(apart)) if effect is None else np.pad(effect, ((0, 0), (1, 0)))
+        waves, judging = apart, subtracting
+    found, weighing = _weighed(matrix, two_axes(waves), units, guess.moved)
+    judging = [*judging, *weighing]
+    if described.still:
+        return judging
     if described.at_end:
-        judging.append(partial(np.add, found.moved, found.missed, found.moved))
-        again = described.correcting(found, effect)
-    elif not described.still:
-        again = [*([] if described.terms else gathering), *described.setting(found, waves, described.grid)]
-    judging += [Unless(value=found.moved, limit=described.limit, calls=tuple(again))] if again else []
-    return replace(found, judging=compiled(judging))
+        judging.append(partial(np.add, guess.moved, guess.missed, guess.moved))
+        again = described.correcting(guess, found)
+    else:
+        gathering = () if described.terms else guess.gathering
+        again = [*gathering, *described.setting(guess, guess.waves, described.grid)]
+    return [*judging, Unless(value=guess.moved, limit=described.limit, calls=tuple(again))]
 
 
 def _weighed(matrix: Floats, waves: Floats, units: Floats, out: Floats) -> tuple[Floats, list[Call]]:
