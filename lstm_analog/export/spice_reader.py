@@ -21,10 +21,9 @@ from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import MARK, split_library
 from lstm_analog.export.dialects import WRITTEN, Dialect
 from lstm_analog.export.hierarchy import UNITS
-from lstm_analog.export.hierarchy_reader import flat_sections
+from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
-from lstm_analog.export.sections import Section, read_sections
 from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice_checks import (
     accuracy_of,

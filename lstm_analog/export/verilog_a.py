@@ -12,7 +12,10 @@ from pathlib import Path
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.contributions import (
+from lstm_analog.export.devices import body
+from lstm_analog.export.dialects import VACASK
+from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
+from lstm_analog.export.modules import (
     BRANCH,
     KEYWORDS,
     NODE,
@@ -24,9 +27,6 @@ from lstm_analog.export.contributions import (
     potential,
     volt,
 )
-from lstm_analog.export.devices import body
-from lstm_analog.export.dialects import VACASK
-from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.files import whole_file

@@ -10,8 +10,8 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, panels, styled
 from lstm_analog.study.lots import AnyDesign
-from lstm_analog.study.yield_curve import YieldCurve
 from lstm_analog.study.yield_result import Yield
+from lstm_analog.study.yields import YieldCurve
 
 _BINS = 60
 """Number of bars of a distribution. More: finer, but with few chips only noise."""

@@ -4,7 +4,7 @@ from lstm_analog.study.bill import Bill, Item, bill_of_materials
 from lstm_analog.study.budget import budget
 from lstm_analog.study.budget_result import ErrorBudget, Interaction, StrengthRow
 from lstm_analog.study.budget_subject import LargestDeviation, RootMeanSquareDeviation
-from lstm_analog.study.calibration import Lesson, calibrate
+from lstm_analog.study.calibration import Lesson, calibrate, wafer_slope
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
@@ -42,16 +42,13 @@ from lstm_analog.study.sizing_result import Choice, KnobValue, Offer, Reached, S
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
 from lstm_analog.study.transistor_noise import transistor_noise
-from lstm_analog.study.transistor_result import StandingNoise, TransientNoise, TransistorNoise
-from lstm_analog.study.transistor_rows import NoiseRow
+from lstm_analog.study.transistor_result import NoiseRow, StandingNoise, TransientNoise, TransistorNoise
 from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
 from lstm_analog.study.trims import Correction, Trimmed
 from lstm_analog.study.verification import model_of, verify
-from lstm_analog.study.wafers import wafer_slope
-from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
-from lstm_analog.study.yields import yield_of
+from lstm_analog.study.yields import YieldCurve, yield_curve, yield_of
 
 __all__ = [
     "BankTiles",

@@ -16,7 +16,7 @@ from lstm_analog.errors import (
     explain,
 )
 from lstm_analog.model.formats.content import Format, format_of, read_model
-from lstm_analog.model.formats.flax_cells import flax_stack, stack_of_arrays
+from lstm_analog.model.formats.flax import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
