@@ -18,11 +18,11 @@ from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.portrait import phase_portrait, return_map
 from lstm_analog.show.reports.page import write_report
 from lstm_analog.show.representation import preferred_inputs, representation
-from lstm_analog.show.saving import save
 from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.sizing import sizing
 from lstm_analog.show.states import sequence
+from lstm_analog.show.style import save
 from lstm_analog.show.transistor_noise import transistor_noise
 from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.what_if import what_if

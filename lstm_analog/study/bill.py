@@ -25,10 +25,10 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.roles import is_filling, move_relays, tanks
 from lstm_analog.network.shapes import Shape
-from lstm_analog.study.cutting import Cuts, cuts
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.supply import Supply, supply
+from lstm_analog.study.tubes import Cuts, cuts
 from lstm_analog.tables import write_rows
 
 

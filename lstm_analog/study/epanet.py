@@ -38,11 +38,11 @@ from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.cutting import cut
 from lstm_analog.study.epanet_report import EpanetReport, gauged, static_errors
 from lstm_analog.study.epanet_walk import EpanetSetup, Simulator, run_epanet, steady_states
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
+from lstm_analog.study.tubes import cut
 
 TOLERANCE = 1e-6
 """Largest accepted error of z, c and h, and of a conductance (relative)."""

@@ -9,7 +9,6 @@ slices and the choice of the screen; `channels.js` is the third material of the 
 each.
 """
 
-from lstm_analog.show.living.page import page
-from lstm_analog.show.living.sources import source
+from lstm_analog.show.living.page import page, source
 
 __all__ = ["page", "source"]
