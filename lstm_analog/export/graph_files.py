@@ -28,7 +28,7 @@ import numpy as np
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
-from lstm_analog.export.graph_laws import GRAMMAR
+from lstm_analog.export.graph_elements import GRAMMAR
 from lstm_analog.export.graph_schedules import Driven, driven_by, plain_schedule
 from lstm_analog.export.graphs import graph, law_table
 from lstm_analog.files import read_bytes, whole_file

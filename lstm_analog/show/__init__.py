@@ -10,9 +10,8 @@ from lstm_analog.show.corners import corners
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.descent import descent
-from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
-from lstm_analog.show.heatmap import weights
+from lstm_analog.show.heatmap import error_map, weights
 from lstm_analog.show.living import page
 from lstm_analog.show.noise import signal_noise
 from lstm_analog.show.portrait import phase_portrait, return_map

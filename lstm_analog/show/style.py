@@ -1,4 +1,4 @@
-"""The style of all pictures: sizes, colours, units and labels."""
+"""The style of all pictures: sizes, colours, units and labels; and `save`, which writes them to files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -20,20 +20,20 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigures, SourcedValue, figures_of
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
-from lstm_analog.study.layer_outputs import DigitalRun, LayerReading
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
-from lstm_analog.study.noise_result import NoiseOrigins, SampledNoise
+from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
 from lstm_analog.study.power import Power, power
 from lstm_analog.study.preferred import PreferredInputs, preferred_inputs
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict
-from lstm_analog.study.representation import Representation, representation
+from lstm_analog.study.representation import DigitalRun, LayerReading, Representation, representation
 from lstm_analog.study.run import Run
 from lstm_analog.study.running_cost import RunningCost, running_cost
+from lstm_analog.study.sampled_noise import SampledNoise
 from lstm_analog.study.settling import Settling, settling, settling_error
 from lstm_analog.study.shares import Share, Shares
 from lstm_analog.study.sizing import energy_by_price, size

@@ -1,6 +1,8 @@
 """Attribute the error of a run to changes, to imperfections, to the parts of its technology, and to the rest.
 
-`Shares` has the contributions; each is found by running a changed network with the engine of the run.
+`Shares` has the contributions; each is found by running a changed network with the engine of the run. What parts cost
+by design without showing in a network is asked of the technology: values rounded to a series (`unrounded`), cells that
+are calibrated (`residual`).
 """
 
 from collections.abc import Iterable, Iterator

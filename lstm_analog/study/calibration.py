@@ -1,6 +1,7 @@
 """Calibrate transistor cells by simulation: sweeps with least squares, then a trim on sequences of given LSTMs.
 
-Both run the network that `compile` makes, so a `Calibration` is a property of a technology, not of an LSTM.
+Both run the network that `compile` makes, so a `Calibration` is a property of a technology, not of an LSTM. They start
+from the equations of ideal pairs (`textbook`).
 
 `wafer_slope` finds the one factor that is set for all chips of some wafers, by sweeps at their corner. The slope factor
 of pairs in weak inversion differs from wafer to wafer, and with it what a pair makes of its input. As all signals are

@@ -22,7 +22,7 @@ from lstm_analog.network.quantities import check_count
 from lstm_analog.network.trajectory import MOST_BYTES
 from lstm_analog.study.keeping import Keep, saves
 from lstm_analog.study.lots import Design
-from lstm_analog.study.noise_result import NoiseOrigins
+from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.run import PassRun, Run
 from lstm_analog.summaries import Rows, Summarised
 

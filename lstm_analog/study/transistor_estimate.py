@@ -24,7 +24,7 @@ from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.timing import COPY, RESET, compute_line
 from lstm_analog.model.gates import Gate
 from lstm_analog.network.quantities import CHARGE
-from lstm_analog.study.noise_result import StepSignals
+from lstm_analog.study.sampled_noise import StepSignals
 
 _SHOT, _THERMAL = "shot", "thermal"
 _GATES = MappingProxyType({RESET: "gates of reset", COPY: "gates of slaves"})

@@ -19,8 +19,8 @@ from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.parts import Crossbars, parameters_of
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import Design
-from lstm_analog.study.noise_result import SampledNoise, StepSignals
 from lstm_analog.study.run import Run
+from lstm_analog.study.sampled_noise import SampledNoise, StepSignals
 from lstm_analog.study.transistor_estimate import CellEstimate, NoiseCause
 from lstm_analog.study.transistor_result import StandingNoise, TransistorNoise
 from lstm_analog.study.transistor_states import ClockStates

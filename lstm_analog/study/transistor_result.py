@@ -16,8 +16,8 @@ from lstm_analog.engines.noise.devices import devices_of
 from lstm_analog.engines.noise.noisy_transient import NoisyRuns
 from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.study.noise import NoisySignal
-from lstm_analog.study.noise_result import SampledNoise
 from lstm_analog.study.run import Run
+from lstm_analog.study.sampled_noise import SampledNoise
 from lstm_analog.study.transistor_states import ClockStates
 from lstm_analog.summaries import Rows, Summarised
 from lstm_analog.tables import write_rows

@@ -1,4 +1,8 @@
-"""Find the tubes of a machine from the conductances of its network: bore, length and flow of each, as arrays."""
+"""Find the tubes of a machine from the conductances of its network: bore, length and flow of each, as arrays.
+
+Bores are those that are sold, and lengths give the exact conductance: the sizes to buy and saw, in the bill, its cut
+list, the graph and EPANET files.
+"""
 
 from dataclasses import dataclass
 from enum import Enum

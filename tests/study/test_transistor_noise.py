@@ -10,7 +10,7 @@ from lstm_analog.engines.noise.devices import devices_of, operating_noise
 from lstm_analog.engines.noise.spectra import alone, expose_nodes
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.study import NoisySignal, noise_of, transistor_noise
-from lstm_analog.study.noise_result import StepSignals
+from lstm_analog.study.sampled_noise import StepSignals
 from lstm_analog.study.transistor_estimate import CellEstimate
 
 ENERGY, CHARGE = 1.380649e-23 * 300.15, 1.602176634e-19

@@ -1,7 +1,8 @@
 """The noise of transistor cells by ngspice's `.noise`: in one clock state, at an operating point that is given.
 
 A capacitor behind an open switch has no operating point of its own. It is held at its voltage by a source behind an
-inductance of 1e9 H, a short circuit at rest and an open one above some hertz.
+inductance of 1e9 H, a short circuit at rest and an open one above some hertz. Cells are seen from outside for this: the
+nodes inside them are unknowns (`expose_nodes`), and one clock state of a schedule stands alone (`alone`).
 """
 
 import re

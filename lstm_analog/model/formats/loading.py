@@ -1,4 +1,4 @@
-"""`load` and `load_model`: read a model file of any format."""
+"""`load` and `load_model`: read a model file of any format; npz, a zip of arrays, without pickles (`read_npz`)."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,16 @@
-"""Write the living page of a run."""
+"""Write the living page of a run.
+
+Its engine evaluates the laws of a graph file in JavaScript, with their partial derivatives. The text of the laws is an
+object with an entry for each, under the name that elements of the file bear as their `law`:
+
+* `gives`: what the law gives, as `graph_elements.GRAMMAR` says: through, into, effort, rate or surplus;
+* `efforts`, `parameters`: the names in it, in the order in which the functions read them;
+* `values(x, place, number, on, out)`: writes the value of each of m elements to `out` (m,);
+* `partials(x, place, number, on, out)`: writes to `out` (m, 1 + efforts) each value and its derivatives.
+
+`x` are the efforts of all nodes, `place` (m, efforts) the numbers of the nodes, `number` (m, parameters) the
+parameters, `on` 1 while the clock line of the elements is high or if there is none, else 0. All arrays are flat.
+"""
 
 import base64
 import gzip
@@ -12,7 +24,7 @@ from string import Template
 
 from lstm_analog import __version__
 from lstm_analog.doors import checked
-from lstm_analog.export.graph_laws import GraphLaw
+from lstm_analog.export.graph_elements import GraphLaw
 from lstm_analog.export.graphs import laws_in
 from lstm_analog.expressions import Expression, Op, derivative, effort, shared, symbols
 from lstm_analog.expressions.languages import JAVASCRIPT, written

@@ -19,9 +19,9 @@ from lstm_analog.errors import InvalidValueError, LibraryMissingError, Unsupport
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
+from lstm_analog.show.blocks import count_parts
 from lstm_analog.show.budgets import error_budget
-from lstm_analog.show.counts import count_parts
-from lstm_analog.show.error_map import error_map
+from lstm_analog.show.heatmap import error_map
 from lstm_analog.show.portrait import return_map
 from lstm_analog.show.reading import digital
 from lstm_analog.show.reports.repeat import command_line, python_lines
