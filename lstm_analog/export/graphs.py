@@ -30,8 +30,8 @@ def graph(
 ) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
-    Nodes and edges, with the formulas of the `law_table`, define all equations: see `graph_elements.GRAMMAR`. Attributes
-    of the graph are the `domain` and the units of effort and flow.
+    Nodes and edges, with the formulas of the `law_table`, define all equations: see `graph_elements.GRAMMAR`.
+    Attributes of the graph are the `domain` and the units of effort and flow.
 
     A node has a name, `kind` (its setter), `label` (its group), `part` (the bank that sets it) and `scale` (the effort
     of one unit of signal). A source has the `effort` that it has if none is imposed, a storage `capacitance` and its

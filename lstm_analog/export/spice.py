@@ -24,7 +24,7 @@ from lstm_analog.export.row_names import row_remarks
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.export.spice_header import header
 from lstm_analog.export.vacask import in_vacask
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
@@ -90,10 +90,8 @@ def write_spice(
     """
     schedule.fit(network.verify())
     check_single(network, schedule, dialect)
-    with whole_file(path) as stream:
-        texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
-        for text in in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts:
-            stream.write(text.encode("ascii"))
+    texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
+    write_texts(path, in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts)
 
 
 def deck(

@@ -29,7 +29,7 @@ from lstm_analog.export.modules import (
 )
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
@@ -54,9 +54,7 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
     check_one_chip(network)
     check_steady(network)
     wires = wire(network.verify(), interface, KEYWORDS)
-    with whole_file(path) as stream:
-        for text in _module(network, wires):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _module(network, wires))
 
 
 def _module(network: Network, wires: SubcircuitInterface) -> Iterator[str]:
