@@ -20,9 +20,8 @@ from lstm_analog.export.devices import subcircuit, supplied
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
-from lstm_analog.export.row_names import row_remarks
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice_header import header
+from lstm_analog.export.spice_header import header, row_remarks
 from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip

@@ -1,4 +1,4 @@
-"""Noise: how much is on h and c after each step, and which parts made it."""
+"""Noise: how much is on h and c after each step, and which parts made it; of transistor cells by hand, too."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.show.reading import chosen_units, one, pick, sequences
 from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled
-from lstm_analog.study import MachineNoise, NoiseOrigins, NoisySignal, SignalNoise
+from lstm_analog.study import (
+    MachineNoise,
+    NoiseOrigins,
+    NoisySignal,
+    SampledNoise,
+    SignalNoise,
+    TransientNoise,
+    TransistorNoise,
+)
 
 _PARTS = 8
 """Parts that have bars of their own; what is left of the noise is one more."""
@@ -77,4 +86,76 @@ def _draw_origins(axes: Axes, origins: list[tuple[NoisySignal, NoiseOrigins]]) -
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("share of the variance after the last step")
+    axes.legend(loc="lower right")
+
+
+_MECHANISMS = 9
+"""Parts that have bars of their own; what is left of the noise is one more."""
+_CURVES, _BARS = 1.9, 2.9
+"""Heights of the panels (inch)."""
+
+
+@checked
+@styled
+def transistor_noise(found: TransistorNoise, transients: TransientNoise | None = None) -> Figure:
+    """Return the standard deviation of h and c after each step by each method, and the parts that made it.
+
+    `found` is what `study.transistor_noise` returned, `transients` what its method of that name did. Sigma is the root
+    mean square over units; bands are what the number of runs leaves open, one standard deviation. Bars are variances of
+    h after the last step, simulated and by hand.
+    """
+    figure = Figure(figsize=(WIDTH, 2 * _CURVES + _BARS + 0.9), layout="constrained")
+    for_h, for_c, bars = figure.subplots(3, 1, height_ratios=[_CURVES, _CURVES, _BARS])
+    for axes, name in ((for_h, "h"), (for_c, "c")):
+        _draw_transistor_steps(axes, found, transients, name)
+        axes.set_ylabel(f"sigma of {name}\n(signal units)")
+    for_h.tick_params(labelbottom=False)
+    for_c.set_xlabel("step")
+    _draw_parts(bars, {"simulated": found.simulated, "by hand": found.estimated})
+    units = found.h.shape[1]
+    told = f"root mean square over {units} units" if units > 1 else "one unit"
+    figure.suptitle(f"Noise that transistor cells hold, {told}")
+    return figure
+
+
+def _draw_transistor_steps(axes: Axes, found: TransistorNoise, transients: TransientNoise | None, name: str) -> None:
+    curves: dict[str, Floats] = {"simulated": getattr(found, name), "by hand": getattr(found.estimated, name)}
+    if transients is not None:
+        curves["transients"] = transients.sigma[name]
+    steps = np.arange(len(found.h), dtype=float)
+    sigmas = {label: np.sqrt(np.mean(values**2, axis=-1)) for label, values in curves.items()}
+    drawn = [line(axes, steps, sigma, number, label) for number, (label, sigma) in enumerate(sigmas.items())]
+    top = max(float(sigma.max()) for sigma in sigmas.values())
+    if transients is not None:
+        runs, _, units = transients.h.shape
+        open_ = sigmas["transients"] / np.sqrt(2.0 * (runs - 1) * units)
+        low, high = sigmas["transients"] - open_, sigmas["transients"] + open_
+        axes.fill_between(steps, low, high, color=COLOURS[2], alpha=0.2, linewidth=0.0)
+        top = max(top, float(high.max()))
+    roomy(axes, 0.0, top)
+    axes.set_ylim(bottom=0.0)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label_ends(axes, drawn, _CURVES)
+
+
+def _draw_parts(axes: Axes, methods: dict[str, SampledNoise]) -> None:
+    origins = {label: each.origins(NoisySignal.H) for label, each in methods.items()}
+    variances = {
+        label: {name: share * each.sigma**2 for name, share in each.by_part.items()} for label, each in origins.items()
+    }
+    largest = {name: 0.0 for each in variances.values() for name in each}
+    for each in variances.values():
+        largest = {name: max(size, each.get(name, 0.0)) for name, size in largest.items()}
+    names = sorted(largest, key=lambda name: -largest[name])[:_MECHANISMS]
+    rows, height = np.arange(len(names) + 1), 0.8 / len(variances)
+    for place, (label, each) in enumerate(variances.items()):
+        shown = [each.get(name, 0.0) for name in names]
+        rest = max(sum(each.values()) - sum(shown), 0.0)
+        places = rows + (place - 0.5 * (len(variances) - 1)) * height
+        told = f"{label}, sigma {origins[label].sigma:.2g}"
+        axes.barh(places, [*shown, rest], height=height, color=COLOURS[place], label=told)
+    axes.set_yticks(rows, labels=[*names, "all others"])
+    axes.invert_yaxis()
+    axes.set_xlabel("variance of h after the last step (signal units squared)")
     axes.legend(loc="lower right")
