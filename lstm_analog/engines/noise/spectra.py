@@ -65,7 +65,7 @@ def alone(schedule: Schedule, interval: int) -> Schedule:
 
 _CHOKE = 1e9
 """Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
-_ACCURACY = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
+STANDING = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
 _ITERATIONS = 1000
 """Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
 _ANALYSIS = "*| analysis"
@@ -180,9 +180,9 @@ def noise_spectra(
             ) from error
 
 
-def standing_deck(network: Network, state: Schedule) -> str:
-    """Return the deck of `network` in `state` without its analysis, its sources constant."""
-    whole = "".join(deck(network, state, NGSPICE, _ACCURACY, "noise.cir"))
+def deck_without_analysis(network: Network, schedule: Schedule, accuracy: Accuracy = STANDING) -> str:
+    """Return the deck of `network` under `schedule`, with the marks of an `accuracy`, up to its analysis."""
+    whole = "".join(deck(network, schedule, NGSPICE, accuracy, "noise.cir"))
     return whole[: whole.index(_ANALYSIS)]
 
 
@@ -195,7 +195,7 @@ def _lines(
     band: Band,
 ) -> Iterator[str]:
     names = network.unknowns.names()
-    yield standing_deck(network, state)
+    yield deck_without_analysis(network, state)
     yield from operating_lines(names, efforts, held)
     yield "vprobe probe 0 dc 0 ac 1\n"
     for number, weights in enumerate(signals):
@@ -214,7 +214,7 @@ def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Ite
     `names` are those of all unknowns. Nothing but Newton's method looks for them: by steps of gmin or of the sources
     ngspice found operating points far from the given one, in which pairs carry no current.
     """
-    yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}"
+    yield f".options reltol={STANDING.reltol} vntol={STANDING.vntol} abstol={STANDING.abstol}"
     yield f" gmin=1e-12 itl1={_ITERATIONS} gminsteps=0 srcsteps=0\n"
     for place, node in enumerate(held.tolist()):
         yield f"vheld{place} held{place} 0 {efforts[node]:.17g}\nlheld{place} held{place} {names[node]} {_CHOKE}\n"
