@@ -21,8 +21,7 @@ from lstm_analog.export.lint_cards import (
     spectre_faults,
     value_faults,
 )
-from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
-from lstm_analog.export.lint_expressions import Fault
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, scopes, statements
 from lstm_analog.export.rules import RULES, Rules
 from lstm_analog.files import read_bytes, text_in
 

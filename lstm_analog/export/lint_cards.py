@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 
-from lstm_analog.export.lint_decks import Scope, Statement
-from lstm_analog.export.lint_expressions import Fault, expression_faults, number_faults
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, number_faults
 from lstm_analog.export.numbers import difference, is_number, parse_number
 from lstm_analog.export.rules import Names, Passing, Rules
 

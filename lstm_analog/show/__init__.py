@@ -6,7 +6,6 @@
 from lstm_analog.show.animations.animate import animate
 from lstm_analog.show.blocks import blocks
 from lstm_analog.show.budgets import error_budget
-from lstm_analog.show.corners import corners
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.descent import descent
@@ -24,7 +23,7 @@ from lstm_analog.show.states import sequence
 from lstm_analog.show.style import save
 from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.what_if import what_if
-from lstm_analog.show.yields import metric_distribution, yield_against_strength
+from lstm_analog.show.yields import corners, metric_distribution, yield_against_strength
 
 __all__ = [
     "animate",

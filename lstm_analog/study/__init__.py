@@ -8,6 +8,7 @@ from lstm_analog.study.calibration import Lesson, calibrate, wafer_slope
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
+from lstm_analog.study.circuit_cost import Power, power
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.consumption import Consumer, PartCount
 from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting
@@ -26,7 +27,6 @@ from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, 
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
 from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
-from lstm_analog.study.power import Power, power
 from lstm_analog.study.preferred import PreferredInputs, preferred_inputs
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict

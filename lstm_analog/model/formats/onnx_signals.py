@@ -22,9 +22,16 @@ from lstm_analog.model.formats.chains import (
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import layer_of
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels
-from lstm_analog.model.formats.onnx_inputs import OpenInputs
+from lstm_analog.model.formats.onnx_inputs import (
+    InputBlock,
+    OpenInputs,
+    are_whole,
+    check_constant,
+    lengths_of,
+    start_of,
+    states_of,
+)
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.onnx_values import InputBlock, are_whole, check_constant, lengths_of, start_of, states_of
 from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.streams import ModelStreams, Stream, ends_of
 from lstm_analog.model.layers import Layer
