@@ -1,4 +1,4 @@
-"""Draw the distribution of a metric over chips, the yield against the strength of an imperfection, errors over corners."""
+"""Draw the distribution of a metric over chips, the yield by the strength of an imperfection, errors over corners."""
 
 import numpy as np
 from matplotlib.axes import Axes
