@@ -91,7 +91,7 @@ def _draw_origins(axes: Axes, origins: list[tuple[NoisySignal, NoiseOrigins]]) -
 
 _MECHANISMS = 9
 """Parts that have bars of their own; what is left of the noise is one more."""
-_CURVES, _BARS = 1.9, 2.9
+_MECHANISM_BARS = 2.9
 """Heights of the panels (inch)."""
 
 
@@ -104,8 +104,8 @@ def transistor_noise(found: TransistorNoise, transients: TransientNoise | None =
     mean square over units; bands are what the number of runs leaves open, one standard deviation. Bars are variances of
     h after the last step, simulated and by hand.
     """
-    figure = Figure(figsize=(WIDTH, 2 * _CURVES + _BARS + 0.9), layout="constrained")
-    for_h, for_c, bars = figure.subplots(3, 1, height_ratios=[_CURVES, _CURVES, _BARS])
+    figure = Figure(figsize=(WIDTH, 2 * _CURVES + _MECHANISM_BARS + 0.9), layout="constrained")
+    for_h, for_c, bars = figure.subplots(3, 1, height_ratios=[_CURVES, _CURVES, _MECHANISM_BARS])
     for axes, name in ((for_h, "h"), (for_c, "c")):
         _draw_transistor_steps(axes, found, transients, name)
         axes.set_ylabel(f"sigma of {name}\n(signal units)")
