@@ -118,16 +118,16 @@ def _row(network: Network, place: LayerLayout) -> tuple[DiagramBlock, DiagramBlo
     prefix = f"{place.h.group.split('_')[0]}_"
     way = ", backward" if place.backward else ""
     units = network.unknowns[place.z[0].group].size
-    others = [part for part in network.parts if part.label.startswith(prefix) and not _dense(part)]
+    others = [
+        part
+        for part in network.parts
+        if part.label.startswith(prefix) and not isinstance(part, Crossbars | Transconductors)
+    ]
     counts = count_parts(others, network.domain)
     lines = (f"{units:,} units, {sum(counts.values()):,} parts:", *_counted(counts))
     return _weights(network, prefix, f"weights of layer {place.layer}{way}"), DiagramBlock(
         title=f"units{way}", lines=lines
     )
-
-
-def _dense(part: Part) -> bool:
-    return isinstance(part, Crossbars | Transconductors)
 
 
 def _counted(counts: Counter[str]) -> list[str]:
