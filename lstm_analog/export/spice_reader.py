@@ -1,7 +1,7 @@
 """Read a deck that `spice.write_spice` wrote, possibly edited by hand, back into its network and schedule.
 
 The values on cards count: change a resistor, a weight, a `.param` or an input, and the network changes. Values are read
-as the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), and so are remarks and continuations
+as the simulator of the deck's dialect reads them (`numbers`), and so are remarks and continuations
 (`lines`). Unknown text is refused, with its line (`spice_checks`). Clocks are read from the interval lines; a clock
 source that differs from them is refused. `.options` and `.tran` become an `Accuracy`; `.save` and `.meas` are ignored.
 """
