@@ -39,7 +39,7 @@ _AXES = 2
 _UNKNOWN = "unknown"
 """The kind of a layer that is not recurrent by its arrays."""
 
-_ADVICE = "give its configuration, which model.to_json() writes, as config='model.json'"
+_CONFIGURE = "give its configuration, which model.to_json() writes, as config='model.json'"
 
 
 def recurrent_layer(name: str, arrays: tuple[Tensor, ...]) -> LayerFile:
@@ -67,7 +67,7 @@ def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]
     names = () if only is None else (only,) if isinstance(only, str) else tuple(only)
     working = [name for name, file in layers.items() if works(partial(_tried, file))]
     presets = f"; or take Keras' presets for a layer: load(path, only={min(working)[:80]!a})" if working else ""
-    do = _ADVICE + presets
+    do = _CONFIGURE + presets
     if not names or set(names) - set(layers):
         must = "come with a configuration, which says what its layers compute"
         got = f"weights alone, of {listed(layers)}"
@@ -86,7 +86,7 @@ def _check_said(file: LayerFile, do: str) -> None:
     inner = file.config.options.get("layer", {"class_name": file.config.kind, "config": file.config.options})
     if inner["class_name"] == "GRU" and not inner["config"]["use_bias"]:
         must, got = "show by its bias whether it resets after the product", "a GRU without bias"
-        raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=_ADVICE))
+        raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=_CONFIGURE))
 
 
 def _tried(file: LayerFile) -> None:
