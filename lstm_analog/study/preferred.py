@@ -169,7 +169,7 @@ def input_slopes(lstm: LSTM, trace: Trace, last: Floats) -> Floats:
     by_step = np.zeros(trace.outputs.h.shape)
     for layer in reversed(lstm.layers):
         mine, traces = traces[-len(layer.cells) :], traces[: -len(layer.cells)]
-        cells = cast("tuple[Cell, ...]", layer.cells)  # as `check_backpropagates` found them
+        cells = cast(tuple[Cell, ...], layer.cells)  # as `check_backpropagates` found them
         parts = zip(cells, mine, _split(by_step, mine), _split(last, mine), strict=True)
         ways = [chain.backward for chain in lstm.chains[len(traces) : len(traces) + len(mine)]]
         by_step = np.sum([_of_chain(*part, way) for part, way in zip(parts, ways, strict=True)], axis=0)

@@ -209,8 +209,6 @@ def _stack(
 
             return {}, stack_of(read_stream(content), only)
         case Format.NPZ:
-            from lstm_analog.model.formats.loading import read_npz
-
             return {}, stack_of_arrays(read_npz(content), only)
         case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras
