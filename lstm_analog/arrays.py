@@ -1,6 +1,6 @@
 """Convert values to the arrays of this package's records: float64 or indices, checked once, then read-only."""
 
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, final, get_args, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,14 @@ _VECTOR = 64
 _PAGE = 4096
 """Bytes from which on a copy is aligned."""
 _LARGEST = int(np.iinfo(np.int64).max)
+
+
+@final
+class Finite(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
+    """A view of numbers all of which were found to be finite when they were written: `floats` does not look again.
+
+    Nothing else may be done with it, for its type says nothing of what is computed from it.
+    """
 
 
 def unaliased(hint: Any) -> Any:
@@ -73,7 +81,7 @@ def floats(value: ArrayLike, what: str) -> Floats:
         If a number is not finite or masked, or is an integer that float64 cannot represent.
     """
     array = _numbers(value, what)
-    if not np.isfinite(array).all():
+    if not isinstance(value, Finite) and not np.isfinite(array).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InvalidValueError(
             explain(what, must="be finite", got=f"{array[bad]} at index {bad}", do="remove NaN and infinity")

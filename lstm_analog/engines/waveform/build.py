@@ -242,7 +242,7 @@ def _buffers(
         if values is not None and not plan.factored[number]:
             frame.parts.written(end, values[-1])
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
-        if not isinstance(run, slice) and plan.wanted[number]:
+        if not isinstance(run, slice) and plan.started[number]:
             before.append(partial(np.take, effort, part, -1, start, "clip"))
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
