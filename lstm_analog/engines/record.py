@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from lstm_analog.arrays import Finite, Flags, Floats, Indices, Span, span
+from lstm_analog.arrays import Finite, Flags, Floats, Indices, Span, aligned_zeros, span
 from lstm_analog.engines.base import moments
 from lstm_analog.engines.limits import within
 from lstm_analog.network.graph import Network
@@ -211,7 +211,7 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
         save=save,
         nodes=span(nodes),
         time=_times(schedule, kept, points),
-        efforts=np.zeros((*lead, int(counts.sum()), nodes.size)),
+        efforts=aligned_zeros((*lead, int(counts.sum()), nodes.size)),
         places=places,
     )
 
