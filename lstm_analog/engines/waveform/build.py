@@ -269,7 +269,16 @@ def _task(
     waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack),
+        inflow=Inflow(
+            wiring=wires,
+            fields=fields,
+            state=state,
+            high=high,
+            after=after,
+            parts=frame.parts,
+            slack=slack,
+            guessing=bool(plan.fields.guessed),
+        ),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

@@ -1,7 +1,10 @@
 """Makes the calls that compute the flow through wires and sheets at given efforts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from lstm_analog.engines.waveform.fields import covers
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import transposed
 from lstm_analog.expressions import Call, adding, putting, reading, spread
+
+_RESULT: Mapping[Any, int] = MappingProxyType({np.multiply: 2, np.take: 3})
+"""Which argument of a call its result is written to, of those that make most flows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +39,10 @@ class Flow:
     def written(self, out: Floats) -> tuple[Call, ...]:
         """Return the calls that write it to the places of `out` (..., m) that it enters."""
         last = self.calls[-1] if self.calls else None
-        if isinstance(self.into, slice) and isinstance(last, partial) and last.func is np.multiply:
-            return *self.calls[:-1], partial(np.multiply, *last.args[:-1], out[..., self.into])
+        if isinstance(self.into, slice) and isinstance(last, partial) and last.func in _RESULT:
+            before, after = last.args[: _RESULT[last.func]], last.args[_RESULT[last.func] + 1 :]
+            if last.args[len(before)] is self.value and not any(each is self.value for each in before):
+                return *self.calls[:-1], partial(last.func, *before, out[..., self.into], *after)
         return *self.calls, putting(out, self.into, self.value)
 
 

@@ -69,6 +69,8 @@ class Inflow:
         The parts of the batch whose inflow is computed at points.
     slack : float array, (N,)
         How far efforts of each unknown may be off where a product with a matrix can be spared; 0 where it cannot.
+    guessing : bool
+        Whether waveforms are guessed in the segment.
     """
 
     wiring: Wiring
@@ -78,6 +80,7 @@ class Inflow:
     after: list[Call]
     parts: BatchParts
     slack: Floats
+    guessing: bool
 
     def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
         """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
@@ -207,7 +210,7 @@ class Inflow:
         slack = float(self.slack[self.fields[entry.source].nodes].min())
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
-            if all(term.guessed for term in terms) and out.dtype == np.float64:
+            if self.guessing and all(term.guessed for term in terms) and out.dtype == np.float64:
                 self.after.extend(self.state.near(entry, False, packed[0].shape).summing(packed, out))
             return making
         calls: list[Call] = []
