@@ -1,5 +1,7 @@
 """What runs take down: written once, past the cache where it is large, and looked at when it is written."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -107,18 +109,25 @@ def test_what_programs_have_looked_at_is_not_looked_at_again(monkeypatch):
     assert ("trajectory efforts", np.ndarray) in looked
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_flows_add_up_wherever_they_enter(seed):
+@pytest.mark.parametrize("points", [(), (3,)])
+@pytest.mark.parametrize("seed", range(40))
+def test_flows_add_up_wherever_they_enter(seed, points):
     """Whether they cover all places, some of them, or some twice; what the buffer held before counts only if told."""
     rng = np.random.default_rng(seed)
     size, begun = 6, bool(seed % 2)
-    flows, out = [], rng.normal(size=(2, size))
+    flows, out = [], rng.normal(size=(*points, 2, size))
     expected = out * begun
     for _ in range(int(rng.integers(4))):
         first, last = sorted(rng.choice(size + 1, 2, replace=False).tolist())
         into = [slice(0, size), slice(first, last), np.sort(rng.permutation(size)[: last - first])][rng.integers(3)]
-        value = rng.normal(size=expected[:, into].shape)
-        expected[:, into] += value
-        flows.append(Flow(into=into, value=value, calls=()))
+        width = np.arange(size)[into].size
+        given, places, value = rng.normal(size=(2, size)), rng.permutation(size)[:width], np.empty((2, width))
+        calls = [
+            partial(np.copyto, value, given[:, places]),
+            partial(np.multiply, given[:, places], 1.0, value),
+            partial(np.take, given, places, -1, value, "clip"),
+        ]
+        expected[..., into] += given[:, places]
+        flows.append(Flow(into=into, value=value, calls=(calls[rng.integers(3)],)))
     make(adding_up(flows, out, begun))
     np.testing.assert_allclose(out, expected, rtol=1e-14, atol=1e-15)

@@ -40,9 +40,10 @@ class Flow:
         """Return the calls that write it to the places of `out` (..., m) that it enters."""
         last = self.calls[-1] if self.calls else None
         if isinstance(self.into, slice) and isinstance(last, partial) and last.func in _RESULT:
-            before, after = last.args[: _RESULT[last.func]], last.args[_RESULT[last.func] + 1 :]
-            if last.args[len(before)] is self.value and not any(each is self.value for each in before):
-                return *self.calls[:-1], partial(last.func, *before, out[..., self.into], *after)
+            target, before = out[..., self.into], last.args[: _RESULT[last.func]]
+            own = last.args[len(before)] is self.value and not any(each is self.value for each in before)
+            if own and (last.func is np.multiply or target.shape == self.value.shape):
+                return *self.calls[:-1], partial(last.func, *before, target, *last.args[len(before) + 1 :])
         return *self.calls, putting(out, self.into, self.value)
 
 
