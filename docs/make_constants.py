@@ -92,6 +92,7 @@ JUDGED = {
     "portions.py:_LEAST": (SPEED, "yes, as `_EFFORTS`"),
     "portions.py:_WORK": (SPEED, "yes, as `_EFFORTS`"),
     "portions.py:_MOST_THREADS": (LIMIT, "yes: what is refused"),
+    "record.py:_STREAMED": (SPEED, "yes: the same numbers are written"),
     "raw.py:_HEADER": (LIMIT, "yes: what is refused"),
     "rumoca.py:_MISSING": ("nothing", "no: any other code below 126 that rumoca does not use would do"),
     "rumoca.py:_SAME": (ACCURACY, "yes: intervals are far longer"),

@@ -31,10 +31,14 @@ _PORTIONS: WeakKeyDictionary[Network, dict[tuple[int, int], Network]] = WeakKeyD
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Solved:
-    """What solved some chips or sequences, an `engine` with its settings, and its estimate of the `error`."""
+    """What solved some chips or sequences, an `engine` with its settings, and its estimate of the `error`.
+
+    `finite` tells that it has found all finite that it took down; else that remains to be seen.
+    """
 
     engine: str
     error: float = nan
+    finite: bool = False
 
 
 class NetworkSolver(Protocol):
@@ -94,7 +98,8 @@ def run_chips(solve: NetworkSolver, record: Recorder, portions: Portions, progre
     _warn([group for group in groups if group.reason], network.chips)
     engines = dict.fromkeys(group.solved.engine for group in groups)
     engine = ("; some chips: " if network.chips else "; some sequences: ").join(engines)
-    return record.trajectory(engine=engine, lead=lead, error=float(np.max([group.solved.error for group in groups])))
+    finite, error = all(group.solved.finite for group in groups), np.max([group.solved.error for group in groups])
+    return record.trajectory(engine=engine, lead=lead, error=float(error), finite=finite)
 
 
 def _sequences(solve: NetworkSolver, record: Recorder, part: slice, progress: Progress | None) -> list[_Group]:

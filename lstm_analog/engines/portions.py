@@ -51,7 +51,7 @@ class Portions:
     slices: tuple[slice, ...]
     threads: int
 
-    def each(self, solve: Callable[[slice, Progress], _Found], progress: Progress | None) -> Iterator[_Found]:
+    def each(self, solve: Callable[[slice, Progress | None], _Found], progress: Progress | None) -> Iterator[_Found]:
         """Yield what `solve` makes of each slice, in their order; `progress` is told what all have done on average.
 
         What raises stops the others, between two intervals.
@@ -60,7 +60,7 @@ class Portions:
         calls = [partial(told.watch, solve, part, number) for number, part in enumerate(self.slices)]
         threads = self.threads if parent_process() is None else 1
         if threads == 1:
-            for call in calls:
+            for call in calls if progress else [partial(solve, part, None) for part in self.slices]:
                 yield call()
             return
         with ThreadPoolExecutor(min(threads, len(calls))) as pool:
@@ -80,7 +80,7 @@ class _ProgressOfAll:
         self._done, self._progress, self._lock = [0] * count, progress, Lock()
         self.stopped: BaseException | None = None
 
-    def watch(self, solve: Callable[[slice, Progress], _Found], part: slice, number: int) -> _Found:
+    def watch(self, solve: Callable[[slice, Progress | None], _Found], part: slice, number: int) -> _Found:
         """Return what `solve` makes of the `part`, portion `number`; the first error that any raises, all raise."""
         try:
             return solve(part, partial(self._tell, number))

@@ -5,13 +5,16 @@ from math import prod
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices, Span, span
+from lstm_analog.arrays import Finite, Flags, Floats, Indices, Span, aligned_zeros, span
 from lstm_analog.engines.base import moments
 from lstm_analog.engines.limits import within
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Extremes, Save, Trajectory
+
+_STREAMED = 2**22
+"""Bytes of a record from which it is written past the caches; larger: it stays there, and pushes out buffers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +40,11 @@ class Record:
     time: Floats
     efforts: Floats
     places: Indices
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it is so large that it would push all else out of the caches."""
+        return self.efforts.nbytes >= _STREAMED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,18 +127,23 @@ class Recorder:
             efforts = path[..., span(watch.limits.nodes)]
             watch.note(efforts.min(axis=-2), efforts.max(axis=-2))
 
-    def trajectory(self, *, engine: str, lead: tuple[int, ...], error: float = np.nan) -> Trajectory:
-        """Return what was taken down of a run by `engine`, of that `error`, with the leading axes `lead`."""
+    def trajectory(
+        self, *, engine: str, lead: tuple[int, ...], error: float = np.nan, finite: bool = False
+    ) -> Trajectory:
+        """Return what was taken down of a run by `engine`, of that `error`, with the leading axes `lead`.
+
+        Whether all of it is finite is looked at unless it was found `finite` when it was written.
+        """
         made: list[Trajectory] = []
         for record in reversed(self.records):
             record.efforts.flags.writeable = False  # or the trajectory would take a copy
-            first = record is self.records[0]
+            first, efforts = record is self.records[0], record.efforts.reshape(*lead, *record.efforts.shape[-2:])
             made.append(
                 Trajectory(
                     network=self.network,
                     schedule=self.schedule,
                     time=record.time,
-                    efforts=record.efforts.reshape(*lead, *record.efforts.shape[-2:]),
+                    efforts=efforts.view(Finite) if finite else efforts,
                     engine=engine,
                     saved=record.save,
                     error=error,
@@ -198,7 +211,7 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
         save=save,
         nodes=span(nodes),
         time=_times(schedule, kept, points),
-        efforts=np.zeros((*lead, int(counts.sum()), nodes.size)),
+        efforts=aligned_zeros((*lead, int(counts.sum()), nodes.size)),
         places=places,
     )
 

@@ -141,7 +141,7 @@ class Schedule:
 
     def of_sequences(self, chosen: slice) -> "Schedule":
         """Return the sequences `chosen` (k,) alone, counted in C order over the leading axes; their batch is (k,)."""
-        flat = replace(self, chips=0)
+        flat = replace(self, chips=0) if self.chips else self
         imposed = tuple(
             entry if entry.efforts.ndim == 2 else Imposed(label=entry.label, efforts=flat.side_by_side(entry)[chosen])
             for entry in self.imposed

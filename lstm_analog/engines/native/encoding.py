@@ -20,11 +20,12 @@ from lstm_analog.engines.native.encoding_arrays import (
     kind_of,
     product,
     row,
+    runs,
     strides_of,
 )
 from lstm_analog.engines.native.encoding_solving import SOLVING
 from lstm_analog.engines.native.judging import Positive, Repeat, Unless, following, largest
-from lstm_analog.engines.native.strides import NotEncodableError
+from lstm_analog.engines.native.strides import NotEncodableError, axes
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 
@@ -79,6 +80,28 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
     return rows
 
 
+def recorded(
+    out: Array, efforts: Array, nodes: Indices, cursor: Indices, unsound: Indices, streamed: bool
+) -> Operations:
+    """Return the operations that write the `nodes` (kept,) of `efforts` (*lead, N) to `out` (*lead, kept), doubles.
+
+    That lies where `cursor` (1,) says; the array given has its shape and strides. They set `unsound` (1,) to 1 if an
+    effort is not finite. What is `streamed` is not to stay in the cache. Raises `NotEncodableError` if there are none.
+    """
+    given = [strides_of(out), strides_of(efforts)]
+    sizes, steps = axes(out.shape[:-1], [step[:-1] for step in given])
+    if len(sizes) > 1 or {step[-1] for step in given} != {1}:
+        raise NotEncodableError
+    count, (below, beside) = sizes[0] if sizes else 1, (step[0] if step else 0 for step in steps)
+    return [
+        row(
+            *("record", kind_of(efforts), count, stop - start, address(cursor), start, below),
+            *(address(efforts[..., nodes[start] :]), beside, address(unsound), int(streamed)),
+        )
+        for start, stop in runs(nodes)
+    ]
+
+
 def _refreshing(call: Refresh, kept: list[Array]) -> Operations:
     inner = [words for each in call.calls for words in _operations(each, kept)]
     both = [address(call.stamp), address(call.version)]
@@ -115,11 +138,11 @@ def _solving(call: partial[object], kept: list[Array]) -> Operations:
 
 
 def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Operations:
-    if {out.dtype, values.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
+    if {out.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
         raise NotEncodableError
     count, size = values.shape
     words = [count, size, address(out), address(values), strides_of(values)[0], address(scale), int(scale.size > 1)]
-    return [row("largest", 0, *words)]
+    return [row("largest", kind_of(values), *words)]
 
 
 def _operations(call: Call, kept: list[Array]) -> Operations:

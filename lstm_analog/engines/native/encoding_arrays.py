@@ -17,7 +17,7 @@ _NAMES = (
     *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "less", "take", "put", "add_at", "matmul"),
     *("advance", "assign", "skip if equal", "skip if within", "largest", "following", "stop above", "repeat above"),
     *("widen", "stop unless positive", "largest of each", "products", "invert", "collocation", "program"),
-    *("each part",),
+    *("each part", "record"),
 )
 """The operations in the order in which `kernel.c` numbers them."""
 NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
@@ -125,11 +125,9 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
     given = values if name == "take" else _spread(values, out, tuple(shape), kept)
     kept += [out, values, places]
     kind, steps = kind_of(out, given), [strides_of(out), strides_of(given)]
-    cuts = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), places.size]
-    if len(cuts) <= _RUNS + 1:
-        return [
-            words for run in pairwise(cuts) for words in _run(name, out, given, int(places[run[0]]), run, axis, kept)
-        ]
+    several = runs(places)
+    if len(several) <= _RUNS:
+        return [words for run in several for words in _run(name, out, given, int(places[run[0]]), run, axis, kept)]
     along = out.ndim + axis
     before, steps_before = axes(tuple(shape[:along]), [step[:along] for step in steps])
     if len(before) > 2 or out.ndim - along > 2:
@@ -139,6 +137,11 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
     for array, step, lead in zip((out, given), steps, steps_before, strict=True):
         words += [address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
     return [row(name, kind, *words, address(places))]
+
+
+def runs(places: Indices) -> list[tuple[int, int]]:
+    """Return where each run of neighbours among the `places` (n,) begins in these, and where it has ended."""
+    return list(pairwise([0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), places.size]))
 
 
 def _run(

@@ -15,17 +15,20 @@ enum operation {
     HEAVISIDE, EXPM1, WHERE, LESS, LAST_ELEMENTWISE = LESS,
     TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
     PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
-    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM, EACH_PART
+    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM, EACH_PART,
+    RECORD
 };
 
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #define INTERLEAVED _Pragma("clang loop vectorize(assume_safety) interleave_count(4)")
 #define UNROLLED _Pragma("clang loop unroll(full)")
+#define STREAM(place, value) __builtin_nontemporal_store(value, place)
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #define INTERLEAVED INDEPENDENT
 #define UNROLLED _Pragma("GCC unroll 12")
+#define STREAM(place, value) (*(place) = (value))
 #endif
 
 #define INLINE inline __attribute__((always_inline))
@@ -50,6 +53,10 @@ void bind(void *gemm_of_double, void *gemm_of_float, void *gemv_of_double, void 
     dgemv = (gemv_double *)gemv_of_double;
     sgemv = (gemv_float *)gemv_of_float;
 }
+
+/* A line of the cache, of numbers of double precision. */
+typedef double line __attribute__((vector_size(64)));
+enum { LINE = sizeof(line) / sizeof(double) };
 
 /* How many numbers a row of a block has, how many rows a lap has, and how many laps there are. */
 struct extent { long n, rows, laps; };
@@ -146,24 +153,6 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #include "kernels.inc"
 #include "products.inc"
 
-/* Write the largest size in each of some rows, times a scale, to `out`; NaN where a row has one.
-   Sizes are compared by their bits, whose order is that of the numbers, NaN above all: that makes vectors of it. */
-static void largest(const word *at) {
-    double *out = (double *)at[4];
-    for (long row = 0; row < at[2]; row++) {
-        const double *in = (const double *)at[5] + row * at[6], *scale = (const double *)at[7];
-        union { double value; word bits; } most = {.bits = 0};
-        if (at[8]) for (long i = 0; i < at[3]; i++) {
-            union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
-            most.bits = size.bits > most.bits ? size.bits : most.bits;
-        } else for (long i = 0; i < at[3]; i++) {
-            union { double value; word bits; } size = {.value = fabs(in[i] * *scale)};
-            most.bits = size.bits > most.bits ? size.bits : most.bits;
-        }
-        out[row] = most.value;
-    }
-}
-
 /* Write the largest size in each column of all rows of some matrices, times the scales of that matrix, to `out`. */
 static void largest_of_each(const word *at) {
     word *most = (word *)at[7];
@@ -243,13 +232,14 @@ static long execute(const word *program, long count) {
         case ADVANCE: for (long k = 0; k < at[3]; k++) ++((word *)at[2])[k]; break;
         case ASSIGN: *(word *)at[2] = *(const word *)at[3]; break;
         case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
-        case LARGEST: largest(at); break;
+        case LARGEST: if (single) largest_float(at); else largest_double(at); break;
         case FOLLOWING: *(double *)at[2] = following((const double *)at[3], at[4]); break;
         case LARGEST_OF_EACH: largest_of_each(at); break;
         case PRODUCTS: products(at); break;
         case INVERT: invert_lanes(at); break;
         case COLLOCATION: collocation(at); break;
         case PROGRAM: if (execute((const word *)at[2], at[3]) < at[3]) return place; break;
+        case RECORD: if (single) record_float(at); else record_double(at); break;
         case EACH_PART: if (!each_part(at)) return place; break;
         case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
         case STOP_ABOVE:
@@ -279,5 +269,6 @@ long run_rows(const word *table, long width, long count, word *cursors) {
         for (long k = 2; k < width; k++) cursors[k - 2] = at[k];
         if (execute((const word *)at[0], at[1]) < at[1]) return row;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);  /* what was streamed is written before another thread reads it */
     return count;
 }

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.arrays import Array, Floats, Indices, Span, numbered
 from lstm_analog.engines.native.encoding import (
     copied,
     each_part,
     encoded,
     program,
+    recorded,
     repeat_above,
     stop_above,
 )
@@ -205,6 +206,16 @@ class Judged:
         """Append that `source` is copied to `out`; the one that `of` numbers, 1 or 0, lies where `cursor` says."""
         self.words += copied(out, source, cursor, of)
         self._kept += [out, source, cursor]
+
+    def record(
+        self, out: Array, efforts: Array, nodes: Span, cursor: Indices, unsound: Indices, streamed: bool
+    ) -> None:
+        """Append that the `nodes` of `efforts` (*lead, N) are written to `out` (*lead, kept), where `cursor` says.
+
+        It sets `unsound` (1,) to 1 if one is not finite. What is `streamed` is not to stay in the cache.
+        """
+        self.words += recorded(out, efforts, numbered(nodes), cursor, unsound, streamed)
+        self._kept += [out, efforts, cursor, unsound]
 
     def program(self) -> KernelProgram | None:
         """Return the program, if it is complete."""

@@ -42,6 +42,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             after=[],
             parts=undivided,
             slack=np.zeros(efforts.shape[-1]),
+            guessing=False,
         ),
         targets=tuple(own),
         frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),

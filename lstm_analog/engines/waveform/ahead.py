@@ -150,10 +150,8 @@ class RunAhead:
         judged, effort, cursors = Judged(), self._space.state.effort, self._table.cursors
         judged.add(call for watch in self._table.watches for call in _watching(watch, effort))
         for place in np.flatnonzero(kind.records).tolist():
-            record, cursor = self._record.records[place], place + len(self._sources)
-            value, fetching = reading(effort, record.nodes)
-            judged.add(fetching)
-            judged.copy(record.efforts[..., 0, :], value, cursors[cursor : cursor + 1], 0)
+            record, cursor = self._record.records[place], cursors[place + len(self._sources) :]
+            judged.record(record.efforts[..., 0, :], effort, record.nodes, cursor, self._space.unsound, record.streamed)
         return judged.program()
 
 
@@ -161,7 +159,7 @@ def _table(space: Workspace, sources: list[ImposedWaveform], record: Recorder) -
     """Return the programs in `space` for arrays that lie as those of `sources` and `record`, its watches empty."""
     layout = (
         *(_lying(source.efforts) for source in sources),
-        *((each.save.groups, _lying(each.efforts)) for each in record.records),
+        *((each.save.groups, each.streamed, _lying(each.efforts)) for each in record.records),
     )
     found = space.table(layout, len(layout), record.watches)
     for watch in found.watches:

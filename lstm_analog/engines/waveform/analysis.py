@@ -110,6 +110,16 @@ class Outline:
                 found[first : first + level.dynamic] = [True] * level.dynamic
         return found
 
+    @cached_property
+    def started(self) -> list[bool]:
+        """Whether the start of each field is read: of storages, by Newton's method and by guesses."""
+        found = [False] * len(self.wanted)
+        for level, wires, first in zip(self.fields.levels, self.fields.wirings, self.fields.first, strict=True):
+            width = level.members.shape[1]
+            many = width if is_newton(level, wires) or self.fields.guessed else level.dynamic
+            found[first : first + many] = self.wanted[first : first + many]
+        return found
+
 
 def outline(
     fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags, at_end: bool

@@ -242,7 +242,7 @@ def _buffers(
         if values is not None and not plan.factored[number]:
             frame.parts.written(end, values[-1])
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
-        if not isinstance(run, slice) and plan.wanted[number]:
+        if not isinstance(run, slice) and plan.started[number]:
             before.append(partial(np.take, effort, part, -1, start, "clip"))
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
@@ -269,7 +269,16 @@ def _task(
     waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
     return Task(
         level=level,
-        inflow=Inflow(wiring=wires, fields=fields, state=state, high=high, after=after, parts=frame.parts, slack=slack),
+        inflow=Inflow(
+            wiring=wires,
+            fields=fields,
+            state=state,
+            high=high,
+            after=after,
+            parts=frame.parts,
+            slack=slack,
+            guessing=bool(plan.fields.guessed),
+        ),
         targets=tuple(fields[field] for field in own),
         frame=frame,
         factored=plan.factored[first],

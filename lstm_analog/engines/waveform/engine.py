@@ -100,13 +100,13 @@ class Waveform:
     def _together(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
         """Run all chips at once; raise `SimulationError` if several cannot be solved side by side."""
         wanted, lead = _wanted(network, self.save or EVERYTHING), record.lead
-        worst, effort, tolerance = 0.0, None, Tolerance(rtol=self.rtol, atol=self.atol)
+        worst, finite, effort, tolerance = 0.0, True, None, Tolerance(rtol=self.rtol, atol=self.atol)
         try:
             for present, intervals in schedule.stretches(network):
                 with workspace(present, lead, tolerance, wanted, self.precision, self.points > 1) as space:
                     solving = WaveformRun(space=space, points=self.points)
                     effort = solving.run(schedule, intervals, effort, record, progress)
-                    worst = max(worst, solving.worst)
+                    worst, finite = max(worst, solving.worst), finite and solving.finite
         except NotLinearError as reason:
             label = network.unknowns.groups[reason.args[0] - 1].label
             must, got = "be fed linearly in its own efforts in single precision", "a flow that is not"
@@ -120,7 +120,7 @@ class Waveform:
             other = Integrate(rtol=self.rtol, atol=self.atol, points=self.points, save=self.save)
             record.copy(other.run(network, schedule, progress))
             return Solved(engine=f"{other!r} instead of {self!r}: {reason}")
-        return Solved(engine=repr(self), error=worst)
+        return Solved(engine=repr(self), error=worst, finite=finite)
 
 
 def _wanted(network: Network, save: Save) -> Flags:

@@ -61,7 +61,8 @@ def _of_points(
     tail = chebyshev.last(degree)
     own = np.empty((len(tail), units.size), solved.dtype)
     multiplying = partial(np.matmul, tail.astype(solved.dtype, copy=False), solved, own)
-    room, widening = widened(parts.collected(own))
+    found = parts.collected(own)
+    room, widening = widened(found)
     rounding = _ROUNDING * np.finfo(solved.dtype).eps / tolerance.units if widening else 0.0
     (first, widening_first), (last, widening_last) = (
         widened(parts.collected(some)[0]) for some in (solved[:1], solved[-1:])
@@ -69,6 +70,7 @@ def _of_points(
     units = np.tile(units, first.size // units.size)
     value, sizes, allowed, end = np.zeros(1), np.empty(len(tail)), np.empty(units.size), np.empty(units.size)
     again: tuple[Call, ...] = (
+        *widening,
         *widening_first,
         *widening_last,
         partial(np.absolute, first, allowed),
@@ -84,8 +86,7 @@ def _of_points(
     calls = list[Call]()
     (parts.each if parts.divided else calls).append(multiplying)
     calls += [
-        *widening,
-        partial(largest, sizes, room, 1.0 / (tolerance.units * units)),
+        partial(largest, sizes, found, 1.0 / (tolerance.units * units)),
         *_less(sizes, rounding),
         partial(following, value, sizes),
         Unless(value=value, limit=1.0, calls=again),

@@ -1,15 +1,22 @@
 """Makes the calls that compute the flow through wires and sheets at given efforts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Sheet, Wire
+from lstm_analog.engines.waveform.fields import covers
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import transposed
-from lstm_analog.expressions import Call, adding, reading, spread
+from lstm_analog.expressions import Call, adding, putting, reading, spread
+
+_RESULT: Mapping[Any, int] = MappingProxyType({np.multiply: 2, np.take: 3})
+"""Which argument of a call its result is written to, of those that make most flows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,11 +36,36 @@ class Flow:
         value, calls = parts.held(self.value, self.calls)
         return Flow(into=self.into, value=value, calls=calls)
 
-    def copied(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that write it to `out` (..., m), all of which it enters."""
-        if self.calls and isinstance(last := self.calls[-1], partial) and last.func is np.multiply:
-            return *self.calls[:-1], partial(np.multiply, *last.args[:-1], out)
-        return *self.calls, partial(np.copyto, out, self.value)
+    def written(self, out: Floats) -> tuple[Call, ...]:
+        """Return the calls that write it to the places of `out` (..., m) that it enters."""
+        last = self.calls[-1] if self.calls else None
+        if isinstance(self.into, slice) and isinstance(last, partial) and last.func in _RESULT:
+            target, before = out[..., self.into], last.args[: _RESULT[last.func]]
+            own = last.args[len(before)] is self.value and not any(each is self.value for each in before)
+            if own and (last.func is np.multiply or target.shape == self.value.shape):
+                return *self.calls[:-1], partial(last.func, *before, target, *last.args[len(before) + 1 :])
+        return *self.calls, putting(out, self.into, self.value)
+
+
+def adding_up(flows: list[Flow], out: Floats, begun: bool = False) -> list[Call]:
+    """Return the calls that write the sum of `flows` to `out` (..., m), or add it to what that holds if it is `begun`.
+
+    Nothing is added to zero where each flow enters places that none before it enters, or only such that are entered.
+    """
+    entered, fresh, mixed = np.zeros(out.shape[-1], dtype=bool), list[bool](), False
+    for flow in flows:
+        fresh.append(not entered[flow.into].any())
+        mixed = mixed or not (fresh[-1] or entered[flow.into].all())
+        entered[flow.into] = True
+    if begun or mixed or not entered.all():
+        zero: list[Call] = [] if begun else [partial(np.copyto, out, 0.0)]
+        return [*zero, *(call for flow in flows for call in flow.added(out))]
+    first, second = flows[0], flows[1] if len(flows) > 1 else None
+    if second and covers(first.into, out.shape[-1]) and covers(second.into, out.shape[-1]):
+        both: list[Call] = [*first.calls, *second.calls, partial(np.add, first.value, second.value, out)]
+        return [*both, *(call for flow in flows[2:] for call in flow.added(out))]
+    ways = (flow.written(out) if new else flow.added(out) for flow, new in zip(flows, fresh, strict=True))
+    return [call for calls in ways for call in calls]
 
 
 def wired(wire: Wire, efforts: Floats, unit: float) -> Flow:

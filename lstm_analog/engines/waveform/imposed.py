@@ -70,7 +70,7 @@ def imposed_waveforms(
             efforts = efforts[..., :1, :]
         elif entry is not None:
             moves = efforts[..., 1:, :] != efforts[..., :-1, :]
-            changes[1:] = moves.any(axis=(*range(moves.ndim - 2), -1))
+            changes[1:] = moves.any(axis=tuple(range(moves.ndim - 2))).any(axis=-1)  # in this order it is fastest
         given = efforts.astype(dtype, copy=False)
         found.append(ImposedWaveform(places=each.places, groups=each.groups, efforts=given, changes=changes))
     return found

@@ -14,13 +14,13 @@ from typing import cast
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.phase.wiring import Load, Sheet, Wire, Wiring
+from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers, two_axes
-from lstm_analog.engines.waveform.flows import Flow, multiplied, multiplying, wired
+from lstm_analog.engines.waveform.flows import Flow, adding_up, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.engines.waveform.terms import fewer_terms
-from lstm_analog.expressions import Call, adding, reading
+from lstm_analog.expressions import Call, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
 Basis = Floats | None
@@ -45,11 +45,9 @@ class InflowTerm:
 
 def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Call]:
     """Return the calls that write `offset` (m,) plus the flows of `factor` into the buffer `out` (*lead, m)."""
-    whole = bool(factor.flows) and covers(factor.flows[0].into, out.shape[-1]) and not offset.any()
-    calls: list[Call] = [] if whole else [partial(np.copyto, out, offset.astype(out.dtype, copy=False))]
-    for number, flow in enumerate(factor.flows):
-        calls += flow.copied(out) if whole and not number else flow.added(out)
-    return calls
+    begun = bool(offset.any())
+    beginning = [partial(np.copyto, out, offset.astype(out.dtype, copy=False))] if begun else []
+    return [*beginning, *adding_up(factor.flows, out, begun)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +70,8 @@ class Inflow:
         The parts of the batch whose inflow is computed at points.
     slack : float array, (N,)
         How far efforts of each unknown may be off where a product with a matrix can be spared; 0 where it cannot.
+    guessing : bool
+        Whether waveforms are guessed in the segment.
     """
 
     wiring: Wiring
@@ -81,6 +81,7 @@ class Inflow:
     after: list[Call]
     parts: BatchParts
     slack: Floats
+    guessing: bool
 
     def factors(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
         """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
@@ -122,16 +123,16 @@ class Inflow:
         `waves` are the efforts that nonlinear parts read, at the same points. With `at` None the flow is asked for at
         the end of the segment only, and `out` has one point.
         """
-        calls: list[Call] = []
+        calls, flows, begun = list[Call](), list[Flow](), False
         for load in self.wiring.loads:
-            calls += _adding_load(load, row, out, waves, self.high, first=not calls)
-        loaded = bool(calls)
-        flows = [flow for entry in self._linear(row) for flow in self._flows(entry, out, at, calls)]
-        if not loaded and flows and covers(flows[0].into, out.shape[-1]):
-            calls += flows.pop(0).copied(out)
-        elif not loaded:
-            calls.append(partial(np.copyto, out, 0.0))
-        calls += [call for flow in flows for call in flow.added(out)]
+            routes = [route for route in load.routes if route.row == row]
+            whole = [covers(span, out.shape[-1]) for route in routes for span in (route.into, route.elements)]
+            if whole == [True, True] and rows(load.part).shape[0] == 1 and not (begun or flows):
+                calls, begun = flowing(load, waves, self.high, out[..., None, :]), True
+            elif routes:
+                flows += _of_load(load, routes, out, waves, self.high)
+        flows += [flow for entry in self._linear(row) for flow in self._flows(entry, out, at, calls)]
+        calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
@@ -222,7 +223,7 @@ class Inflow:
         slack = self._spared(entry)
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
-            if all(term.guessed for term in terms) and out.dtype == np.float64:
+            if self.guessing and all(term.guessed for term in terms) and out.dtype == np.float64:
                 self.after.extend(self.state.near(entry, False, packed[0].shape).summing(packed, out))
             return making
         calls: list[Call] = []
@@ -255,23 +256,15 @@ def _is_constant(basis: Floats) -> bool:
     return bool((basis == 1.0).all())
 
 
-def _adding_load(load: Load, row: int, out: Floats, waves: Waves, high: High, first: bool) -> list[Call]:
-    """Return the calls that add the flow of the nonlinear `load` into `row` to `out`, or write it if it is `first`."""
-    routes = [route for route in load.routes if route.row == row]
-    if not routes:
-        return []
-    whole = all(covers(span, out.shape[-1]) for span in (routes[0].into, routes[0].elements))
-    terminals = rows(load.part).shape
-    if first and len(routes) == 1 and whole and terminals[0] == 1:
-        return flowing(load, waves, high, out[..., None, :])
-    flows = np.empty((*waves.shape[:-1], *terminals), out.dtype)
-    calls = flowing(load, waves, high, flows)
-    if first:
-        calls.insert(0, partial(np.copyto, out, 0.0))
+def _of_load(load: Load, routes: list[Route], out: Floats, waves: Waves, high: High) -> list[Flow]:
+    """Return the flows of the nonlinear `load` along `routes`, as parts of `out`; the first makes them all."""
+    flows = np.empty((*waves.shape[:-1], *rows(load.part).shape), out.dtype)
+    calls, found = tuple(flowing(load, waves, high, flows)), list[Flow]()
     for route in routes:
-        flow, fetching = reading(flows[..., route.terminal, :], route.elements)
-        calls += [*fetching, adding(out, route.into, -1, flow)]
-    return calls
+        value, fetching = reading(flows[..., route.terminal, :], route.elements)
+        found.append(Flow(into=route.into, value=value, calls=(*calls, *fetching)))
+        calls = ()
+    return found
 
 
 def flowing(load: Load, waves: Waves, high: High, out: Floats) -> list[Call]:

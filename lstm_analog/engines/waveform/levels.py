@@ -282,10 +282,14 @@ def _balance(task: Task) -> LinearSteps:
 
 
 def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
-    """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow."""
+    """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow.
+
+    The weight of what stands still is the end, if no points are asked for.
+    """
     steps: list[Call] = []
-    factors = task.inflow.factors(0, steps, None)
-    weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
+    factors, (field,) = task.inflow.factors(0, steps, None), task.targets
+    ended = len(factors) == 1 and factors[0].basis is None and field.values is None
+    weights = field.end[None] if ended else np.zeros((len(factors), *field.end.shape), field.end.dtype)
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.constant(0, factor))
     gain = task.inflow.unit(0) * gain
@@ -296,5 +300,5 @@ def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
         WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, guessed=factor.guessed, every=every)
         for basis, weight, factor in zip(bases, weights, factors, strict=True)
     )
-    whole, each = _drawn(task, [bases], weights)
+    whole, each = ([], []) if ended else _drawn(task, [bases], weights)
     return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))

@@ -41,10 +41,20 @@ class WaveformRun:
         """When points are recorded, as shares of the interval, (points,)."""
         return moments(1.0, self.points)
 
+    @cached_property
+    def _fast(self) -> bool:
+        """Whether programs can run intervals."""
+        return is_available() and self.points == 1
+
     @property
     def worst(self) -> float:
         """The largest estimated error of an accepted piece, in tolerances."""
         return self.space.worst.item()
+
+    @property
+    def finite(self) -> bool:
+        """Whether all that was recorded has been found finite; else that remains to be seen."""
+        return not self.space.unsound[0]
 
     def run(
         self,
@@ -61,13 +71,13 @@ class WaveformRun:
         """
         space, count = self.space, len(schedule.names)
         space.state.forget()
-        space.worst[0] = 0.0
+        space.worst[0], space.unsound[0] = 0.0, not self._fast
         sources = imposed_waveforms(space.sources, schedule, space.state.effort.dtype)
         if start is None:
             for source in sources:
                 source.impose(space.state, 0)
             self._rest(schedule)
-            record.write(0, space.state.effort[..., None, :])
+            self._record(record, 0, space.state.effort[..., None, :])
         else:
             np.copyto(space.state.effort, start)
         tell = None if progress is None else partial(_tell, progress, count)
@@ -84,8 +94,7 @@ class WaveformRun:
     ) -> None:
         """Run `intervals` of the `schedule`, ahead where programs can, and `tell` the number of each."""
         kinds, kind_of = interval_kinds(self.space, schedule, sources, record)
-        fast = is_available() and self.points == 1
-        ahead = RunAhead(self.space, sources, record, kinds) if fast else None
+        ahead = RunAhead(self.space, sources, record, kinds) if self._fast else None
         number, done = intervals.start, None
         while number < intervals.stop:
             if ahead:
@@ -98,7 +107,7 @@ class WaveformRun:
             for source in sources if number and done is None and any(kind.sources) else ():
                 source.impose(self.space.state, number)
             if kind.recorded:
-                record.write(number + 1, self._points(kind.subdivision, done or 0))
+                self._record(record, number + 1, self._points(kind.subdivision, done or 0))
             else:
                 self._interval(kind.subdivision, None, done or 0)
             if tell:
@@ -106,6 +115,12 @@ class WaveformRun:
             number += 1
         if ahead:
             ahead.note()
+
+    def _record(self, record: Recorder, number: int, path: Floats) -> None:
+        """Take down the `path` (*lead, points, N) of interval `number`, and note whether it is finite."""
+        record.write(number, path)
+        if self._fast and not np.isfinite(path).all():
+            self.space.unsound[0] = 1
 
     def advance(self, effort: Floats, intervals: Subdivision) -> Floats:
         """Return the efforts (*lead, N) at the end of one of the `intervals`, which start as `effort`.

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.base import Precision
 from lstm_analog.engines.lending import Lender
 from lstm_analog.engines.limits import Within, within
@@ -69,7 +69,8 @@ class Workspace:
     `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
     chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched, at points
     `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
-    estimated error of an accepted piece, in tolerances. The dictionaries are the cache: couplings by regime, orders by
+    estimated error of an accepted piece, in tolerances; `unsound` (1,) is 0 if all that a run has recorded was found
+    finite. The dictionaries are the cache: couplings by regime, orders by
     regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
     rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and piece, divisions of intervals
     by clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
@@ -84,6 +85,7 @@ class Workspace:
     inside: bool
     state: NetworkState
     worst: Floats = field(default_factory=lambda: np.zeros(1))
+    unsound: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     layouts: dict[tuple[Regime, tuple[object, ...]], FieldLayout] = field(default_factory=dict)
