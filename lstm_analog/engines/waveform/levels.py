@@ -22,7 +22,7 @@ from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, two_axes
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
 from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.response import alike, response
+from lstm_analog.engines.waveform.response import alike, basis_response, response, without_start
 from lstm_analog.expressions import Call, combining
 
 
@@ -117,24 +117,8 @@ def _asked(task: Task, inverse: Floats, row: int) -> Floats | None:
     """
     if not task.ends_alone or len(inverse) > 1:
         return None
-    effects = _without_start(inverse[0, :, -1, row], _first(task, row))
+    effects = without_start(inverse[0, :, -1, row], _first(task, row))
     return np.vstack([effects, np.eye(effects.shape[1])[-1:]])
-
-
-def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
-    """Return the response of `target` to a flow of the `basis` into `row`, (points,), or (points, m) if members differ.
-
-    `inverse` is that of the collocation equations; the flow counts from point `first` on.
-    """
-    part = inverse[:, target, :, row, first:]
-    if basis is None:
-        column = part.sum(axis=-1)
-    elif basis.ndim == 1:
-        column = part @ basis[first:]
-    else:
-        column = np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:])
-    result: Floats = column[0] if len(column) == 1 else column.T
-    return result
 
 
 def _factored(task: Task, inverse: Floats) -> LinearSteps:
@@ -160,7 +144,7 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
             start = inverse[:, target, :, number, 0]
             columns.append(start[0] if len(start) == 1 else start.T)
         columns += [
-            task.inflow.unit(row) * _column(inverse, target, row, factor.basis, _first(task, row))
+            task.inflow.unit(row) * basis_response(inverse, target, row, factor.basis, _first(task, row))
             for row, factor in inputs
         ]
         every.append(columns)
@@ -228,7 +212,7 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
         if not task.wanted[target]:
             continue
         blocks = [inverse[..., target, :, number, :1] for number in range(dynamic)]
-        blocks += [_without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
+        blocks += [without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
         matrix = np.concatenate(blocks, axis=-1)
         out = parts.written(field.end)[None] if field.values is None else field.values
         if matrix.shape[:-2] == (1,):
@@ -236,14 +220,6 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
         else:
             steps += _each(matrix[..., -len(out) :, :], flows, out)
     return steps
-
-
-def _without_start(columns: Floats, count: int) -> Floats:
-    """Return `columns` with the first `count` at zero: the inflow into a storage at its start changes nothing yet."""
-    if count:
-        columns = columns.copy()
-        columns[..., :count] = 0.0
-    return columns
 
 
 def _each(matrix: Floats, flows: Floats, out: Floats) -> list[Call]:

@@ -37,3 +37,27 @@ def alike(own: Floats, capacity: Floats) -> bool:
         return False
     spread = [np.abs(array - array[:1]) <= _SAME * np.abs(array).max(axis=0) for array in (own, capacity)]
     return all(bool(same.all()) for same in spread)
+
+
+def basis_response(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
+    """Return the response of `target` to a flow of the `basis` into `row`, (points,), or (points, m) if members differ.
+
+    `inverse` is that of the collocation equations; the flow counts from point `first` on.
+    """
+    part = inverse[:, target, :, row, first:]
+    if basis is None:
+        column = part.sum(axis=-1)
+    elif basis.ndim == 1:
+        column = part @ basis[first:]
+    else:
+        column = np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:])
+    result: Floats = column[0] if len(column) == 1 else column.T
+    return result
+
+
+def without_start(columns: Floats, count: int) -> Floats:
+    """Return `columns` with the first `count` at zero: the inflow into a storage at its start changes nothing yet."""
+    if count:
+        columns = columns.copy()
+        columns[..., :count] = 0.0
+    return columns
