@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.engines.limits import within
+from lstm_analog.engines.record import within
 from lstm_analog.errors import InvalidValueError, KeptWarning, StopsWarning, explain, warn_caller
 from lstm_analog.network.trajectory import Extremes, Trajectory
 from lstm_analog.study.keeping import Keep, not_kept
