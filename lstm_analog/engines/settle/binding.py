@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Floats, Indices, Span, numbered, span
+from lstm_analog.arrays import Array, Floats, Indices, Span, aligned, numbered, span
 from lstm_analog.engines.phase.wiring import Load, Places, Route, Sheet, Wire
 from lstm_analog.engines.settle.stages import EFFORTS, ComponentStage
 from lstm_analog.engines.waveform.fields import Field, Waves, covers
@@ -148,10 +148,12 @@ class BoundStage:
             self.scale(out, weight, out)
 
     def _matrix(self, sheet: Sheet) -> Array:
-        """Return the matrix of `sheet`, which all stages share that it feeds."""
+        """Return the matrix of `sheet`, which all stages share that it feeds; in double precision the network's own."""
         if sheet.name not in self.matrices:
             matrix = sheet.matrix if sheet.matrix.ndim == 2 else sheet.matrix[..., 0, :, :]
-            self.matrices[sheet.name] = np.ascontiguousarray(matrix, dtype=self.efforts.dtype)
+            own = matrix.dtype == self.efforts.dtype
+            made = np.ascontiguousarray(matrix) if own else aligned(matrix.astype(self.efforts.dtype))
+            self.matrices[sheet.name] = made
         return self.matrices[sheet.name]
 
     def _load(self, load: Load, route: Route, weight: Floats, out: Array) -> None:

@@ -241,12 +241,13 @@ def _swept(some: list[ComponentStage], order: Structure) -> list[ComponentStage]
     A torn coupling reads the effort that the unknown had before. Each repetition reduces the error by the factor
     `order.weakness`; there are as many as bring it below `_NEGLIGIBLE`.
     """
-    torn = np.zeros(order.sensitivity.size, dtype=bool)
-    torn[order.links.rows[order.torn]] = True
-    heads = [stage for stage in some if torn[stage.nodes].any()]
+    torn = order.links.rows[order.torn]
+    heads = [stage for stage in some if np.isin(stage.nodes, torn).any()]
     if not heads:
         return some
-    following = {id(stage) for stage in _dependent(some, torn)} | {id(stage) for stage in heads}
+    marked = np.zeros(heads[0].couplings.dynamic.size, dtype=bool)
+    marked[torn] = True
+    following = {id(stage) for stage in _dependent(some, marked)} | {id(stage) for stage in heads}
     repeated = [stage for stage in some if id(stage) in following]
     sweeps = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(order.weakness)))
     return [*some, *(repeated * sweeps)]

@@ -6,7 +6,7 @@ backward: one that sets nothing that is recorded or read later.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Instruction:
     checked: Indices
     controlled: tuple[ComponentStage, ...]
 
-    @property
+    @cached_property
     def uncertain(self) -> bool:
         """Whether the run has to look at rest, or runs the phase over time."""
         return bool(self.checked.size or self.controlled) or self.phase.over_time

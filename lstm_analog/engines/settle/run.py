@@ -152,10 +152,10 @@ class ProgramPoints:
         for label in instruction.load:
             places, values, turn = self._sources[label]
             space.efforts[..., places] = values[..., turn[point], :]
-        calls, over_time = space.calls_of(instruction), bool(instruction.phase.over_time)
+        calls, over_time = space.calls_of(instruction), False
         if not instruction.uncertain:
             make(calls)
-        elif over_time or not _come_to_rest(instruction, calls, space.efforts):
+        elif instruction.phase.over_time or not _come_to_rest(instruction, calls, space.efforts):
             over_time = True
             transients(instruction.phase)
             make(space.watching(space.watched))

@@ -79,7 +79,7 @@ class SettledSpace:
         """Return the calls of all stages of an `instruction`, which are bound, and of what watches their nodes."""
         if instruction not in self.made:
             some = [call for stage in instruction.stages for call in self.bound[stage.key]]
-            for stage in instruction.stages:
+            for stage in instruction.stages if self.watched.size else ():
                 some += self.watching(stage.nodes)
             self.made[instruction] = compiled(some) if self.lasting else tuple(some)
         return self.made[instruction]
