@@ -131,7 +131,7 @@ def test_rest_is_judged_in_the_units_of_the_storage_itself():
     at_rest = np.zeros((1, 4))
     instructions._check_rest(interval, at_rest, at_rest + 5e-10)
     with pytest.raises(UnsupportedError, match="one that was run over time"):
-        instructions._check_rest(interval, at_rest, at_rest + [0.0, 0.0, 0.0, 5e-7])
+        instructions._check_rest(interval, at_rest, np.array([[0.0, 0.0, 0.0, 5e-7]]))
 
 
 def test_several_chips_are_refused():

@@ -256,7 +256,8 @@ def _needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tupl
 
     The third are weights (unknowns,), estimates of how much of an error at each unknown, when a stage sets it, reaches
     those wanted: 1 along most ways, less where the way leads through an open switch into a slow storage (`gain` of the
-    stage). Amplification on the way does not count. They tell which storages need not be checked.
+    stage). Amplification on the way does not count. They tell which storages need not be checked: `OPAMP` of two layers
+    of which outputs are kept takes half the time, since none of its intervals has to be run over time.
     """
     open_, chosen = wanted.copy(), []
     weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)
