@@ -172,8 +172,7 @@ class ProgramPoints:
             yield from points
             return
         start, order = points.start, self._program.order
-        places = self._addresses()
-        cursors = self._space.cursors.setdefault(self._layout, np.zeros(places.shape[1], dtype=np.int64))
+        places, cursors = self._addresses(), self._space.cursors[self._layout]
         programs = [self._of(each, cursors) for each in self._program.instructions]
         missing = np.array([program is None for program in programs])[order[points.start : points.stop]]
 
@@ -197,10 +196,10 @@ class ProgramPoints:
 
     def _of(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
         """Return the program of an `instruction`, None if the kernel cannot do it."""
-        programs, key = self._space.programs, (self._layout, instruction)
-        if key not in programs:
-            programs[key] = None if instruction.uncertain else self._made(instruction, cursors)
-        return programs[key]
+        programs = self._space.programs
+        if instruction not in programs:
+            programs[instruction] = None if instruction.uncertain else self._made(instruction, cursors)
+        return programs[instruction]
 
     def _made(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
         judged, efforts, labels = Judged(), self._space.efforts, list(self._sources)

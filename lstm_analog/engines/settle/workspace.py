@@ -20,7 +20,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 
 _Layout = tuple[object, ...]
-"""What tells arrays that a run imposes and keeps from those of other runs: shapes and strides."""
+"""What tells arrays that a run imposes and keeps from those of other runs, an entry each: shapes and strides."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class SettledSpace:
     The unknowns `watched` (m,) have been from `lowest` to `highest`, (*lead, m). `lasting` says whether the calls are
     made often enough to be compiled, since no parameter changes in a run; all runs then round alike. The dictionaries
     are the cache: the calls of stages, the `matrices` that these share, the calls of instructions, their programs of
-    the kernel, and the `cursors` (k,) to where that is which these impose and keep.
+    the kernel, and the `cursors` (k,) to where that is which these impose and keep, by the layout of those k arrays.
     """
 
     efforts: Array
@@ -41,7 +41,7 @@ class SettledSpace:
     matrices: Matrices = field(default_factory=dict)
     bound: dict[Key, tuple[Call, ...]] = field(default_factory=dict)
     made: dict[Instruction, tuple[Call, ...]] = field(default_factory=dict)
-    programs: dict[tuple[_Layout, Instruction], KernelProgram | None] = field(default_factory=dict)
+    programs: dict[Instruction, KernelProgram | None] = field(default_factory=dict)
     cursors: dict[_Layout, Indices] = field(default_factory=dict)
 
     def begin(self, network: Network) -> None:
@@ -55,13 +55,15 @@ class SettledSpace:
 
     def keep(self, instructions: Sequence[Instruction], layout: _Layout) -> None:
         """Drop what is made of other than these `instructions`, and programs for arrays of another `layout`."""
+        if layout not in self.cursors:
+            self.programs.clear()
+            self.cursors.clear()
+            self.cursors[layout] = np.zeros(len(layout), dtype=np.int64)
         some = set(instructions)
         for instruction in self.made.keys() - some:
             del self.made[instruction]
-        for key in [key for key in self.programs if key[0] != layout or key[1] not in some]:
-            del self.programs[key]
-        for other in self.cursors.keys() - {layout}:
-            del self.cursors[other]
+        for instruction in self.programs.keys() - some:
+            del self.programs[instruction]
 
     def bind(self, stages: Mapping[Key, ComponentStage], stale: Collection[Key]) -> None:
         """Bind the `stages`, and no others; those that are `stale` again, for parameters of theirs have changed."""
