@@ -42,7 +42,7 @@ others do not. A dash: not measured, for it takes no part in a computation (`pyt
 """
 SPEED, MEMORY, ACCURACY, ROBUST, LIMIT = "speed", "memory and speed", "accuracy and speed", "robustness", "a limit"
 JUDGED = {
-    "apart.py:_SHOWN": (LIMIT, "yes: the length of a warning"),
+    "portions.py:_SHOWN": (LIMIT, "yes: the length of a warning"),
     "base.py:_BEHIND": (ACCURACY, "care: kept points lie elsewhere; much smaller, rounding hides the jump"),
     "base.py:_MOST_POINTS": (LIMIT, "yes: what is refused"),
     "base.py:_YEAR": (LIMIT, "yes: what is refused"),
@@ -73,7 +73,6 @@ JUDGED = {
     "native/grouping.py:_OPERANDS": ("nothing", "no: the kernel has it too"),
     "native/programs.py:WORTH": (SPEED, "yes"),
     "native/programs.py:ROWS": (SPEED, "yes: how soon an interrupt is noticed"),
-    "settle/program.py:_LARGEST": ("nothing", "no: the products of sizes must be integers of 64 bits"),
     "operating.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),
     "operating.py:_RATIO": (ACCURACY, "care: smaller, slow modes are not yet at rest at the start"),
     "operating.py:_STEPS": (ROBUST, "yes, upwards; halved, hard operating points are refused"),
@@ -103,10 +102,9 @@ JUDGED = {
     "sensitivity/instructions.py:_NEAR": (ACCURACY, "care: larger, an interval over time passes for one at rest"),
     "sensitivity/linearised.py:_SMALL": (ACCURACY, "no: terms of the series go with it"),
     "sensitivity/reverse.py:_MOST_NUMBERS": (MEMORY, "yes"),
-    "settle/flows.py:_LARGE": (MEMORY, "yes"),
     "settle/binding.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
-    "settle/modes.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
-    "settle/modes.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
+    "settle/stages.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
+    "settle/stages.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
     "settle/phase.py:_NEGLIGIBLE": (
         ACCURACY,
         "care: larger, leaks are lost; smaller, open switches close loops",
@@ -119,8 +117,8 @@ JUDGED = {
     "settle/program.py:_FARTHEST": (ACCURACY, "care: signals beyond it leave more than `AT_REST`"),
     "settle/stages.py:EFFORTS": ("nothing", "no: a number by which two modules agree"),
     "settle/stages.py:OWN": ("nothing", "no: a number by which two modules agree"),
-    "settle/transient.py:_TOLERANCE": (ACCURACY, "yes"),
-    "settle/newton.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
+    "settle/run.py:_TOLERANCE": (ACCURACY, "yes"),
+    "settle/solving.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
     "settle/phase.py:_REMEMBERED": (MEMORY, "yes"),
     "settle/program.py:_ALIKE": (ACCURACY, "yes, far below 1: only where durations differ a little, by jitter"),
     "settle/program.py:_PLANS": (MEMORY, "yes"),

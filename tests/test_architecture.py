@@ -329,9 +329,7 @@ def test_every_folder_of_the_package_is_one() -> None:
 # A law stands once.
 LAWS = ("lstm_analog/network/parts/", "lstm_analog/network/shapes.py")
 CURVED = re.compile(r"\b(?:np|math)\.(?:tanh|log1p|expm1)\b|softplus|(?<!\w)tanh\(\{?v?\(?u")
-MAY_CURVE = {
-    "lstm_analog/engines/settle/exponentials.py": "how a storage fills, (1 - exp(-u))/u, which is no law of a part"
-}
+MAY_CURVE = {"lstm_analog/engines/settle/solving.py": "how a storage fills, (1 - exp(-u))/u, which is no law of a part"}
 
 
 def test_no_name_of_a_class_is_defined_twice() -> None:

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.engines.phase.couplings import switching_parts
 from lstm_analog.engines.system import System
-from lstm_analog.errors import SimulationError, UnsupportedPartError, explain
+from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Kind, sets, surplus
+from lstm_analog.network.laws import Kind, surplus
 from lstm_analog.network.parts import Part
 from lstm_analog.network.trajectory import Switchings
 
@@ -18,18 +19,6 @@ TOGETHER = 1e-9
 """Difference, in effort units, up to which thresholds count as passed at the same moment; trades accuracy of ties."""
 _ROUNDS = 64
 """How often switches may set each other off at one moment before the run stops with a `SimulationError`."""
-
-
-def check_no_thresholds(network: Network) -> None:
-    """Raise `UnsupportedPartError` if a part of `network` switches by itself, which only some engines follow."""
-    for part in _switching(network):
-        must, do = "not switch by itself in this engine", "run it with Integrate or Ngspice"
-        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got=type(part).__name__, do=do))
-
-
-def _switching(network: Network) -> list[Part]:
-    found = ((part, sets(part)) for part in network.parts)
-    return [part for part, setting in found if setting is not None and setting[0] is Kind.SWITCHED]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +30,7 @@ class Thresholds:
 
     @cached_property
     def _parts(self) -> list[Part]:
-        return _switching(self.network)
+        return switching_parts(self.network)
 
     @cached_property
     def nodes(self) -> Indices:

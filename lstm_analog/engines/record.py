@@ -2,19 +2,41 @@
 
 from dataclasses import dataclass, replace
 from math import prod
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from lstm_analog.arrays import Finite, Flags, Floats, Indices, Span, aligned_zeros, span
 from lstm_analog.engines.base import moments
-from lstm_analog.engines.limits import within
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Idle
+from lstm_analog.network.laws import Idle, idle
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Extremes, Save, Trajectory
 
 _STREAMED = 2**22
 """Bytes of a record from which it is written past the caches; larger: it stays there, and pushes out buffers."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Within:
+    """A `network` without the parts that carry nothing while all efforts stay within the `ranges`."""
+
+    network: Network
+    ranges: tuple[Idle, ...]
+
+
+_KNOWN: WeakKeyDictionary[Network, tuple[Network | None, tuple[Idle, ...]]] = WeakKeyDictionary()
+"""The free networks and the ranges of networks that are in use; no free network where all parts stay."""
+
+
+def within(network: Network) -> Within:
+    """Return `network` without the parts that are idle between limits; the same each time."""
+    if network not in _KNOWN:
+        ranges = tuple(found for part in network.parts if (found := idle(part)) is not None)
+        free = replace(network, parts=tuple(part for part in network.parts if idle(part) is None)) if ranges else None
+        _KNOWN[network] = (free, ranges)
+    free, ranges = _KNOWN[network]
+    return Within(network=network if free is None else free, ranges=ranges)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

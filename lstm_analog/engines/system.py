@@ -12,11 +12,12 @@ import scipy
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
+from lstm_analog.engines.phase.couplings import fed_rows
 from lstm_analog.engines.phase.graph import generations
 from lstm_analog.engines.stage import AlgebraicStage, Partials, RowInflow, solve_sparse
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, rows, sets, take
+from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, take
 from lstm_analog.network.parts import Part
 
 
@@ -110,23 +111,6 @@ def system(network: Network, high: High) -> System:
         ay=_pattern(couplings, at_a, at_y),
         aa=_pattern(couplings, at_a, at_a),
     )
-
-
-def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
-    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
-
-    `kinds` are those of the network's unknowns.
-
-    A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
-    """
-    setting = sets(part)
-    takes = np.zeros(network.unknowns.size, dtype=bool)
-    if setting is not None and setting[0] is Kind.FOLLOWED:
-        takes[setting[1]] = True
-    else:
-        takes[kinds[Kind.BALANCED]] = takes[kinds[Kind.STORED]] = True
-    target = rows(part)
-    return np.where(takes[target], target, -1)
 
 
 def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:

@@ -35,10 +35,9 @@ def fitting(
 
 def given_engine(engine: "EngineLike") -> "Engine":
     """Return `engine`, the engine of that name, or `Waveform()` if it is None; raises as `chosen_engine` does."""
-    from lstm_analog.engines import Waveform
-    from lstm_analog.engines.choosing import chosen_engine
+    from lstm_analog.engines.choosing import ENGINES, chosen_engine
 
-    return chosen_engine(engine, Waveform())
+    return chosen_engine(engine, ENGINES["waveform"])
 
 
 def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:

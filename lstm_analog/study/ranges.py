@@ -12,7 +12,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, reach, row_sums
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines.limits import within
+from lstm_analog.engines.record import within
 from lstm_analog.errors import InvalidValueError, KeptWarning, StopsWarning, UnsupportedError, explain, warn_caller
 from lstm_analog.model import LSTM, LayerTrace, State
 from lstm_analog.model.sequences import in_time

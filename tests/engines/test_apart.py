@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Integrate, Settle, Waveform
-from lstm_analog.engines.apart import Solved, run_chips
-from lstm_analog.engines.portions import Portions
+from lstm_analog.engines.portions import Portions, Solved, run_chips
 from lstm_analog.engines.record import leading_axes, recorder
 from lstm_analog.errors import ChipsWarning, SimulationError
 from lstm_analog.network.chips import of_chips

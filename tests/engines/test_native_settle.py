@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.engines.native import KernelProgram, compiled, library
 from lstm_analog.engines.native.judging import Positive
-from lstm_analog.engines.settle import Settle, points
+from lstm_analog.engines.settle import Settle, run
 from lstm_analog.errors import SimulationError
 from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.network.parts import Conductors, Sources, Storages
@@ -85,13 +85,13 @@ def test_single_precision_is_as_near_with_the_kernel(name):
 def test_every_point_runs_ahead(name, engine, monkeypatch):
     left = []
 
-    class Watched(points.ProgramPoints):
+    class Watched(run.ProgramPoints):
         def left(self, points):
             for point in super().left(points):
                 left.append(point)
                 yield point
 
-    monkeypatch.setattr("lstm_analog.engines.settle.executor.ProgramPoints", Watched)
+    monkeypatch.setattr("lstm_analog.engines.settle.run.ProgramPoints", Watched)
     ran(name, engine)
     assert not left
 

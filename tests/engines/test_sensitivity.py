@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import by_hand
 import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle
-from lstm_analog.engines.sensitivity import Slope, sensitivities
+from lstm_analog.engines.sensitivity import Slope, instructions, sensitivities
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -120,6 +121,17 @@ def test_storages_that_share_their_charge_without_settling_are_refused():
     )
     with pytest.raises(UnsupportedError, match="must be single storages, got storages that act on each other"):
         derivatives(made, schedule([1.0, 1.0], [500.0, 1.0], [1, 0]), 2)
+
+
+def test_rest_is_judged_in_the_units_of_the_storage_itself():
+    """The first unknowns are the bias and the datum, in volts; the storage counts in millivolts."""
+    scales = np.array([1.0, 1.0, 1.0, 1e-3])
+    phase = SimpleNamespace(unsettled=np.array([3]), couplings=SimpleNamespace(scales=scales))
+    interval = SimpleNamespace(phase=phase, checked=np.array([0]), stages=())
+    at_rest = np.zeros((1, 4))
+    instructions._check_rest(interval, at_rest, at_rest + 5e-10)
+    with pytest.raises(UnsupportedError, match="one that was run over time"):
+        instructions._check_rest(interval, at_rest, np.array([[0.0, 0.0, 0.0, 5e-7]]))
 
 
 def test_several_chips_are_refused():

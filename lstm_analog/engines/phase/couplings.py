@@ -11,11 +11,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.events import check_no_thresholds
-from lstm_analog.engines.system import fed_rows
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, flow, partials
+from lstm_analog.network.laws import Block, BlockForm, High, Kind, Order, blocks, capacity, flow, partials, rows, sets
 from lstm_analog.network.parts import Part
 
 
@@ -118,7 +117,7 @@ def couplings(network: Network, high: High) -> Couplings:
 
     Raises `UnsupportedPartError` for a part that switches by itself.
     """
-    check_no_thresholds(network)
+    _check_no_thresholds(network)
     size, kinds = network.unknowns.size, network.kinds()
     dynamic, balanced, imposed = np.zeros((3, size), dtype=bool)
     dynamic[kinds[Kind.STORED]] = True
@@ -155,6 +154,36 @@ def couplings(network: Network, high: High) -> Couplings:
         dense=tuple(dense),
         curved=tuple(curved),
     )
+
+
+def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
+    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
+
+    `kinds` are those of the network's unknowns.
+
+    A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
+    """
+    setting = sets(part)
+    takes = np.zeros(network.unknowns.size, dtype=bool)
+    if setting is not None and setting[0] is Kind.FOLLOWED:
+        takes[setting[1]] = True
+    else:
+        takes[kinds[Kind.BALANCED]] = takes[kinds[Kind.STORED]] = True
+    target = rows(part)
+    return np.where(takes[target], target, -1)
+
+
+def switching_parts(network: Network) -> list[Part]:
+    """Return the parts of `network` that switch by themselves."""
+    found = ((part, sets(part)) for part in network.parts)
+    return [part for part, setting in found if setting is not None and setting[0] is Kind.SWITCHED]
+
+
+def _check_no_thresholds(network: Network) -> None:
+    """Raise `UnsupportedPartError` if a part of `network` switches by itself, which only some engines follow."""
+    for part in switching_parts(network):
+        must, do = "not switch by itself in this engine", "run it with Integrate or Ngspice"
+        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got=type(part).__name__, do=do))
 
 
 def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Couplings:

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
 from lstm_analog.engines.phase.graph import block_edges, depths, strong_components
 from lstm_analog.engines.phase.strength import (
@@ -75,8 +75,6 @@ class Structure:
     slow : bool
         Whether torn links act only on storages that do not discharge within the segment, so that only the integral of
         an error of the guess matters.
-    sensitivity : float array, (N,)
-        Change of effort of each unknown that one steady unit of flow into it causes within the segment.
     obstacle : str
         Why the phase cannot be solved so; empty if it can.
     """
@@ -87,7 +85,6 @@ class Structure:
     torn: Flags
     weakness: float
     slow: bool
-    sensitivity: Floats
     obstacle: str
 
     @cached_property
@@ -126,6 +123,10 @@ class _DependencyEdges:
     weak: Flags
     total: int
 
+    def components(self, wanted: Flags) -> Indices:
+        """Return the number of the strongly connected component of each node by the `wanted` edges (e,), (total,)."""
+        return strong_components(self.tails[wanted], self.heads[wanted], self.total)
+
 
 def structure(couplings: Couplings, duration: float, drop: float, weak: float = WEAK) -> Structure:
     """Return the order in which a segment of `duration` (s) of the phase of `couplings` is solved.
@@ -146,17 +147,18 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
         kept, strength = kept[some], strength[some]
     links = every.only(kept)
     edges = _edges(couplings, links, strength < weak, moving)
-    loops = _components(edges, np.ones(edges.tails.size, dtype=bool))
+    loops = edges.components(np.ones(edges.tails.size, dtype=bool))
     torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
     junctions = np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))
     tied = torn_edges & junctions[edges.tails] & junctions[edges.heads]
-    whole = _components(edges, ~torn_edges | tied)
+    whole = edges.components(~torn_edges | tied)
     torn_edges &= ~tied | (np.bincount(whole) > _TIED)[whole[edges.heads]]
     from_junction = torn_edges & junctions[edges.tails]
-    left = _components(edges, ~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
+    left = edges.components(~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
     torn_edges &= ~from_junction | (left[edges.tails] == left[edges.heads])
-    parts = _components(edges, ~torn_edges)
-    outer, inner = _depth(edges, loops, np.zeros_like(torn_edges)), _depth(edges, parts, torn_edges)
+    parts = edges.components(~torn_edges)
+    outer = depths(loops, edges.tails, edges.heads)[loops]
+    inner = depths(parts, edges.tails[~torn_edges], edges.heads[~torn_edges])[parts]
     levels = _levels(couplings, edges, moving, parts, (outer, inner))
     # a weak edge that leads forward in the order found needs no guess
     torn = (strength < weak) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
@@ -169,7 +171,6 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
         torn=torn,
         weakness=float(strength[torn].max(initial=0.0)),
         slow=bool(couplings.dynamic[heads].all() and (rates(couplings)[heads] < 1.0 / duration).all()),
-        sensitivity=sensitivity,
         obstacle=_obstacle(couplings, levels, parts),
     )
 
@@ -197,16 +198,6 @@ def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: F
     may_tear[: tails[0].size] = weak[both]
     rank_of = np.concatenate([np.full(some.size, rank) for some, rank in zip(tails, ranks, strict=True)])
     return _DependencyEdges(tails=tail, heads=np.concatenate(heads), rank=rank_of, weak=may_tear, total=total)
-
-
-def _components(edges: _DependencyEdges, wanted: Flags) -> Indices:
-    """Return the number of the strongly connected component of each node by the `wanted` edges (e,) alone, (total,)."""
-    return strong_components(edges.tails[wanted], edges.heads[wanted], edges.total)
-
-
-def _depth(edges: _DependencyEdges, component: Indices, torn: Flags) -> Indices:
-    """Return how many edges the longest path to the `component` of each node has, along edges not `torn`, (total,)."""
-    return depths(component, edges.tails[~torn], edges.heads[~torn])[component]
 
 
 def _levels(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.sensitivity.linearised import LinearStage, linear_stage
+from lstm_analog.engines.sensitivity.linearised import LinearStage, linear_stage, unsettled
 from lstm_analog.engines.settle.binding import Matrices
 from lstm_analog.engines.settle.program import Instruction
 from lstm_analog.engines.settle.solving import calls
@@ -25,6 +25,8 @@ def linear_stages(instruction: Instruction, before: Floats, after: Floats, sourc
     points, size = len(after), after.shape[-1]
     start, end, some = before.reshape(-1, size), after.reshape(-1, size), instruction.stages
     start[:, sources] = end[:, sources]
+    if instruction.phase.over_time:
+        raise unsettled("a phase that is run over time")
     if instruction.checked.size:
         _check_rest(instruction, start, end)
     slow = [place for place, stage in enumerate(some) if stage.mode is Mode.EXPONENTIAL]
@@ -63,7 +65,7 @@ def _check_rest(instruction: Instruction, before: Floats, after: Floats) -> None
     """Raise `UnsupportedError` unless storages that the stages take to be at rest were so `after` the interval."""
     phase = instruction.phase
     nodes = phase.unsettled[instruction.checked]
-    away = np.abs(_efforts_after(instruction.stages, before) - after)[:, nodes] / phase.scales[instruction.checked]
+    away = np.abs(_efforts_after(instruction.stages, before) - after)[:, nodes] / phase.couplings.scales[nodes]
     if away.max(initial=0.0) > _NEAR:
         must, do = "come to rest or be single storages", "compile the machine with a longer settling"
         raise UnsupportedError(explain("an interval", must=must, got="one that was run over time", do=do))

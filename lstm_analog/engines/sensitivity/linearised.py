@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, Span, numbered, span
 from lstm_analog.engines.phase.wiring import Load
-from lstm_analog.engines.settle.exponentials import filling
+from lstm_analog.engines.settle.solving import filling
 from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, places_beside
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.expressions import make
@@ -118,9 +118,8 @@ class LinearStage:
 def linear_stage(stage: ComponentStage, before: Floats, after: Floats, points: int) -> LinearStage:
     """Return `stage` linearised where it led from the efforts `before` to `after`, (`points` x batch, unknowns).
 
-    Raises `UnsupportedError` for storages that do not settle and act on each other, and for a phase run over time.
+    Raises `UnsupportedError` for storages that do not settle and act on each other.
     """
-    _check(stage)
     shape = (points, len(after) // points)
     if stage.mode is Mode.EXPONENTIAL:
         return _slow_stage(stage, before, after, shape)
@@ -136,16 +135,16 @@ def linear_stage(stage: ComponentStage, before: Floats, after: Floats, points: i
     )
 
 
-def _check(stage: ComponentStage) -> None:
-    tangled = stage.mode is Mode.EXPONENTIAL and stage.level.members.shape[1] > 1
-    if tangled or stage.mode is Mode.TRANSIENT:
-        got = "storages that act on each other" if tangled else "a phase that is run over time"
-        do = "compile it with a longer settling"
-        raise UnsupportedError(explain("what does not settle", must="be single storages", got=got, do=do))
+def unsettled(got: str) -> UnsupportedError:
+    """Return the error of what does not settle, and is what was `got` in place of single storages."""
+    do = "compile it with a longer settling"
+    return UnsupportedError(explain("what does not settle", must="be single storages", got=got, do=do))
 
 
 def _slow_stage(stage: ComponentStage, before: Floats, after: Floats, shape: tuple[int, int]) -> LinearStage:
     """Return the linear stage of single storages that do not settle."""
+    if stage.level.members.shape[1] > 1:
+        raise unsettled("storages that act on each other")
     nodes, pace = stage.nodes, stage.duration / stage.wiring.capacity[..., 0]
     moved = -_own(stage, before)[..., 0, 0] * pace
     filled = np.empty_like(moved)

@@ -11,13 +11,12 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.limits import within
-from lstm_analog.engines.record import Record
+from lstm_analog.engines.phase.couplings import fed_rows
+from lstm_analog.engines.record import Record, within
 from lstm_analog.engines.sensitivity.instructions import linear_stages
 from lstm_analog.engines.sensitivity.linearised import LinearStage
 from lstm_analog.engines.sensitivity.records import Parameters, Sensitivities, Slope, joined
 from lstm_analog.engines.settle.program import RunProgram, program
-from lstm_analog.engines.system import fed_rows
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
@@ -141,7 +140,7 @@ def _linear(made: RunProgram, number: int, efforts: Floats, results: int, source
     before = np.where((points == 0)[:, None, None], 0.0, efforts[np.maximum(points - 1, 0)])
     stages = linear_stages(instruction, before, efforts[points], sources)
     return _Linear(
-        high=instruction.phase.high,
+        high=instruction.phase.couplings.high,
         points=points,
         load=instruction.load,
         stages=stages,

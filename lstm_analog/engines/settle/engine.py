@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.apart import Solved, run_chips
 from lstm_analog.engines.base import Precision, Progress, check_save
-from lstm_analog.engines.limits import within
-from lstm_analog.engines.portions import check_threads, divided
-from lstm_analog.engines.record import Recorder, leading_axes, recorder
-from lstm_analog.engines.settle.executor import execute
+from lstm_analog.engines.portions import Solved, check_threads, divided, run_chips
+from lstm_analog.engines.record import Recorder, leading_axes, recorder, within
 from lstm_analog.engines.settle.program import program
+from lstm_analog.engines.settle.run import execute
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule

@@ -16,7 +16,7 @@ take their exponential count as imposed. So a phase runs in three parts: all tha
 were at the start; their exponentials; and once more what depends on them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,8 +25,16 @@ from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.settle.modes import Modes, modes
-from lstm_analog.engines.settle.stages import OWN, ComponentStage, Mode, lasting, over_time, stages
+from lstm_analog.engines.settle.stages import (
+    OWN,
+    ComponentStage,
+    Mode,
+    component_stage,
+    lasting,
+    least_rate,
+    slowest_rates,
+    stages,
+)
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -47,38 +55,32 @@ _WEAK_IN_LARGE = 1e-2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phase:
-    """The analysis of a clock phase of a network of `size` unknowns: its `stages` in the order in which they run.
+    """The analysis of a clock phase of a network with these `couplings`: its `stages` in the order in which they run.
 
     Attributes
     ----------
-    high : tuple of bool
-        Which clock lines are high.
     duration : float
         How long it lasts (s); infinite: for good.
-    storages : index array
-        The unknowns with storage.
+    settled : float
+        Time constants from which on a storage is at rest.
+    over_time : bool
+        Whether the whole phase is run over time; then it has no stages, and nothing is said of its storages.
     unsettled : index array, (k,)
         The storages that are taken to be at rest though the phase is too short for it.
     left : float array, (k,)
         The share that is left at the end of how far they stand from rest at the start.
-    controlled : tuple of Modes
-        How fast storages settle through ports, as far as others open these.
-    settled : float
-        Time constants from which on a storage is at rest.
-    scales : float array, (size,)
-        Units of signal of all unknowns.
+    controlled : tuple of ComponentStage
+        Storages that settle through ports, as far as others open these.
     """
 
-    size: int
-    stages: tuple[ComponentStage, ...]
-    high: High
+    couplings: Couplings
     duration: float
-    storages: Indices
-    unsettled: Indices
-    left: Floats
-    controlled: tuple[Modes, ...]
     settled: float
-    scales: Floats
+    over_time: bool = False
+    stages: tuple[ComponentStage, ...] = ()
+    unsettled: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    left: Floats = field(default_factory=lambda: np.empty(0))
+    controlled: tuple[ComponentStage, ...] = ()
 
     def lasting(self, ratio: float) -> "Phase":
         """Return the phase as if it lasted `ratio` times as long: slow storages move on, what settles stays so."""
@@ -86,11 +88,6 @@ class Phase:
             return self
         stages = tuple(lasting(stage, ratio) for stage in self.stages)
         return replace(self, stages=stages, duration=self.duration * ratio, left=self.left**ratio)
-
-    @property
-    def over_time(self) -> bool:
-        """Whether the whole phase is run over time."""
-        return bool(self.stages) and self.stages[0].mode is Mode.TRANSIENT
 
     @property
     def may_be_over_time(self) -> bool:
@@ -103,14 +100,14 @@ class _Slow:
     """The storages that do not settle: `moving` ones, by exponentials, and the time `constants` of the others.
 
     `constants` (unknowns,) are T/tau of storages that are taken to be at rest though they do not settle, else infinite.
-    `controlled` are those of which only the run can tell whether they settle.
+    Of those that are `controlled` only the run can tell whether they settle.
     `tangled` says whether the exponentials leave out what the storages do to themselves: through a dense bank, or
     through a coupling stronger than `_WEAK` that was torn.
     """
 
     moving: list[ComponentStage]
     constants: Floats
-    controlled: tuple[Modes, ...] = ()
+    controlled: tuple[ComponentStage, ...] = ()
     tangled: bool = False
 
 
@@ -134,33 +131,29 @@ def phase(network: Network, high: High, duration: float, settled: float) -> Phas
         held[stage.nodes] = True
     rest = at_rest(replace(found, imposed=found.imposed | held), duration)
     order = _ordered(rest, np.inf)
-    unsettled, controlled = np.flatnonzero(np.isfinite(slow.constants)), slow.controlled
+    unsettled = np.flatnonzero(np.isfinite(slow.constants))
     if slow.tangled or (unsettled.size and (order.obstacle or slow.constants.min() < _SHORT)):
-        some, unsettled, controlled = [over_time(found, order, duration)], unsettled[:0], ()
-    else:
-        _check_order(order)
-        early = [_watched(one, slow) for level in order.levels for one in stages(rest, order, level, duration)]
-        for stage in early:
-            _check_tied(network, stage)
-        some = [*_swept(early, order), *slow.moving, *_swept(_dependent(early, held), order)]
+        return Phase(couplings=found, duration=duration, settled=settled, over_time=True)
+    _check_order(order)
+    early = [_watched(one, slow) for level in order.levels for one in stages(rest, order, level, duration)]
+    for stage in early:
+        _check_tied(network, stage)
+    some = [*_swept(early, order), *slow.moving, *_swept(_dependent(early, held), order)]
     return Phase(
-        size=held.size,
-        stages=tuple(some),
-        high=high,
+        couplings=found,
         duration=duration,
-        storages=np.flatnonzero(found.dynamic),
+        settled=settled,
+        stages=tuple(some),
         unsettled=unsettled,
         left=np.exp(-slow.constants[unsettled]),
-        controlled=controlled,
-        settled=settled,
-        scales=found.scales,
+        controlled=slow.controlled,
     )
 
 
 def _slow(network: Network, found: Couplings, duration: float, settled: float) -> _Slow:
     """Return which storages do not come to rest in `duration` (s), as `settled` time constants say."""
     moving: list[ComponentStage] = []
-    controlled: list[Modes] = []
+    controlled: list[ComponentStage] = []
     constants = np.full(found.dynamic.size, np.inf)
     if not np.isfinite(duration):
         return _Slow(moving=moving, constants=constants)
@@ -168,7 +161,7 @@ def _slow(network: Network, found: Couplings, duration: float, settled: float) -
     for level in order.levels:
         if not level.dynamic:
             continue
-        rates = modes(found, order, level).slowest(still).reshape(-1, len(level.members))
+        rates = slowest_rates(component_stage(found, order, level, duration), still).reshape(-1, len(level.members))
         least, most = ((pick(rates, axis=0) * duration) for pick in (np.min, np.max))
         slow = least < settled
         divided = np.flatnonzero(slow & (most >= settled))
@@ -183,9 +176,9 @@ def _slow(network: Network, found: Couplings, duration: float, settled: float) -
             else:
                 constants[stage.nodes] = np.tile(least[slow], level.dynamic)
         carried = np.isin(level.members[:, 0], [node for stage in moving for node in stage.nodes])
-        others = modes(found, order, replace(level, members=level.members[~carried]))
-        if others.ports and others.slowest_of_all() * duration < settled:
-            controlled.append(others)
+        if not carried.all():
+            others = component_stage(found, order, replace(level, members=level.members[~carried]), duration)
+            controlled += [others] if least_rate(others) * duration < settled else []
     tangled = any(_is_tangled(stage, order) for stage in moving)
     return _Slow(moving=moving, constants=constants, controlled=tuple(controlled), tangled=tangled)
 
@@ -227,8 +220,8 @@ def _check_tied(network: Network, stage: ComponentStage) -> None:
 
 def _watched(stage: ComponentStage, slow: _Slow) -> ComponentStage:
     """Return `stage`, which reads its own storages too where these may be `slow`: how far they moved is looked at."""
-    controlled = [modes.storages.ravel() for modes in slow.controlled]
-    own = np.intersect1d(stage.nodes, np.concatenate([np.flatnonzero(np.isfinite(slow.constants)), *controlled]))
+    doubtful = [np.flatnonzero(np.isfinite(slow.constants)), *(one.nodes for one in slow.controlled)]
+    own = np.intersect1d(stage.nodes, np.concatenate(doubtful))
     return replace(stage, inputs=np.union1d(stage.inputs, own), settles=False) if own.size else stage
 
 
@@ -248,12 +241,13 @@ def _swept(some: list[ComponentStage], order: Structure) -> list[ComponentStage]
     A torn coupling reads the effort that the unknown had before. Each repetition reduces the error by the factor
     `order.weakness`; there are as many as bring it below `_NEGLIGIBLE`.
     """
-    torn = np.zeros(order.sensitivity.size, dtype=bool)
-    torn[order.links.rows[order.torn]] = True
-    heads = [stage for stage in some if torn[stage.nodes].any()]
+    torn = order.links.rows[order.torn]
+    heads = [stage for stage in some if np.isin(stage.nodes, torn).any()]
     if not heads:
         return some
-    following = {id(stage) for stage in _dependent(some, torn)} | {id(stage) for stage in heads}
+    marked = np.zeros(heads[0].couplings.dynamic.size, dtype=bool)
+    marked[torn] = True
+    following = {id(stage) for stage in _dependent(some, marked)} | {id(stage) for stage in heads}
     repeated = [stage for stage in some if id(stage) in following]
     sweeps = int(np.ceil(np.log(_NEGLIGIBLE) / np.log(order.weakness)))
     return [*some, *(repeated * sweeps)]

@@ -1,19 +1,19 @@
 """Makes a program of a schedule: for each of its points, the start and the ends of intervals, what to load and run.
 
-Points at which the same is to be done share one instruction, so that a long schedule has few of them.
+Points at which the same is to be done share one instruction, so that a long schedule has few of them. Two kinds of
+stages are left out. Going forward: one that computes the same as in the interval before, from the same inputs. Going
+backward: one that sets nothing that is recorded or read later.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.record import Record
-from lstm_analog.engines.settle.modes import Modes
 from lstm_analog.engines.settle.phase import Phase, phase
-from lstm_analog.engines.settle.plan import moved, needed
-from lstm_analog.engines.settle.stages import ComponentStage
+from lstm_analog.engines.settle.stages import ComponentStage, Key
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
@@ -21,16 +21,17 @@ from lstm_analog.network.schedule import Schedule
 _ALIKE = 0.01
 """Share by which durations differ that share an analysis; larger: fewer analyses, what settles decided less sharply."""
 _REMEMBERED = 128
-"""Kinds of interval, and instructions, that stay cached, those of a few networks; larger: more memory."""
+"""Instructions that stay cached, those of a few networks; larger: more memory."""
 _PLANS = 8
 """Instructions of whole schedules that stay cached; larger: more memory."""
-_LARGEST = 2**62
-"""Numbers up to which rows are numbered by what is in them before those numbers are counted through."""
 
 AT_REST = 1e-7
 """What may be left, in units of signal, of how far a storage stood from rest; else the interval is run over time."""
 _FARTHEST = 10.0
 """How far from rest, in units of signal, an unknown may stand whose effect is too small to be looked at."""
+
+_IntervalKind = tuple[Phase, Phase | None, tuple[Sources, ...]]
+"""The phase of an interval, that of the interval before if that has computed anything, and the banks that change."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,9 +49,9 @@ class Instruction:
     stages: tuple[ComponentStage, ...]
     keep: tuple[int, ...]
     checked: Indices
-    controlled: tuple[Modes, ...]
+    controlled: tuple[ComponentStage, ...]
 
-    @property
+    @cached_property
     def uncertain(self) -> bool:
         """Whether the run has to look at rest, or runs the phase over time."""
         return bool(self.checked.size or self.controlled) or self.phase.over_time
@@ -71,15 +72,6 @@ class RunProgram:
     changed: dict[str, Flags]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _IntervalKind:
-    """One kind of interval: its `phase`, which of its stages may change an effort (`moving`), which `banks` change."""
-
-    phase: Phase
-    moving: tuple[bool, ...]
-    banks: tuple[Sources, ...]
-
-
 def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> RunProgram:
     """Return the program that computes what the records `kept` ask for of `network` under `schedule`, and no more.
 
@@ -98,6 +90,19 @@ def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple
         b"" if varying is None else varying.first.tobytes(),
     )
     return RunProgram(network=network, schedule=schedule, instructions=instructions, order=order, changed=changed)
+
+
+def _changes(schedule: Schedule) -> dict[str, Flags]:
+    """Return at which points each imposed bank changes, (1 + intervals,); the start has the efforts of interval 0."""
+    changed = {}
+    for entry in schedule.imposed:
+        flags = np.zeros(1 + len(schedule.names), dtype=bool)
+        flags[0] = True
+        if not entry.steady:
+            moves = entry.efforts[..., 1:, :] != entry.efforts[..., :-1, :]
+            flags[2:] = moves.any(axis=tuple(range(moves.ndim - 2))).any(axis=-1)  # in this order it is fastest
+        changed[entry.label] = flags
+    return changed
 
 
 @lru_cache(maxsize=_PLANS)
@@ -139,26 +144,8 @@ def _planned(
     return tuple(instructions), np.array(order[::-1], dtype=np.int64)
 
 
-def _changes(schedule: Schedule) -> dict[str, Flags]:
-    """Return at which points each imposed bank changes, (1 + intervals,); the start has the efforts of interval 0."""
-    changed = {}
-    for entry in schedule.imposed:
-        flags = np.zeros(1 + len(schedule.names), dtype=bool)
-        flags[0] = True
-        if not entry.steady:
-            moves = entry.efforts[..., 1:, :] != entry.efforts[..., :-1, :]
-            flags[2:] = moves.any(axis=tuple(range(moves.ndim - 2))).any(axis=-1)  # in this order it is fastest
-        changed[entry.label] = flags
-    return changed
-
-
 def _interval_kinds(
-    network: Network,
-    settled: float,
-    lengths: Floats,
-    high: Flags,
-    changed: dict[str, Flags],
-    fresh: Indices,
+    network: Network, settled: float, lengths: Floats, high: Flags, changed: dict[str, Flags], fresh: Indices
 ) -> tuple[list[_IntervalKind], Indices]:
     """Return the kinds of interval, and the number of the one that leads to each point, (1 + intervals,).
 
@@ -179,11 +166,12 @@ def _interval_kinds(
     before[1 + fresh[fresh < lengths.size]] = len(phases)  # what parameters change, no interval before has computed
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
-    banks = [part for label in changed for part in network.parts if part.label == label]
-    intervals = []
-    for row in rows[first]:
-        moving = tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag)
-        intervals.append(_interval_kind(phases[row[0]], phases[row[1]] if row[1] < len(phases) else None, moving))
+    sources = {part.label: part for part in network.parts if isinstance(part, Sources)}
+    banks, earlier = [sources[label] for label in changed], [*phases, None]
+    intervals = [
+        (phases[row[0]], earlier[row[1]], tuple(bank for bank, flag in zip(banks, row[2:], strict=True) if flag))
+        for row in rows[first].tolist()
+    ]
     return intervals, kinds
 
 
@@ -198,25 +186,9 @@ def _spans(durations: Floats) -> tuple[Floats, Floats]:
 
 
 def _alike(rows: Indices) -> tuple[Indices, Indices]:
-    """Return a representative of each kind of `rows` (k, n) of whole numbers >= 0, and the kind of each row."""
-    code, count = np.zeros(len(rows), dtype=np.int64), 1
-    for column in rows.T:
-        size = int(column.max()) + 1
-        if count * size > _LARGEST:
-            code = np.unique(code, return_inverse=True)[1].reshape(-1)
-            count = int(code.max()) + 1
-        code, count = code * size + column, count * size
-    first, kinds = np.unique(code, return_index=True, return_inverse=True)[1:]
+    """Return the number of the first of each kind of `rows` (k, n), and the kind of each row, (k,)."""
+    _, first, kinds = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     return first, kinds.reshape(-1)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _interval_kind(now: Phase, before: Phase | None, banks: tuple[Sources, ...]) -> _IntervalKind:
-    """Return the kind of interval of phase `now` that follows the phase `before` and at whose start `banks` change."""
-    imposed = np.zeros(now.size, dtype=bool)
-    for bank in banks:
-        imposed[bank.nodes] = True
-    return _IntervalKind(phase=now, moving=moved(now, before, imposed), banks=banks)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -228,22 +200,76 @@ def _instruction(
     `wanted` are the flags of the unknowns that later points read, `saved` the nodes that the records `keep` read. Flags
     and nodes are bytes, so that they can be keys of the cache.
     """
+    now, earlier, banks = kind
     at_end = np.frombuffer(wanted, dtype=bool).copy()
     for nodes in saved:
         at_end[np.frombuffer(nodes, dtype=np.int64)] = True
-    stages, before, weights = needed(kind.phase, kind.moving, at_end)
+    imposed = np.zeros(at_end.size, dtype=bool)
+    for bank in banks:
+        imposed[bank.nodes] = True
+    stages, before, weights = _needed(now, _moved(now, earlier, imposed), at_end)
     loose = np.concatenate([np.empty(0, np.int64), *(stage.nodes for stage in stages if not stage.settles)])
-    unsettled = kind.phase.unsettled
-    counts = kind.phase.left * weights[unsettled] * _FARTHEST > AT_REST
-    checked = np.flatnonzero(np.isin(unsettled, loose) & counts)
-    controlled = tuple(modes for modes in kind.phase.controlled if np.isin(modes.storages, loose).any())
-    if checked.size or controlled:  # if they are far from rest, a transient starts from all storages
-        before[kind.phase.storages] = True
-    load = tuple(bank for bank in kind.banks if before[bank.nodes].any())
+    counts = now.left * weights[now.unsettled] * _FARTHEST > AT_REST
+    checked = np.flatnonzero(np.isin(now.unsettled, loose) & counts)
+    controlled = tuple(stage for stage in now.controlled if np.isin(stage.nodes, loose).any())
+    if now.over_time:
+        before = now.couplings.dynamic | now.couplings.imposed
+    elif checked.size or controlled:  # if they are far from rest, a transient starts from all storages
+        before |= now.couplings.dynamic
+    load = tuple(bank for bank in banks if before[bank.nodes].any())
     for bank in load:
         before[bank.nodes] = False
-    labels = tuple(bank.label for bank in load)
     instruction = Instruction(
-        phase=kind.phase, load=labels, stages=stages, keep=keep, checked=checked, controlled=controlled
+        phase=now,
+        load=tuple(bank.label for bank in load),
+        stages=stages,
+        keep=keep,
+        checked=checked,
+        controlled=controlled,
     )
     return instruction, before.tobytes()
+
+
+def _moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
+    """Return which stages of `phase` may set other efforts than in the interval before, whose phase was `before`.
+
+    `imposed` (unknowns,) are the sources that have changed. What does not settle always moves. A phase that may have
+    been run over time has left its storages near their fixed points only: stages that set them compute them again.
+    """
+    known: set[Key] = set()
+    if before is not None:
+        near = before.couplings.dynamic & before.may_be_over_time
+        known = {stage.key for stage in before.stages if not near[stage.nodes].any()}
+    changed, result = imposed.copy(), []
+    for stage in phase.stages:
+        other = not stage.settles or stage.key not in known or bool(changed[stage.inputs].any())
+        if other:
+            changed[stage.nodes] = True
+        result.append(other)
+    return tuple(result)
+
+
+def _needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tuple[ComponentStage, ...], Flags, Floats]:
+    """Return the stages of `phase` to run for the unknowns `wanted` at its end, and the unknowns needed at its start.
+
+    `moving` says which stages may set new efforts; flags are (unknowns,).
+
+    The third are weights (unknowns,), estimates of how much of an error at each unknown, when a stage sets it, reaches
+    those wanted: 1 along most ways, less where the way leads through an open switch into a slow storage (`gain` of the
+    stage). Amplification on the way does not count. They tell which storages need not be checked: `OPAMP` of two layers
+    of which outputs are kept takes half the time, since none of its intervals has to be run over time.
+    """
+    open_, chosen = wanted.copy(), []
+    weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)
+    for stage, moves in zip(reversed(phase.stages), reversed(moving), strict=True):
+        if moves and open_[stage.nodes].any():
+            chosen.append(stage)
+            open_[stage.nodes] = False
+            open_[stage.inputs] = True
+            own = weights[stage.nodes]
+            largest[stage.nodes] = np.maximum(largest[stage.nodes], own)
+            weights[stage.nodes] = 0.0
+            weights[stage.inputs] = np.maximum(weights[stage.inputs], stage.gain * own.max())
+            if not stage.settles:
+                weights[stage.nodes] = own
+    return tuple(reversed(chosen)), open_, largest

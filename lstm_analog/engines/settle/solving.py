@@ -1,22 +1,50 @@
 """Turns a stage into a list of numpy calls with their arrays bound; a run makes these calls and decides nothing."""
 
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
 import numpy as np
+import scipy
 
-from lstm_analog.arrays import Array, Floats, span
-from lstm_analog.engines.native import Positive
+from lstm_analog.arrays import Array, Floats, Indices, Span, span
+from lstm_analog.engines.native import Otherwise, Positive
 from lstm_analog.engines.phase.wiring import Wiring
-from lstm_analog.engines.settle.binding import BoundStage, Matrices
-from lstm_analog.engines.settle.exponentials import filling, responses
-from lstm_analog.engines.settle.flows import entries, write_inflow
-from lstm_analog.engines.settle.newton import newton
-from lstm_analog.engines.settle.ports import PortEnds, are_bridges, unheld
-from lstm_analog.engines.settle.stages import ComponentStage, Mode
-from lstm_analog.expressions import Call, adding, combining, make, putting, sigmoid
-from lstm_analog.network.parts import DATUM
+from lstm_analog.engines.settle.binding import (
+    BoundStage,
+    Matrices,
+    constant_efforts,
+    entries,
+    field_of,
+    some_of,
+)
+from lstm_analog.engines.settle.stages import ComponentStage, Mode, places_beside
+from lstm_analog.engines.waveform.fields import Field, Waves, covers
+from lstm_analog.engines.waveform.inflow import Inflow
+from lstm_analog.engines.waveform.levels import Frame, Task
+from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.errors import SimulationError, explain
+from lstm_analog.expressions import Call, adding, combining, make, putting, reading, sigmoid, where_less
+from lstm_analog.network.laws import rows
+from lstm_analog.network.parts import DATUM, Ports
 from lstm_analog.network.parts.ports import CONTROL, opened
+from lstm_analog.network.shapes import Shape
 
+_TOLERANCE = 1e-13
+"""Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
 _SPLIT = sigmoid(2.0 * CONTROL)
 """Share of the upper one in the total conductance of two exponential ports that open against each other."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _PortEnds:
+    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
+
+    part: Ports
+    into: Span
+    others: Indices
 
 
 def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Call, ...]:
@@ -25,7 +53,7 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
     `matrices` are those that the stages of the run share.
     """
     if stage.mode is Mode.NEWTON:
-        return newton(stage, efforts)
+        return _newton(stage, efforts)
     bound = BoundStage(stage=stage, efforts=efforts, matrices=matrices)
     (_set_several if stage.level.members.shape[1] > 1 else _set_single)(bound)
     return tuple(bound.calls)
@@ -44,26 +72,28 @@ def _set_single(bound: BoundStage) -> None:
 
 def _balance(bound: BoundStage, target: Array) -> None:
     """Write e = inflow / conductance to `target`."""
-    conductance, ports = -bound.stage.wiring.own[..., 0, 0], bound.ports
+    conductance, ports = -bound.stage.wiring.own[..., 0, 0], _port_ends(bound.stage.wiring)
     if not ports:
-        write_inflow(bound, 0, 1.0 / conductance, target)
-    elif not conductance.any() and _alone(bound.stage.wiring) and are_bridges(ports, target.shape[-1]):
+        bound.write_inflow(0, 1.0 / conductance, target)
+    elif not conductance.any() and _alone(bound.stage.wiring) and _are_bridges(ports, target.shape[-1]):
         _bridge(bound, ports[0], ports[1], target)
     else:
-        total = _flow_and_conductance(bound, conductance, np.ones_like(conductance), target)
-        bound.calls.append(Positive(values=np.swapaxes(total, -1, -2), refusal=unheld))
+        total = _flow_and_conductance(bound, ports, conductance, np.ones_like(conductance), target)
+        bound.calls.append(Positive(values=np.swapaxes(total, -1, -2), refusal=_unheld))
         bound.call(np.divide, target, total, target)
 
 
-def _flow_and_conductance(bound: BoundStage, constant: Floats, weight: Floats, target: Array) -> Array:
+def _flow_and_conductance(
+    bound: BoundStage, ports: list[_PortEnds], constant: Floats, weight: Floats, target: Array
+) -> Array:
     """Write the inflow at own effort zero to `target`, return the own conductance, both times `weight` (..., n).
 
-    `constant` (..., n) is the part of the conductance that nothing controls; the ports add theirs.
+    `constant` (..., n) is the part of the conductance that nothing controls; the `ports` add theirs.
     """
-    write_inflow(bound, 0, weight, target)
+    bound.write_inflow(0, weight, target)
     total = bound.room(bound.stage.nodes.size)
     bound.call(np.copyto, total, bound.number(constant * weight))
-    for port in bound.ports:
+    for port in ports:
         opening, product = (bound.room(port.part.p.size) for _ in range(2))
         bound.law(port.part, opened(port.part.shape), entries(weight, port.into), opening)
         bound.calls.append(adding(total, port.into, -1, opening))
@@ -72,7 +102,7 @@ def _flow_and_conductance(bound: BoundStage, constant: Floats, weight: Floats, t
     return total
 
 
-def _bridge(bound: BoundStage, top: PortEnds, bottom: PortEnds, target: Array) -> None:
+def _bridge(bound: BoundStage, top: _PortEnds, bottom: _PortEnds, target: Array) -> None:
     """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
     share = bound.room(target.shape[-1])
     bound.law(top.part, _SPLIT, np.ones(1), share)
@@ -93,8 +123,8 @@ def _advance(bound: BoundStage, target: Array) -> None:
     """
     wires, flow = bound.stage.wiring, bound.room(bound.stage.nodes.size)
     conductance, pace = -wires.own[..., 0, 0], bound.stage.duration / wires.capacity[..., 0]
-    if bound.ports:
-        moved = _flow_and_conductance(bound, conductance, pace, flow)
+    if ports := _port_ends(wires):
+        moved = _flow_and_conductance(bound, ports, conductance, pace, flow)
         filled = bound.room(bound.stage.nodes.size)
         bound.calls.extend(filling(moved, filled))
         bound.call(np.multiply, moved, target, moved)
@@ -104,7 +134,7 @@ def _advance(bound: BoundStage, target: Array) -> None:
         moved = np.array(conductance * pace)
         filled = np.empty_like(moved)
         make(filling(moved, filled))
-        write_inflow(bound, 0, pace * filled, flow, folded=False)
+        bound.write_inflow(0, pace * filled, flow)
         bound.call(np.multiply, target, bound.number(np.exp(-moved)), target)
     bound.call(np.add, target, flow, target)
 
@@ -112,10 +142,10 @@ def _advance(bound: BoundStage, target: Array) -> None:
 def _set_several(bound: BoundStage) -> None:
     """Set linear components of several members, by what flows into each member and where storages were."""
     members, states = bound.stage.level.members, bound.stage.level.dynamic
-    gains, keeps = responses(bound.stage.wiring, states, bound.stage.duration)
+    gains, keeps = _responses(bound.stage.wiring, states, bound.stage.duration)
     flows = [bound.room(len(members)) for _ in members.T]
     for row, flow in enumerate(flows):
-        write_inflow(bound, row, np.ones(len(members)), flow)
+        bound.write_inflow(row, np.ones(len(members)), flow)
     old = [bound.read(span(column)) for column in members.T[:states]]
     results = [bound.room(len(members)) for _ in range(gains.shape[-2])]
     for row, result in enumerate(results):
@@ -128,3 +158,132 @@ def _set_several(bound: BoundStage) -> None:
 def _alone(wires: Wiring) -> bool:
     """Return whether nothing but loads that depend on the level's own efforts feeds through `wires`."""
     return not (wires.wires or wires.sheets or wires.offset.any() or any(not load.own for load in wires.loads))
+
+
+def filling(moved: Array, out: Array) -> tuple[Call, ...]:
+    """Return the calls that write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`, and limit |u| from below.
+
+    u is below 0 where a port gives what it should take.
+    """
+    least = np.finfo(moved.dtype).tiny
+    return (
+        partial(np.absolute, moved, out),
+        partial(where_less, out, least, least, moved, out=moved),
+        partial(np.negative, moved, out),
+        partial(np.expm1, out, out),
+        partial(np.divide, out, moved, out),
+        partial(np.negative, out, out),
+    )
+
+
+def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
+    """Return the matrices that make the efforts of each of m components fed through `wires` from flows and old efforts.
+
+    The efforts are the first times the flows into the k members plus the second times the old efforts of storages,
+    which the first `states` members are; `duration` (s) is that of the phase. Without storages the first is the inverse
+    of the conductances, (..., m, k, k), and the second is empty. With some, only these are set: (..., m, states, k) and
+    (..., m, states, states). With the members a without storage eliminated, C de/dt = S e + r has the solution
+    e(T) = exp(MT) e(0) + T phi(MT) C^-1 r with M = C^-1 S and phi(X) = X^-1 (exp(X) - 1); both are blocks of one
+    exponential (Van Loan 1978).
+    """
+    own = wires.own
+    if not states:
+        return -np.linalg.inv(own).astype(np.float64), np.zeros((1, 0, 0))
+    width = own.shape[-1]
+    among = -np.linalg.inv(own[..., states:, states:])
+    carried = own[..., :states, states:] @ among  # (..., states, junctions): flow into junctions, passed on
+    slopes = own[..., :states, :states] + carried @ own[..., states:, :states]
+    per_capacity = 1.0 / wires.capacity[..., None]
+    rates = slopes * per_capacity * duration
+    lead = rates.shape[:-2]
+    whole = np.zeros((*lead, 2 * states, 2 * states))
+    whole[..., :states, :states] = rates
+    whole[..., :states, states:] = np.eye(states)
+    grown = scipy.linalg.expm(whole)
+    keeps, filling = grown[..., :states, :states], grown[..., :states, states:] * duration
+    into = np.concatenate(
+        [
+            np.broadcast_to(np.eye(states), (*lead, states, states)),
+            np.broadcast_to(carried, (*lead, states, width - states)),
+        ],
+        axis=-1,
+    )
+    return filling @ (into * per_capacity), keeps
+
+
+def _port_ends(wires: Wiring) -> list[_PortEnds]:
+    """Return the laminar ports that feed single unknowns through `wires`, by the ends that do."""
+    found = []
+    for load, route in ((each, route) for each in wires.loads if each.own for route in each.routes):
+        part = cast(Ports, some_of(load.part, route.elements))
+        others = part.b if np.array_equal(rows(part)[route.terminal], part.a) else part.a
+        found.append(_PortEnds(part=part, into=route.into, others=others))
+    return found
+
+
+def _unheld(conductance: float) -> SimulationError:
+    """Return the error of an unknown whose ports have shut, so that no `conductance` above zero is left."""
+    what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
+    got, do = f"{conductance:.3g}", "tie it to something else too, or run it with Waveform"
+    return SimulationError(explain(what, must=must, got=got, do=do))
+
+
+def _are_bridges(ports: list[_PortEnds], size: int) -> bool:
+    """Return whether `ports` are two banks of `size` ports in the order of the level, each opposed to the other's.
+
+    Two that open exponentially against each other split as a sigmoid.
+    """
+    if len(ports) != 2 or not all(covers(port.into, size) for port in ports):
+        return False
+    a, b = (port.part for port in ports)
+    same = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("p", "n", "conductance"))
+    opposed = np.array_equal(a.scale, -b.scale) and np.array_equal(a.offset, -b.offset)
+    return same and opposed and a.shape is b.shape is Shape.EXP and a.free and b.free
+
+
+def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
+    """Return the calls that solve `stage` in `efforts` (*lead, unknowns), as a level of `Waveform` with one point.
+
+    They raise `SimulationError` where Newton's method finds no fixed point.
+    """
+    lead, members = efforts.shape[:-1], stage.level.members
+    own = [field_of(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
+    fields = [*constant_efforts(efforts), *own]
+    undivided = BatchParts(lead=lead, size=lead[-1])
+    task = Task(
+        level=stage.level,
+        inflow=Inflow(
+            wiring=stage.wiring,
+            fields=fields,
+            state=NetworkState(effort=efforts, stamps=np.zeros(1, dtype=np.int64), known={}),
+            high=stage.couplings.high,
+            after=[],
+            parts=undivided,
+            slack=np.zeros(efforts.shape[-1]),
+            guessing=False,
+        ),
+        targets=tuple(own),
+        frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),
+        factored=False,
+        at_end=True,
+        ends_alone=False,
+        wanted=(True,) * len(own),
+        waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), 1, None, undivided),
+    )
+    solving = newton_steps(task, _TOLERANCE * stage.couplings.scales[members])
+    return (
+        *(call for field in own for call in _starting(efforts, field)),
+        Otherwise(calls=tuple(solving), instead=_refuse),
+        *(putting(efforts, span(field.nodes), field.end) for field in own),
+    )
+
+
+def _starting(efforts: Array, field: Field) -> list[Call]:
+    """Return the calls that take the efforts at the start of a `field` from all `efforts` (*lead, unknowns)."""
+    own, fetching = reading(efforts, span(field.nodes))
+    return [*fetching, partial(np.copyto, field.start, own)]
+
+
+def _refuse() -> None:
+    must, do = "converge", "run it with Waveform"
+    raise SimulationError(explain("Newton's method in a loop", must=must, got="no fixed point", do=do))

@@ -1,23 +1,31 @@
-"""Divides a level of a phase into stages: components that the same parts feed, and how their efforts are found."""
+"""Divides a level of a phase into stages: components that the same parts feed, and how their efforts are found.
+
+How fast they come to rest the eigenvalues of their flows say, about given efforts.
+"""
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, numbered, span
+from lstm_analog.arrays import Array, Floats, Indices, numbered, span
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
-from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
-from lstm_analog.engines.settle.ports import is_controlled
+from lstm_analog.engines.phase.wiring import Load, Places, Wiring, wiring
 from lstm_analog.network.graph import line_of
-from lstm_analog.network.laws import High, Order, blocks, is_on
+from lstm_analog.network.laws import High, Order, bank_of, blocks, is_on
+from lstm_analog.network.parts import Ports
 
 Key = tuple[object, ...]
 EFFORTS = 1
 """The number of the field that stands for all efforts, in the wiring of a stage: places in it are unknowns."""
 OWN = 2
 """The number of the field of the first member of each component; the others follow."""
+_FARTHEST = 30.0
+"""Largest control of a port, dimensionless, at which its opening is looked at: beyond, it is open, shut or limited."""
+_POINTS = 241
+"""Controls at which the opening of a port is looked at; larger: its least is found closer, beyond a percent."""
 
 
 class Mode(Enum):
@@ -25,13 +33,11 @@ class Mode(Enum):
 
     LINEAR: the flows are linear in the members' own efforts, which are inflow over conductance. EXPONENTIAL: so they
     are, but the storages among the members do not settle. NEWTON: the flows are not linear in the own efforts.
-    TRANSIENT: all unknowns at once, over time.
     """
 
     LINEAR = "linear"
     EXPONENTIAL = "exponential"
     NEWTON = "newton"
-    TRANSIENT = "transient"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,8 +54,6 @@ class ComponentStage:
         The unknowns that are set: all members, but for EXPONENTIAL those with storage only.
     inputs : index array
         The unknowns that are read.
-    scales : float array, (m, k)
-        Units of signal of the members of the m components.
     duration : float
         For EXPONENTIAL the time (s) of the phase; else infinite.
     gain : float
@@ -68,11 +72,15 @@ class ComponentStage:
     wiring: Wiring
     nodes: Indices
     inputs: Indices
-    scales: Floats
     duration: float
     gain: float
     settles: bool
     key: Key
+
+    @property
+    def storages(self) -> Indices:
+        """The members with storage, (m, dynamic)."""
+        return self.level.members[:, : self.level.dynamic]
 
 
 def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[ComponentStage]:
@@ -81,35 +89,11 @@ def stages(couplings: Couplings, order: Structure, level: Level, duration: float
     Components with storage are taken not to settle, and become exponentials. Those that Newton's method solves are one
     stage, the others as many as there are ways in which they are fed.
     """
-    whole = _stage(couplings, order, level, duration)
+    whole = component_stage(couplings, order, level, duration)
     if whole.mode is Mode.NEWTON:
         return [whole]
-    found = []
-    for members in _fed_alike(couplings, order, level.members):
-        part = replace(level, members=members)
-        found.append(_stage(couplings, order, part, duration))
-    return found
-
-
-def over_time(couplings: Couplings, order: Structure, duration: float) -> ComponentStage:
-    """Return the stage that runs the whole phase of `couplings`, whose `order` is not used, over its `duration` (s)."""
-    still = couplings.imposed
-    nodes = np.flatnonzero(~still)
-    none = np.empty((1, 0))
-    return ComponentStage(
-        mode=Mode.TRANSIENT,
-        couplings=couplings,
-        order=order,
-        level=Level(members=nodes[None], dynamic=0, order=Order.NONLINEAR, sweep=0),
-        wiring=Wiring(wires=(), sheets=(), loads=(), own=none, offset=none, capacity=none),
-        nodes=nodes,
-        inputs=np.flatnonzero(couplings.dynamic | still),
-        scales=couplings.scales[nodes[None]],
-        duration=duration,
-        gain=1.0,
-        settles=False,
-        key=(Mode.TRANSIENT, couplings.high, duration),
-    )
+    parts = (replace(level, members=members) for members in _fed_alike(couplings, order, level.members))
+    return [component_stage(couplings, order, part, duration) for part in parts]
 
 
 def refitted(stage: ComponentStage, now: Couplings) -> ComponentStage:
@@ -117,16 +101,14 @@ def refitted(stage: ComponentStage, now: Couplings) -> ComponentStage:
 
     What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
     """
-    if stage.mode is Mode.TRANSIENT:
-        return stage
     couplings = replace(now, imposed=stage.couplings.imposed, dynamic=stage.couplings.dynamic)
-    found = _stage(couplings, stage.order.refreshed(couplings), stage.level, stage.duration)
+    found = component_stage(couplings, stage.order.refreshed(couplings), stage.level, stage.duration)
     return replace(found, inputs=stage.inputs, settles=stage.settles, key=stage.key)
 
 
 def lasting(stage: ComponentStage, ratio: float) -> ComponentStage:
     """Return `stage` for a phase `ratio` times as long: slow storages move on, what settles stays so."""
-    if stage.mode not in (Mode.EXPONENTIAL, Mode.TRANSIENT):
+    if stage.mode is not Mode.EXPONENTIAL:
         return stage
     return replace(stage, duration=stage.duration * ratio, key=(*stage.key, ratio))
 
@@ -165,22 +147,17 @@ def places_beside(level: Level, size: int) -> Places:
     return places
 
 
-def wired(couplings: Couplings, order: Structure, level: Level) -> Wiring:
-    """Return the flow into a `level` of the `order` of `couplings`, its fields numbered as `places_beside` says."""
+def component_stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:
+    """Return a `level` of the phase of `couplings` as one stage, solved in `order`, in a phase of `duration` (s)."""
     size = couplings.dynamic.size
     everything = Places(field=np.full(size, EFFORTS), place=np.arange(size))
     whole = replace(couplings, groups=np.zeros_like(couplings.groups))  # efforts are one array: no matrix is divided
-    return wiring(whole, order, level, OWN, places_beside(level, size), everything)
-
-
-def _stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:
-    wires = wired(couplings, order, level)
+    wires = wiring(whole, order, level, OWN, places_beside(level, size), everything)
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
     linear = Mode.EXPONENTIAL if level.dynamic else Mode.LINEAR
-    mode = Mode.NEWTON if curved and not is_controlled(level, wires) else linear
+    mode = Mode.NEWTON if curved and not _is_controlled(level, wires) else linear
     nodes = level.members[:, : level.dynamic or None].T.ravel()
-    inputs = _inputs(wires, couplings.high)
-    inputs = np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members)
+    inputs, lasts = _inputs(wires, couplings.high), duration if level.dynamic else np.inf
     return ComponentStage(
         mode=mode,
         couplings=couplings,
@@ -188,13 +165,22 @@ def _stage(couplings: Couplings, order: Structure, level: Level, duration: float
         level=level,
         wiring=wires,
         nodes=nodes,
-        inputs=inputs,
-        scales=couplings.scales[level.members],
-        duration=duration if level.dynamic else np.inf,
+        inputs=np.union1d(inputs, nodes) if level.dynamic else np.setdiff1d(inputs, level.members),
+        duration=lasts,
         gain=_leak(couplings, level, wires, duration) if mode is Mode.EXPONENTIAL else 1.0,
         settles=not level.dynamic,
-        key=(mode, level.members.tobytes(), duration if level.dynamic else np.inf, *_content(wires, couplings.high)),
+        key=(mode, level.members.tobytes(), lasts, *_content(wires, couplings.high)),
     )
+
+
+def _is_controlled(level: Level, wires: Wiring) -> bool:
+    """Return whether components of `level` are single unknowns whose conductance others control, not they themselves.
+
+    Of the flow into them, `wires`, only that of laminar ports then depends on their own efforts, and linearly.
+    """
+    own = [load for load in wires.loads if load.own]
+    single = level.members.shape[1] == 1 and level.order is not Order.NONLINEAR
+    return single and all(isinstance(load.part, Ports) and load.part.laminar for load in own)
 
 
 def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) -> float:
@@ -231,3 +217,58 @@ def _content(wires: Wiring, high: High) -> list[object]:
 
 def _bytes(places: slice | Indices) -> object:
     return (places.start, places.stop) if isinstance(places, slice) else places.tobytes()
+
+
+def slowest_rates(stage: ComponentStage, efforts: Array) -> Floats:
+    """Return the rate (1/s) of the slowest mode of each component of `stage` about `efforts` (..., unknowns), (..., m).
+
+    It is negative where a component runs away. Members without storage are eliminated.
+    """
+    slopes, states = stage.wiring.slopes(efforts, stage.couplings.high), stage.level.dynamic
+    kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
+    if slopes.shape[-1] > states:
+        kept = kept - cross @ np.linalg.solve(slopes[..., states:, states:], slopes[..., states:, :states])
+    rates = -np.linalg.eigvals(kept / stage.wiring.capacity[..., None]).real.max(axis=-1)
+    return np.asarray(rates, dtype=np.float64)
+
+
+def least_rate(stage: ComponentStage) -> float:
+    """Return a rate (1/s) that no component of `stage` falls below, however others control the ports that feed it.
+
+    It is infinite where no port does. It is 0 where no such rate is known: of components of several members, and of
+    ports whose flow is not proportional to the difference of efforts. Ports of one control that open against each other
+    are never both shut, so that there is one.
+    """
+    wires, count = stage.wiring, len(stage.storages)
+    own = [load for load in wires.loads if load.own]
+    if not any(isinstance(load.part, Ports) for load in own):
+        return np.inf
+    if wires.own.shape[-1] > 1 or not all(isinstance(load.part, Ports) and load.part.laminar for load in own):
+        return 0.0
+    conductance = -wires.own[..., 0, 0].reshape(-1, count).max(axis=0)
+    found = [_openings(load, stage.couplings.high) for load in own]
+    ends = np.concatenate([ends for ends, _ in found])
+    each, which = np.unique(ends, axis=0, return_inverse=True)
+    total = np.zeros((len(each), _POINTS))
+    np.add.at(total, which.reshape(-1), np.concatenate([values for _, values in found]))
+    np.add.at(conductance, each[:, 0], total.min(axis=1))
+    largest = wires.capacity[..., 0].reshape(-1, count).max(axis=0)
+    return float((conductance / largest).min())
+
+
+def _openings(load: Load, high: High) -> tuple[Indices, Floats]:
+    """Return conductances that the ports of `load` give the components that they feed, over the controls there may be.
+
+    They are the least of all chips, (k, points). Before them stand the component, p and n of each, (k, 3).
+    """
+    part, own = cast(Ports, load.part), load.own
+    scale, offset = (np.abs(each).max(initial=0.0) for each in (part.scale, part.offset))
+    control = np.linspace(-1.0, 1.0, _POINTS)[:, None] * (_FARTHEST + offset) / (scale or 1.0)
+    nothing = np.zeros((1, 1))
+    slopes = bank_of(part).evaluator(high).partials(lambda name: control if name == "p" else nothing)
+    ends, values = [], []
+    for each in own:
+        value = np.broadcast_to(-slopes[each.block], (*np.shape(slopes[each.block])[:-2], _POINTS, part.p.size))
+        values.append(value[..., each.elements].reshape(-1, _POINTS, each.elements.size).min(axis=0).T)
+        ends.append(np.column_stack((each.into, part.p[each.elements], part.n[each.elements])))
+    return np.concatenate(ends), np.concatenate(values)

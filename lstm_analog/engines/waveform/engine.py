@@ -13,12 +13,10 @@ import numpy as np
 
 from lstm_analog.arrays import Flags
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.apart import Solved, run_chips
 from lstm_analog.engines.base import Precision, Progress, check_points, check_save
 from lstm_analog.engines.integrate import Integrate
-from lstm_analog.engines.limits import within
-from lstm_analog.engines.portions import check_threads, divided
-from lstm_analog.engines.record import Recorder, leading_axes, recorder
+from lstm_analog.engines.portions import Solved, check_threads, divided, run_chips
+from lstm_analog.engines.record import Recorder, leading_axes, recorder, within
 from lstm_analog.engines.waveform.resolution import OutOfReachError
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance

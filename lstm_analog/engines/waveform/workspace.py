@@ -13,12 +13,11 @@ import numpy as np
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.base import Precision
 from lstm_analog.engines.lending import Lender
-from lstm_analog.engines.limits import Within, within
 from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.record import Watch
+from lstm_analog.engines.record import Watch, Within, within
 from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, needs_ends_alone, sampled
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid

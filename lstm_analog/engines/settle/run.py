@@ -1,0 +1,257 @@
+"""Runs a program: binds its stages to arrays once, then makes calls only, point after point.
+
+An interval whose storages may not settle is taken at rest if they come near that, else over time, as `Waveform` does.
+Points of which the kernel can do all are run as machine code, one after the other, while none needs Python. What
+differs from point to point, its programs find where cursors point to. The others are run here, call by call.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lstm_analog.arrays import Array, Indices, Span, span
+from lstm_analog.engines.base import Progress
+from lstm_analog.engines.native import WORTH, Judged, KernelProgram, addresses, executed, is_available
+from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
+from lstm_analog.engines.record import Record, Recorder
+from lstm_analog.engines.settle.phase import Phase
+from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
+from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted, slowest_rates
+from lstm_analog.engines.settle.workspace import SettledSpace, workspace
+from lstm_analog.engines.waveform.resolution import OutOfReachError
+from lstm_analog.engines.waveform.run import WaveformRun
+from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.subdivision import Subdivision, subdivision
+from lstm_analog.engines.waveform.workspace import workspace as waveform_workspace
+from lstm_analog.errors import SimulationError, explain
+from lstm_analog.expressions import Call, make, putting, reading
+from lstm_analog.network.graph import Network
+from lstm_analog.network.laws import High, rows
+from lstm_analog.network.parts import Part, Sources
+
+_TOLERANCE = Tolerance(rtol=1e-7, atol=1e-9)
+"""Tolerance of a phase that is run over time: a tenth of that of `Waveform`, for the phases around it have none."""
+
+
+def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress: Progress | None) -> list[int]:
+    """Run a `program` in numbers of `dtype` and write its results into `recorder`, with leading axes (chips, batch).
+
+    Returns the numbers of the intervals that were run over time, for want of rest. `progress` is called for each
+    interval. Memory grows with the number of intervals only by what is recorded. Nodes with limits are watched wherever
+    the program sets them.
+    """
+    network, steady, carried = program.network, program.schedule.varying is None, list[int]()
+    watched = np.concatenate([np.empty(0, np.int64), *(watch.limits.nodes for watch in recorder.watches)])
+    with workspace(network, (*recorder.lead, network.unknowns.size), dtype, watched, steady) as space:
+        space.begin(network)
+        run = ProgramPoints(program, space, recorder.records, progress)
+        for points, now in _stretches(program, space):
+            with ExitStack() as stack:
+                transients = _Transients(now, space.efforts, stack)
+                carried += [point - 1 for point in run.left(points) if run.advance(point, transients)]
+        first = 0
+        for watch in recorder.watches:
+            some = slice(first, first + watch.limits.nodes.size)
+            watch.note(space.lowest[..., some], space.highest[..., some])
+            first = some.stop
+    return carried
+
+
+def _come_to_rest(instruction: Instruction, calls: tuple[Call, ...], efforts: Array) -> bool:
+    """Take `efforts` (*lead, unknowns) to rest by the `calls` of an `instruction`; return whether they were near it.
+
+    So they are if little is left, at the end, of how far the storages stood from rest that it takes to be there though
+    they may not settle. If they are not, or if no fixed point is found, the efforts are those at the start again.
+    """
+    phase, before = instruction.phase, efforts.copy(order="K")
+    nodes = phase.unsettled[instruction.checked]
+    left = phase.left[instruction.checked] / phase.couplings.scales[nodes]
+    try:
+        make(calls)
+        near = bool((np.abs(efforts[..., nodes] - before[..., nodes]) * left).max(initial=0.0) <= AT_REST)
+        near = near and all(_is_near(stage, phase, before, efforts) for stage in instruction.controlled)
+    except (SimulationError, np.linalg.LinAlgError):
+        near = False
+    if not near:
+        np.copyto(efforts, before)
+    return near
+
+
+def _is_near(stage: ComponentStage, phase: Phase, before: Array, now: Array) -> bool:
+    """Return whether little is left of how far storages of `stage` stood `before`, by their rates at the efforts `now`.
+
+    Efforts are (*lead, unknowns).
+    """
+    constants = slowest_rates(stage, now)[..., None] * phase.duration
+    left = np.where(constants < phase.settled, np.exp(-np.clip(constants, 0.0, phase.settled)), 0.0)
+    nodes = stage.storages
+    away = np.abs(now[..., nodes] - before[..., nodes]) / phase.couplings.scales[nodes]
+    return bool((away * left).max() <= AT_REST)
+
+
+class _Transients:
+    """Takes `efforts` (*lead, unknowns) of a `network` through phases over time; `stack` closes its workspace."""
+
+    def __init__(self, network: Network, efforts: Array, stack: ExitStack) -> None:
+        self._network, self._stack, self._efforts = network, stack, efforts
+        self._divisions: dict[Phase, Subdivision] = {}
+
+    @cached_property
+    def _run(self) -> WaveformRun:
+        wanted = np.ones(self._network.unknowns.size, dtype=bool)
+        lent = waveform_workspace(self._network, self._efforts.shape[:-1], _TOLERANCE, wanted)
+        return WaveformRun(space=self._stack.enter_context(lent), points=1)
+
+    def __call__(self, phase: Phase) -> None:
+        """Advance the efforts by a `phase`; raises `SimulationError` if `Waveform` cannot solve it."""
+        try:
+            if phase not in self._divisions:
+                self._divisions[phase] = subdivision(self._run.space, phase.couplings.high, phase.duration)
+            self._efforts[...] = self._run.advance(self._efforts, self._divisions[phase])
+        except (OutOfReachError, np.linalg.LinAlgError) as reason:
+            what, must = f"a phase of {phase.duration:g} s", "come to rest or be run over time"
+            do = "run it with Waveform or Integrate"
+            raise SimulationError(explain(what, must=must, got=f"({reason})", do=do)) from reason
+
+
+class ProgramPoints:
+    """The points of a run of `program` in a `space` whose stages are bound."""
+
+    def __init__(
+        self, program: RunProgram, space: SettledSpace, records: tuple[Record, ...], progress: Progress | None
+    ) -> None:
+        """Take what a run works on; the `records` are written, and `progress` is told of each point."""
+        self._program, self._space, self._records, self._progress = program, space, records, progress
+        self._sources = {label: self._source(label) for label in program.changed}
+        self._layout = (
+            *((label, values.shape[:-2], values.strides) for label, (_, values, _) in self._sources.items()),
+            *((np.arange(space.efforts.shape[-1])[each.nodes].tobytes(), each.efforts.shape) for each in records),
+        )
+        space.keep(program.instructions, self._layout)
+
+    def _source(self, label: str) -> tuple[Span, Array, Indices]:
+        """Return where the sources `label` are, what they impose, and which of that at each point, (1 + intervals,).
+
+        What they impose, (..., changes, sources), has an entry for each point at which it changes.
+        """
+        entry = next(entry for entry in self._program.schedule.imposed if entry.label == label)
+        (nodes,) = (
+            part.nodes for part in self._program.network.parts if isinstance(part, Sources) and part.label == label
+        )
+        flags = self._program.changed[label]
+        values = self._program.schedule.side_by_side(entry)[..., np.maximum(np.flatnonzero(flags) - 1, 0), :]
+        return span(nodes), values.astype(self._space.efforts.dtype, copy=False), np.cumsum(flags) - 1
+
+    def advance(self, point: int, transients: _Transients) -> bool:
+        """Go from the point before to a `point`: impose, come to rest, record; return whether it took `transients`."""
+        instruction, space = self._program.instructions[self._program.order[point]], self._space
+        for label in instruction.load:
+            places, values, turn = self._sources[label]
+            space.efforts[..., places] = values[..., turn[point], :]
+        calls, over_time = space.calls_of(instruction), False
+        if not instruction.uncertain:
+            make(calls)
+        elif instruction.phase.over_time or not _come_to_rest(instruction, calls, space.efforts):
+            over_time = True
+            transients(instruction.phase)
+            make(space.watching(space.watched))
+        for number in instruction.keep:
+            record = self._records[number]
+            record.efforts[..., record.places[point], :] = space.efforts[..., record.nodes]
+        if self._progress is not None and point:
+            self._progress(point, self._program.order.size - 1)
+        return over_time
+
+    def left(self, points: range) -> Iterator[int]:
+        """Run `points` in their order by the kernel, and yield each that has to be run otherwise."""
+        if not is_available() or len(points) < WORTH:
+            yield from points
+            return
+        start, order = points.start, self._program.order
+        places, cursors = self._addresses(), self._space.cursors[self._layout]
+        programs = [self._of(each, cursors) for each in self._program.instructions]
+        missing = np.array([program is None for program in programs])[order[points.start : points.stop]]
+
+        def run(rows: slice) -> None:
+            def tell(row: int) -> None:
+                if self._progress is not None and rows.start + row:
+                    self._progress(rows.start + row, order.size - 1)
+
+            executed(programs, order[rows], places[rows], cursors, tell if self._progress else None)
+
+        for point in (start + np.flatnonzero(missing)).tolist():
+            run(slice(start, point))
+            yield point
+            start = point + 1
+        run(slice(start, points.stop))
+
+    def _addresses(self) -> Indices:
+        """Return where the values in force at each point lie, and where its records are, (points, cursors)."""
+        given = [addresses(values, turn) for _, values, turn in self._sources.values()]
+        return np.stack([*given, *(addresses(each.efforts, each.places) for each in self._records)], axis=1)
+
+    def _of(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
+        """Return the program of an `instruction`, None if the kernel cannot do it."""
+        programs = self._space.programs
+        if instruction not in programs:
+            programs[instruction] = None if instruction.uncertain else self._made(instruction, cursors)
+        return programs[instruction]
+
+    def _made(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
+        judged, efforts, labels = Judged(), self._space.efforts, list(self._sources)
+        for label in instruction.load:
+            (places, values, _), number = self._sources[label], labels.index(label)
+            room = np.empty_like(efforts, shape=(*efforts.shape[:-1], values.shape[-1]))
+            judged.copy(room, np.broadcast_to(values[..., 0, :], room.shape), cursors[number : number + 1], 1)
+            judged.add([putting(efforts, places, room)])
+        judged.add(self._space.calls_of(instruction))
+        for number in instruction.keep:
+            record, cursor = self._records[number], number + len(labels)
+            found, fetching = reading(efforts, record.nodes)
+            judged.add(fetching)
+            judged.copy(record.efforts[..., 0, :], found, cursors[cursor : cursor + 1], 0)
+        return None if judged.may_be_unsolved else judged.program()
+
+
+def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range, Network]]:
+    """Yield the points of each stretch of the schedule, the start in the first, the stages bound to the `space`.
+
+    The second is the network there. Stages that are fed by banks whose parameters differ from those of the stretch
+    before are bound again.
+    """
+    stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
+    labels, present = {part.label for part in program.network.parts}, program.network.parts
+    known: dict[High, Couplings] = {}
+    for network, intervals in program.schedule.stretches(program.network):
+        parts = tuple(part for part in network.parts if part.label in labels)
+        changed = [part for part, before in zip(parts, present, strict=True) if part is not before]
+        present = parts
+        now = replace(program.network, parts=parts) if changed else program.network
+        if changed and not known:
+            highs = {stage.couplings.high for stage in stages.values()}
+            known = {high: couplings(with_batch_axis(program.network), high) for high in highs}
+        fresh = _refitted(stages, now, changed, known) if changed else {}
+        stages |= fresh
+        space.bind(stages, fresh)
+        yield range(intervals.start + bool(intervals.start), intervals.stop + 1), now
+
+
+def _refitted(
+    stages: dict[Key, ComponentStage], network: Network, changed: list[Part], known: dict[High, Couplings]
+) -> dict[Key, ComponentStage]:
+    """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now.
+
+    `known` are the couplings by clock lines as they were, and as they are.
+    """
+    fed = np.zeros(network.unknowns.size, dtype=bool)
+    for part in changed:
+        fed[rows(part)] = True
+    spread, labels = with_batch_axis(network), {part.label for part in changed}
+    wide = [part for part in spread.parts if part.label in labels]
+    known.update({high: recoupled(before, spread, wide) for high, before in known.items()})
+    affected = {key: stage for key, stage in stages.items() if fed[stage.level.members].any()}
+    return {key: refitted(stage, known[stage.couplings.high]) for key, stage in affected.items()}
