@@ -170,6 +170,8 @@ def _is_masked(value: object) -> bool:
 
 
 def _broadcast(array: Floats, what: str, shape: tuple[int, ...]) -> Floats:
+    if array.shape == shape:
+        return array
     lead = array.shape[: max(array.ndim - len(shape), 0)]
     try:
         return np.broadcast_to(array, lead + shape)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from enum import Enum
 from functools import cache, partial, wraps
 from inspect import Parameter, signature
+from itertools import chain
 from numbers import Integral, Real
 from operator import is_
 from pathlib import Path
@@ -51,11 +52,13 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
 
     @wraps(function)
     def call(*values: _Given.args, **named: _Given.kwargs) -> _Result:
-        known, given = kinds(), dict(zip(order, values, strict=False)) | named
-        wrong = next((name for name in given if name in known and not known[name](given[name])), None)
-        if wrong is None:
+        known = kinds()
+        for name, value in chain(zip(order, values, strict=False), named.items()):
+            if name in known and not known[name](value):
+                refusal = _refusal(name, value, _hints(function)[name])
+                break
+        else:
             return function(*values, **named)
-        refusal = _refusal(wrong, given[wrong], _hints(function)[wrong])
         try:
             if not acts:
                 function(*values, **named)

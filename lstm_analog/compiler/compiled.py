@@ -240,11 +240,11 @@ def schedule(
     A backward bank of inputs is given each sequence reversed over its own length of `lengths` (batch,). Unless `chips`
     is 0, `x` or `state` has a leading axis of so many chips, before the batch.
     """
-    steps = x.shape[-2]
-    cycle, names = compiled.cycle, compiled.cycle.names(steps)
+    steps, cycle = x.shape[-2], compiled.cycle
+    names, flags, durations = cycle.clock(steps)
     repeats = np.full(steps, len(cycle.step))
     repeats[0] += 1
-    flags, once = cycle.flags(steps), np.array([len(names)])
+    once = np.array([len(names)])
     imposed: list[Imposed] = []
     for bank in compiled.layout.inputs:
         imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
@@ -258,7 +258,7 @@ def schedule(
     return Schedule(
         names=names,
         high=flags.take([cycle.lines.index(line) for line in compiled.network.lines], axis=1),  # row by row
-        durations=cycle.durations(steps),
+        durations=durations,
         imposed=tuple(imposed),
         chips=chips,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,19 +58,20 @@ class Cycle:
         """Return the intervals of the reset and of `steps` steps, in order."""
         return (self.reset, *(self.step * steps))
 
-    def names(self, steps: int) -> tuple[str, ...]:
-        """Return the names of `intervals(steps)`."""
-        return (self.reset.name, *(tuple(interval.name for interval in self.step) * steps))
+    @lru_cache(maxsize=16)  # noqa: B019 (a cycle is a few names and numbers)
+    def clock(self, steps: int) -> tuple[tuple[str, ...], Flags, Floats]:
+        """Return of `intervals(steps)` the names, which lines are high and the durations (s); read-only.
 
-    def durations(self, steps: int) -> Floats:
-        """Return the durations of `intervals(steps)` (s), shape (1 + steps n,)."""
-        return np.array([self.reset.duration, *([interval.duration for interval in self.step] * steps)])
-
-    def flags(self, steps: int) -> Flags:
-        """Return which lines are high in each interval of `intervals(steps)`, shape (1 + steps n, lines)."""
+        Their shapes are (1 + steps n,), (1 + steps n, lines) and (1 + steps n,).
+        """
+        intervals = self.intervals(steps)
+        names, durations = tuple(each.name for each in intervals), np.array([each.duration for each in intervals])
         rows = [[line in interval.high for line in self.lines] for interval in (self.reset, *self.step)]
         flags = np.array(rows, dtype=bool).reshape(len(rows), len(self.lines))
-        return np.concatenate((flags[:1], np.tile(flags[1:], (steps, 1))))
+        flags = np.concatenate((flags[:1], np.tile(flags[1:], (steps, 1))))
+        for array in (flags, durations):
+            array.flags.writeable = False
+        return names, flags, durations
 
     def ends(self, name: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Return the numbers (steps,) of the intervals called `name` in `intervals(steps)`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -75,7 +76,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
         count = len(self.names)
-        for name in dict.fromkeys(self.names):
+        for name in sorted(set(self.names)):
             check_label(name)
         put(self, "high", _flags(self.high))
         put(self, "durations", positive_of_shape(self.durations, "durations", (count,)))
@@ -90,12 +91,14 @@ class Schedule:
             must, do = f"lead with an axis of {self.chips} chips", "give one of the imposed that axis, or chips=0"
             raise InvalidShapeError(explain("imposed", must=must, got=f"leading axes {self.lead}", do=do))
 
-    @property
+    @cached_property
     def ends(self) -> Floats:
-        """The end of each interval in seconds, shape (intervals,)."""
-        return np.cumsum(self.durations)
+        """The end of each interval in seconds, shape (intervals,); read-only."""
+        ends = np.cumsum(self.durations)
+        ends.flags.writeable = False
+        return ends
 
-    @property
+    @cached_property
     def lead(self) -> tuple[int, ...]:
         """The leading axes of the imposed efforts: the chips, if their efforts differ, then the batch."""
         return np.broadcast_shapes(*(entry.efforts.shape[:-2] for entry in self.imposed))
@@ -111,7 +114,9 @@ class Schedule:
         The chips are left out where they are the same on every chip.
         """
         own = self.lead[:1] if self._by_chip(entry) else ()
-        efforts = np.broadcast_to(entry.efforts, (*own, *self.batch, *entry.efforts.shape[-2:]))
+        efforts, shape = entry.efforts, (*own, *self.batch, *entry.efforts.shape[-2:])
+        if efforts.shape != shape:
+            efforts = np.broadcast_to(efforts, shape)
         return efforts.reshape(*own, -1, *efforts.shape[-2:])
 
     def phase(self, interval: int) -> High:

@@ -61,14 +61,15 @@ class Save:
         """Return the unknowns of `network` that are kept, in the order of a trajectory's columns, (kept,)."""
         if not self.groups:
             return np.arange(network.unknowns.size)
-        return np.concatenate([network.unknowns[label] for label in self.groups])
+        kept = [network.unknowns[label] for label in self.groups]
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
     def points(self, names: tuple[str, ...]) -> Flags:
         """Return flags (1 + intervals,): whether the start of a run and the end of each interval `names` are kept.
 
         Raises `InvalidValueError` if none of them has the name of one that is to be kept.
         """
-        if strange := sorted(set(self.intervals).difference(names)):
+        if strange := sorted({name for name in self.intervals if name not in names}):
             known = ", ".join(dict.fromkeys(names))
             got, do = ", ".join(strange)[:80], "save another interval"
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))

@@ -26,7 +26,7 @@ def test_a_gated_step_leaks_when_the_gates_have_settled():
 @pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
 def test_clock_pulses_do_not_overlap(timing):
     clock = made(timing)
-    flags = clock.flags(3)
+    _, flags, _ = clock.clock(3)
     assert flags.shape == (1 + 3 * len(clock.step), len(clock.lines))
     assert (flags[1:].sum(axis=1) <= 1).all()
     high = flags[1:].any(axis=1)

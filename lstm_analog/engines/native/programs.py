@@ -254,5 +254,8 @@ def executed(
 
 def addresses(array: Array, places: Indices, axis: int = -2) -> Indices:
     """Return the address of each of the `places` (n,) along an `axis` of `array`, (n,), the last one's if beyond."""
-    last = array.shape[axis] - 1
-    return array.ctypes.data + np.clip(places, 0, last) * array.strides[axis]
+    start, last = array.ctypes.data, array.shape[axis] - 1
+    if not last:
+        return np.full(places.shape, start)
+    within: Indices = np.minimum(np.maximum(places, 0), last)  # np.clip takes 7 us
+    return start + within * array.strides[axis]

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, span
-from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, executed, joined
+from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
@@ -103,12 +103,10 @@ class RunAhead:
         """Return where intervals of stretch `number` of `count` find their arrays, (intervals, cursors)."""
         part = slice(number * ROWS, min(count, (number + 1) * ROWS))
         if self._part != part:
-            arrays = [*(source.efforts for source in self._sources), *(each.efforts for each in self._record.records)]
-            kept = (np.maximum(each.places[1:][part], 0) for each in self._record.records)
-            rows = np.stack([*[np.arange(part.start, part.stop)] * len(self._sources), *kept], axis=1)
-            steps = np.array([array.strides[-2] if array.shape[-2] > 1 else 0 for array in arrays], dtype=np.int64)
-            starts = np.array([array.ctypes.data for array in arrays], dtype=np.int64)
-            self._part, self._places = part, rows * steps + starts
+            rows = np.arange(part.start, part.stop)
+            places = [addresses(source.efforts, rows) for source in self._sources]
+            places += [addresses(each.efforts, each.places[1:][part]) for each in self._record.records]
+            self._part, self._places = part, np.stack(places, axis=1)
         return self._places
 
     def _program(self, kind: IntervalKind, worth: bool) -> KernelProgram | None:

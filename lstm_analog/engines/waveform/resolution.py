@@ -31,6 +31,11 @@ _PROBE_DEGREE = 96
 """Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
 _GUESS_DEGREE = 0.6
 """Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
+_HARMONIC = 3.0
+"""Power of a transient that is resolved in what follows from it through a curve, as tanh has a cubic term.
+
+Larger: fewer refinements, more points where signals are small.
+"""
 _FALL = 1.0
 """Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
 _LARGEST_ERROR = 1e9
@@ -50,13 +55,13 @@ def first_grid(decay: float, sampled: float, order: Structure | None, tolerance:
     """Return the grid of the first piece of an interval, whose fastest storage discharges `decay` time constants in it.
 
     The fastest of those that are no sums of known bases discharges `sampled` time constants. Where nothing rings in the
-    `order` of the phase, points need to resolve only these, to `tolerance`, and guesses, which act weakly. None stands
-    for an order in which all waveforms have to be resolved.
+    `order` of the phase, points need to resolve only these and their harmonics, to `tolerance`, and guesses, which act
+    weakly. None stands for an order in which all waveforms have to be resolved.
     """
     whole = _resolving(decay, decay, tolerance.units, _LEAST_DEGREE)
     if order is None or order.may_ring:
         return whole
-    known = _resolving(decay, min(decay, sampled), tolerance.units, _LEAST_CALM_DEGREE)
+    known = _resolving(decay, _HARMONIC * min(decay, sampled), tolerance.units, _LEAST_CALM_DEGREE)
     return known.of(max(known.degree, min(whole.degree, _guess_degree(guess_terms(order, whole, tolerance), whole))))
 
 

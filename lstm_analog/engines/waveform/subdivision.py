@@ -1,10 +1,11 @@
 """How intervals are divided into pieces: those of the same lines and duration are of one kind, and share a division."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Flags, Indices
+from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.imposed import ImposedWaveform
@@ -21,10 +22,6 @@ _GATED_SHARE = 0.4
 The flow of a gated leak stops while it still changes the cell, so that its error stays there; where a cell settles,
 errors of the way there vanish.
 """
-
-
-_CODES = 2000
-"""Kinds of interval that there could be from which on those that there are get counted; larger: longer tables."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,15 +64,13 @@ def interval_kinds(
     They are run with segments of `space`; `sources` are imposed on them, and `record` asks for some of their ends.
     """
     told: list[Flags] = [*(source.changes for source in sources), *(each.places[1:] >= 0 for each in record.records)]
-    examples, kind_of = _numbered([np.unique(schedule.durations, return_inverse=True)[1], *schedule.high.T, *told])
+    different, kind_of = _different(schedule.durations.tobytes(), np.vstack((schedule.high.T, *told)).tobytes())
     divisions: dict[tuple[High, float], Subdivision] = {}
-    kinds = []
-    for interval in examples.tolist():
-        high, duration = tuple(schedule.high[interval].tolist()), float(schedule.durations[interval])
+    lines, kinds = schedule.high.shape[1], []
+    for duration, flags in different:
+        high, changing, asked = flags[:lines], flags[lines : lines + len(sources)], flags[lines + len(sources) :]
         if (high, duration) not in divisions:
             divisions[high, duration] = subdivision(space, high, duration)
-        flags = tuple(bool(each[interval]) for each in told)
-        changing, asked = flags[: len(sources)], flags[len(sources) :]
         recorded = any(asked) or bool(record.watches)
         kinds.append(
             IntervalKind(subdivision=divisions[high, duration], sources=changing, records=asked, recorded=recorded)
@@ -83,25 +78,19 @@ def interval_kinds(
     return kinds, kind_of
 
 
-def _numbered(columns: list[Array]) -> tuple[Indices, Indices]:
-    """Return an example of each distinct row of the `columns` (n,), small numbers, and which one each row is, (n,)."""
-    code, many = np.zeros(columns[0].size, dtype=np.int64), 1
-    for column in columns:
-        size = 2 if column.dtype == bool else int(column.max()) + 1
-        if many > _CODES:
-            code, examples = _renumbered(code, many)
-            many = len(examples)
-        code, many = code * size + column, many * size
-    numbers, examples = _renumbered(code, many)
-    return examples, numbers
+@lru_cache(maxsize=2)
+def _different(durations: bytes, flags: bytes) -> tuple[list[tuple[float, tuple[bool, ...]]], Indices]:
+    """Return the kinds of intervals, each a duration and its flags, and the number of each interval's kind, (n,).
 
-
-def _renumbered(code: Indices, many: int) -> tuple[Indices, Indices]:
-    """Return the numbers `code` (n,) below `many` without gaps, and the first place of each, (kinds,)."""
-    first = np.full(many, -1)
-    first[code[::-1]] = np.arange(code.size)[::-1]
-    there = first >= 0
-    return (np.cumsum(there) - 1)[code], first[there]
+    They differ in one of the `durations` (n,), float64, or of the `flags` (k, n), both as bytes.
+    """
+    times, code = np.unique(np.frombuffer(durations), return_inverse=True)
+    columns, length_of = np.frombuffer(flags, dtype=bool).reshape(-1, code.size), code
+    for eight in np.packbits(columns, axis=0):
+        _, code = np.unique(code * 256 + eight, return_inverse=True)
+    _, first, kind_of = np.unique(code, return_index=True, return_inverse=True)
+    kind_of.flags.writeable = False
+    return list(zip(times[length_of[first]].tolist(), map(tuple, columns[:, first].T.tolist()), strict=True)), kind_of
 
 
 def subdivision(space: Workspace, high: High, duration: float) -> Subdivision:
