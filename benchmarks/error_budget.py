@@ -23,8 +23,8 @@ from lstm_analog.model.airline import forecaster, series
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.network.laws import lever_values
 from lstm_analog.study import RootMeanSquareDeviation, RootMeanSquareError, budget
-from lstm_analog.study.metric_slopes import metric_slopes
-from lstm_analog.study.parameter_changes import with_changes
+from lstm_analog.study.budget_draws import with_changes
+from lstm_analog.study.budget_subject import metric_slopes
 from lstm_analog.study.run_slopes import OutputSlopes, run_sensitivities
 
 UNITS = 15

@@ -16,7 +16,7 @@ from measure import conditions, least, table
 import lstm_analog as la
 from lstm_analog.engines import Waveform
 from lstm_analog.engines.noise import LinearNoise
-from lstm_analog.engines.noise.cell_nodes import alone
+from lstm_analog.engines.noise.spectra import alone
 from lstm_analog.network.parts import Storages
 from lstm_analog.study import MachineNoise, noise_of
 

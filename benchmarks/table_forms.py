@@ -29,7 +29,7 @@ from lstm_analog.engines import Integrate, Ngspice, Settle
 from lstm_analog.errors import LstmAnalogError
 from lstm_analog.machine import compile
 from lstm_analog.model import Form, State, load, random_lstm, save
-from lstm_analog.model.formats.npz import read_npz
+from lstm_analog.model.formats.loading import read_npz
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.torch_file import read_stream, read_zip
 from lstm_analog.model.weights import Cell, GRUCell

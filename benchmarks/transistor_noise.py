@@ -21,7 +21,7 @@ import lstm_analog as la
 from lstm_analog.compiler.bicmos import Bias, Bicmos, Conditions
 from lstm_analog.engines import Ngspice
 from lstm_analog.study import TransientNoise, TransistorNoise, transistor_noise
-from lstm_analog.study.transistor_rows import largest_of
+from lstm_analog.study.transistor_result import largest_of
 
 STEPS, SETTLING = 6, 12.0
 PATIENT = Ngspice(time_limit=7200.0)

@@ -20,7 +20,6 @@ from scipy.special import expit
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
-from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.compiled import lower, schedule
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.engines import Engine
@@ -31,7 +30,7 @@ from lstm_analog.network.cells import Cells, Library
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study.calibration import corrected
+from lstm_analog.study.calibration import corrected, textbook
 from lstm_analog.study.calibration_sweep import REACH, Gains, end_to_end, measure_gains, points, probe
 
 SETTLING = 12.0

@@ -72,61 +72,33 @@ if TYPE_CHECKING:
     from lstm_analog.torch import model_from_torch as model_from_torch
 else:
     # Hidden from type checkers, which would otherwise accept any misspelt name.
-    _HOMES = MappingProxyType(
-        {
-            "CLOCKED": "lstm_analog.compiler",
-            "Certificate": "lstm_analog.study",
-            "Fit": "lstm_analog.compiler",
-            "GATED_LEAK": "lstm_analog.compiler",
-            "Gate": "lstm_analog.model",
-            "HSPICE": "lstm_analog.export",
-            "Keep": "lstm_analog.study.keeping",
-            "LSTM": "lstm_analog.model",
-            "LTSPICE": "lstm_analog.export",
-            "Machine": "lstm_analog.machine",
-            "Model": "lstm_analog.model",
-            "NGSPICE": "lstm_analog.export",
-            "PORTABLE": "lstm_analog.export",
-            "Ranges": "lstm_analog.compiler",
-            "Report": "lstm_analog.study",
-            "Run": "lstm_analog.study.run",
-            "Save": "lstm_analog.network.trajectory",
-            "SPECTRE": "lstm_analog.export",
-            "VACASK": "lstm_analog.export",
-            "XYCE": "lstm_analog.export",
-            "load_machine": "lstm_analog.machine",
-            "State": "lstm_analog.model",
-            "Verification": "lstm_analog.study",
-            "bounded": "lstm_analog.compiler",
-            "compare": "lstm_analog.study",
-            "compile": "lstm_analog.machine",
-            "from_torch": "lstm_analog.torch",
-            "load": "lstm_analog.model",
-            "load_certificate": "lstm_analog.study",
-            "load_model": "lstm_analog.model",
-            "model_from_torch": "lstm_analog.torch",
-            "random_lstm": "lstm_analog.model",
-            "read_spice": "lstm_analog.export",
-            "save": "lstm_analog.model",
-            "save_model": "lstm_analog.model",
-            "verify": "lstm_analog.study",
-        }
+    _NAMES = {
+        "compiler": ("CLOCKED", "Fit", "GATED_LEAK", "Ranges", "bounded"),
+        "export": ("HSPICE", "LTSPICE", "NGSPICE", "PORTABLE", "SPECTRE", "VACASK", "XYCE", "read_spice"),
+        "machine": ("Machine", "compile", "load_machine"),
+        "model": ("Gate", "LSTM", "Model", "State", "load", "load_model", "random_lstm", "save", "save_model"),
+        "network.trajectory": ("Save",),
+        "study": ("Certificate", "Report", "Verification", "compare", "load_certificate", "verify"),
+        "study.keeping": ("Keep",),
+        "study.run": ("Run",),
+        "torch": ("from_torch", "model_from_torch"),
+    }
+    _HOMES = MappingProxyType({name: f"lstm_analog.{home}" for home, names in _NAMES.items() for name in names})
+    _SPACES = (
+        "analogies",
+        "engines",
+        "errors",
+        "export",
+        "imperfections",
+        "model",
+        "network",
+        "show",
+        "study",
+        "torch",
     )
     _MODULES = MappingProxyType(
-        {
-            "analogies": "lstm_analog.analogies",
-            "electrical": "lstm_analog.compiler.electrical",
-            "engines": "lstm_analog.engines",
-            "errors": "lstm_analog.errors",
-            "hydraulic": "lstm_analog.compiler.hydraulic",
-            "imperfections": "lstm_analog.imperfections",
-            "export": "lstm_analog.export",
-            "model": "lstm_analog.model",
-            "network": "lstm_analog.network",
-            "show": "lstm_analog.show",
-            "study": "lstm_analog.study",
-            "torch": "lstm_analog.torch",
-        }
+        {name: f"lstm_analog.{name}" for name in _SPACES}
+        | {name: f"lstm_analog.compiler.{name}" for name in ("electrical", "hydraulic")}
     )
 
     def __getattr__(name):

@@ -59,6 +59,13 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
             raise _unwritable(target, error) from error
 
 
+def write_texts(path: str | Path, texts: Iterable[str]) -> None:
+    """Write `texts`, in ASCII, to `path` one after the other, whole or not at all; raises as `whole_file` does."""
+    with whole_file(path) as stream:
+        for text in texts:
+            stream.write(text.encode("ascii"))
+
+
 @contextmanager
 def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
     """Make a temporary folder in each of `folders`; its files are moved to the folder at the end of the context.

@@ -182,6 +182,14 @@ def test_the_picture_of_the_layers_is_the_import_contract():
     assert (DOCS / "layers.svg").read_text(encoding="utf-8") == made["picture"](), "run python docs/make_layers.py"
 
 
+def test_the_map_of_the_studies_has_every_module_once():
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| for | modules of `study` |")[2].partition("\n\n")[0]
+    listed = re.findall(r"`(\w+)`", table)
+    known = {path.stem for path in (ROOT / "lstm_analog" / "study").glob("[!_]*.py")}
+    assert sorted(listed) == sorted(known)
+
+
 def test_the_walk_of_a_run_is_printed(capsys):
     runpy.run_path(str(DOCS / "trace_run.py"))["main"]("settle", "3")
     printed = capsys.readouterr().out

@@ -13,7 +13,7 @@ from lstm_analog.arrays import Floats, floats, floats_of_shape
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
-from lstm_analog.network.quantities import check_number
+from lstm_analog.network.quantities import check_number, check_positive
 
 
 class DescentLoss(Protocol):
@@ -80,8 +80,7 @@ class Logistic:
         _put_samples(self, "labels")
         if not np.isin(self.labels, (0.0, 1.0)).all():
             raise InvalidValueError(explain("labels", must="be 0 or 1", got="others", do="give one class a sample"))
-        if not 0 < self.decay < np.inf:
-            raise InvalidValueError(explain("decay", must="be positive", got=self.decay, do="give e.g. 0.01"))
+        check_positive("decay", self.decay, "give e.g. 0.01")
 
     @property
     def curvature(self) -> Floats:

@@ -12,6 +12,7 @@ from lstm_analog.compiler.sky130 import SKY130, SKY130_CHIP, SKY130_MOS, SKY130_
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
+from lstm_analog.network.quantities import check_positive
 
 __all__ = [
     "BEHAVIOURAL",
@@ -141,10 +142,7 @@ class Channels:
             must, do = "be a whole number >= 1", "give the channels of a gate"
             raise InvalidValueError(explain(f"{self.name} channels", must=must, got=self.channels, do=do))
         for name in ("rate", "capacitance"):
-            value = getattr(self, name)
-            if not 0.0 < value < np.inf:
-                do = "give SI units above zero"
-                raise InvalidValueError(explain(f"{self.name} {name}", must="be positive", got=value, do=do))
+            check_positive(f"{self.name} {name}", getattr(self, name), "give SI units above zero")
 
     @property
     def channel_time(self) -> float:

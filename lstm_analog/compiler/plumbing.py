@@ -13,7 +13,6 @@ from functools import singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.bridges import add_bridge, add_lever, add_spool
 from lstm_analog.compiler.compiled import (
     Compiled,
     Layout,
@@ -27,7 +26,7 @@ from lstm_analog.compiler.compiled import (
 )
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.manifolds import dense_weights, dummies, minus, plus, signed_totals, split_rows, totals
-from lstm_analog.compiler.plumbing_builder import HIGH, LOW, Control, PlumbingBuilder
+from lstm_analog.compiler.plumbing_builder import HIGH, LOW, Control, PlumbingBuilder, add_bridge, add_lever, add_spool
 from lstm_analog.compiler.signals import Memory, Product, Quantity, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.quantities import check_positive
 
 
 class Timing(Enum):
@@ -103,9 +103,7 @@ def cycle(timing: Timing, *, stages: int, time_constant: float, settling: float,
         If `settling`, `time_constant` or `gap` is not above zero.
     """
     for what, value in (("settling", settling), ("time_constant", time_constant), ("gap", gap)):
-        if not (np.isfinite(value) and value > 0):
-            do = "give time constants" if what == "settling" else "correct the technology"
-            raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
+        check_positive(what, value, "give time constants" if what == "settling" else "correct the technology")
     # without the last binary digits, so that a netlist says 2e-05 and not 1.9999999999999998e-05
     phase, pause = (float(f"{cycles * time_constant:.12g}") for cycles in (settling, gap))
     computing = frozenset(compute_line(stage) for stage in range(stages))

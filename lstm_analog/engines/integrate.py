@@ -16,14 +16,14 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, moments
 from lstm_analog.engines.events import TOGETHER, Thresholds, check_chatter, passing, switched
-from lstm_analog.engines.operating import start
+from lstm_analog.engines.operating import impose, start
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
-from lstm_analog.network.schedule import Schedule, imposed_efforts
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 
 _STIFF = 100.0
@@ -109,7 +109,7 @@ class Integrate:
             for number in intervals:
                 high = schedule.phase(number)
                 equations = systems.setdefault(high, systems.get(high) or system(present, high))
-                _impose(effort, schedule, present, number)
+                impose(effort, schedule, present, number)
                 if not number:
                     start(equations, thresholds, effort, float(schedule.durations[0]))
                     taken.write(0, effort[:, None])
@@ -180,12 +180,6 @@ class Integrate:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
         return solution
-
-
-def _impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
-    shape = schedule.lead
-    for part, value in imposed_efforts(network, schedule, interval):
-        effort[:, part.nodes] = np.broadcast_to(value, (*shape, part.nodes.size)).reshape(len(effort), -1)
 
 
 def _rates(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:

@@ -8,9 +8,8 @@ from types import MappingProxyType
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest
+from lstm_analog.engines.guest import own_folder, run_guest, run_sequences, whole_waveform
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.engines.sequences import run_sequences, whole_waveform
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
 from lstm_analog.network.graph import Network

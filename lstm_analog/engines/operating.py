@@ -4,10 +4,13 @@ import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
 from lstm_analog.engines.events import Thresholds, switched
 from lstm_analog.engines.stage import factors
-from lstm_analog.engines.system import System
+from lstm_analog.engines.system import System, system
 from lstm_analog.errors import SimulationError, explain
+from lstm_analog.network.graph import Network
+from lstm_analog.network.schedule import Schedule, imposed_efforts
 
 _GROWTH = 10.0
 """Factor by which the step towards the operating point grows after a small move and shrinks after a large one."""
@@ -64,3 +67,22 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         return
     do = "check the first interval: is every storage tied to something while the reset is on?"
     raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))
+
+
+@checked
+def start_efforts(network: Network, schedule: Schedule) -> Floats:
+    """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
+
+    Raises `SimulationError` if the first interval has none.
+    """
+    schedule.fit(network.verify())
+    effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
+    impose(effort, schedule, network, 0)
+    operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
+    return effort.reshape(*schedule.lead, -1)
+
+
+def impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
+    """Set the unknowns of `effort` (batch, unknowns) that `schedule` imposes on `network` in an `interval`."""
+    for part, value in imposed_efforts(network, schedule, interval):
+        effort[:, part.nodes] = np.broadcast_to(value, (*schedule.lead, part.nodes.size)).reshape(len(effort), -1)

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
-from lstm_analog.doors import checked, checked_record
+from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
 from lstm_analog.engines.guest import own_folder, run_guest
-from lstm_analog.engines.operating import operating_point
+from lstm_analog.engines.operating import start_efforts
 from lstm_analog.engines.record import cut
-from lstm_analog.engines.system import system
 from lstm_analog.errors import (
     InvalidValueError,
     LstmAnalogError,
@@ -28,7 +27,7 @@ from lstm_analog.errors import (
 from lstm_analog.export import effort_names, write_modelica
 from lstm_analog.files import read_bytes, read_file, text_in
 from lstm_analog.network.graph import Network
-from lstm_analog.network.schedule import Schedule, imposed_efforts
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.npy import read_array
 
@@ -193,21 +192,6 @@ class Rumoca:
             do = "pip install rumoca==0.10.2, or use engine Integrate"
             raise SimulatorMissingError(explain("rumoca", must="be installed", got=text, do=do))
         return text or f"exit code {done.code}"
-
-
-@checked
-def start_efforts(network: Network, schedule: Schedule) -> Floats:
-    """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
-
-    Raises `SimulationError` if the first interval has none.
-    """
-    schedule.fit(network.verify())
-    lead = schedule.lead
-    effort = np.zeros((int(np.prod(lead)), network.unknowns.size))
-    for part, value in imposed_efforts(network, schedule, 0):
-        effort[:, part.nodes] = np.broadcast_to(value, (*lead, part.nodes.size)).reshape(-1, part.nodes.size)
-    operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
-    return effort.reshape(*lead, -1)
 
 
 def _results(out: Path, words: str, columns: int) -> Floats:

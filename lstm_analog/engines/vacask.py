@@ -13,9 +13,8 @@ from pathlib import Path
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest
+from lstm_analog.engines.guest import own_folder, run_guest, run_sequences, whole_waveform
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.engines.sequences import run_sequences, whole_waveform
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import VACASK, Accuracy, suited, write_spice
 from lstm_analog.files import read_bytes

@@ -23,8 +23,7 @@ from lstm_analog.export.interfaces import GROUND, Interface
 from lstm_analog.export.kicad import UNCONNECTED, Board, BoughtPart, ComponentBank, write_kicad
 from lstm_analog.export.lint import Breach, check_dialect
 from lstm_analog.export.modelica import effort_names, model_name, write_modelica
-from lstm_analog.export.probes import Probe
-from lstm_analog.export.spice import write_spice
+from lstm_analog.export.spice import Probe, write_spice
 from lstm_analog.export.spice_reader import Deck, read_spice
 from lstm_analog.export.subcircuits import bench_path, write_subcircuit
 from lstm_analog.export.units import Hierarchy

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.export.card_format import format_of_law, inverse
-from lstm_analog.export.cards import Cards
+from lstm_analog.export.cards import Cards, format_of_law, inverse
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
 from lstm_analog.network.parts import (
@@ -26,26 +25,6 @@ from lstm_analog.network.parts import (
     law,
 )
 from lstm_analog.network.shapes import Shape
-
-
-def _sources(label: str, read: Cards) -> Part:
-    return Sources(label=label, nodes=read.pins[0], effort=read.values["rest"])
-
-
-def _junctions(label: str, read: Cards) -> Part:
-    return Junctions(label=label, nodes=read.pins[0])
-
-
-def _storages(label: str, read: Cards) -> Part:
-    return Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"])
-
-
-def _conductors(label: str, read: Cards) -> Part:
-    return Conductors(label=label, a=read.pins[0], b=read.pins[1], conductance=inverse(read.values["r"]))
-
-
-def _transconductors(label: str, read: Cards) -> Part:
-    return Transconductors(label=label, rows=read.pins[0], inputs=read.pins[1], transconductance=read.values["g"])
 
 
 def _followers(label: str, read: Cards) -> Part:
@@ -70,14 +49,6 @@ def _pairs(label: str, read: Cards) -> Part:
         for k, shape in enumerate(read.options["shapes"].split(","), start=1)
     )
     return Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
-
-
-def _crossbars(label: str, read: Cards) -> Part:
-    return crossbars_of(label, read.pins, read.values["r"], read.options)
-
-
-def _cells(label: str, read: Cards) -> Part:
-    return cells_of(label, read.pins, read.library, read.options["device"], read.options["outputs"])
 
 
 Maker = Callable[[str, Cards], Part]
@@ -114,15 +85,21 @@ def makers(own: Mapping[str, Maker]) -> dict[str, Maker]:
 
 BANKS: Mapping[str, Maker] = MappingProxyType(
     {
-        "Sources": _sources,
-        "Junctions": _junctions,
-        "Storages": _storages,
-        "Conductors": _conductors,
-        "Transconductors": _transconductors,
-        "Crossbars": _crossbars,
+        "Sources": lambda label, read: Sources(label=label, nodes=read.pins[0], effort=read.values["rest"]),
+        "Junctions": lambda label, read: Junctions(label=label, nodes=read.pins[0]),
+        "Storages": lambda label, read: Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"]),
+        "Conductors": lambda label, read: Conductors(
+            label=label, a=read.pins[0], b=read.pins[1], conductance=inverse(read.values["r"])
+        ),
+        "Transconductors": lambda label, read: Transconductors(
+            label=label, rows=read.pins[0], inputs=read.pins[1], transconductance=read.values["g"]
+        ),
+        "Crossbars": lambda label, read: crossbars_of(label, read.pins, read.values["r"], read.options),
         "Followers": _followers,
         "Pairs": _pairs,
-        "Cells": _cells,
+        "Cells": lambda label, read: cells_of(
+            label, read.pins, read.library, read.options["device"], read.options["outputs"]
+        ),
     }
 )
 """The makers of the kinds of parts whose cards are not a subcircuit with one value for each parameter."""

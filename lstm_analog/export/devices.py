@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
 
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.card_format import CardFormat, format_of_bank
-from lstm_analog.export.cards import Cards
+from lstm_analog.export.cards import CardFormat, Cards, format_of_bank
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import (
     capacitor,

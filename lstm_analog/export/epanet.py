@@ -19,7 +19,7 @@ from lstm_analog.arrays import Floats, Indices, floats, indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet_links import EpanetLinks, links
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, is_on
 from lstm_analog.network.parts import Ports
@@ -159,9 +159,7 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
 @checked
 def write_epanet(path: str | Path, problem: Statics, tubes: EpanetTubes) -> None:
     """Write `problem` to `path` as an EPANET 2.2 input file, its pipes made of `tubes`; whole or not at all."""
-    with whole_file(path) as stream:
-        for text in _text(problem, tubes):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _text(problem, tubes))
 
 
 def _check_pilots(part: Ports, inside: NDArray[np.bool_]) -> None:

@@ -28,10 +28,10 @@ import numpy as np
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
-from lstm_analog.export.graph_laws import GRAMMAR
+from lstm_analog.export.graph_elements import GRAMMAR
 from lstm_analog.export.graph_schedules import Driven, driven_by, plain_schedule
 from lstm_analog.export.graphs import graph, law_table
-from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.files import read_bytes, whole_file, write_texts
 from lstm_analog.network import cells, domain, fluids, parts, properties, shapes
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
@@ -88,9 +88,7 @@ def write_json(
     import networkx as nx
 
     data = nx.node_link_data(_whole(network, driven, tubes), edges="edges")
-    with whole_file(path) as stream:
-        for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(data):
-            stream.write(piece.encode("ascii"))
+    write_texts(path, json.JSONEncoder(indent=1, allow_nan=False).iterencode(data))
 
 
 @checked

@@ -9,8 +9,11 @@ from lstm_analog.export.graph_elements import (
     CONDUCTANCE,
     FLOW,
     STATE,
+    TRANSCONDUCTOR,
+    Bounds,
     GraphEdges,
     Setting,
+    formula,
     parameters,
     passage,
     settings,
@@ -18,7 +21,6 @@ from lstm_analog.export.graph_elements import (
     variants,
     wires,
 )
-from lstm_analog.export.graph_laws import TRANSCONDUCTOR, Bounds, formula
 from lstm_analog.expressions import Op, symbols
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import (

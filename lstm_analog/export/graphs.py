@@ -9,8 +9,7 @@ from lstm_analog.arrays import Flags, Floats, Indices, indices
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet import EpanetTubes
-from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, GraphEdges, Setting
-from lstm_analog.export.graph_laws import GraphLaw
+from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, GraphEdges, GraphLaw, Setting
 from lstm_analog.export.graph_parts import settings, wires
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network, line_of
@@ -31,8 +30,8 @@ def graph(
 ) -> "nx.MultiDiGraph[str]":
     """Return `network` as a graph; with `around`, only the edges that act on those unknowns, and their ends.
 
-    Nodes and edges, with the formulas of the `law_table`, define all equations: see `graph_laws.GRAMMAR`. Attributes of
-    the graph are the `domain` and the units of effort and flow.
+    Nodes and edges, with the formulas of the `law_table`, define all equations: see `graph_elements.GRAMMAR`.
+    Attributes of the graph are the `domain` and the units of effort and flow.
 
     A node has a name, `kind` (its setter), `label` (its group), `part` (the bank that sets it) and `scale` (the effort
     of one unit of signal). A source has the `effort` that it has if none is imposed, a storage `capacitance` and its
@@ -87,8 +86,8 @@ def graph(
 def law_table(network: Network) -> dict[str, dict[str, object]]:
     """Return the laws in the graph of `network` by name: for each its `formula` and the `units` of its parameters.
 
-    `graph_laws.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another: the
-    law of a state gives its rate regardless of other flows.
+    `graph_elements.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another:
+    the law of a state gives its rate regardless of other flows.
     """
     units = network.domain.units
     return {

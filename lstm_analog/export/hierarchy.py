@@ -32,7 +32,7 @@ from lstm_analog.export.spice import (
 )
 from lstm_analog.export.spice_header import header
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, OpAmps, Part, Sources
 from lstm_analog.network.schedule import Schedule
@@ -64,9 +64,7 @@ def write_hierarchy(
     schedule.fit(network.verify())
     check_single(network, schedule, dialect)
     case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
-    with whole_file(path) as stream:
-        for text in _deck(case, accuracy, Path(path).name):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _deck(case, accuracy, Path(path).name))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

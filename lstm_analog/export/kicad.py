@@ -16,7 +16,7 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 
 UNCONNECTED = -1
 """In place of a net: the pin is left open."""
@@ -88,9 +88,7 @@ def write_kicad(path: str | Path, board: Board) -> None:
     References count up within each prefix, in the order of the components. Raises `FileAccessError` if the file cannot
     be written.
     """
-    with whole_file(path) as stream:
-        for text in _texts(board):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _texts(board))
 
 
 def _texts(board: Board) -> Iterator[str]:

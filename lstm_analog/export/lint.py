@@ -13,10 +13,15 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines, without_remark
-from lstm_analog.export.lint_cards import CardCheck, card_faults, name_faults, passing_faults, value_faults
-from lstm_analog.export.lint_decks import Scope, Statement, scopes, statements
-from lstm_analog.export.lint_expressions import Fault
-from lstm_analog.export.lint_spectre import spectre_faults
+from lstm_analog.export.lint_cards import (
+    CardCheck,
+    card_faults,
+    name_faults,
+    passing_faults,
+    spectre_faults,
+    value_faults,
+)
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, scopes, statements
 from lstm_analog.export.rules import RULES, Rules
 from lstm_analog.files import read_bytes, text_in
 

@@ -19,7 +19,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkErro
 from lstm_analog.export.modelica_models import DATUM_MODEL, connector_text, model_text, quoted, units
 from lstm_analog.export.modelica_parts import Components, components
 from lstm_analog.export.numbers import number_text
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
@@ -66,9 +66,7 @@ def write_modelica(path: str | Path, network: Network, schedule: Schedule, *, na
         do = "give the start of one chip"
         raise InvalidShapeError(explain("start", must="have no chip axis", got=begin.shape, do=do))
     begin = begin[0]
-    with whole_file(path) as stream:
-        for text in modelica(network, schedule, name, begin, Path(path).name):
-            stream.write(text.encode("ascii"))
+    write_texts(path, modelica(network, schedule, name, begin, Path(path).name))
 
 
 @checked

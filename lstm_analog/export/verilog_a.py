@@ -12,7 +12,10 @@ from pathlib import Path
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.contributions import (
+from lstm_analog.export.devices import body
+from lstm_analog.export.dialects import VACASK
+from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
+from lstm_analog.export.modules import (
     BRANCH,
     KEYWORDS,
     NODE,
@@ -24,12 +27,9 @@ from lstm_analog.export.contributions import (
     potential,
     volt,
 )
-from lstm_analog.export.devices import body
-from lstm_analog.export.dialects import VACASK
-from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
@@ -54,9 +54,7 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
     check_one_chip(network)
     check_steady(network)
     wires = wire(network.verify(), interface, KEYWORDS)
-    with whole_file(path) as stream:
-        for text in _module(network, wires):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _module(network, wires))
 
 
 def _module(network: Network, wires: SubcircuitInterface) -> Iterator[str]:

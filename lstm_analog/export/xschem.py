@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.network.cells import NODES, Cells, flat
 from lstm_analog.network.graph import Network
 
@@ -64,9 +64,7 @@ def write_xschem(path: str | Path, network: Network) -> None:
     if banks[0].library.files:
         must, do = "have its models as text", "compile in electrical.BICMOS"
         raise UnsupportedError(explain("a schematic", must=must, got="models in a file", do=do))
-    with whole_file(path) as stream:
-        for text in _sheet(banks[0]):
-            stream.write(text.encode("ascii"))
+    write_texts(path, _sheet(banks[0]))
 
 
 def _sheet(part: Cells) -> Iterator[str]:

@@ -155,12 +155,6 @@ def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 
     check_range(what, value, 0.0, np.inf, do)
 
 
-def check_positive(what: str, value: float, do: str) -> None:
-    """Raise `InvalidValueError` unless `value` > 0 is finite; the message calls it `what`, tells what to `do`."""
-    if not 0.0 < value < np.inf:
-        raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
-
-
 def check_transition(transition: float) -> None:
     """Raise `InvalidValueError` unless `transition` (Pa) is above zero, infinity included."""
     if not transition > 0:

@@ -9,10 +9,11 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.banks import tiled
-from lstm_analog.imperfections.base import Streams, alter, check_positive, check_strength
+from lstm_analog.imperfections.base import Streams, alter, check_strength
 from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _LEAST = 0.01

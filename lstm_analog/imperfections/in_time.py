@@ -16,8 +16,9 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.imperfections.banks import DeviceBank, device_banks, tiled, with_devices
-from lstm_analog.imperfections.base import Streams, check_positive, check_range
+from lstm_analog.imperfections.base import Streams, check_range
 from lstm_analog.network.graph import Network
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import IN_TIME
 

@@ -15,7 +15,6 @@ from lstm_analog.imperfections.base import (
     alter,
     change,
     change_fields,
-    check_positive,
     check_range,
     filling,
     plumbing,
@@ -35,6 +34,7 @@ from lstm_analog.network.parts import (
     Switches,
 )
 from lstm_analog.network.properties import Multiple
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.roles import tanks
 
 _Chamber = Storages | Junctions

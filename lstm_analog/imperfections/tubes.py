@@ -18,7 +18,6 @@ from lstm_analog.imperfections.base import (
     alter,
     change,
     change_part,
-    check_positive,
     check_range,
     check_strength,
     check_transition,
@@ -27,6 +26,7 @@ from lstm_analog.imperfections.base import (
 )
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars
+from lstm_analog.network.quantities import check_positive
 
 _BORE = 4.0
 """Exponent of the bore in the law of Hagen-Poiseuille."""

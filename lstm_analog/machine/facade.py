@@ -12,8 +12,7 @@ from lstm_analog.compiler import Compiled, Scaling, state_sizes
 from lstm_analog.compiler.passes import number_of_chips, only
 from lstm_analog.doors import checked_record
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, graph
-from lstm_analog.machine.asked import EngineLike, fitting, given_engine
-from lstm_analog.machine.places import place_of, told_of, unknowns_of
+from lstm_analog.machine.places import EngineLike, fitting, given_engine, place_of, told_of, unknowns_of
 from lstm_analog.machine.telling import ProgressLike, told
 from lstm_analog.model import LSTM
 from lstm_analog.model.sequences import StateLike, StateSizes

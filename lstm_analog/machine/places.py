@@ -1,14 +1,44 @@
-"""Find passes, layers and units of a machine by number, counted from zero."""
+"""Check the arguments of a run, and find passes, layers and units of a machine by number, counted from zero."""
 
 from numbers import Integral
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled, fed_by
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.model import State
+from lstm_analog.model.sequences import StateLike, StateSizes, given_lengths, sequences, starting_state
 from lstm_analog.network.graph import Network
 from lstm_analog.summaries import Rows
+
+if TYPE_CHECKING:
+    from lstm_analog.engines import Engine
+
+
+EngineLike: TypeAlias = "Engine | str | None"
+"""An engine, the name of one in `engines.ENGINES`, or None for the default."""
+
+
+def fitting(
+    x: ArrayLike, state: StateLike | None, lengths: ArrayLike | None, inputs: int, sizes: StateSizes, chips: int
+) -> tuple[Floats, State, Indices | None]:
+    """Return `x`, `state` and `lengths` as arrays for a machine of `inputs` inputs and `chips` chips, or raise.
+
+    `sizes` are the sizes of its states.
+    """
+    fed = sequences(x, inputs, chips)
+    return fed, starting_state(state, sizes, fed.shape[-3:-2], chips), given_lengths(lengths, fed.shape)
+
+
+def given_engine(engine: "EngineLike") -> "Engine":
+    """Return `engine`, the engine of that name, or `Waveform()` if it is None; raises as `chosen_engine` does."""
+    from lstm_analog.engines import Waveform
+    from lstm_analog.engines.choosing import chosen_engine
+
+    return chosen_engine(engine, Waveform())
 
 
 def unknowns_of(network: Network, sizes: tuple[int, ...], layer: object, unit: object) -> Indices | None:

@@ -12,8 +12,8 @@ from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 from lstm_analog.study.keeping import Keep, has_save, saves
+from lstm_analog.study.ranges import warn_of_stops
 from lstm_analog.study.run import Run, Setup, run_through
-from lstm_analog.study.stops import warn_of_stops
 
 
 def run_passes(

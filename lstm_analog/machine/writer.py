@@ -140,7 +140,7 @@ class Writer:
         of known pressure reservoirs. Raises `UnsupportedError` for circuits, `UnsupportedPartError` for a part without
         a counterpart in EPANET.
         """
-        from lstm_analog.study.epanet_state import write_settled
+        from lstm_analog.study.epanet import write_settled
 
         write_settled(path, self.machine.network, self.machine.technology, self.machine.schedule(x, state), interval)
 

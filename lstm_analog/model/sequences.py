@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices, floats, indices, plain
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LibraryMissingError, explain
 from lstm_analog.frames import steps_of
 from lstm_analog.summaries import Summarised
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class Signals(Protocol):
@@ -194,3 +197,25 @@ def _last(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
         return signal[..., 0 if backward else -1, :]
     result: Floats = signal[..., np.arange(lengths.size), lengths - 1, :]
     return result
+
+
+def dataset(outputs: Outputs) -> "xarray.Dataset":
+    """Return h, c and y of `outputs` as an `xarray.Dataset`: axes batch, time, and output, unit or reading.
+
+    An axis of chips is called chip. Signals that were not kept are left out. Raises `LibraryMissingError` without
+    xarray.
+    """
+    try:
+        import xarray
+    except ImportError as error:
+        do = "pip install 'lstm_analog[xarray]'"
+        raise LibraryMissingError(explain("xarray", must="be installed", got="none", do=do)) from error
+    lead = ("chip", "batch", "time")[4 - outputs.h.ndim :]
+    found = {"h": (*lead, "output"), "c": (*lead, "unit"), "y": (*lead, "reading")}
+    signals = {"h": outputs.h, "c": outputs.c, "y": outputs.y}
+    named = {}
+    for name, signal in signals.items():
+        if signal is not None and signal.size:
+            axes = found[name] if signal.ndim == len(found[name]) else tuple(a for a in found[name] if a != "time")
+            named[name] = (axes, np.asarray(signal))
+    return xarray.Dataset(named)

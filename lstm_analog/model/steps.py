@@ -1,6 +1,6 @@
 """The numeric steps of a model before and after its recurrent part: tables, matrices, curves and means.
 
-Each is a record of numbers; `applying.apply` computes it on a `StepValue`, a batch of sequences or of vectors. Machines
+Each is a record of numbers; `whole.apply` computes it on a `StepValue`, a batch of sequences or of vectors. Machines
 do not compute these steps.
 """
 

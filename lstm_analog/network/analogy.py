@@ -7,9 +7,7 @@ C E/Q, controls per effort k E. Time stays as it is. SPICE can then run plumbing
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-import numpy as np
-
-from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.laws import capacity
@@ -30,6 +28,7 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
 )
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Schedule
 
 
@@ -44,8 +43,7 @@ def electrical_analogue(network: Network, *, effort: float, flow: float) -> Netw
         If a part has no analogue.
     """
     for what, value in (("effort", effort), ("flow", flow)):
-        if not (np.isfinite(value) and value > 0):
-            raise InvalidValueError(explain(what, must="be positive", got=value, do="give what one unit stands for"))
+        check_positive(what, value, "give what one unit stands for")
     groups = tuple(replace(group, scale=group.scale / effort) for group in network.unknowns.groups)
     old = network.domain
     units = f"1 V is {effort:.6g} {old.effort_unit}, 1 A is {flow:.6g} {old.flow_unit}"

@@ -46,5 +46,10 @@ def check_number(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         got, do = ascii(value)[:60], "give SI units above zero"
         raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
-    if not 0.0 < float(value) < np.inf:
-        raise InvalidValueError(explain(what, must="be positive", got=value, do="give SI units above zero"))
+    check_positive(what, float(value), "give SI units above zero")
+
+
+def check_positive(what: str, value: float, do: str) -> None:
+    """Raise `InvalidValueError` unless `value` > 0 is finite; the message calls it `what`, tells what to `do`."""
+    if not 0.0 < value < np.inf:
+        raise InvalidValueError(explain(what, must="be positive", got=value, do=do))

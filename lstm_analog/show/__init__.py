@@ -6,27 +6,24 @@
 from lstm_analog.show.animations.animate import animate
 from lstm_analog.show.blocks import blocks
 from lstm_analog.show.budgets import error_budget
-from lstm_analog.show.corners import corners
 from lstm_analog.show.crossbar import crossbar
 from lstm_analog.show.dataflow import dataflow
 from lstm_analog.show.descent import descent
-from lstm_analog.show.error_map import error_map
 from lstm_analog.show.forecasting import forecast
-from lstm_analog.show.heatmap import weights
+from lstm_analog.show.heatmap import error_map, weights
 from lstm_analog.show.living import page
-from lstm_analog.show.noise import signal_noise
+from lstm_analog.show.noise import signal_noise, transistor_noise
 from lstm_analog.show.portrait import phase_portrait, return_map
 from lstm_analog.show.reports.page import write_report
 from lstm_analog.show.representation import preferred_inputs, representation
-from lstm_analog.show.saving import save
 from lstm_analog.show.schematics.picture import schematic
 from lstm_analog.show.settling import settling_curve
 from lstm_analog.show.sizing import sizing
 from lstm_analog.show.states import sequence
-from lstm_analog.show.transistor_noise import transistor_noise
+from lstm_analog.show.style import save
 from lstm_analog.show.waveforms import step_waveforms
 from lstm_analog.show.what_if import what_if
-from lstm_analog.show.yields import metric_distribution, yield_against_strength
+from lstm_analog.show.yields import corners, metric_distribution, yield_against_strength
 
 __all__ = [
     "animate",

@@ -1,19 +1,78 @@
-"""Draw a network as a block diagram: weights, units and signals of each layer, with their numbers."""
+"""Draw a network as a block diagram: weights, units and signals of each layer, with their numbers.
+
+The parts are counted by kind, in plain words (`count_parts`).
+"""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from types import MappingProxyType
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from lstm_analog.compiler import Compiled, LayerLayout
 from lstm_analog.doors import checked
+from lstm_analog.network.domain import ELECTRICAL, Domain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import SIGNAL
-from lstm_analog.network.parts import Crossbars, Part, Transconductors
-from lstm_analog.show.counts import count_parts, devices
+from lstm_analog.network.parts import Crossbars, Junctions, Part, Transconductors
+from lstm_analog.show.schematics.unit import ends_of
 from lstm_analog.show.style import COLOURS, INK, WIDTH, panel, styled
+
+_CIRCUIT = MappingProxyType(
+    {
+        "Sources": "sources",
+        "Storages": "capacitors",
+        "Followers": "buffers",
+        "Conductors": "resistors",
+        "Switches": "switches",
+        "Pairs": "stacks of differential pairs",
+        "Ports": "controlled resistors",
+        "OpAmps": "op-amps",
+        "Cells": "transistor cells",
+        "Crossbars": "conductances of weights",
+        "Transconductors": "transconductances of weights",
+    }
+)
+_PLUMBING = MappingProxyType(
+    {
+        "Sources": "pressure sources",
+        "Storages": "tanks and chambers",
+        "Followers": "relays",
+        "Conductors": "single capillaries",
+        "Switches": "solenoid valves and cocks",
+        "Inertances": "solenoid valves",
+        "Pairs": "flow-control valves",
+        "Ports": "ports of spool valves",
+        "Spools": "spools",
+        "Stops": "stops of tanks",
+        "Crossbars": "capillaries of weights",
+    }
+)
+
+
+def devices(part: Crossbars | Transconductors) -> int:
+    """Return the number of devices of one chip in the dense bank `part`, weights of zero and dummies left out."""
+    sides = (part.transconductance,) if isinstance(part, Transconductors) else (part.positive, part.negative)
+    return sum(int(np.count_nonzero(side.reshape(-1, *side.shape[-2:])[0])) for side in sides)
+
+
+def count_parts(parts: Iterable[Part], domain: Domain) -> Counter[str]:
+    """Return the number of elements of `parts` by kind, in the words of `domain`; junctions are no parts."""
+    words, found = _CIRCUIT if domain == ELECTRICAL else _PLUMBING, Counter[str]()
+    for part in parts:
+        if isinstance(part, Junctions):
+            continue
+        kind = type(part).__name__
+        if isinstance(part, Crossbars | Transconductors):
+            found[words.get(kind, kind)] += devices(part)
+        else:
+            found[words.get(kind, kind)] += next(iter(ends_of(part).values())).size
+    return found
+
 
 _ROW, _BOX = 1.75, (2.9, 1.2)
 _KINDS = 4
@@ -59,16 +118,16 @@ def _row(network: Network, place: LayerLayout) -> tuple[DiagramBlock, DiagramBlo
     prefix = f"{place.h.group.split('_')[0]}_"
     way = ", backward" if place.backward else ""
     units = network.unknowns[place.z[0].group].size
-    others = [part for part in network.parts if part.label.startswith(prefix) and not _dense(part)]
+    others = [
+        part
+        for part in network.parts
+        if part.label.startswith(prefix) and not isinstance(part, Crossbars | Transconductors)
+    ]
     counts = count_parts(others, network.domain)
     lines = (f"{units:,} units, {sum(counts.values()):,} parts:", *_counted(counts))
     return _weights(network, prefix, f"weights of layer {place.layer}{way}"), DiagramBlock(
         title=f"units{way}", lines=lines
     )
-
-
-def _dense(part: Part) -> bool:
-    return isinstance(part, Crossbars | Transconductors)
 
 
 def _counted(counts: Counter[str]) -> list[str]:

@@ -11,7 +11,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.show.style import COLOURS, DASHES, WIDTH, styled
 from lstm_analog.study import DigitalRun, LayerReading, PreferredInputs, Representation, Run
-from lstm_analog.study.layer_outputs import layer_outputs
+from lstm_analog.study.representation import layer_outputs
 
 _HEIGHT = 3.0
 _ASIDE = 0.06

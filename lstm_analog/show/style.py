@@ -1,10 +1,11 @@
-"""The style of all pictures: sizes, colours, units and labels."""
+"""The style of all pictures: sizes, colours, units and labels; and `save`, which writes them to files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from math import floor, log10
+from math import floor, isfinite, log10
+from pathlib import Path
 from types import MappingProxyType
 from typing import ParamSpec
 
@@ -17,6 +18,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
 from lstm_analog.arrays import Floats
+from lstm_analog.doors import checked
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.files import whole_file
 
 WIDTH = 9.1
 """The width of every picture (inch): 1000 pixels at 110 dots per inch."""
@@ -167,3 +171,26 @@ def logarithmic(axes: Axes, values: Floats) -> None:
     axes.yaxis.set_major_locator(LogLocator(numticks=7))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+
+
+_UNDATED = MappingProxyType({".png": "Software", ".svg": "Date", ".pdf": "CreationDate"})
+"""The metadata of each format that name its date or program: left out, so that equal pictures are equal files."""
+
+
+@checked
+def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
+    """Write `figure` to `path` by its ending: .png with `dpi` dots per inch, .svg or .pdf; whole or not at all.
+
+    Raises `InvalidValueError` if the ending is another, or `dpi` is not above zero; `FileAccessError` if `path` cannot
+    be written; nothing is left behind.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in _UNDATED:
+        must, do = f"end in {', '.join(_UNDATED)}", "choose one of these formats"
+        raise InvalidValueError(explain("the name of a picture", must=must, got=ascii(Path(path).name)[:80], do=do))
+    if not (dpi > 0 and isfinite(dpi)):
+        raise InvalidValueError(
+            explain("dpi", must="be positive and finite", got=dpi, do="110 give 1000 pixels of width")
+        )
+    with drawing(), whole_file(path) as stream:
+        figure.savefig(stream, format=ending[1:], dpi=dpi, metadata={_UNDATED[ending]: None})

@@ -4,10 +4,11 @@ from lstm_analog.study.bill import Bill, Item, bill_of_materials
 from lstm_analog.study.budget import budget
 from lstm_analog.study.budget_result import ErrorBudget, Interaction, StrengthRow
 from lstm_analog.study.budget_subject import LargestDeviation, RootMeanSquareDeviation
-from lstm_analog.study.calibration import Lesson, calibrate
+from lstm_analog.study.calibration import Lesson, calibrate, wafer_slope
 from lstm_analog.study.certificate import Certificate, ModelFile, certificate_path
 from lstm_analog.study.certificate_file import load_certificate
 from lstm_analog.study.certification import certify, write_netlists
+from lstm_analog.study.circuit_cost import Power, power
 from lstm_analog.study.comparison import compare
 from lstm_analog.study.consumption import Consumer, PartCount
 from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting
@@ -20,18 +21,16 @@ from lstm_analog.study.epanet_report import EpanetReport
 from lstm_analog.study.figures import CellFigures, CircuitFigures, PlumbingFigures, SourcedValue, figures_of
 from lstm_analog.study.findings import Finding, Rule, Severity
 from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
-from lstm_analog.study.layer_outputs import DigitalRun, LayerReading
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
 from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
 from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
-from lstm_analog.study.power import Power, power
 from lstm_analog.study.preferred import PreferredInputs, preferred_inputs
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict
-from lstm_analog.study.representation import Representation, representation
+from lstm_analog.study.representation import DigitalRun, LayerReading, Representation, representation
 from lstm_analog.study.run import Run
 from lstm_analog.study.running_cost import RunningCost, running_cost
 from lstm_analog.study.sampled_noise import SampledNoise
@@ -42,16 +41,13 @@ from lstm_analog.study.sizing_result import Choice, KnobValue, Offer, Reached, S
 from lstm_analog.study.spread import Errors, LayerErrors
 from lstm_analog.study.tiling import BankTiles, Tiling, tiling
 from lstm_analog.study.transistor_noise import transistor_noise
-from lstm_analog.study.transistor_result import StandingNoise, TransientNoise, TransistorNoise
-from lstm_analog.study.transistor_rows import NoiseRow
+from lstm_analog.study.transistor_result import NoiseRow, StandingNoise, TransientNoise, TransistorNoise
 from lstm_analog.study.trimmed import TrimmedDesign, Trimmer
 from lstm_analog.study.trimming import trimmer
 from lstm_analog.study.trims import Correction, Trimmed
 from lstm_analog.study.verification import model_of, verify
-from lstm_analog.study.wafers import wafer_slope
-from lstm_analog.study.yield_curve import YieldCurve, yield_curve
 from lstm_analog.study.yield_result import Failure, Spec, Yield, YieldInterval, wilson_interval
-from lstm_analog.study.yields import yield_of
+from lstm_analog.study.yields import YieldCurve, yield_curve, yield_of
 
 __all__ = [
     "BankTiles",

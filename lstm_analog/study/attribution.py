@@ -1,16 +1,20 @@
 """Attribute the error of a run to changes, to imperfections, to the parts of its technology, and to the rest.
 
-`Shares` has the contributions; each is found by running a changed network with the engine of the run.
+`Shares` has the contributions; each is found by running a changed network with the engine of the run. What parts cost
+by design without showing in a network is asked of the technology: values rounded to a series (`unrounded`), cells that
+are calibrated (`residual`).
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import singledispatch
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
-from lstm_analog.compiler.design_cost import residual, unrounded
+from lstm_analog.compiler.bicmos import Bicmos
+from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.errors import FileFormatError
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.imperfections.ideal import Cause, causes_of, idealise
@@ -22,6 +26,36 @@ from lstm_analog.study.digest import digest_of
 from lstm_analog.study.lag import lagging
 from lstm_analog.study.run import Run, Setup, run_through
 from lstm_analog.study.shares import Share, Shares
+
+
+@singledispatch
+def unrounded(technology: object) -> object:
+    """Return `technology` with resistors of any value if it takes those of a series (E96), else unchanged."""
+    return technology
+
+
+@unrounded.register
+def _(technology: OpAmpCircuit) -> OpAmpCircuit:
+    return (
+        replace(technology, crossbar=replace(technology.crossbar, series=0))
+        if technology.crossbar.series
+        else technology
+    )
+
+
+@singledispatch
+def residual(technology: object) -> float:
+    """Return the error of h and c after a step, full scale being 1, of the calibrated cells of `technology`.
+
+    0 for a technology without such cells: its network can be run with ideal parts to find their errors.
+    """
+    return 0.0
+
+
+@residual.register
+def _(technology: Bicmos) -> float:
+    return technology.trims.residual
+
 
 SERIES = "values of a series of resistors"
 """The name in a report of the error that `unrounded` removes."""

@@ -25,10 +25,10 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.roles import is_filling, move_relays, tanks
 from lstm_analog.network.shapes import Shape
-from lstm_analog.study.cutting import Cuts, cuts
+from lstm_analog.study.flows import Supply, supply
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.run import Run, check_run
-from lstm_analog.study.supply import Supply, supply
+from lstm_analog.study.tubes import Cuts, cuts
 from lstm_analog.tables import write_rows
 
 
@@ -60,7 +60,7 @@ class Bill:
         The pressures and the liquid for which flow and power were computed.
     items : tuple of Item
         The parts. A tube has the next larger bore of the series R40 (ISO 3) and a length at which its conductance is
-        exact (`cutting.cut`); its size has the least and the largest length, the cut list that of each tube.
+        exact (`tubes.cut`); its size has the least and the largest length, the cut list that of each tube.
     cuts : tuple of Cuts
         The tubes, bank by bank, without the channels of ports.
     step_time : float

@@ -1,21 +1,26 @@
-"""Make the error budget of a machine: from the derivatives of what deviates by all parameters, and by running chips."""
+"""Make the error budget of a machine: from the derivatives of what deviates by all parameters, and by running chips.
+
+The chips show how far first order holds (`strength_row`), and what imperfections do together (`all_interactions`).
+"""
 
 from dataclasses import replace
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike, Settle
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, SimulationError, explain
 from lstm_analog.model.sequences import StateLike
-from lstm_analog.study.budget_draws import ChipSource, first_order, named_causes
-from lstm_analog.study.budget_result import ErrorBudget
-from lstm_analog.study.budget_samples import all_interactions, strength_row
+from lstm_analog.study.budget_draws import ChipLot, ChipSource, PassChanges, first_order, named_causes, with_changes
+from lstm_analog.study.budget_result import ErrorBudget, Interaction, StrengthRow
 from lstm_analog.study.budget_shares import all_shares
 from lstm_analog.study.budget_subject import (
+    BudgetSubject,
     LargestDeviation,
     RootMeanSquareDeviation,
     Subject,
@@ -26,6 +31,53 @@ from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import check_count
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.run_slopes import run_sensitivities
+from lstm_analog.study.trims import with_passes
+
+
+def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: float, totals: Floats) -> StrengthRow:
+    """Return the deviations of a `subject` at a `strength` of the chips that `sample` is.
+
+    Those predicted are `totals` (chips, n) at a strength of 1.
+    """
+    predicted = strength * root_mean_square(totals, subject.weights)
+    try:
+        deviations = subject.deviations(altered_chips(subject.machine, sample.together, strength))
+        sampled = root_mean_square(deviations, subject.weights)
+    except (InvalidValueError, SimulationError):  # a parameter left its range, or a chip cannot be run
+        sampled = float("nan")
+    return StrengthRow(strength=strength, predicted=predicted, sampled=sampled)
+
+
+def altered_chips(machine: AnyDesign, changes: PassChanges, strength: float = 1.0) -> AnyDesign:
+    """Return `machine` with `strength` times the `changes` of its parameters."""
+    passes = tuple(
+        replace(compiled, network=with_changes(compiled.network, one, strength))
+        for compiled, one in zip(machine.passes, changes, strict=True)
+    )
+    return with_passes(machine, passes)
+
+
+def all_interactions(
+    subject: BudgetSubject[AnyDesign], source: ChipSource[AnyDesign], sample: ChipLot
+) -> tuple[tuple[Interaction, ...], float]:
+    """Return the interactions of each pair of causes, and the mean square of all over that of the sum of each alone.
+
+    Those of a `subject`, sampled on the chips that are `sample`, and other causes of `source` on the same.
+    """
+    if len(sample.each) == 1:
+        return (), 1.0
+    alone = {name: subject.deviations(altered_chips(subject.machine, each)) for name, each in sample.each.items()}
+    every = subject.deviations(altered_chips(subject.machine, sample.together))
+    whole, count = root_mean_square(every, subject.weights), len(every)
+    found = []
+    for first, second in combinations(sample.each, 2):
+        pair = sample.together if len(alone) == 2 else source.changes((first, second), 0, count)
+        both = subject.deviations(altered_chips(subject.machine, pair))
+        beyond = root_mean_square(both - alone[first] - alone[second], subject.weights)
+        found.append(Interaction(first=first, second=second, share=beyond / whole if whole else 0.0))
+    parts = root_mean_square(np.sum(list(alone.values()), axis=0), subject.weights)
+    return tuple(found), (whole / parts) ** 2 if parts else 1.0
+
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 """Multiples of the imperfections at which the prediction is compared with samples."""

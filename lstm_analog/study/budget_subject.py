@@ -1,22 +1,143 @@
-"""What an error budget is of: a number or many, read from the outputs of chips, and their derivatives by these."""
+"""What an error budget is of: a number or many, read from the outputs of chips, and their derivatives by these.
+
+`metric_slopes` tells how a metric, or the answers that it evaluates, depends on the outputs of a machine.
+"""
 
 from abc import ABC
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import Generic
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.model import State
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, beside
-from lstm_analog.study.metric_slopes import answer_slopes, metric_slopes
-from lstm_analog.study.metrics import Answer, Metric, check_answer, measured, y_or_h
+from lstm_analog.study.metrics import (
+    Answer,
+    LabelAccuracy,
+    LargestError,
+    Metric,
+    RootMeanSquareError,
+    check_answer,
+    measured,
+    y_or_h,
+)
 from lstm_analog.study.run import Run
 from lstm_analog.study.run_slopes import OutputSlopes
+
+_STEP = 1e-5
+"""Change of an output by which a function is differentiated, as a share of the largest of its array. Larger: curvature,
+smaller: rounding; both leave about 1e-10."""
+_NUMBERS = 2**22
+"""Numbers of outputs that are handed to a function at a time; larger: more memory, fewer calls."""
+_LEAST = 1e-9
+"""RMSE, as a share of the largest answer, below which it has a kink, not a slope."""
+
+
+@singledispatch
+def metric_slopes(metric: Metric, outputs: Outputs) -> OutputSlopes:
+    """Return the derivatives of a `metric` by the `outputs` of a machine, which have no axis of chips; r is 1.
+
+    By central differences, except for the records of this package.
+
+    Raises `InvalidValueError` if the metric has a kink there: the RMSE of answers that equal those expected;
+    `UnsupportedError` for an accuracy, which has steps and no slope.
+    """
+    return _by_differences(lambda some: measured(metric, some, len(some.h))[:, None], outputs, np.ones((1, 1)))
+
+
+@metric_slopes.register
+def _(metric: RootMeanSquareError, outputs: Outputs) -> OutputSlopes:
+    answer = metric.answer(beside(outputs))[0]
+    away = _away(answer, metric.expected)
+    error = float(np.sqrt(np.mean(away**2)))
+    if error <= _LEAST * float(np.abs(answer).max(initial=0.0)):
+        do = "ask for the RootMeanSquareDeviation from the machine as compiled"
+        raise InvalidValueError(explain("the RMSE", must="be above zero to have a slope", got=error, do=do))
+    return answer_slopes(metric.answer, outputs, (away / (error * away.size)).reshape(1, -1))
+
+
+@metric_slopes.register
+def _(metric: LargestError, outputs: Outputs) -> OutputSlopes:
+    away = _away(metric.answer(beside(outputs))[0], metric.expected).ravel()
+    weights = np.zeros((1, away.size))
+    place = int(np.abs(away).argmax())
+    weights[0, place] = np.sign(away[place])
+    return answer_slopes(metric.answer, outputs, weights)
+
+
+@metric_slopes.register
+def _(metric: LabelAccuracy, outputs: Outputs) -> OutputSlopes:
+    do = "take a smooth metric, as the mean margin of the right score"
+    raise UnsupportedError(explain("a metric with slopes", must="be smooth", got=type(metric).__name__, do=do))
+
+
+def answer_slopes(answer: Answer, outputs: Outputs, weights: Floats) -> OutputSlopes:
+    """Return the derivatives by the `outputs` of r sums of an `answer` of n numbers, of `weights` (r, n)."""
+    if answer is not y_or_h:
+        return _by_differences(lambda some: answer(some).reshape(len(some.h), -1), outputs, weights)
+    shaped = weights.reshape(len(weights), *y_or_h(outputs).shape)
+    return OutputSlopes(h=shaped) if outputs.y is None else OutputSlopes(y=shaped)
+
+
+def _away(answer: Floats, expected: Floats) -> Floats:
+    if answer.shape != expected.shape:
+        do = "give lstm(x).y, or lstm(x).h"
+        raise InvalidShapeError(explain("expected", must=f"have shape {answer.shape}", got=expected.shape, do=do))
+    return answer - expected
+
+
+def _by_differences(function: Callable[[Outputs], Floats], outputs: Outputs, weights: Floats) -> OutputSlopes:
+    """Return the derivatives by `outputs` of r sums, of `weights` (r, n), of the n numbers of a `function` of chips."""
+    plain = replace(outputs, c=None)
+    numbers = np.concatenate([array.ravel() for array in _arrays(plain)])
+    step = _STEP * (float(np.abs(numbers).max(initial=0.0)) or 1.0)
+    read = _read(function, plain, numbers, step)
+    found = np.zeros((len(weights), numbers.size))
+    for places in np.array_split(read, max(1, -(-read.size * numbers.size // _NUMBERS))):
+        moved = np.zeros((places.size, numbers.size))
+        moved[np.arange(places.size), places] = step
+        above, below = (function(_shaped(plain, numbers + sign * moved)) for sign in (1.0, -1.0))
+        found[:, places] = weights @ (above - below).T / (2.0 * step)
+    made = _shaped(plain, found)
+    return OutputSlopes(h=made.h, y=made.y, state=made.state)
+
+
+def _read(function: Callable[[Outputs], Floats], outputs: Outputs, numbers: Floats, step: float) -> Indices:
+    """Return which of the `numbers` of `outputs` are in arrays that `function` reads.
+
+    It does not read an array if its result is the same to the last bit when all numbers of the array are moved, each
+    by up to `step`.
+    """
+    arrays = np.repeat(np.arange(len(_arrays(outputs))), [array.size for array in _arrays(outputs)])
+    moves = step * np.cos(np.arange(numbers.size))
+    still = function(_shaped(outputs, numbers[None]))
+    moved = function(_shaped(outputs, numbers + np.where(arrays == np.unique(arrays)[:, None], moves, 0.0)))
+    return np.flatnonzero((moved != still).any(axis=1)[arrays])
+
+
+def _arrays(outputs: Outputs) -> list[Floats]:
+    """Return h, y if there is one, and the state of `outputs`, in that order."""
+    return [outputs.h, *([] if outputs.y is None else [outputs.y]), *outputs.state.h, *outputs.state.c]
+
+
+def _shaped(outputs: Outputs, numbers: Floats) -> Outputs:
+    """Return `numbers` (k, n), which stand as in `_arrays`, in the shapes of `outputs`, with a leading axis of k."""
+    shapes = [array.shape for array in _arrays(outputs)]
+    cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    pieces = iter(np.split(numbers, cuts, axis=-1))
+    made = [next(pieces).reshape(len(numbers), *shape) for shape in shapes]
+    first = 1 if outputs.y is None else 2
+    chains = len(outputs.state.h)
+    state = State(h=tuple(made[first : first + chains]), c=tuple(made[first + chains :]))
+    return Outputs(h=made[0], y=None if outputs.y is None else made[1], state=state, c=None)
+
 
 _MOST_ANSWERS = 4096
 """Numbers of an answer up to which each has a derivative by every parameter; larger: memory, numbers x parameters."""

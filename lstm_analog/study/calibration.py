@@ -1,6 +1,12 @@
 """Calibrate transistor cells by simulation: sweeps with least squares, then a trim on sequences of given LSTMs.
 
-Both run the network that `compile` makes, so a `Calibration` is a property of a technology, not of an LSTM.
+Both run the network that `compile` makes, so a `Calibration` is a property of a technology, not of an LSTM. They start
+from the equations of ideal pairs (`textbook`).
+
+`wafer_slope` finds the one factor that is set for all chips of some wafers, by sweeps at their corner. The slope factor
+of pairs in weak inversion differs from wafer to wafer, and with it what a pair makes of its input. As all signals are
+voltages over resistors, one change of the reference current and of the rows, the same for all cells and chips, puts it
+right; the resistors and the calibration of the design stay.
 """
 
 from dataclasses import dataclass, replace
@@ -8,9 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler.bicmos import Bicmos
+from lstm_analog.compiler.bicmos import LINEAR_TAIL, READING_TAIL, Bicmos
 from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.compiled import lower
 from lstm_analog.compiler.passes import signal_network
 from lstm_analog.compiler.technologies import chosen_technology
@@ -23,6 +28,34 @@ from lstm_analog.model import LSTM, State
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
 from lstm_analog.study.lag import lagging
 from lstm_analog.study.run import Run, run_through
+
+
+def textbook(technology: Bicmos) -> Calibration:
+    """Return the calibration of `technology` by the equations of ideal pairs, from which a real one starts.
+
+    The pair of f c is made linear by a resistor `2 load - 2 V_T/I` between its emitters; I is each tail current, and
+    V_T is n kT/q for pairs of slope factor n.
+    """
+    thermal, current = technology.pair_volts, technology.reference_current
+    volts = technology.cell_load * current
+    return Calibration(
+        input_gain=1.0,
+        forget_gain=1.0,
+        candidate_gain=1.0,
+        output_gain=1.0,
+        emitter_resistance=2.0 * (technology.cell_load - thermal / (LINEAR_TAIL * current)),
+        cell_volts=volts,
+        divider_ratio=2.0 * thermal / volts,
+        hidden_load=technology.volts_per_unit / (READING_TAIL * current),
+        cell_follower=1.0,
+        hidden_follower=1.0,
+        residual=0.0,
+        technology=technology.digest,
+        models=technology.models_digest,
+        corner=technology.conditions.corner,
+        simulator="none: textbook values",
+    )
+
 
 _CLOSE = 1e-3
 """Largest deviation of a gain from 1 at which the sweeps end. Smaller: more sweeps."""
@@ -174,3 +207,38 @@ def _run(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) ->
     compiled = lower(technology, signal_network(lesson.lstm), CLOCKED, settling)
     state = State.zeros(lesson.lstm.state_sizes, lesson.x.shape[:-2])
     return run_through((compiled,), lesson.x, state, None, lambda one, fed: engine.run(one.network, fed))
+
+
+_SLOPE_CLOSE = 1e-3
+"""Change of the factor below which it is found. Smaller: more sweeps; h moves by less than this."""
+_SLOPE_SWEEPS = 3
+"""Most sweeps: the first finds the factor within 0.01, the second within 0.001."""
+
+
+@checked
+def wafer_slope(technology: Bicmos | str, engine: EngineLike, *, settling: float) -> float:
+    """Return the `slope` to set in the conditions of `technology` for wafers of its corner.
+
+    It makes the gains right, on average, with which the five pairs of a cell see their inputs, as measured by `engine`
+    in sweeps with the calibration of the technology and phases of `settling` time constants.
+
+    Raises
+    ------
+    InvalidTypeError
+        If the technology is not of transistor cells.
+    InvalidValueError
+        If its calibration is for other sizes or models.
+    """
+    sizes, simulated = chosen_technology(technology), chosen_engine(engine, Ngspice())
+    if not isinstance(sizes, Bicmos):
+        got, do = ascii(technology)[:80], "give SKY130_MOS, or another record of that kind"
+        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
+    slope = sizes.conditions.slope
+    for _ in range(_SLOPE_SWEEPS):
+        turned = replace(sizes, conditions=replace(sizes.conditions, slope=slope))
+        found = measure_gains(turned, simulated, settling)
+        gains = (found.input, found.forget, found.candidate, found.output, found.tanh)
+        before, slope = slope, slope * len(gains) / sum(gains)
+        if abs(slope / before - 1.0) < _SLOPE_CLOSE:
+            break
+    return slope

@@ -68,7 +68,9 @@ def with_offsets(network: Network, offsets: CellOffsets, trims: Floats) -> Netwo
 def _offsets(number: int, compiled: Compiled) -> Iterator[CellOffsets]:
     cells = [part for part in compiled.network.parts if isinstance(part, Cells) and is_unit(part)]
     names = compiled.network.unknowns.names()
-    units = [names[node].replace("_p_", "_") for part in cells for node in part.pins[_place(part)]]
+    units = [
+        names[node].replace("_p_", "_") for part in cells for node in part.pins[part.circuit.terminals.index("c_p")]
+    ]
     references = [card for part in cells[:1] for card in part.circuit.cards if card.startswith(_REFERENCE)]
     for node, told in OFFSETS.items() if references else ():
         yield CellOffsets(
@@ -78,11 +80,6 @@ def _offsets(number: int, compiled: Compiled) -> Iterator[CellOffsets]:
             names=tuple(f"{unit} {told}" for unit in units),
             largest=float(references[0].split()[-1]),
         )
-
-
-def _place(part: Cells) -> int:
-    """Return the place of the terminal c_p of the cells `part`."""
-    return part.circuit.terminals.index("c_p")
 
 
 def _drawn(part: Cells, node: str, current: float) -> Cells:

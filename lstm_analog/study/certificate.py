@@ -19,11 +19,13 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export import Deck
 from lstm_analog.imperfections import reapply
 from lstm_analog.model import LSTM, State
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.digest import digest_of
 from lstm_analog.study.report import Versions
 
 ROUNDING = 1e-12
 """Relative difference up to which a value read from a file counts as the one written: a resistor is written as 1/G."""
+_RESTORE = "take the certificate as it was written"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,12 +49,11 @@ class ShownSignal:
         """Freeze the arrays and check that their shapes fit."""
         for name in ("gain", "values"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.label} {name}"))
-        _check_positive(f"{self.label} unit", self.unit)
+        check_positive(f"{self.label} unit", self.unit, _RESTORE)
         shape = (len(self.ends), self.gain.size)
         if self.gain.ndim != 1 or self.values.shape != shape or 0 in shape or min(self.ends) < 0:
             must = f"have shape {shape}, an interval each step and a gain each unit, at least one"
-            do = "take the certificate as it was written"
-            raise InvalidShapeError(explain(f"{self.label} values", must=must, got=self.values.shape, do=do))
+            raise InvalidShapeError(explain(f"{self.label} values", must=must, got=self.values.shape, do=_RESTORE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,7 @@ class Export:
     def __post_init__(self) -> None:
         """Check that it has a signal."""
         if not self.signals:
-            do = "take the certificate as it was written"
-            raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=do))
+            raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=_RESTORE))
 
 
 @checked_record
@@ -151,8 +151,8 @@ class Certificate:
     def __post_init__(self) -> None:
         """Check the numbers, and that there is an export."""
         object.__setattr__(self, "x", floats(self.x, "x"))
-        _check_positive("tolerance", self.tolerance)
-        _check_positive("settling", self.settling)
+        check_positive("tolerance", self.tolerance, _RESTORE)
+        check_positive("settling", self.settling, _RESTORE)
         if not 0.0 <= self.error <= self.tolerance:
             do = "certify what agrees with the LSTM"
             raise InvalidValueError(explain("error", must=f"be 0 to {self.tolerance:.3g}", got=self.error, do=do))
@@ -165,19 +165,12 @@ class Certificate:
 def _check_claims(certificate: Certificate) -> None:
     """Raise unless `certificate` has a valid seed, and errors of which those of h do not exceed its `error`."""
     seed, errors = certificate.seed, certificate.errors
-    do = "take the certificate as it was written"
     if seed is not None and seed < 0:
         raise InvalidValueError(explain("seed", must="be >= 0", got=seed, do="give that of a generator, or None"))
     for label, error in errors.items():
         most = certificate.error if label.endswith("_h") else np.finfo(np.float64).max
         if not 0.0 <= error <= most:
-            raise InvalidValueError(explain(f"error of {label}", must=f"be 0 to {most:.3g}", got=error, do=do))
-
-
-def _check_positive(what: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        do = "take the certificate as it was written"
-        raise InvalidValueError(explain(what, must="be positive", got=value, do=do))
+            raise InvalidValueError(explain(f"error of {label}", must=f"be 0 to {most:.3g}", got=error, do=_RESTORE))
 
 
 @checked

@@ -14,7 +14,7 @@ from lstm_analog.compiler import Timing
 from lstm_analog.compiler.saved import PIECES
 from lstm_analog.doors import checked
 from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
-from lstm_analog.files import read_bytes, whole_file
+from lstm_analog.files import read_bytes, write_texts
 from lstm_analog.model import State
 from lstm_analog.records import record_of, tree_of
 from lstm_analog.study.certificate import Certificate
@@ -33,8 +33,7 @@ def save_certificate(certificate: Certificate, path: str | Path) -> None:
     technology, timing = tree_of(certificate.technology), certificate.timing.value
     content = plain(certificate) | {"technology": technology, "timing": timing}
     text = json.dumps({"certificate": content, "digest": _digest(content)}, indent=1)
-    with whole_file(path) as stream:
-        stream.write(f"{text}\n".encode())
+    write_texts(path, [f"{text}\n"])
 
 
 @checked

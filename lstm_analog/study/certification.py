@@ -1,17 +1,24 @@
-"""`certify`: write the netlists of a run that agrees with its LSTM, read them back, and write their certificate."""
+"""`certify`: write the netlists of a run that agrees with its LSTM, read them back, and write their certificate.
 
+`answers` are the outputs of the numeric LSTM that the netlists must reproduce, and where they are read.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler import Compiled, Spot
 from lstm_analog.doors import checked
 from lstm_analog.errors import CertificateError, FileFormatError, InvalidShapeError, explain
 from lstm_analog.export import NGSPICE, Accuracy, Dialect, read_spice, suited, write_spice
 from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.imperfections import IMPERFECTION
-from lstm_analog.model import LSTM
+from lstm_analog.model import LSTM, State
 from lstm_analog.network.analogy import as_circuit
-from lstm_analog.study.answers import answers
 from lstm_analog.study.certificate import (
     ROUNDING,
     Certificate,
@@ -29,6 +36,41 @@ from lstm_analog.study.digest import device_models_digest, network_digest
 from lstm_analog.study.ranges import harmful
 from lstm_analog.study.report import Report, Verdict
 from lstm_analog.study.run import PassRun, Run
+
+
+def answers(lstm: LSTM, passes: tuple[Compiled, ...], x: Floats, start: State) -> list[tuple[ShownSignal, ...]]:
+    """Return the signals that each pass must reproduce for `x` (time, inputs) from `start`: h of its chains, then y.
+
+    Their values are those of `lstm`; `passes` are its compiled networks.
+    """
+    trace, head = lstm.trace(x, start), lstm.head
+    said = [(f"{chain.label}_h", 1.0, layer.h) for chain, layer in zip(lstm.chains, trace.layers, strict=True)]
+    if head is not None and trace.outputs.y is not None:
+        said.append(("y", head.gain, np.atleast_2d(trace.outputs.y)))
+    left = iter(said)
+    return [tuple(_signal(each, spot, next(left)) for spot in _spots(each)) for each in passes]
+
+
+def _spots(compiled: Compiled) -> Iterator[tuple[Spot, bool]]:
+    """Yield the spots of h and y in a pass, and whether each runs backward in time."""
+    layout = compiled.layout
+    yield from ((place.h, place.backward) for place in layout.layers)
+    if layout.head is not None:
+        yield layout.head.y, layout.backward
+
+
+def _signal(compiled: Compiled, where: tuple[Spot, bool], said: tuple[str, float, Floats]) -> ShownSignal:
+    (spot, backward), (label, unit, values) = where, said
+    ends = compiled.cycle.ends(spot.interval, len(values)).tolist()
+    return ShownSignal(
+        label=label,
+        group=spot.group,
+        against=spot.against,
+        gain=np.broadcast_to(np.array(spot.gain or 1.0), values.shape[-1:]),
+        unit=unit,
+        ends=tuple(ends[::-1] if backward else ends),
+        values=values,
+    )
 
 
 @checked

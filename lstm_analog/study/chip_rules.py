@@ -35,7 +35,7 @@ def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, large
 def _pairs(technology: Bicmos, layer: LayerLayout, met: Floats | None, largest: float | None) -> Iterator[Finding]:
     """Yield the findings on the pairs of f c of `layer`, whose c `met` (..., H) in a run, and on their voltages."""
     reach = technology.linear_range * technology.state_scale
-    c, place = np.full(1, reach if largest is None else largest), _any_unit
+    c, place = np.full(1, reach if largest is None else largest), lambda _: "any unit"
     if met is not None:
         c, place = np.abs(met).reshape(-1, met.shape[-1]).max(axis=0), _unit
     if met is not None or largest is not None:
@@ -49,10 +49,6 @@ def _pairs(technology: Bicmos, layer: LayerLayout, met: Floats | None, largest: 
 
 def _unit(number: int) -> str:
     return f"unit {number}"
-
-
-def _any_unit(number: int) -> str:
-    return "any unit"
 
 
 def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:

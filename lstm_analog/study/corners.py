@@ -27,7 +27,7 @@ from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateLike, sequences
-from lstm_analog.study.calibration import calibrate
+from lstm_analog.study.calibration import calibrate, wafer_slope
 from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting, points_of
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import AHEAD, Handling, lots_of
@@ -35,7 +35,6 @@ from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import Trial
 from lstm_analog.study.metrics import LargestError
 from lstm_analog.study.run import Run, run_through
-from lstm_analog.study.wafers import wafer_slope
 from lstm_analog.study.yield_result import Failure
 
 TEMPERATURES, SUPPLIES = (0.0, 27.0, 85.0), (4.5, 5.0, 5.5)

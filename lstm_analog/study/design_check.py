@@ -15,21 +15,22 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
-from lstm_analog.study.device_rules import (
+from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
+from lstm_analog.study.flows import supply
+from lstm_analog.study.opamp_rules import opamp_findings
+from lstm_analog.study.operation import Plant, plant
+from lstm_analog.study.plumbing_rules import (
     clock_findings,
     fluid_findings,
+    manifold_findings,
     port_findings,
     relay_findings,
     spool_findings,
     tank_findings,
+    tube_findings,
 )
-from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
-from lstm_analog.study.opamp_rules import opamp_findings
-from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.ranges import farthest, room_of
 from lstm_analog.study.run import Run, check_run
-from lstm_analog.study.supply import supply
-from lstm_analog.study.tube_rules import manifold_findings, tube_findings
 from lstm_analog.study.tubes import tubes
 
 _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}

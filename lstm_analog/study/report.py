@@ -13,7 +13,7 @@ import scipy
 
 from lstm_analog import __version__
 from lstm_analog.doors import checked_record
-from lstm_analog.files import whole_file
+from lstm_analog.files import write_texts
 from lstm_analog.study.ranges import Beyond
 from lstm_analog.study.settling import Settling
 from lstm_analog.study.shares import Shares
@@ -183,8 +183,7 @@ class Report(Summarised):
 
         Raises `FileAccessError` if it cannot be written.
         """
-        with whole_file(path) as stream:
-            stream.write(f"{self.to_json()}\n".encode())
+        write_texts(path, [f"{self.to_json()}\n"])
 
 
 def versions() -> Versions:

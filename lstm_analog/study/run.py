@@ -16,13 +16,12 @@ from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import read_out
 from lstm_analog.model import Outputs, State
-from lstm_analog.model.sequences import in_time
+from lstm_analog.model.sequences import dataset, in_time
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.chain_run import ChainRun, read_signal
 from lstm_analog.study.feeding import feeding
 from lstm_analog.study.keeping import check_whole
-from lstm_analog.study.labelled import dataset
 from lstm_analog.summaries import Rows, Summarised
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Cells
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import PassRun, Run
 
@@ -99,8 +100,7 @@ def settling_error(ratio: float, poles: int) -> float:
     >>> round(settling_error(20.0, 5) * 1e6)
     17
     """
-    if not (np.isfinite(ratio) and ratio > 0):
-        raise InvalidValueError(explain("ratio", must="be positive", got=ratio, do="give T/tau"))
+    check_positive("ratio", ratio, "give T/tau")
     if poles < 1:
         raise InvalidValueError(explain("poles", must="be at least 1", got=poles, do="count the poles in the chain"))
     return float(scipy.special.gammaincc(poles, ratio))

@@ -11,9 +11,8 @@ from lstm_analog.compiler.bicmos_cell import MASTERS, PURPOSES, SLAVES
 from lstm_analog.compiler.compiled import Compiled, Spot
 from lstm_analog.compiler.timing import COPY, RESET, compute_line
 from lstm_analog.engines import Ngspice
-from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
 from lstm_analog.engines.noise.devices import Device, OperatingNoise, operating_noise
-from lstm_analog.engines.noise.spectra import Band, NoiseSource, NoiseSpectra, noise_spectra
+from lstm_analog.engines.noise.spectra import Band, NoiseSource, NoiseSpectra, alone, expose_nodes, noise_spectra
 from lstm_analog.network.cells import SHUNT, Cells
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.schedule import Schedule

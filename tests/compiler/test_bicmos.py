@@ -10,7 +10,6 @@ from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
-from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.compiler.scaling import Fit
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
@@ -18,6 +17,7 @@ from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.spice import deck
 from lstm_analog.model import Cell, Layer, airline
 from lstm_analog.model.random import Form
+from lstm_analog.study.calibration import textbook
 from lstm_analog.study.digest import device_models_digest
 
 BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias

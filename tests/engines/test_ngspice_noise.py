@@ -8,10 +8,9 @@ from by_hand import schedule
 from noisy_cells import CHARGE, ENERGY, FARAD, OHM, flickering, pair, resistor, sampler
 
 from lstm_analog.engines import Ngspice
-from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
 from lstm_analog.engines.noise.devices import devices_of, operating_noise
 from lstm_analog.engines.noise.noisy_transient import NoisyRuns
-from lstm_analog.engines.noise.spectra import Band, noise_spectra
+from lstm_analog.engines.noise.spectra import Band, alone, expose_nodes, noise_spectra
 from lstm_analog.errors import InvalidValueError, SimulationError
 
 BAND = Band(low=10.0, high=1e11, points=10)

@@ -34,7 +34,7 @@ from lstm_analog.network.parts import (
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
-from lstm_analog.study.epanet_run import run_epanet
+from lstm_analog.study.epanet_walk import run_epanet
 
 UNIT, VISCOSITY, LENGTH = 1e4, 0.0275, 0.3
 

@@ -8,7 +8,7 @@ import pytest
 from lstm_analog.errors import FileAccessError, FileFormatError, UnsupportedError
 from lstm_analog.export import DIALECTS, NGSPICE, SPECTRE, USUAL, check_dialect, write_spice
 from lstm_analog.export.dialects import HSPICE, LTSPICE, PORTABLE, XYCE
-from lstm_analog.export.lint_expressions import expression_faults
+from lstm_analog.export.lint_decks import expression_faults
 from lstm_analog.export.rules import NGSPICE_RULES, PORTABLE_RULES, RULES
 
 OTHERS = tuple(dialect for dialect in DIALECTS if dialect is not NGSPICE)

@@ -18,7 +18,7 @@ import lstm_analog as la
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.errors import InvalidValueError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import Interface, write_verilog_a
-from lstm_analog.export.contributions import ordered, parse_contribution
+from lstm_analog.export.modules import ordered, parse_contribution
 from lstm_analog.model import Form
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.interface import interface

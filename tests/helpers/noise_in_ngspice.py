@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.engines.noise.linearised import linearise, storages_read
-from lstm_analog.engines.noise.propagation import propagate
+from lstm_analog.engines.noise.pieces import propagate
 from lstm_analog.engines.operating import operating_point
 from lstm_analog.engines.system import system
 from lstm_analog.export import NGSPICE, Accuracy, write_spice

@@ -3,7 +3,7 @@
 import by_hand
 import numpy as np
 
-from lstm_analog.engines.noise.cell_nodes import expose_nodes
+from lstm_analog.engines.noise.spectra import expose_nodes
 from lstm_analog.network.cells import Cells, Library, Subcircuit
 from lstm_analog.network.parts import Junctions, Sources
 

@@ -10,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.engines.noise.linearised import linearise, white_flows
-from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece
-from lstm_analog.engines.noise.propagation import propagate
+from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, propagate
 from lstm_analog.engines.system import system
 from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.laws import Kind

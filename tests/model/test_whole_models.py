@@ -34,11 +34,11 @@ from lstm_analog.model import (
     random_lstm,
     save_model,
 )
-from lstm_analog.model.applying import apply_all
-from lstm_analog.model.formats.keras_activations import CURVES
+from lstm_analog.model.formats.keras_layers import CURVES
 from lstm_analog.model.formats.own_model import WORD
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.steps import StepValue
+from lstm_analog.model.whole import apply_all
 
 OTHERS = Path(__file__).parent / "others"
 ANSWERS = dict(np.load(OTHERS / "keras.npz"))

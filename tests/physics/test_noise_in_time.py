@@ -25,8 +25,8 @@ from noisy_networks import noisy_ends, nonlinear_ends
 import lstm_analog as la
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.noise import LinearNoise
-from lstm_analog.engines.noise.cell_nodes import alone
-from lstm_analog.engines.noise.propagation import propagate
+from lstm_analog.engines.noise.pieces import propagate
+from lstm_analog.engines.noise.spectra import alone
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.network.parts import Conductors, Inertances, Junctions, Sources, Spools, Storages, Switches
 from lstm_analog.network.trajectory import Save

@@ -3,7 +3,7 @@ import numpy as np
 import lstm_analog as la
 from lstm_analog.model import Head
 from lstm_analog.show import blocks
-from lstm_analog.show.counts import count_parts
+from lstm_analog.show.blocks import count_parts
 
 
 def texts(figure):

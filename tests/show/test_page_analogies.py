@@ -46,8 +46,7 @@ from lstm_analog.show.living.analogies import (
 from lstm_analog.show.living.demonstrations import channel_crowd
 from lstm_analog.show.living.layers import outputs_by_row, shown_images
 from lstm_analog.study import DigitalRun, LayerReading, representation
-from lstm_analog.study.layer_outputs import layer_outputs
-from lstm_analog.study.representation import RIDGE, probe_answers
+from lstm_analog.study.representation import RIDGE, layer_outputs, probe_answers
 
 CLOSE = 1e-6
 """Of a number with six decimals on the page to Python's, of which half is rounding."""

@@ -9,11 +9,10 @@ import pytest
 from faulty_machines import with_banks
 
 import lstm_analog as la
-from lstm_analog.compiler.bicmos_textbook import textbook
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
 from lstm_analog.network.trajectory import Save
-from lstm_analog.study.calibration import Lesson, calibrate, corrected, trim
+from lstm_analog.study.calibration import Lesson, calibrate, corrected, textbook, trim
 from lstm_analog.study.calibration_sweep import Gains, fit, sweep
 from lstm_analog.study.findings import Severity
 from lstm_analog.study.run import run_through

@@ -17,7 +17,7 @@ from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import Gate, random_lstm
 from lstm_analog.study.bill import Bill
-from lstm_analog.study.cutting import R40, nominal_bore
+from lstm_analog.study.tubes import R40, nominal_bore
 
 UNITS = 3
 NAMES = {"i": "INPUT", "f": "FORGET", "g": "CELL", "o": "OUTPUT"}

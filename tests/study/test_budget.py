@@ -29,8 +29,8 @@ from lstm_analog.study import (
     StrengthRow,
     budget,
 )
+from lstm_analog.study.budget_draws import parameter_changes, with_changes
 from lstm_analog.study.budget_subject import root_mean_square
-from lstm_analog.study.parameter_changes import parameter_changes, with_changes
 
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 5, 2))
 LSTM = la.random_lstm(np.random.default_rng(2), 2, 3)

@@ -22,12 +22,11 @@ from lstm_analog.network.laws import Kind
 from lstm_analog.network.properties import Constant
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
-from lstm_analog.study.device_rules import relay_damping
 from lstm_analog.study.findings import Rule, Severity
-from lstm_analog.study.flows import outflow
+from lstm_analog.study.flows import _blocks, outflow, supply
 from lstm_analog.study.operation import plant
+from lstm_analog.study.plumbing_rules import relay_damping
 from lstm_analog.study.run import PassRun, Run
-from lstm_analog.study.supply import _blocks, supply
 from lstm_analog.study.tubes import Use, tubes
 
 X = np.array([[0.9, -0.4], [-0.7, 0.8]])

@@ -21,10 +21,9 @@ from lstm_analog.export.epanet_links import EpanetLinks
 from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.parts import Ports
-from lstm_analog.study import EpanetReport, epanet_check, epanet_run
+from lstm_analog.study import EpanetReport, epanet_check, epanet_walk
 from lstm_analog.study.epanet_report import gauged
-from lstm_analog.study.epanet_run import EpanetResult, run_epanet
-from lstm_analog.study.epanet_walk import PipeReading
+from lstm_analog.study.epanet_walk import EpanetResult, PipeReading, run_epanet
 
 pytestmark = pytest.mark.epanet
 
@@ -249,7 +248,7 @@ def test_without_wntr_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
     def missing(name: str) -> None:
         raise ImportError(f"No module named {name!r}")
 
-    monkeypatch.setattr(epanet_run, "import_module", missing)
+    monkeypatch.setattr(epanet_walk, "import_module", missing)
     with pytest.raises(SimulatorMissingError, match=r"EPANET must be installed with wntr, got No module.*: pip"):
         check(model())
 

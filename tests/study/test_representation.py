@@ -10,7 +10,7 @@ from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.model import Form
 from lstm_analog.model.digits import classifier, unseen
 from lstm_analog.study import DigitalRun, LayerReading, preferred_inputs, representation
-from lstm_analog.study.backpropagation import input_slopes
+from lstm_analog.study.preferred import input_slopes
 from lstm_analog.study.representation import RIDGE, _centred, _departure, _probed, _similarity
 
 RNG = np.random.default_rng(2)

@@ -14,9 +14,9 @@ from lstm_analog.model import Form, State
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.network.laws import lever_values
 from lstm_analog.study import LabelAccuracy, LargestError, RootMeanSquareError
+from lstm_analog.study.budget_draws import with_changes
+from lstm_analog.study.budget_subject import answer_slopes, metric_slopes
 from lstm_analog.study.lots import beside
-from lstm_analog.study.metric_slopes import answer_slopes, metric_slopes
-from lstm_analog.study.parameter_changes import with_changes
 from lstm_analog.study.run_slopes import OutputSlopes, run_sensitivities
 
 STEP = 1e-4

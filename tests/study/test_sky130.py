@@ -13,7 +13,7 @@ from lstm_analog.compiler.model_files import model_folder, model_paths
 from lstm_analog.errors import InvalidValueError, LibraryMissingError, UnsupportedError
 from lstm_analog.network.cells import Library, Subcircuit, flat
 from lstm_analog.network.device_models import ModelDevice, ModelLibrary, cache_folder, library_files
-from lstm_analog.study import wafers as module
+from lstm_analog.study import wafer_slope
 from lstm_analog.study.calibration_sweep import Gains
 from lstm_analog.study.drawn_area import AreaRules, drawn_areas
 
@@ -163,10 +163,10 @@ def test_the_factor_is_that_at_which_pairs_see_what_they_should(monkeypatch):
         pairs = dict.fromkeys(("input", "forget", "candidate", "output", "tanh"), gain)
         return Gains(**ones, **pairs, residual=0.0)
 
-    monkeypatch.setattr(module, "measure_gains", measured)
-    assert module.wafer_slope(SKY130_MOS, None, settling=12.0) == pytest.approx(1.04)
+    monkeypatch.setattr("lstm_analog.study.calibration.measure_gains", measured)
+    assert wafer_slope(SKY130_MOS, None, settling=12.0) == pytest.approx(1.04)
     with pytest.raises(la.errors.InvalidTypeError, match="technology must be of transistor cells"):
-        module.wafer_slope("opamp", None, settling=12.0)
+        wafer_slope("opamp", None, settling=12.0)
 
 
 @modelled

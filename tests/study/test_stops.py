@@ -13,7 +13,7 @@ from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources, Stops, Storages, Switches
 from lstm_analog.network.trajectory import Save, Trajectory
-from lstm_analog.study.stops import beyond_stops
+from lstm_analog.study.ranges import beyond_stops
 
 ENDS = Stops(label="ends", nodes=[2, 3], low=-1.0, high=2.0, conductance=20.0, band=0.1)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.engines.noise.cell_nodes import alone, expose_nodes
 from lstm_analog.engines.noise.devices import devices_of, operating_noise
+from lstm_analog.engines.noise.spectra import alone, expose_nodes
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.study import NoisySignal, noise_of, transistor_noise
 from lstm_analog.study.sampled_noise import StepSignals

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
-from lstm_analog.engines.noise.spectra import operating_lines, standing_deck
+from lstm_analog.engines.noise.spectra import deck_without_analysis, operating_lines
 from lstm_analog.engines.raw import read_columns
 from lstm_analog.errors import SimulationError, UnsupportedPartError, explain
 from lstm_analog.export.cards import cards
@@ -88,7 +88,7 @@ def operating_noise(
         lines = operating_lines(network.unknowns.names(), efforts, held)
         saves = "".join(f"save {word}\n" for word in asked)
         end = f".control\nset filetype=binary\n{saves}op\nwrite {raw.name} all\nquit\n.endc\n.end\n"
-        path.write_text("".join((standing_deck(network, state), *lines, end)), encoding="ascii")
+        path.write_text("".join((deck_without_analysis(network, state), *lines, end)), encoding="ascii")
         words = engine.call(path)
         if not raw.exists():
             raise SimulationError(explain("ngspice", must="find an operating point", got=words, do="read its message"))

@@ -17,18 +17,17 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.noise.devices import Device, OperatingNoise
+from lstm_analog.engines.noise.spectra import deck_without_analysis
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.export import NGSPICE, Accuracy
+from lstm_analog.export import Accuracy
 from lstm_analog.export.source_waveforms import rise_time
-from lstm_analog.export.spice import deck
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 
 _ACCURACY = Accuracy(reltol=1e-4, vntol=1e-6, abstol=1e-11, chgtol=1e-14, steps=1)
 _LOOSE = 50
 """ngspice's `trtol`: the sources set the steps, and steps that are tried again would draw other numbers."""
-_ANALYSIS = "*| analysis"
 _SAME = 1e-3
 """Change of a density over a run, as a share of its largest, below which the source is constant."""
 
@@ -84,8 +83,7 @@ class NoisyRuns:
         return np.stack([np.interp(self.schedule.ends, time, column) for column in efforts.T], axis=-1)
 
     def _lines(self, names: Sequence[str]) -> Iterator[str]:
-        whole = "".join(deck(self.network, self.schedule, NGSPICE, _ACCURACY, "noisy.cir"))
-        yield whole[: whole.index(_ANALYSIS)]
+        yield deck_without_analysis(self.network, self.schedule, _ACCURACY)
         yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}\n"
         yield f".options chgtol={_ACCURACY.chgtol} trtol={_LOOSE}\n"
         yield from self._sources()

@@ -1,12 +1,13 @@
 """The noise of transistor cells by ngspice's `.noise`: in one clock state, at an operating point that is given.
 
 A capacitor behind an open switch has no operating point of its own. It is held at its voltage by a source behind an
-inductance of 1e9 H, a short circuit at rest and an open one above some hertz.
+inductance of 1e9 H, a short circuit at rest and an open one above some hertz. Cells are seen from outside for this: the
+nodes inside them are unknowns (`expose_nodes`), and one clock state of a schedule stands alone (`alone`).
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,15 +17,55 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.guest import own_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import FileFormatError, SimulationError, explain
+from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, explain
 from lstm_analog.export import NGSPICE, Accuracy
 from lstm_analog.export.spice import deck
-from lstm_analog.network.graph import Network
+from lstm_analog.network.cells import Cells, flat, nodes_of
+from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.schedule import Schedule
+
+
+def expose_nodes(network: Network) -> Network:
+    """Return `network` with its cells in one level, all nodes inside them as unknowns in groups `<bank>_<node>`.
+
+    So a transient tells the voltages of all, from which an operating point is found; that of a cell of 5 V transistors
+    is not found without. Raises `InvalidValueError` unless there is one bank of cells, as there is not in a chip with
+    mismatch, or with circuits for its reference, bias row and clocks.
+    """
+    banks = [part for part in network.parts if isinstance(part, Cells)]
+    if len(banks) != 1:
+        do = "compile in transistor cells without services, and without mismatch"
+        raise InvalidValueError(explain("the network", must="have one bank of cells", got=len(banks), do=do))
+    (part,) = banks
+    circuit = flat(part.library, part.device)
+    inside = dict.fromkeys(node for card in circuit.cards for node in nodes_of(card) if node != "0")
+    nodes = tuple(node for node in inside if node not in circuit.terminals)
+    size, first = part.pins.shape[1], network.unknowns.size
+    added = tuple(Group(label=f"{part.label}_{node}", size=size, scale=1.0) for node in nodes)
+    whole = replace(circuit, terminals=(*circuit.terminals, *nodes), outputs=(*circuit.outputs, *nodes))
+    pins = first + np.arange(len(nodes) * size).reshape(len(nodes), size)
+    opened = replace(part, library=replace(part.library, subcircuits=(whole,)), pins=np.concatenate((part.pins, pins)))
+    return replace(
+        network,
+        unknowns=Unknowns(groups=(*network.unknowns.groups, *added)),
+        parts=tuple(opened if each is part else each for each in network.parts),
+    )
+
+
+def alone(schedule: Schedule, interval: int) -> Schedule:
+    """Return the schedule that holds for ever what `schedule` has in an `interval`."""
+    chosen = slice(interval, interval + 1)
+    return Schedule(
+        names=schedule.names[chosen],
+        high=schedule.high[chosen],
+        durations=schedule.durations[chosen],
+        imposed=tuple(replace(each, efforts=each.efforts[..., chosen, :]) for each in schedule.imposed),
+    )
+
 
 _CHOKE = 1e9
 """Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
-_ACCURACY = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
+STANDING = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
 _ITERATIONS = 1000
 """Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
 _ANALYSIS = "*| analysis"
@@ -139,9 +180,9 @@ def noise_spectra(
             ) from error
 
 
-def standing_deck(network: Network, state: Schedule) -> str:
-    """Return the deck of `network` in `state` without its analysis, its sources constant."""
-    whole = "".join(deck(network, state, NGSPICE, _ACCURACY, "noise.cir"))
+def deck_without_analysis(network: Network, schedule: Schedule, accuracy: Accuracy = STANDING) -> str:
+    """Return the deck of `network` under `schedule`, with the marks of an `accuracy`, up to its analysis."""
+    whole = "".join(deck(network, schedule, NGSPICE, accuracy, "noise.cir"))
     return whole[: whole.index(_ANALYSIS)]
 
 
@@ -154,7 +195,7 @@ def _lines(
     band: Band,
 ) -> Iterator[str]:
     names = network.unknowns.names()
-    yield standing_deck(network, state)
+    yield deck_without_analysis(network, state)
     yield from operating_lines(names, efforts, held)
     yield "vprobe probe 0 dc 0 ac 1\n"
     for number, weights in enumerate(signals):
@@ -173,7 +214,7 @@ def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Ite
     `names` are those of all unknowns. Nothing but Newton's method looks for them: by steps of gmin or of the sources
     ngspice found operating points far from the given one, in which pairs carry no current.
     """
-    yield f".options reltol={_ACCURACY.reltol} vntol={_ACCURACY.vntol} abstol={_ACCURACY.abstol}"
+    yield f".options reltol={STANDING.reltol} vntol={STANDING.vntol} abstol={STANDING.abstol}"
     yield f" gmin=1e-12 itl1={_ITERATIONS} gminsteps=0 srcsteps=0\n"
     for place, node in enumerate(held.tolist()):
         yield f"vheld{place} held{place} 0 {efforts[node]:.17g}\nlheld{place} held{place} {names[node]} {_CHOKE}\n"

@@ -10,13 +10,13 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.model.formats.keras_activations import curve_of
 from lstm_analog.model.formats.keras_graph import LayerConfig, layer_of
 from lstm_analog.model.formats.keras_layers import (
     LayerFile,
     check_all_used,
     check_options,
     check_units,
+    curve_of,
     misfit,
     refused,
     taken,

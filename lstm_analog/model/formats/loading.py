@@ -1,9 +1,10 @@
-"""`load` and `load_model`: read a model file of any format."""
+"""`load` and `load_model`: read a model file of any format; npz, a zip of arrays, without pickles (`read_npz`)."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.doors import checked
@@ -16,15 +17,36 @@ from lstm_analog.errors import (
     explain,
 )
 from lstm_analog.model.formats.content import Format, format_of, read_model
-from lstm_analog.model.formats.flax_cells import flax_stack, stack_of_arrays
+from lstm_analog.model.formats.flax import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
 from lstm_analog.model.formats.safetensor import read_safetensors
 from lstm_analog.model.formats.stacks import Only, Stack
 from lstm_analog.model.formats.state_dict import stack_of
+from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.whole import Model, model_of
+from lstm_analog.npy import read_header
+from lstm_analog.zips import open_archive
+
+
+def read_npz(content: bytes) -> TensorMap:
+    """Return the arrays of the npz file `content` by name, or raise `FileFormatError`."""
+    archive = open_archive(content)
+    names = {name.removesuffix(".npy"): name for name in archive.members}
+    return {name: _array(name, archive.read(member)) for name, member in names.items()}
+
+
+def _array(name: str, data: bytes) -> Tensor:
+    shape, by_column, dtype, start = read_header(data, f"array {name[:80]!a}")
+    if dtype.name not in DTYPES or dtype.newbyteorder("=") != np.dtype(dtype.name) or dtype.byteorder == ">":
+        must, got = "hold little-endian numbers", ascii(str(dtype))[:80]
+        raise FileFormatError(explain(f"array {name[:80]!a}", must=must, got=got, do="convert it before saving"))
+    tensor = from_bytes(name, dtype.name, shape, memoryview(data)[start:])
+    if not by_column:
+        return tensor
+    return Tensor(name=name, kind=tensor.kind, stored=tensor.stored.reshape(shape[::-1]).T)
 
 
 @checked
@@ -187,8 +209,6 @@ def _stack(
 
             return {}, stack_of(read_stream(content), only)
         case Format.NPZ:
-            from lstm_analog.model.formats.npz import read_npz
-
             return {}, stack_of_arrays(read_npz(content), only)
         case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras

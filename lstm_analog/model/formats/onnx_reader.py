@@ -11,8 +11,7 @@ from lstm_analog.model.formats.onnx_cells import RECURRENT
 from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
-from lstm_analog.model.formats.onnx_outputs import GraphOutputs
-from lstm_analog.model.formats.onnx_signals import READS, Recurrences, RecurrentNode
+from lstm_analog.model.formats.onnx_signals import READS, GraphOutputs, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
 from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, works
 from lstm_analog.model.formats.streams import ModelStreams

@@ -5,7 +5,7 @@ are high. Flows count positive into a node. A law that a kind of part does not h
 no capacity); an unknown kind raises `UnsupportedPartError`. The laws stand beside this file, one family each.
 """
 
-from lstm_analog.network.laws import cells, dense, setters, shared
+from lstm_analog.network.laws import dense, setters
 from lstm_analog.network.laws.base import (
     blocks,
     capacity,
@@ -56,5 +56,5 @@ __all__ = [
     "take",
 ]
 
-FAMILIES = (cells, dense, setters, shared)
+FAMILIES = (dense, setters)
 """The modules that register the laws; named so that importing this package registers them all."""

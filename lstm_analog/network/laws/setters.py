@@ -1,13 +1,23 @@
-"""Parts that set an unknown and carry no flow: sources, junctions and storages."""
+"""Laws of parts that set an unknown and carry no flow: sources, junctions, storages, and transistor-level cells.
+
+The equations of cells are the models of a SPICE simulator. Also here: the neutral answers of dense banks, which set and
+store nothing, and some elements of these banks as a bank.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import Call
-from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, partials, rows, sets
+from lstm_analog.network.bank import take_elements
+from lstm_analog.network.cells import Cells
+from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
 from lstm_analog.network.laws.levers import lever_values
-from lstm_analog.network.laws.records import Block, High, Kind, nothing
-from lstm_analog.network.parts import Junctions, Sources, Storages
+from lstm_analog.network.laws.records import Block, High, Idle, Kind, nothing
+from lstm_analog.network.parts import Crossbars, Junctions, Part, Sources, Stops, Storages, Transconductors
+from lstm_analog.network.parts.base import Law, law
 
 
 @sets.register
@@ -59,3 +69,74 @@ def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> tuple
 def _(part: Sources | Junctions | Storages) -> dict[str, Floats]:
     values = {Sources: ("effort",), Junctions: (), Storages: ("capacitance",)}[type(part)]
     return {name: getattr(part, name) for name in values}
+
+
+@sets.register
+def _(part: Transconductors | Crossbars) -> None:
+    return None
+
+
+@capacity.register
+def _(part: Sources | Junctions | Transconductors | Crossbars) -> tuple[Indices, Floats]:
+    return nothing(0), np.empty(0)
+
+
+@take.register
+def _(part: Sources | Junctions | Storages, elements: Indices) -> Part:
+    return take_elements(part, elements)
+
+
+@take.register
+def _(part: Transconductors, elements: Indices) -> Part:
+    return replace(part, rows=part.rows[elements], transconductance=part.transconductance[..., elements, :])
+
+
+@take.register
+def _(part: Crossbars, elements: Indices) -> Part:
+    return replace(
+        part,
+        plus=part.plus[elements],
+        minus=part.minus[elements],
+        positive=part.positive[..., elements, :],
+        negative=part.negative[..., elements, :],
+        plus_load=part.plus_load[..., elements],
+        minus_load=part.minus_load[..., elements],
+        transition=part.transition[..., elements],
+        end_flow=part.end_flow[..., elements],
+    )
+
+
+@idle.register
+def _(part: Stops) -> Idle:
+    return Idle(nodes=part.nodes, low=part.low, high=part.high)
+
+
+@sets.register
+def _(part: Cells) -> tuple[Kind, Indices]:
+    return Kind.INSIDE, part.outputs
+
+
+@capacity.register
+def _(part: Cells) -> tuple[Indices, Floats]:
+    return nothing(0), np.empty(0)
+
+
+@blocks.register
+def _(part: Cells, high: High) -> tuple[Block, ...]:
+    return ()
+
+
+def _refuse(part: Cells) -> UnsupportedPartError:
+    must, got = "have equations in this package", "transistor-level Cells"
+    do = "run it with engines.Ngspice(); on the command line --engine ngspice"
+    return UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))
+
+
+@law.register
+def _(part: Cells) -> Law:
+    raise _refuse(part)
+
+
+@take.register
+def _(part: Cells, elements: Indices) -> Cells:
+    return replace(part, pins=part.pins[:, elements])

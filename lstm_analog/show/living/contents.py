@@ -19,9 +19,8 @@ from lstm_analog.model.weights import Cell, GRUCell
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.show.living.analogies import analogies
+from lstm_analog.show.living.analogies import analogies, graph_text, still
 from lstm_analog.show.living.demonstrations import PLUMBING, channel_crowd, one_memory, transistor_pair, valve_pair
-from lstm_analog.show.living.graph_text import graph_text, still
 from lstm_analog.show.living.layers import layers
 from lstm_analog.show.reading import digital
 from lstm_analog.study import Run

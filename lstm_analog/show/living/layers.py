@@ -9,8 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.model import LSTM
 from lstm_analog.model.digits import classifier, unseen
 from lstm_analog.study import DigitalRun, LayerReading, representation
-from lstm_analog.study.layer_outputs import layer_outputs
-from lstm_analog.study.representation import probe_answers
+from lstm_analog.study.representation import layer_outputs, probe_answers
 
 _PLACES = 2
 """Decimals of the numbers in the page; fewer: less room, and steps that are seen."""

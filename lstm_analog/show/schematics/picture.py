@@ -7,7 +7,6 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.show.reading import pick
-from lstm_analog.show.schematics.captions import Captions
 from lstm_analog.show.schematics.cells import node_cells, own_sources
 from lstm_analog.show.schematics.circuit import circuit_symbols
 from lstm_analog.show.schematics.hydraulic import hydraulic_symbols
@@ -15,7 +14,7 @@ from lstm_analog.show.schematics.pen import WORD, Pen
 from lstm_analog.show.schematics.placing import strips
 from lstm_analog.show.schematics.sheet import SchematicSheet
 from lstm_analog.show.schematics.unit import unit_parts
-from lstm_analog.show.schematics.words import NodeWords
+from lstm_analog.show.schematics.words import Captions, NodeWords
 from lstm_analog.show.style import panel, styled
 
 _INCH = 0.55

@@ -14,10 +14,10 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
 )
-from lstm_analog.show.schematics.captions import Captions
 from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
 from lstm_analog.show.schematics.circuit import box_height
 from lstm_analog.show.schematics.placing import Strip
+from lstm_analog.show.schematics.words import Captions
 
 LONGEST, _SHORTEST = 1.6, 1.05
 """Length of an element before its node, and of one with two ends only (units)."""
