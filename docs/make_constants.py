@@ -164,6 +164,8 @@ JUDGED = {
     "waveform/workspace.py:_ONE_PIECE": (SPEED, "yes: pieces adapt"),
     "waveform/workspace.py:_FIRST_PIECE": (SPEED, "yes: pieces adapt"),
     "waveform/workspace.py:_PIECE_GROWTH": (SPEED, "yes: pieces adapt"),
+    "waveform/guesses.py:_WRONG": (ACCURACY, "yes: what is counted as wrong is limited"),
+    "waveform/guesses.py:_EACH": (ACCURACY, "care: an error between may be missed"),
     "waveform/resolution.py:_FAST_POLE": (ACCURACY, "care: the error estimate is tuned to it"),
     "waveform/resolution.py:_SLOW_POLE": (ACCURACY, "care: the error estimate is tuned to it"),
     "waveform/resolution.py:_LEAST_RATE": (ROBUST, "yes"),

@@ -69,6 +69,7 @@ def test_a_transient_needs_far_fewer_points_with_a_pole_before_its_start(reach):
 def test_the_last_coefficients_are_six():
     wave = np.random.default_rng(2).normal(size=21)
     np.testing.assert_allclose(last(20) @ wave, (coefficients(20) @ wave)[-6:], rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(last(3), coefficients(3)[1:])  # the constant says nothing about a fall
 
 
 def test_what_follows_on_a_geometric_fall_is_bounded_and_a_chance_dip_is_not_believed():
@@ -78,4 +79,5 @@ def test_what_follows_on_a_geometric_fall_is_bounded_and_a_chance_dip_is_not_bel
     assert next_coefficients([1.0, 1.0, 1e-2, 1e-2, 1e-8, 1e-8]) >= 100 * 1e-8 * 1e-6
     assert next_coefficients([1.3e-4, 6.5e-5, 2.8e-5, 8.7e-6, 6.5e-7, 7.7e-7]) >= 3.46e-6  # so wrong was that waveform
     assert next_coefficients([0.0] * 6) == 0.0
+    assert next_coefficients([1e-2, 1e-4, 0.0]) == pytest.approx(16.0 * 1e-4 * 1e-2, rel=0.02)
     assert next_coefficients([1e-9, 0.0, 0.0, 1.0]) == 160.0

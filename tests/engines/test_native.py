@@ -13,6 +13,7 @@ import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
 from lstm_analog.engines.native import Judged, KernelProgram, Unsolved, compiled, executed, joined, library
 from lstm_analog.engines.native.judging import Unless, following, largest
+from lstm_analog.engines.native.merging import merged
 from lstm_analog.expressions import Refresh, add_at, advance, put, where_less
 from lstm_analog.imperfections import ProgrammingError, Streams
 
@@ -192,6 +193,31 @@ def test_products_of_matrices_in_any_layout(seed, kind):
         right = np.swapaxes(np.ascontiguousarray(np.swapaxes(right, -1, -2)), -1, -2)
     out = np.zeros((*lead, rows, columns), kind)
     same(partial(np.matmul, left.astype(kind), right.astype(kind), out), out, floor=1.0)
+
+
+@pytest.mark.parametrize("depth", [16, 33])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_products_of_few_rows_with_rows_of_a_matrix(depth, kind):
+    rng = np.random.default_rng(depth)
+    for rows in (1, 2, 3, 4, 7, 8, 9, 10, 12, 17, 33):
+        left, matrix = rng.normal(size=(rows, depth)).astype(kind), rng.normal(size=(50, depth + 3)).astype(kind)
+        out = np.zeros((rows, 50), kind)
+        same(partial(np.matmul, left, matrix[:, :depth].T, out), out, floor=1.0)
+
+
+def test_copies_alike_and_equally_far_apart_are_one():
+    source, out = np.random.default_rng(0).normal(size=(9, 8)), np.zeros((4, 3))
+    calls = [partial(np.copyto, out[k], source[2 * k, 1:4]) for k in range(4)]
+    (one,) = merged(calls)
+    one()
+    np.testing.assert_array_equal(out, source[:8:2, 1:4])
+    uneven = [calls[0], partial(np.copyto, out[1], source[1, 1:4]), calls[3]]
+    assert [len(merged(some)) for some in ([*calls, partial(np.tanh, out, out), calls[0]], uneven)] == [3, 2]
+    shifting = [partial(np.copyto, source[k + 1], source[k]) for k in range(4)]
+    expected = np.repeat(source[:1], 5, axis=0)
+    for call in merged(shifting):  # each reads what the one before wrote
+        call()
+    np.testing.assert_array_equal(source[:5], expected)
 
 
 def test_what_the_kernel_cannot_do_stays_a_call():

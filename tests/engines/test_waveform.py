@@ -17,7 +17,7 @@ from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.pieces import Piece
 from lstm_analog.engines.waveform.resolution import refined
-from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.segment import Feedback, Tolerance
 from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams
@@ -240,10 +240,10 @@ def test_what_hardly_moves_is_solved_once_and_the_rest_is_swept():
         for name, stands in (("setup", True), ("compute0", False), ("hold0", True), ("copy", False)):
             number = schedule.names.index(name)
             regime, duration = Regime(high=schedule.phase(number), idle=True), float(schedule.durations[number])
-            standing = space.segment(regime, duration, Grid(degree=24), True, Wanted.STATES)
+            standing = space.segment(regime, duration, Grid(degree=24), Feedback.STILL, Wanted.STATES)
             assert standing.solve() == 1
             assert standing.stands() == stands, name
-            swept = space.segment(regime, duration, Grid(degree=24), False, Wanted.STATES)
+            swept = space.segment(regime, duration, Grid(degree=24), Feedback.SWEPT, Wanted.STATES)
             assert swept.solve() <= (1 if stands else 3)
             swept.commit()
 

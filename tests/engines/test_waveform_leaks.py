@@ -10,12 +10,15 @@ from lstm_analog.compiler.timing import GATED_LEAK
 from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.engines.native import Unsolved, library
 from lstm_analog.engines.waveform import build, state
-from lstm_analog.engines.waveform.analysis import Wanted
+from lstm_analog.engines.waveform.analysis import Wanted, needs_ends_alone
 from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
+from lstm_analog.engines.waveform.fields import WaveformFactor
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.resolution import coarse_grid, guess_terms, sweep_limit
-from lstm_analog.engines.waveform.segment import Tolerance
+from lstm_analog.engines.waveform.segment import Feedback, Tolerance
+from lstm_analog.engines.waveform.terms import fewer_terms
 from lstm_analog.engines.waveform.workspace import Regime, workspace
+from lstm_analog.expressions import make
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.parts import ALWAYS, Inertances, Sources, Storages
@@ -55,11 +58,11 @@ def test_what_is_fitted_by_integrals_has_them_closest():
     assert off[True] < 0.5 * off[False]
 
 
-def solved(space, machine, name, grid, terms):
-    """Return the number of sweeps and the state at the end of an interval whose guesses are so many `terms`."""
+def solved(space, machine, name, grid, terms, feedback=Feedback.SWEPT):
+    """Return the segment and the state at the end of an interval whose guesses are so many `terms`."""
     regime, duration = phase(machine, name)
     order = space.order(regime, duration)
-    first = space.segment(regime, duration, coarse_grid(order, grid, terms), True, Wanted.GUESSES)
+    first = space.segment(regime, duration, coarse_grid(order, grid, terms), Feedback.STILL, Wanted.GUESSES)
     space.state.forget()
     space.state.effort[:] = np.random.default_rng(2).uniform(-0.5, 0.5, space.state.effort.shape)
     space.state.effort[0] = 0.0
@@ -69,16 +72,16 @@ def solved(space, machine, name, grid, terms):
         space.layout(regime, order),
         space.state,
         duration=duration,
-        guessing=guessing(order, grid, terms, False, space.tolerance),
+        guessing=guessing(order, grid, terms, feedback, space.tolerance),
         output=Wanted.END,
         wanted=space.wanted,
         ranges=(),
         tolerance=space.tolerance,
         first=first,
     )
-    sweeps = made.solve()
+    made.solve()
     made.commit()
-    return sweeps, space.state.effort.copy()
+    return made, space.state.effort.copy()
 
 
 @pytest.mark.parametrize("name", ["compute0", "copy"])
@@ -93,6 +96,39 @@ def test_a_guess_is_few_polynomials_and_too_few_do_not_rest(name):
         assert 0.0 < np.abs(few - all_points).max() < 0.5 * TOLERANCE.units
         with pytest.raises(Unsolved):
             solved(space, machine, name, grid, 3)
+
+
+def test_where_ends_are_all_that_is_asked_guesses_are_seen_there_alone():
+    machine, grid = leaky_machine(), Grid(degree=8, pole=0.425)
+    with space_of(machine.network) as space:
+        regime, duration = phase(machine, "copy")
+        order, layout = space.order(regime, duration), space.layout(regime, space.order(regime, duration))
+        terms = 2 + guess_terms(order, grid, TOLERANCE)
+        assert needs_ends_alone(layout, terms, space.wanted)
+        made, ends = solved(space, machine, "copy", grid, terms, Feedback.AT_END)
+        assert (made.drawn, made.stands()) == ((), True)
+        all_points, exact = solved(space, machine, "copy", Grid(degree=24, pole=0.425), 0)
+        assert all_points.drawn
+        assert 0.0 < np.abs(ends - exact).max() < 0.5 * TOLERANCE.units
+        assert not solved(space, machine, "copy", grid, 3, Feedback.AT_END)[0].stands()
+        compute = space.layout(phase(machine, "compute0")[0], space.order(*phase(machine, "compute0")))
+        assert not needs_ends_alone(compute, terms, space.wanted)
+
+
+def test_terms_are_as_many_as_functions_of_them_are_asked():
+    rng = np.random.default_rng(4)
+    terms = tuple(
+        WaveformFactor(basis=basis, weight=rng.normal(size=(2, 3)), held=k == 2, still=False, guessed=True, every=1)
+        for k, basis in enumerate(rng.normal(size=(5, 9)))
+    )
+    asked, calls = rng.normal(size=(2, 9)), []
+    fewer = fewer_terms(terms, asked, calls)
+    make(calls)
+    assert [term.held for term in fewer] == [True, False, False]
+    whole, other = (np.einsum("kt,kab->tab", [t.basis for t in of], [t.weight for t in of]) for of in (terms, fewer))
+    np.testing.assert_allclose(np.tensordot(asked, other, 1), np.tensordot(asked, whole, 1), rtol=0, atol=1e-13)
+    assert np.abs(whole - other).max() > 0.1
+    assert fewer_terms(terms[:3], asked, calls) == terms[:3]
 
 
 def test_guesses_that_act_strongly_take_more_polynomials():

@@ -163,7 +163,10 @@ def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Ar
 
 
 def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Operations:
-    return [row("advance", 0, address(stamps[group : group + 1])) for group in groups]
+    cuts = np.flatnonzero(np.diff(groups) != 1) + 1
+    return [
+        row("advance", 0, address(stamps[run[0] : run[0] + 1]), run.size) for run in np.split(groups, cuts) if run.size
+    ]
 
 
 def _following(value: Array, sizes: Array, kept: list[Array]) -> Operations:

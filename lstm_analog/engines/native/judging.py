@@ -101,10 +101,11 @@ def next_coefficients(last: list[float]) -> float:
     `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
     every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
     smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
-    bounds what collocation adds to what the coefficients leave out (`tests/engines`).
+    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of three the first is a pair.
     """
     if not all(map(isfinite, last)):
         return inf
+    last = [last[0], *last] if len(last) == 3 else last
     *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
     if len(earlier) > 1 and after and earlier[-2]:
         after = max(after, earlier[-1] * min(1.0, earlier[-1] / earlier[-2]))

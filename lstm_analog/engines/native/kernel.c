@@ -76,6 +76,13 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #define GEMM dgemm
 #define GEMV dgemv
 #define WIDE 32
+#ifdef __AVX512F__
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#endif
 #define EXPM1_SERIES(r) (1.0 + r * (0.50000000000000051792 + r * (0.16666666666666589287 + r * (0.041666666666576753417 \
     + r * (0.0083333333333895559745 + r * (0.0013888888931565615851 + r * (0.00019841269718990111055 \
     + r * (2.4801505272770486303e-5 + r * (2.7557407560607395367e-6 + r * (2.7626038310665965887e-7 \
@@ -125,6 +132,13 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #define GEMM sgemm
 #define GEMV sgemv
 #define WIDE 64
+#ifdef __AVX512F__
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#else
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#endif
 #define EXPM1_SERIES(r) (1.0f + r * (0.49999998153971126347f + r * (0.16666543621800496927f + r * (0.041667199922466083263f \
     + r * (0.008366520526430725759f + r * 0.0013882516842914509202f)))))
 #define ARTANH_SERIES(z) (0.33333388225140135311f + z * (0.19988766090426664133f + z * 0.14936001006086455555f))
@@ -169,6 +183,7 @@ static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
     long many = 0;
     for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
+    if (count == 3) pairs[many++] = last[0];
     for (long k = count % 2; k < count; k += 2) pairs[many++] = last[k + 1] > last[k] ? last[k + 1] : last[k];
     double after = pairs[many - 1];
     if (many > 2 && after != 0.0 && pairs[many - 3] != 0.0) {
@@ -225,7 +240,7 @@ static long execute(const word *program, long count) {
             if (single) indexed_float(at); else indexed_double(at);
         } else switch (op) {
         case PRODUCT: if (single) product_float(at); else product_double(at); break;
-        case ADVANCE: ++*(word *)at[2]; break;
+        case ADVANCE: for (long k = 0; k < at[3]; k++) ++((word *)at[2])[k]; break;
         case ASSIGN: *(word *)at[2] = *(const word *)at[3]; break;
         case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
         case LARGEST: largest(at); break;

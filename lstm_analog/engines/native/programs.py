@@ -21,6 +21,7 @@ from lstm_analog.engines.native.encoding_arrays import WORDS, Operations
 from lstm_analog.engines.native.grouping import group
 from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available, needed
+from lstm_analog.engines.native.merging import merged
 from lstm_analog.expressions import Call, EachPart
 
 WORTH = 40
@@ -80,7 +81,7 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     if not is_available():
         return tuple(calls)
     found: list[Call] = []
-    for by_numpy, run in groupby(map(_encoded, calls), key=lambda one: one.words is None):
+    for by_numpy, run in groupby(map(_encoded, merged(calls)), key=lambda one: one.words is None):
         several = list(run)
         found += [_within(one.call) for one in several] if by_numpy else [_joined(several)]
     return tuple(found)

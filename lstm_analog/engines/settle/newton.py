@@ -47,6 +47,7 @@ def newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),
         factored=False,
         at_end=True,
+        ends_alone=False,
         wanted=(True,) * len(own),
         waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), 1, None, undivided),
     )

@@ -93,6 +93,14 @@ class Outline:
     ends: list[bool]
     states: bool
 
+    def read(self, factored: bool) -> set[int]:
+        """Return the numbers of the fields that levels read which have terms, if `factored`, or which have none.
+
+        The former read terms, the others values.
+        """
+        levels = zip(self.fields.wirings, self.fields.first, strict=True)
+        return {source for wires, start in levels if self.factored[start] == factored for source in wires.sources()}
+
     @cached_property
     def wanted(self) -> list[bool]:
         """Whether each field is computed at all: its points or its end are asked for, or it is of storages."""
@@ -103,22 +111,35 @@ class Outline:
         return found
 
 
-def outline(fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags) -> Outline:
+def outline(
+    fields: FieldLayout, count: int, terms: int, output: Wanted, wanted: Flags, watched: Flags, at_end: bool
+) -> Outline:
     """Return what is computed of the `fields` of a segment in which `count` points describe known bases.
 
     Guesses are sums of so many `terms`, or if these are 0 waveforms. `output` says what the segment must yield; at its
-    end, only the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points.
+    end, only the `wanted` unknowns (N,). The `watched` ones (N,) are computed at all points, and those that are guessed
+    unless they are looked at `at_end` alone.
     """
     columns, none = [nodes for level in fields.levels for nodes in level.members.T], [False] * len(fields.guessed)
     factored = _factored(fields, [1] + [0] * (fields.total - 1) + [terms] * len(none), count)
     kept, states = output in (Wanted.END, Wanted.POINTS), output is not Wanted.GUESSES
-    ends = [False, *(kept and bool(wanted[nodes].any()) for nodes in columns), *none]
-    seen = watched.copy()
-    seen[np.concatenate([np.empty(0, np.int64), *fields.guessed.values()])] = True
+    seen, last = watched.copy(), wanted & kept
+    (last if at_end else seen)[np.concatenate([np.empty(0, np.int64), *fields.guessed.values()])] = True
+    ends = [False, *(bool(last[nodes].any()) for nodes in columns), *none]
     every = output is Wanted.POINTS
     points = [every, *(every or bool(seen[nodes].any()) for nodes in columns), *none]
     _mark_needed(fields, factored, points, ends, states)
     return Outline(fields=fields, factored=factored, points=points, ends=ends, states=states)
+
+
+def needs_ends_alone(fields: FieldLayout, terms: int, wanted: Flags) -> bool:
+    """Return whether ends of the `fields` are all that is needed where guesses of so many `terms` are seen at the end.
+
+    Ends are asked of the `wanted` unknowns (N,).
+    """
+    none = np.zeros_like(wanted)
+    plan = outline(fields, sys.maxsize, terms, Wanted.END, wanted, none, True)
+    return terms > 0 and not any(plan.points)
 
 
 def sampled(fields: FieldLayout) -> Indices:

@@ -67,7 +67,7 @@ def segment(
     """
     watched = np.isin(np.arange(wanted.size), np.concatenate([[], *(limits.nodes for limits in ranges)]))
     grid, every = guessing.grid, _every(guessing.grid, output, ranges)
-    plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched)
+    plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched, guessing.at_end)
     parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
     frame, judged = _frame(duration, grid, every, parts, state.effort), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
@@ -85,7 +85,7 @@ def segment(
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
-        starting=starting(found, first, guessing),
+        starting=starting(found, first, guessing, couplings.scales),
         sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in steps if found),
         after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
@@ -274,6 +274,7 @@ def _task(
         frame=frame,
         factored=plan.factored[first],
         at_end=at_end,
+        ends_alone=not plan.read(factored=True).intersection(own) and not any(plan.points[field] for field in own),
         wanted=wanted,
         waves=waves,
     )

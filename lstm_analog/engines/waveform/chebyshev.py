@@ -69,8 +69,8 @@ def fitting(grid: Grid, count: int, integrals: bool) -> Floats:
 
 @lru_cache(maxsize=128)
 def last(degree: int) -> Floats:
-    """Return the matrix from the values at the points of `degree` to the last six coefficients."""
-    matrix: Floats = coefficients(degree)[-6:].copy()
+    """Return the matrix from the values at the points of `degree` to the last six coefficients but the constant."""
+    matrix: Floats = coefficients(degree)[max(1, degree - 5) :].copy()
     return matrix
 
 

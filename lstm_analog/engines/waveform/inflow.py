@@ -19,6 +19,7 @@ from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, co
 from lstm_analog.engines.waveform.flows import Flow, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.engines.waveform.terms import fewer_terms
 from lstm_analog.expressions import Call, adding, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
@@ -81,12 +82,13 @@ class Inflow:
     parts: BatchParts
     slack: Floats
 
-    def factors(self, row: int, before: list[Call]) -> list[InflowTerm]:
+    def factors(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
         """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
 
-        The calls that their flows need to have been made are appended to `before`.
+        The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
+        flow are all that is `asked`, the terms may be right for these alone.
         """
-        terms_of = [(entry, _held_first(self.fields[entry.source].terms or ())) for entry in self._linear(row)]
+        terms_of = [(entry, self._terms(entry, before, asked)) for entry in self._linear(row)]
         steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
         still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
@@ -169,6 +171,17 @@ class Inflow:
         result[:, entry.into] = basis[:, entry.places]
         return result
 
+    def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformFactor, ...]:
+        """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
+        terms = _held_first(self.fields[entry.source].terms or ())
+        if asked is None or isinstance(entry, Wire) or self._spared(entry):
+            return terms
+        return fewer_terms(terms, asked, before)
+
+    def _spared(self, entry: Sheet) -> float:
+        """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""
+        return float(self.slack[self.fields[entry.source].nodes].min())
+
     def _products(
         self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
     ) -> list[Flow]:
@@ -206,7 +219,7 @@ class Inflow:
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
-        slack = float(self.slack[self.fields[entry.source].nodes].min())
+        slack = self._spared(entry)
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
             if all(term.guessed for term in terms) and out.dtype == np.float64:

@@ -58,7 +58,7 @@ class Task:
 
     The waveforms are written to the k fields `targets`, of which some are `wanted`. `factored` tells that they are sums
     of terms. `at_end` tells that only the end of the segment is asked for and no member has storage, so that one point
-    will do. `waves` are the efforts as nonlinear parts read them.
+    will do, `ends_alone` that no more is asked for and no level reads the terms. Nonlinear parts read `waves`.
     """
 
     level: Level
@@ -67,6 +67,7 @@ class Task:
     frame: Frame
     factored: bool
     at_end: bool
+    ends_alone: bool
     wanted: tuple[bool, ...]
     waves: Waves
 
@@ -109,6 +110,17 @@ def _first(task: Task, row: int) -> int:
     return 1 if row < task.level.dynamic else 0
 
 
+def _asked(task: Task, inverse: Floats, row: int) -> Floats | None:
+    """Return what is asked of the flow into `row`: functions of its values at the finer points, (k, finer).
+
+    They are the effect at the end on each target, and what there is at the end. None if more is asked.
+    """
+    if not task.ends_alone or len(inverse) > 1:
+        return None
+    effects = _without_start(inverse[0, :, -1, row], _first(task, row))
+    return np.vstack([effects, np.eye(effects.shape[1])[-1:]])
+
+
 def _column(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
     """Return the response of `target` to a flow of the `basis` into `row`, (points,), or (points, m) if members differ.
 
@@ -133,7 +145,9 @@ def _factored(task: Task, inverse: Floats) -> LinearSteps:
     dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
     steps: list[Call] = []
     inputs: list[tuple[int, InflowTerm]] = [
-        (row, factor) for row in range(len(task.targets)) for factor in task.inflow.factors(row, steps)
+        (row, factor)
+        for row in range(len(task.targets))
+        for factor in task.inflow.factors(row, steps, _asked(task, inverse, row))
     ]
     weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
     steps += [partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])]
@@ -270,7 +284,7 @@ def _balance(task: Task) -> LinearSteps:
 def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
     """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow."""
     steps: list[Call] = []
-    factors = task.inflow.factors(0, steps)
+    factors = task.inflow.factors(0, steps, None)
     weights = np.zeros((len(factors), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     for weight, factor in zip(weights, factors, strict=True):
         steps += summing(factor, weight, task.inflow.constant(0, factor))

@@ -9,7 +9,7 @@ from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.record import Watch
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.segment import Segment
+from lstm_analog.engines.waveform.segment import Feedback, Segment
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High
 
@@ -18,14 +18,14 @@ from lstm_analog.network.laws import High
 class Piece:
     """A piece of an interval: its `share` of the interval's duration, and the `grid` of its points.
 
-    `idle` tells whether parts that are idle between limits are left out, `still` whether unknowns at torn edges are
-    taken to stand still over the piece instead of being swept.
+    `idle` tells whether parts that are idle between limits are left out, `feedback` what is read of unknowns at torn
+    edges.
     """
 
     share: float
     grid: Grid
     idle: bool = True
-    still: bool = True
+    feedback: Feedback = Feedback.STILL
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -55,14 +55,22 @@ def first_grid(decay: float, sampled: float, order: Structure | None, tolerance:
     """Return the grid of the first piece of an interval, whose fastest storage discharges `decay` time constants in it.
 
     The fastest of those that are no sums of known bases discharges `sampled` time constants. Where nothing rings in the
-    `order` of the phase, points need to resolve only these and their harmonics, to `tolerance`, and guesses, which act
-    weakly. None stands for an order in which all waveforms have to be resolved.
+    `order` of the phase, points need to resolve only these and their harmonics, to `tolerance`. None stands for an
+    order in which all waveforms have to be resolved.
     """
-    whole = _resolving(decay, decay, tolerance.units, _LEAST_DEGREE)
     if order is None or order.may_ring:
-        return whole
-    known = _resolving(decay, _HARMONIC * min(decay, sampled), tolerance.units, _LEAST_CALM_DEGREE)
-    return known.of(max(known.degree, min(whole.degree, _guess_degree(guess_terms(order, whole, tolerance), whole))))
+        return _resolving(decay, decay, tolerance.units, _LEAST_DEGREE)
+    return _resolving(decay, _HARMONIC * min(decay, sampled), tolerance.units, _LEAST_CALM_DEGREE)
+
+
+def swept_grid(order: Structure, grid: Grid, tolerance: Tolerance) -> Grid:
+    """Return `grid`, or one of a higher degree, whose points resolve guesses at edges torn as in `order`.
+
+    `tolerance` is that of the segment.
+    """
+    whole = _whole(grid, tolerance)
+    enough = min(whole.degree, _guess_degree(guess_terms(order, whole, tolerance), whole))
+    return grid.of(max(grid.degree, enough))
 
 
 def coarse_grid(order: Structure, grid: Grid, terms: int) -> Grid:
@@ -98,12 +106,17 @@ def guess_terms(order: Structure, grid: Grid, tolerance: Tolerance) -> int:
     """
     if order.may_ring:
         return 0
-    decay = _FAST_POLE / max(grid.pole - _SLOW_POLE, _LEAST_RATE)
-    degree = max(grid.degree, _resolving(decay, decay, tolerance.units, _LEAST_DEGREE).degree)
+    degree = _whole(grid, tolerance).degree
     number = np.arange(1, degree)
     left = (SWEEP_SHARE * tolerance.units) ** (number / degree) / (2.0 * number if order.slow else 1.0)
     enough = np.flatnonzero(left <= sweep_limit(order, tolerance))
     return int(number[enough[0]]) if enough.size and number[enough[0]] < grid.degree else 0
+
+
+def _whole(grid: Grid, tolerance: Tolerance) -> Grid:
+    """Return `grid`, or one of the degree that resolves all that its pole is made for, to `tolerance`."""
+    decay = _FAST_POLE / max(grid.pole - _SLOW_POLE, _LEAST_RATE)
+    return grid.of(max(grid.degree, _resolving(decay, decay, tolerance.units, _LEAST_DEGREE).degree))
 
 
 @lru_cache(maxsize=128)

@@ -223,7 +223,8 @@ class WaveformRun:
             intervals.replace(place, refined(piece, error / division.within))
             return None
         if not (stands := segment.stands()) or not segment.within_limits():
-            intervals.replace(place, [replace(piece, idle=False) if stands else replace(piece, still=False)])
+            swept = partial(self.space.swept, division.high, division.duration, piece)
+            intervals.replace(place, [replace(piece, idle=False) if stands else swept()])
             return None
         self.space.worst[0] = max(self.space.worst[0], error)
         return segment
@@ -236,7 +237,7 @@ class WaveformRun:
             regime, asked = Regime(high=division.high, idle=piece.idle), output
             if output is Wanted.END and not last:
                 asked = Wanted.STATES
-            found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.still, asked)
+            found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.feedback, asked)
             division.made[output][place] = found
         return found
 

@@ -6,6 +6,7 @@ guess and what is found agree.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +24,14 @@ NEWTON_SHARE = 0.01
 """Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
 SWEEP_SHARE = 0.3
 """Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
+
+
+class Feedback(Enum):
+    """What levels read of unknowns at torn edges, which are not found yet; the value says it in words."""
+
+    STILL = "that they stand still, compared once"
+    AT_END = "what a coarser segment finds, compared at the end alone if nothing else asks for points"
+    SWEPT = "what a coarser segment finds, then what the sweep before found"
 
 
 class NotLinearError(ArithmeticError):
@@ -53,16 +62,21 @@ class Guess:
     weights : float array, (terms, *lead, m)
         The weights of the polynomials that it is a sum of; none where it is given by its values alone.
     still : bool
-        Whether it is that all stands still; else it is what the sweep before found.
+        Whether it is that all stands still, and stays so; else it is what the sweep before found.
+    at_end : bool
+        Whether it is compared with what is found at the end alone.
     beginning : calls
         They set the guess to the efforts at the start, at all points.
     gathering : calls
         They write what was found for these unknowns to `waves`.
     waves : float array, (points, *lead, m)
-        What was found.
+        What was found, at the points or at the end alone.
     judging : calls
         They write the largest difference of what was found and guessed, in units of signal, to `moved`, and unless that
         is small enough guess what was found; a guess that all stands still stays as it is.
+    missed : float array, (1,)
+        What is not seen at the end alone, in units of signal: how much of the waveforms that it was made of it leaves
+        out, and how wrong a correction may be.
     moved : float array, (1,)
         That difference, or its effect.
     limit : float
@@ -72,10 +86,12 @@ class Guess:
     field: Field
     weights: Floats
     still: bool
+    at_end: bool
     beginning: tuple[Call, ...]
     gathering: tuple[Call, ...]
     waves: Floats
     judging: tuple[Call, ...]
+    missed: Floats
     moved: Floats
     limit: float
 
@@ -93,6 +109,8 @@ class LevelSweep:
             make(self.steps)
             if not self.guess or self.guess.still or self.rests():
                 return number
+        if self.guess and self.guess.at_end:
+            return SWEEPS  # `Segment.stands` will say so
         raise Unsolved
 
     def rests(self) -> bool:
@@ -158,8 +176,9 @@ class Segment:
         return max(sweep.run() for sweep in self.sweeps)
 
     def stands(self) -> bool:
-        """Return whether the guesses that all stands still were close enough to what was found."""
-        return all(not sweep.guess or not sweep.guess.still or sweep.rests() for sweep in self.sweeps)
+        """Return whether guesses that all stands still, or that are seen at the end, were close to what was found."""
+        seen = (sweep for sweep in self.sweeps if sweep.guess and (sweep.guess.still or sweep.guess.at_end))
+        return all(sweep.rests() for sweep in seen)
 
     def error(self) -> float:
         """Return the estimated error in tolerances."""

@@ -19,14 +19,21 @@ from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
 from lstm_analog.engines.record import Watch
-from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, sampled
+from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, needs_ends_alone, sampled
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
 from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
-from lstm_analog.engines.waveform.resolution import OutOfReachError, coarse_grid, first_grid, guess_terms, later_pole
-from lstm_analog.engines.waveform.segment import Segment, Tolerance
+from lstm_analog.engines.waveform.resolution import (
+    OutOfReachError,
+    coarse_grid,
+    first_grid,
+    guess_terms,
+    later_pole,
+    swept_grid,
+)
+from lstm_analog.engines.waveform.segment import Feedback, Segment, Tolerance
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -64,8 +71,9 @@ class Workspace:
     `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
     estimated error of an accepted piece, in tolerances. The dictionaries are the cache: couplings by regime, orders by
     regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
-    rate (1/s) by clock lines, divisions of intervals by clock lines, duration (s) and pieces, none for the first,
-    programs by segment and accepted error, and those of intervals by how the arrays lie that a run imposes and keeps.
+    rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and piece, divisions of intervals
+    by clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
+    intervals by how the arrays lie that a run imposes and keeps.
     """
 
     network: Network
@@ -79,8 +87,9 @@ class Workspace:
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     layouts: dict[tuple[Regime, tuple[object, ...]], FieldLayout] = field(default_factory=dict)
-    segments: dict[tuple[Regime, float, Grid, bool, Wanted], Segment] = field(default_factory=dict)
+    segments: dict[tuple[Regime, float, Grid, Feedback, Wanted], Segment] = field(default_factory=dict)
     fastest: dict[High, float] = field(default_factory=dict)
+    finer: dict[tuple[High, float, Piece], Piece] = field(default_factory=dict)
     divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
     programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
     tables: dict[tuple[object, ...], IntervalPrograms] = field(default_factory=dict)
@@ -124,15 +133,15 @@ class Workspace:
             self.phases[regime] = couplings(self.free.network if regime.idle else self.network, regime.high)
         return self.phases[regime]
 
-    def segment(self, regime: Regime, duration: float, grid: Grid, still: bool, output: Wanted) -> Segment:
+    def segment(self, regime: Regime, duration: float, grid: Grid, feedback: Feedback, output: Wanted) -> Segment:
         """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `output` says what it must yield.
 
-        Unknowns at torn edges are taken to stand `still`, or swept, from what a coarser segment finds with them still.
+        `feedback` says what is read of unknowns at torn edges; a coarser segment takes them to stand still.
         """
-        key = (regime, duration, grid, still, output)
+        still, key = feedback is Feedback.STILL, (regime, duration, grid, feedback, output)
         if key not in self.segments:
             order = self.order(regime, duration)
-            terms = 1 if still else guess_terms(order, grid, self.tolerance)
+            terms = 1 if still else guess_terms(order, grid, self.tolerance) + (feedback is Feedback.AT_END)
             coarse = coarse_grid(order, grid, terms)
             self.segments[key] = segment(
                 self.couplings(regime),
@@ -140,18 +149,34 @@ class Workspace:
                 self.layout(regime, order),
                 self.state,
                 duration=duration,
-                guessing=guessing(order, grid, terms, still, self.tolerance),
+                guessing=guessing(order, grid, terms, feedback, self.tolerance),
                 output=output,
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, coarse, True, Wanted.GUESSES),
+                first=None if still else self.segment(regime, duration, coarse, Feedback.STILL, Wanted.GUESSES),
             )
         return self.segments[key]
 
+    def swept(self, high: High, duration: float, piece: Piece) -> Piece:
+        """Return the `piece` of an interval of `duration` (s) with the lines `high` with better guesses from now on."""
+        key = (high, duration, piece)
+        if key not in self.finer:
+            self.finer[key] = self._swept(high, duration, piece)
+        return self.finer[key]
+
+    def _swept(self, high: High, duration: float, piece: Piece) -> Piece:
+        regime = Regime(high=high, idle=piece.idle)
+        order = self.order(regime, piece.share * duration)
+        grid, layout = swept_grid(order, piece.grid, self.tolerance), self.layout(regime, order)
+        points = self.inside or self.free.ranges or piece.feedback is not Feedback.STILL
+        if not points and needs_ends_alone(layout, guess_terms(order, grid, self.tolerance), self.wanted):
+            return replace(piece, grid=grid.of(grid.degree + 1), feedback=Feedback.AT_END)
+        return replace(piece, grid=grid, feedback=Feedback.SWEPT)
+
     def rest(self, regime: Regime, duration: float) -> Segment:
         """Return the segment that finds the rest in a `regime`; storages that `duration` (s) does not move stay."""
-        key = (regime, duration, _REST_GRID, False, Wanted.END)
+        key = (regime, duration, _REST_GRID, Feedback.SWEPT, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
         return self.segments[key]
@@ -167,7 +192,7 @@ class Workspace:
             field_layout(still, order),
             self.state,
             duration=1.0,
-            guessing=guessing(order, _REST_GRID, 0, False, _REST_TOLERANCE),
+            guessing=guessing(order, _REST_GRID, 0, Feedback.SWEPT, _REST_TOLERANCE),
             output=Wanted.END,
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
