@@ -55,8 +55,11 @@ test oldest newest fuzz doors torch bench $(STUDIES): export OMP_NUM_THREADS = 1
 test oldest newest bench $(STUDIES): export OPENBLAS_NUM_THREADS = 1
 test oldest newest bench $(STUDIES): export MKL_NUM_THREADS = 1
 test oldest newest bench $(STUDIES): export MPLBACKEND = Agg
+# Dozens of tests start Python anew: what it compiled is kept, whatever the shell says. Bytecode goes with `make clean`.
+test torch: export PYTHONDONTWRITEBYTECODE =
 
-test: lint docs ngspice chromium wasm
+test: ngspice chromium wasm
+	$(MAKE) --no-print-directory --jobs=2 lint docs
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --nbmake --durations=10 $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -90,7 +93,7 @@ messages: $(VENV)/torch.stamp
 	$(BIN)/python benchmarks/table_messages.py
 
 torch: $(VENV)/torch.stamp
-	$(BIN)/python -m pytest tests/torch $(ARGS)
+	$(BIN)/python -m pytest tests/torch --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
 bench: $(VENV)/torch.stamp ngspice
 	$(BIN)/python benchmarks/retable.py

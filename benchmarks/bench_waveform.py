@@ -149,13 +149,14 @@ def rows(torch: Torch, units: int, batch: int, steps: int, brief: bool) -> list[
 def plumbing(units: int, brief: bool) -> tuple[object, ...]:
     """Return the row of hydraulic OIL in full detail, ten steps, all ends kept, against `Integrate`.
 
-    If `brief`, in ideal detail.
+    If `brief`, in ideal detail, two steps.
     """
-    made = case(units, 1, 10, replace(la.hydraulic.OIL, detail=Detail.IDEAL if brief else Detail.FULL))
+    steps, detail = (CHECKED, Detail.IDEAL) if brief else (10, Detail.FULL)
+    made = case(units, 1, steps, replace(la.hydraulic.OIL, detail=detail))
     (ends,), checked = least([partial(made.run, Waveform())], 3), units <= LARGEST_SCIPY
     error = wrong(made, Waveform()) if checked else nan
     reference = least([partial(made.run, Integrate())], 1)[0] if checked else nan
-    return units, made.network.unknowns.size, 10, ends, error, reference / ends
+    return units, made.network.unknowns.size, steps, ends, error, reference / ends
 
 
 def main(sizes: list[int], brief: bool) -> None:

@@ -129,6 +129,8 @@ def main() -> int:
         "-q",
         "-W",
         "--keep-going",
+        "-j",
+        "auto",
         "-c",
         str(DOCS),
         "-d",

@@ -4,6 +4,7 @@ Numpy does the work of the engines, as for a user without the extra `fast`; in t
 With LSTM_ANALOG_NATIVE=1 in the environment it does so in all tests.
 """
 
+import gc
 import os
 import sys
 from importlib.util import find_spec
@@ -28,6 +29,11 @@ def is_modelled() -> bool:
         return model_folder(SKY130.devices).is_dir()
     except LibraryMissingError:
         return False
+
+
+def pytest_collection_finish() -> None:
+    """Let no search for garbage go through what was imported and collected: 0.3 s each, and some tests ask for many."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Ngspice against Integrate on exported LSTM circuits, and how it fails.
+"""Ngspice against Waveform on exported LSTM circuits, and how it fails.
 
 Settings: the defaults, as exported; those `suited` to the network. In the clocked circuit every signal that is sampled
 has settled or is held. A gated leak is stopped while it still moves: the trapezoidal rule then leaves about
@@ -12,7 +12,7 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.engines import Ngspice, Waveform
 from lstm_analog.errors import InvalidValueError, SimulationError, SimulatorMissingError
 from lstm_analog.export import FINE, USUAL, suited
 from lstm_analog.machine import compile
@@ -33,7 +33,7 @@ def machine_and_input(hidden, scale, timing, settling, layers=1):
 
 def compared(machine, x, accuracy=None):
     """Return the largest difference of the signals of all layers at the sampling instants, and of all waveforms."""
-    ours = machine.run(x, engine=Integrate(rtol=1e-9, atol=1e-11, points=600))
+    ours = machine.run(x, engine=Waveform(rtol=1e-9, atol=1e-11, points=600))
     theirs = machine.run(x, engine=Ngspice(accuracy=accuracy))
     pairs = [(getattr(a, k), getattr(b, k)) for a, b in zip(ours.layers, theirs.layers, strict=True) for k in "zch"]
     schedule = machine.schedule(x)
@@ -46,11 +46,19 @@ def compared(machine, x, accuracy=None):
     return max(np.abs(a - b).max() for a, b in pairs), wave, ours
 
 
-@pytest.mark.parametrize("hidden", [1, 4, 16])
-@pytest.mark.parametrize("scale", [1.0, 3.0])
-@pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])
-@pytest.mark.parametrize("settling", [20.0, 8.0])
+@pytest.mark.parametrize(
+    ("hidden", "scale", "timing", "settling"),
+    [
+        (1, 1.0, CLOCKED, 20.0),
+        (1, 3.0, GATED_LEAK, 8.0),
+        (4, 1.0, GATED_LEAK, 8.0),
+        (4, 3.0, CLOCKED, 20.0),
+        (16, 1.0, CLOCKED, 8.0),
+        (16, 3.0, GATED_LEAK, 20.0),
+    ],
+)
 def test_ngspice_agrees_with_scipy(hidden, scale, timing, settling):
+    """Any two of the sizes, scales, timings and settlings meet."""
     machine, x, lstm = machine_and_input(hidden, scale, timing, settling)
     samples, wave, ours = compared(machine, x)
     assert samples <= AT_SAMPLES[timing][settling]

@@ -27,7 +27,7 @@ def our_h(machine, deck, x=X):
     place = machine.compiled.layout.layers[-1].h
     nodes = deck.network.unknowns[place.group]
     ends = deck.schedule.ends[machine.compiled.cycle.ends(place.interval, len(x))]
-    return la.engines.Integrate().run(deck.network, deck.schedule).sample(ends, nodes)
+    return la.engines.Waveform(rtol=1e-9, atol=1e-11).run(deck.network, deck.schedule).sample(ends, nodes)
 
 
 def edited(path, card, factor):

@@ -29,7 +29,7 @@ SOLVER = Path(__file__).with_name("file_solver.py")
 file_solver = SimpleNamespace(**runpy.run_path(str(SOLVER)))
 FileNetwork = file_solver.FileNetwork
 FULL, DYNAMIC = (replace(OIL, detail=detail) for detail in (Detail.FULL, Detail.DYNAMIC))
-TIGHT = Integrate(rtol=1e-8, atol=1e-10)
+TIGHT = Waveform(rtol=1e-8, atol=1e-10)
 
 
 def machine(technology: object, timing: Timing, form: Form, hidden: int = 2) -> Machine:
@@ -71,7 +71,7 @@ def test_the_solver_imports_nothing_of_the_package() -> None:
     ],
 )
 def test_the_file_alone_gives_what_the_engine_gives(
-    tmp_path: Path, technology: object, timing: Timing, form: Form, ending: str, engine: Integrate | Waveform
+    tmp_path: Path, technology: object, timing: Timing, form: Form, ending: str, engine: Waveform
 ) -> None:
     built, path = machine(technology, timing, form), (tmp_path / "a").with_suffix(ending)
     (built.write.json if ending == ".json" else built.write.graphml)(path, x())

@@ -48,10 +48,11 @@ def logit(value):
     )
 
 
-@pytest.mark.parametrize("gate", ["forget", "output"])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("name", FORMS)
-def test_a_gate_is_held_at_a_value(name, gate, value):
+def test_a_gate_is_held_at_a_value(name, value):
+    """Any two of machines, values and gates meet."""
+    gate = ("forget", "output")[(list(FORMS).index(name) + (value == 0.3)) % 2]
     technology, timing, tolerance = FORMS[name]
     lstm = drawn()
     machine = la.compile(lstm, technology, timing=timing, settling=30.0)

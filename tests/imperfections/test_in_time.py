@@ -88,9 +88,10 @@ def weights_of(rows, plus, minus, weights):
 def test_read_noise_is_that_of_an_lstm_with_other_weights_in_every_step(machine, lstm, engine):
     """The definition, spelt out, in both domains and by all three engines."""
     made = machine.with_imperfection(NOISE, STREAMS)
-    expected = run(noisy_weights(lstm.layers[0].forward, machine, NOISE.sigma), X)
-    np.testing.assert_allclose(made.run(X, engine=engine).h, expected, atol=3e-7)
-    assert np.abs(machine.run(X).h - expected).max() > 1e-3
+    x = X[:3]
+    expected = run(noisy_weights(lstm.layers[0].forward, machine, NOISE.sigma), x)
+    np.testing.assert_allclose(made.run(x, engine=engine).h, expected, atol=3e-7)
+    assert np.abs(machine.run(x).h - expected).max() > 1e-3
 
 
 def test_chip_k_of_n_is_chip_k_alone_and_the_expected_lstm(machine, lstm):

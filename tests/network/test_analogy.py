@@ -49,8 +49,10 @@ def test_the_analogue_runs_alike(detail, timing):
     machine = plumbing(detail, timing)
     x = np.random.default_rng(5).uniform(-1, 1, (2, 2))
     circuit = as_circuit(machine.network, machine.schedule(x))
-    engine = la.engines.Integrate(rtol=1e-9, atol=1e-11)
-    ours, theirs = machine.run(x).trajectory.efforts, engine.run(circuit.network, circuit.schedule).efforts
+    ours, theirs = (
+        machine.run(x).trajectory.efforts,
+        la.engines.Waveform().run(circuit.network, circuit.schedule).efforts,
+    )
     np.testing.assert_allclose(circuit.effort * theirs, ours, rtol=0, atol=1e-6 * circuit.effort)
 
 

@@ -9,7 +9,7 @@ from scipy.integrate import simpson
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.compiler.hydraulic import OIL, Detail, Hydraulic
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import LSTM, Gate, State, random_lstm
@@ -87,7 +87,7 @@ def test_uniform_viscosity_changes_time_constants_only(detail: Detail) -> None:
     thin = plumbing(detail=detail, settling=8.0)
     thick = thin.with_imperfection(ViscosityChange(factor=2.0), STREAMS)
     slow = replace(thick, passes=(slowed(thick, 2.0),))
-    engine = Integrate(rtol=1e-10, atol=1e-12, points=11)
+    engine = Waveform(rtol=1e-9, atol=1e-11, points=11)
     fast, same = (machine.run(X[:2], engine=engine) for machine in (thin, slow))
     np.testing.assert_allclose(same.trajectory.time, 2.0 * fast.trajectory.time, rtol=1e-12)
     np.testing.assert_allclose(same.trajectory.efforts, fast.trajectory.efforts, atol=1e-7 * OIL.pressure_unit)

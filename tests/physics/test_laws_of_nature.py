@@ -6,7 +6,7 @@ from by_hand import network, schedule
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.parts import (
@@ -79,7 +79,7 @@ def test_a_circuit_of_another_size_computes_the_same(timing, change):
         compile(lstm, technology, timing=timing, settling=6.0)
         for technology in (BEHAVIOURAL, replace(BEHAVIOURAL, **change))
     )
-    a, b = (machine.run(x, engine=Integrate(rtol=1e-10, atol=1e-12)) for machine in (one, other))
+    a, b = (machine.run(x, engine=Waveform(rtol=1e-10, atol=1e-12)) for machine in (one, other))
     for name in ("h", "c", "gates"):
         np.testing.assert_allclose(getattr(b, name), getattr(a, name), atol=1e-8)
     ratio = change.get("capacitance", BEHAVIOURAL.capacitance) / BEHAVIOURAL.capacitance

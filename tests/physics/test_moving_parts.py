@@ -20,7 +20,18 @@ from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Kind
-from lstm_analog.network.parts import ALWAYS, Inertances, Sources, Spools, Stops, Storages, Switches
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Conductors,
+    Inertances,
+    Ports,
+    Sources,
+    Spools,
+    Stops,
+    Storages,
+    Switches,
+)
+from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study import Run, settling
 from lstm_analog.study.epanet import epanet_check
@@ -122,7 +133,7 @@ def test_stops_out_of_order_are_refused() -> None:
 
 
 @pytest.mark.epanet
-@pytest.mark.parametrize(("technology", "cell"), [(OIL, 7.0), (OIL, -7.0), (WATER, -7.0), (WATER, 7.0)])
+@pytest.mark.parametrize(("technology", "cell"), [(OIL, 7.0), (WATER, -7.0)])
 def test_a_memory_beyond_its_stops_is_held_there_and_named(technology: object, cell: float) -> None:
     """A forget gate at 1 keeps c = ±7 of 5 or 6 units: full detail overflows, and the check says which tank."""
     lstm = biased(5.0)
@@ -147,7 +158,7 @@ def test_a_memory_beyond_its_stops_is_held_there_and_named(technology: object, c
 def test_a_run_that_cuts_a_memory_off_warns_with_the_place(engine: Engine) -> None:
     """From c = 4.9 of 5 units i g = 1 pushes one memory of one sequence against its upper stop."""
     state = State(h=(np.zeros((2, 3)),), c=(np.array([[0.0, 0.0, 0.0], [0.0, 4.9, 0.0]]),))
-    x, full = np.stack((0.0 * X, X)), compile(biased(5.0), replace(OIL, detail=Detail.FULL))
+    x, full = np.stack((0.0 * X, X))[:, :2], compile(biased(5.0), replace(OIL, detail=Detail.FULL))
     text = r"got l0_c_new_1 at 5\.0\d+ units \(stop at 5\); l0_c_1 at 5\.0\d+ units \(stop at 5\): see machine\.check"
     with pytest.warns(StopsWarning, match=text) as told:
         full.run(x, state=state, engine=engine)
@@ -180,7 +191,7 @@ def biased(z: float) -> LSTM:
 def dynamic(scale: float, ratio: float, timing: Timing = CLOCKED) -> tuple[Machine, Run, float]:
     lstm = random_lstm(np.random.default_rng(1), 2, 3, scale=scale)
     machine = compile(lstm, replace(OIL, detail=Detail.DYNAMIC), timing=timing, settling=ratio)
-    run = machine.run(X, engine=Integrate())
+    run = machine.run(X, engine=Waveform(rtol=1e-10, atol=1e-12))
     return machine, run, float(np.abs(run.h - lstm(X).h).max())
 
 
@@ -223,21 +234,30 @@ def test_its_poles_are_complex_and_as_said() -> None:
 # Stiff and steep cases, counted, not timed.
 
 
-@pytest.mark.parametrize("detail", [Detail.FULL, Detail.DYNAMIC])
-@pytest.mark.parametrize("z", [-40.0, 40.0])
-def test_ports_that_open_in_an_interval_cost_no_more(monkeypatch, detail: Detail, z: float) -> None:
-    """Looked at where it starts only, an interval is taken for one that is not stiff: 10^5 evaluations and more."""
+def test_a_port_that_opens_in_an_interval_costs_no_more(monkeypatch) -> None:
+    """Looked at where it starts only, the interval is taken for one that is not stiff: 10^5 evaluations and more.
+
+    A storage of 1 s opens a port by e^12 = 160,000 times, through which the second one follows the source.
+    """
     calls, plain = [0], integrate._rates
 
     def counted(*arguments: object) -> np.ndarray:
         calls[0] += 1
+        assert calls[0] < 10_000
         return plain(*arguments)
 
     monkeypatch.setattr(integrate, "_rates", counted)
-    lstm = biased(z)
-    run = compile(lstm, replace(OIL, detail=detail), settling=20.0).run(X)
-    assert np.abs(run.h - lstm(X).h).max() < 1e-6
-    assert calls[0] < 10_000
+    port = {"conductance": 1.0, "scale": 1.0, "offset": 0.0, "shape": Shape.EXP}
+    net = network(
+        {"drive": 1, "x": 1, "e": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="r", a=[1], b=[2], conductance=1.0),
+        Ports(label="port", line=ALWAYS, a=[1], b=[3], p=[2], n=[0], **port),
+        Storages(label="c", nodes=[2, 3], capacitance=1.0),
+    )
+    run = Integrate().run(net, by_hand.schedule([1.0, 20.0], drive=[0.0, 12.0]))
+    np.testing.assert_allclose(run.efforts[-1, 1:], 12.0, atol=1e-6)
+    assert calls[0] > 100
 
 
 @pytest.mark.parametrize("z", [-40.0, 40.0])
@@ -245,8 +265,8 @@ def test_orifice_bridges_far_to_one_side_are_solved(z: float) -> None:
     """Newton's method alone steps across the root and back: a root function has no slope to trust there."""
     lstm = biased(z)
     machine = compile(lstm, OIL, settling=20.0).with_imperfection(OrificePorts(transition=1.0), Streams(seed=1))
-    run = machine.run(X, engine=Integrate(rtol=1e-7, atol=1e-9))
-    assert np.abs(run.h - lstm(X).h).max() < 1e-5
+    run = machine.run(X[:1], engine=Integrate(rtol=1e-7, atol=1e-9))
+    assert np.abs(run.h - lstm(X[:1]).h).max() < 1e-5
 
 
 def test_eliminating_the_relays_leaves_the_jacobian_sparse() -> None:

@@ -9,7 +9,7 @@ from faulty_machines import with_banks
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import GATED_LEAK
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Waveform
 from lstm_analog.errors import FileAccessError, InvalidShapeError, InvalidTypeError, InvalidValueError
 from lstm_analog.machine import compile
 from lstm_analog.model import Gate, random_lstm
@@ -18,7 +18,7 @@ from lstm_analog.study import Report, Run, Verdict, compare, network_digest
 
 LSTM = random_lstm(np.random.default_rng(1), 2, 3, layers=2, scale=3.0, name="two_layers")
 X = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 4, 2))
-FAST = Integrate(rtol=1e-8, atol=1e-10)
+FAST = Waveform(rtol=1e-8, atol=1e-10)
 
 
 def run_at(settling: float, x: np.ndarray = X) -> Run:

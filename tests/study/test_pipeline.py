@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Waveform
 from lstm_analog.model import random_lstm
 
-ENGINE = Integrate(rtol=1e-9, atol=1e-11, points=20)
+ENGINE = Waveform(rtol=1e-9, atol=1e-11, points=20)
 LAYERS = 3
 
 
