@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from lstm_analog.engines.native.judging import next_coefficients
+from lstm_analog.engines.native.calls import next_coefficients
 from lstm_analog.engines.waveform.chebyshev import (
     Grid,
     coefficients,

@@ -12,8 +12,8 @@ import pytest
 import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
 from lstm_analog.engines.native import Judged, KernelProgram, Unsolved, compiled, executed, joined, library
-from lstm_analog.engines.native.judging import Unless, following, largest
-from lstm_analog.engines.native.merging import merged
+from lstm_analog.engines.native.calls import Unless, following, largest
+from lstm_analog.engines.native.grouping import merged
 from lstm_analog.expressions import Refresh, add_at, advance, put, where_less
 from lstm_analog.imperfections import ProgrammingError, Streams
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines.native import KernelProgram, Otherwise, Repeat, Unless, Unsolved, compiled, is_available
-from lstm_analog.engines.native.judging import largest_each
-from lstm_analog.engines.native.solving import (
+from lstm_analog.engines.native.calls import (
     add_products,
     entries,
     invert_collocation,
     invert_negative,
+    largest_each,
     solve_collocation,
     write_products,
 )

@@ -7,7 +7,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.engines.native import KernelProgram, compiled, library
-from lstm_analog.engines.native.judging import Positive
+from lstm_analog.engines.native.calls import Positive
 from lstm_analog.engines.settle import Settle, run
 from lstm_analog.errors import SimulationError
 from lstm_analog.imperfections import ProgrammingError, Streams

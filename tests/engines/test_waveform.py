@@ -15,8 +15,7 @@ from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.pieces import Piece
-from lstm_analog.engines.waveform.resolution import refined
+from lstm_analog.engines.waveform.pieces import Piece, refined
 from lstm_analog.engines.waveform.segment import Feedback, Tolerance
 from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning

@@ -12,11 +12,10 @@ from lstm_analog.engines.native import Unsolved, library
 from lstm_analog.engines.waveform import build, state
 from lstm_analog.engines.waveform.analysis import Wanted, needs_ends_alone
 from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
-from lstm_analog.engines.waveform.fields import WaveformFactor
+from lstm_analog.engines.waveform.fields import WaveformFactor, fewer_terms
 from lstm_analog.engines.waveform.guesses import guessing
-from lstm_analog.engines.waveform.resolution import coarse_grid, guess_terms, sweep_limit
+from lstm_analog.engines.waveform.pieces import coarse_grid, guess_terms, sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Tolerance
-from lstm_analog.engines.waveform.terms import fewer_terms
 from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.expressions import make
 from lstm_analog.machine import compile

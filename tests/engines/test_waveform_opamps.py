@@ -10,8 +10,7 @@ from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH
 from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
-from lstm_analog.engines.waveform.fields import Field, Places, Waves
-from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.fields import BatchParts, Field, Places, Waves
 from lstm_analog.expressions import make
 from lstm_analog.imperfections import AmplifierOffset, Streams
 from lstm_analog.network.data_sheets import OpAmpData, opamps

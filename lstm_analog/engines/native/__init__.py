@@ -4,7 +4,7 @@
 `programs` joins operations to programs. Without a compiler all calls stay as they are.
 """
 
-from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
+from lstm_analog.engines.native.calls import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
     ROWS,

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Indices
+from lstm_analog.engines.native.calls import Positive, Repeat, Unless, following, largest
 from lstm_analog.engines.native.encoding_arrays import (
     PLAIN,
+    NotEncodableError,
     Operations,
     address,
+    axes,
     elementwise,
     indexed,
     kind_of,
@@ -24,8 +27,6 @@ from lstm_analog.engines.native.encoding_arrays import (
     strides_of,
 )
 from lstm_analog.engines.native.encoding_solving import SOLVING
-from lstm_analog.engines.native.judging import Positive, Repeat, Unless, following, largest
-from lstm_analog.engines.native.strides import NotEncodableError, axes
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
-from lstm_analog.engines.native.judging import largest_each
-from lstm_analog.engines.native.solving import (
+from lstm_analog.engines.native.calls import (
     Entries,
     add_products,
     invert_collocation,
     invert_negative,
+    largest_each,
     solve_collocation,
     write_products,
 )

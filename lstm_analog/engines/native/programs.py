@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span, numbered
+from lstm_analog.engines.native.calls import Otherwise, Positive, Repeat, Unless, Unsolved
 from lstm_analog.engines.native.encoding import (
     copied,
     each_part,
@@ -19,10 +20,8 @@ from lstm_analog.engines.native.encoding import (
     stop_above,
 )
 from lstm_analog.engines.native.encoding_arrays import WORDS, Operations
-from lstm_analog.engines.native.grouping import group
-from lstm_analog.engines.native.judging import Otherwise, Positive, Repeat, Unless, Unsolved
+from lstm_analog.engines.native.grouping import group, merged
 from lstm_analog.engines.native.library import is_available, needed
-from lstm_analog.engines.native.merging import merged
 from lstm_analog.expressions import Call, EachPart
 
 WORTH = 40

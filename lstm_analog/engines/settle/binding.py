@@ -15,8 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Array, Floats, Indices, Span, aligned, numbered, span
 from lstm_analog.engines.phase.wiring import Load, Places, Route, Sheet, Wire
 from lstm_analog.engines.settle.stages import EFFORTS, ComponentStage
-from lstm_analog.engines.waveform.fields import Field, Waves, covers
-from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.fields import BatchParts, Field, Waves, covers
 from lstm_analog.expressions import Call, Expression, adding, parameter, reading
 from lstm_analog.network.laws import bank_of, flow_into, rows, take
 from lstm_analog.network.parts import Pairs, Part, law

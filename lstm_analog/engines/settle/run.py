@@ -22,7 +22,7 @@ from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted, slowest_rates
 from lstm_analog.engines.settle.workspace import SettledSpace, workspace
-from lstm_analog.engines.waveform.resolution import OutOfReachError
+from lstm_analog.engines.waveform.pieces import OutOfReachError
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.subdivision import Subdivision, subdivision

@@ -19,11 +19,10 @@ from lstm_analog.engines.settle.binding import (
     some_of,
 )
 from lstm_analog.engines.settle.stages import ComponentStage, Mode, places_beside
-from lstm_analog.engines.waveform.fields import Field, Waves, covers
+from lstm_analog.engines.waveform.fields import BatchParts, Field, Waves, covers
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task
 from lstm_analog.engines.waveform.newton import newton_steps
-from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, adding, combining, make, putting, reading, sigmoid, where_less

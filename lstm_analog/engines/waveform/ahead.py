@@ -14,9 +14,9 @@ from lstm_analog.arrays import Array, Floats, Indices, span
 from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.analysis import Wanted
-from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.pieces import IntervalPrograms
 from lstm_analog.engines.waveform.segment import SWEEPS, Segment
+from lstm_analog.engines.waveform.state import ImposedWaveform
 from lstm_analog.engines.waveform.subdivision import IntervalKind
 from lstm_analog.engines.waveform.workspace import Workspace
 from lstm_analog.expressions import Call, advance, putting, reading

@@ -20,7 +20,7 @@ from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Places, Wiring, wiring
-from lstm_analog.engines.waveform.response import alike
+from lstm_analog.engines.waveform.chebyshev import alike
 from lstm_analog.network.laws import Order
 
 

@@ -7,20 +7,18 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, aligned, span
 from lstm_analog.engines.native import compiled, is_available
-from lstm_analog.engines.native.judging import largest
+from lstm_analog.engines.native.calls import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import FieldLayout, Outline, Wanted, is_newton, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.drift import with_drift
-from lstm_analog.engines.waveform.estimate import estimate
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, constant_field
+from lstm_analog.engines.waveform.estimate import estimate, with_drift
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, constant_field
 from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps
-from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,

@@ -17,7 +17,7 @@ from lstm_analog.engines.base import Precision, Progress, check_points, check_sa
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.portions import Solved, check_threads, divided, run_chips
 from lstm_analog.engines.record import Recorder, leading_axes, recorder, within
-from lstm_analog.engines.waveform.resolution import OutOfReachError
+from lstm_analog.engines.waveform.pieces import OutOfReachError
 from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance
 from lstm_analog.engines.waveform.workspace import workspace

@@ -10,8 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Sheet, Wire
-from lstm_analog.engines.waveform.fields import covers
-from lstm_analog.engines.waveform.parts import BatchParts
+from lstm_analog.engines.waveform.fields import BatchParts, covers
 from lstm_analog.engines.waveform.state import transposed
 from lstm_analog.expressions import Call, adding, putting, reading, spread
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, Span, aligned, span
 from lstm_analog.engines.native import compiled
-from lstm_analog.engines.native.judging import Unless, largest
+from lstm_analog.engines.native.calls import Unless, largest
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field, WaveformFactor, constant_field, two_axes
 from lstm_analog.engines.waveform.levels import Frame
-from lstm_analog.engines.waveform.resolution import sweep_limit
+from lstm_analog.engines.waveform.pieces import sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Guess, Segment, Tolerance, values_of
 from lstm_analog.expressions import Call, putting, reading, widened
 

@@ -15,11 +15,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, covers, two_axes
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, covers, fewer_terms, two_axes
 from lstm_analog.engines.waveform.flows import Flow, adding_up, multiplied, multiplying, wired
-from lstm_analog.engines.waveform.parts import BatchParts
 from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.engines.waveform.terms import fewer_terms
 from lstm_analog.expressions import Call, reading
 from lstm_analog.network.laws import High, flow_into, rows
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native import Repeat, Unless
-from lstm_analog.engines.native.judging import largest, largest_each
+from lstm_analog.engines.native.calls import largest, largest_each
 from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised
 from lstm_analog.expressions import Call, where_less

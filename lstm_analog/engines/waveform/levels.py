@@ -19,10 +19,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, Waves, two_axes
+from lstm_analog.engines.waveform.chebyshev import alike, basis_response, response, without_start
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, two_axes
 from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
-from lstm_analog.engines.waveform.parts import BatchParts
-from lstm_analog.engines.waveform.response import alike, basis_response, response, without_start
 from lstm_analog.expressions import Call, combining
 
 

@@ -5,15 +5,18 @@ S = d flow / d effort and flows r that are left over, r_a + S_aa da + S_ad dd = 
 What is left is a system over all points for the members with storage (d) only; for two op-amps and their four nodes it
 has a sixteenth of the numbers. Its inverse is stored: while the slopes hardly change, an iteration is one product with
 it (the chord method). Where one iteration is exact, its equations are solved instead.
+
+The slopes, how the flows of the members change with their own efforts, are computed here, too.
 """
 
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats
-from lstm_analog.engines.native.solving import (
+from lstm_analog.arrays import Flags, Floats, span
+from lstm_analog.engines.native.calls import (
     add_products,
     entries,
     invert_collocation,
@@ -21,10 +24,54 @@ from lstm_analog.engines.native.solving import (
     solve_collocation,
     write_products,
 )
+from lstm_analog.engines.phase.wiring import Load, Wiring
+from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.engines.waveform.levels import Task
-from lstm_analog.engines.waveform.slopes import Slopes
-from lstm_analog.expressions import Call, where_less
-from lstm_analog.network.laws import Order
+from lstm_analog.expressions import Call, adding, reading, where_less
+from lstm_analog.network.laws import High, Order, partials_into, rows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slopes:
+    """The slopes d own flows / d own efforts of a level, `values` (k, k, points, *lead, m), after the `calls`.
+
+    `present` (k, k) tells which may be other than zero.
+    """
+
+    values: Floats
+    calls: tuple[Call, ...]
+    present: Flags
+
+
+def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...]) -> Slopes:
+    """Return the slopes of a level with this `wiring` at the efforts `waves`, which are of this `shape`.
+
+    It is (points, *lead, m), and lacks the first point if all members have storage. `high` are the clock lines.
+    """
+    constant, loads = wiring.own, [load for load in wiring.loads if load.own]
+    width = constant.shape[-1]
+    values = np.zeros((width, width, *shape))
+    present: Flags = np.any(constant.reshape(-1, width, width), axis=0)
+    for own in (own for load in loads for own in load.own):
+        present[own.row, own.column] = True
+    calls: list[Call] = [
+        partial(np.copyto, values[row, column], constant[..., row, column]) for row, column in np.argwhere(present)
+    ]
+    for load in loads:
+        calls += _adding_partials(load, waves, high, values)
+    return Slopes(values=values, calls=tuple(calls), present=present)
+
+
+def _adding_partials(load: Load, waves: Waves, high: High, values: Floats) -> list[Call]:
+    """Return the calls that add the partials of `load` at `waves` to the slopes `values`."""
+    count = rows(load.part).shape[-1]
+    found = {number: np.empty((*values.shape[2:-1], count)) for number in sorted({own.block for own in load.own})}
+    calls = list(partials_into(load.part, cast(Floats, waves), high, found))
+    for own in load.own:
+        value, fetching = reading(found[own.block], span(own.elements))
+        calls += [*fetching, adding(values[own.row, own.column], span(own.into), -1, value)]
+    return calls
+
 
 _CACHED = 2**23
 """Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""

@@ -11,15 +11,13 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
-from lstm_analog.engines.native.judging import largest
-from lstm_analog.engines.native.solving import add_products, entries
+from lstm_analog.engines.native.calls import add_products, entries, largest
 from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.engines.waveform.inflow import drawn, flowing
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
-from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.engines.waveform.slopes import Slopes, own_slopes
+from lstm_analog.engines.waveform.linearised import Linearised, Slopes, linearised, own_slopes
 from lstm_analog.expressions import Call, adding, make, reading, spread
 from lstm_analog.network.laws import High, Order, rows
 

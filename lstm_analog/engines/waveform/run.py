@@ -19,10 +19,9 @@ from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform.ahead import RunAhead
 from lstm_analog.engines.waveform.analysis import Wanted
-from lstm_analog.engines.waveform.imposed import ImposedWaveform, imposed_waveforms
-from lstm_analog.engines.waveform.pieces import Division
-from lstm_analog.engines.waveform.resolution import OutOfReachError, refined
+from lstm_analog.engines.waveform.pieces import Division, OutOfReachError, refined
 from lstm_analog.engines.waveform.segment import Segment
+from lstm_analog.engines.waveform.state import ImposedWaveform, imposed_waveforms
 from lstm_analog.engines.waveform.subdivision import Subdivision, interval_kinds
 from lstm_analog.engines.waveform.workspace import Regime, Workspace
 from lstm_analog.expressions import make

@@ -8,9 +8,9 @@ import numpy as np
 from lstm_analog.arrays import Flags, Indices
 from lstm_analog.engines.record import Recorder
 from lstm_analog.engines.waveform.analysis import Wanted
-from lstm_analog.engines.waveform.imposed import ImposedWaveform
 from lstm_analog.engines.waveform.pieces import Division, Piece
 from lstm_analog.engines.waveform.segment import Segment
+from lstm_analog.engines.waveform.state import ImposedWaveform
 from lstm_analog.engines.waveform.workspace import Workspace
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import ALWAYS, Pairs, Ports

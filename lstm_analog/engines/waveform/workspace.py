@@ -22,10 +22,11 @@ from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_lay
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.guesses import guessing
-from lstm_analog.engines.waveform.imposed import SourcePlaces, source_places
-from lstm_analog.engines.waveform.pieces import Division, IntervalPrograms, Piece
-from lstm_analog.engines.waveform.resolution import (
+from lstm_analog.engines.waveform.pieces import (
+    Division,
+    IntervalPrograms,
     OutOfReachError,
+    Piece,
     coarse_grid,
     first_grid,
     guess_terms,
@@ -33,7 +34,7 @@ from lstm_analog.engines.waveform.resolution import (
     swept_grid,
 )
 from lstm_analog.engines.waveform.segment import Feedback, Segment, Tolerance
-from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.engines.waveform.state import NetworkState, SourcePlaces, source_places
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
