@@ -22,8 +22,8 @@ from lstm_analog.engines.settle.phase import Phase
 from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted, slowest_rates
 from lstm_analog.engines.settle.workspace import SettledSpace, workspace
+from lstm_analog.engines.waveform.interval import IntervalSolver
 from lstm_analog.engines.waveform.pieces import OutOfReachError
-from lstm_analog.engines.waveform.run import WaveformRun
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.subdivision import Subdivision, subdivision
 from lstm_analog.engines.waveform.workspace import workspace as waveform_workspace
@@ -101,17 +101,17 @@ class _Transients:
         self._divisions: dict[Phase, Subdivision] = {}
 
     @cached_property
-    def _run(self) -> WaveformRun:
+    def _solver(self) -> IntervalSolver:
         wanted = np.ones(self._network.unknowns.size, dtype=bool)
         lent = waveform_workspace(self._network, self._efforts.shape[:-1], _TOLERANCE, wanted)
-        return WaveformRun(space=self._stack.enter_context(lent), points=1)
+        return IntervalSolver(space=self._stack.enter_context(lent), points=1)
 
     def __call__(self, phase: Phase) -> None:
         """Advance the efforts by a `phase`; raises `SimulationError` if `Waveform` cannot solve it."""
         try:
             if phase not in self._divisions:
-                self._divisions[phase] = subdivision(self._run.space, phase.couplings.high, phase.duration)
-            self._efforts[...] = self._run.advance(self._efforts, self._divisions[phase])
+                self._divisions[phase] = subdivision(self._solver.space, phase.couplings.high, phase.duration)
+            self._efforts[...] = self._solver.advance(self._efforts, self._divisions[phase])
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             what, must = f"a phase of {phase.duration:g} s", "come to rest or be run over time"
             do = "run it with Waveform or Integrate"
