@@ -136,8 +136,8 @@ def divided(network: Network, schedule: Schedule, *, threads: int, most: int | N
     each = max(_EFFORTS // efforts, ceil(_LEAST / beside), 1)
     many = min(count // each, efforts * count * len(schedule.names) // _WORK, count if most is None else most)
     many = max(many, 1) if schedule.varying is None else 1
-    bounds = [count * k // many for k in range(many + 1)]
-    return Portions(slices=tuple(map(slice, bounds, bounds[1:])), threads=threads)
+    size = ceil(count / many)  # all but the last are equal, or each thread would need a workspace of either size
+    return Portions(slices=tuple(slice(k, min(k + size, count)) for k in range(0, count, size)), threads=threads)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -143,6 +143,18 @@ def test_a_process_that_another_has_started_takes_one_thread(monkeypatch):
     assert set(asked.each(lambda part, _: threading.get_ident(), None)) == {here}
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("count", [8, 11, 50])
+def test_all_portions_but_the_last_are_equal(rc, driven, count):
+    """Each thread has a workspace of one size, which the next run finds again."""
+    batch = driven(np.zeros((count, 50)), np.ones(50))
+    slices = portions.divided(rc(2.0), batch, threads=1).slices
+    sizes = [part.stop - part.start for part in slices]
+    assert set(sizes[:-1]) == {sizes[0]}
+    assert sizes[-1] <= sizes[0]
+    assert sum(sizes) == count
+
+
 def test_small_and_short_runs_stay_whole(rc, driven):
     network, batch = rc(2.0), np.zeros((64, 50))
     assert len(portions.divided(network, driven(batch, np.ones(50)), threads=2).slices) == 1
