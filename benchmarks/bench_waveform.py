@@ -140,9 +140,9 @@ def rows(torch: Torch, units: int, batch: int, steps: int, brief: bool) -> list[
     found = [row(torch, "plain", plain, lstm, REPEATS, LARGEST_CHECKED)]
     if batch == 1 and units <= LARGEST_CHECKED and not brief:
         leaky = replace(BEHAVIOURAL, off_conductance=LEAK / BEHAVIOURAL.copy_resistance)
-        found.append(row(torch, "leak 1e-4", case(units, batch, steps, leaky), None, 3, LARGEST_CHECKED))
+        found.append(row(torch, "leak 1e-4", case(units, batch, steps, leaky), None, REPEATS, LARGEST_CHECKED))
         loaded = replace(plain, network=with_output_resistance(plain.network))
-        found.append(row(torch, "output 1e-3", loaded, None, 3, LARGEST_CHECKED))
+        found.append(row(torch, "output 1e-3", loaded, None, REPEATS, LARGEST_CHECKED))
     return found
 
 
