@@ -99,7 +99,7 @@ class Inflow:
                     continue
                 same = [factor for factor in found if factor.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
-                    basis = self._per_row(entry, term.basis)
+                    basis = _per_place(entry, term.basis, self.wiring.own.shape[-3])
                     same = [InflowTerm(basis=basis, still=False, guessed=term.guessed, flows=[])]
                     found += same
                 same[0].flows.append(flow)
@@ -162,24 +162,12 @@ class Inflow:
         found: list[Wire | Sheet] = [wire for wire in self.wiring.wires if wire.row == row]
         return found + [sheet for sheet in self.wiring.sheets if sheet.row == row]
 
-    def _per_row(self, entry: Wire | Sheet, basis: Floats) -> Floats:
-        """Return a `basis` (points, n), one for each unknown of the source, as one for each place of the row."""
-        if basis.ndim == 1:
-            return basis
-        result = np.zeros((len(basis), self.wiring.own.shape[-3]))
-        result[:, entry.into] = basis[:, entry.places]
-        return result
-
     def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformFactor, ...]:
         """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
         terms = _held_first(self.fields[entry.source].terms or ())
-        if asked is None or isinstance(entry, Wire) or self._spared(entry):
+        if asked is None or isinstance(entry, Wire) or _slack(entry, self):
             return terms
         return fewer_terms(terms, asked, before)
-
-    def _spared(self, entry: Sheet) -> float:
-        """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""
-        return float(self.slack[self.fields[entry.source].nodes].min())
 
     def _products(
         self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
@@ -218,7 +206,7 @@ class Inflow:
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
-        slack = self._spared(entry)
+        slack = _slack(entry, self)
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
             if self.guessing and all(term.guessed for term in terms) and out.dtype == np.float64:
@@ -239,6 +227,20 @@ class Inflow:
         room = np.empty((len(bases), *value.shape[1:]), out.dtype)
         summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
         return Flow(into=entry.into, value=room, calls=(*calls, summing))
+
+
+def _per_place(entry: Wire | Sheet, basis: Floats, places: int) -> Floats:
+    """Return a `basis` (points, n), one for each unknown of the source of `entry`, as one for each of the `places`."""
+    if basis.ndim == 1:
+        return basis
+    result = np.zeros((len(basis), places))
+    result[:, entry.into] = basis[:, entry.places]
+    return result
+
+
+def _slack(entry: Sheet, inflow: Inflow) -> float:
+    """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""
+    return float(inflow.slack[inflow.fields[entry.source].nodes].min())
 
 
 def drawn(values: Floats | None) -> Floats:

@@ -99,9 +99,9 @@ class IntervalSolver:
         return self._judged(intervals, place, segment, error)
 
     def changed(self, intervals: Subdivision, place: int, recorded: bool) -> bool:
-        """Return whether piece number `place` of `intervals`, at which a program stopped, has been changed by its error.
+        """Return whether piece number `place` of `intervals`, at which a program stopped, was changed for its error.
 
-        It is not if the program found none; otherwise the piece is not solved again. Its efforts are `recorded` or not.
+        It is not if the program found none; otherwise the piece is not solved again. Its end is `recorded` or not.
         """
         segment = self._segment(intervals.present, place, self._output(recorded))
         error = segment.verdict.item()
