@@ -14,6 +14,17 @@ from lstm_analog.arrays import Array, Indices
 
 Strides = tuple[int, ...]
 
+WORDS = 32
+"""Whole numbers of an operation: what it is, then sizes, addresses and strides."""
+_OUTER = 3
+"""Axes besides the inner one of an operation element by element."""
+_VECTOR = 64
+"""Bytes of the widest vectors."""
+_COLUMNS = 12
+"""Columns that a tile of a product has at most."""
+_RUNS = 4
+"""Runs of neighbouring places that are copied one by one at most; more are read or written place by place."""
+
 
 class NotEncodableError(Exception):
     """The call has no operations of the kernel."""
@@ -57,8 +68,6 @@ def layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
     return found
 
 
-WORDS = 32
-"""Whole numbers of an operation: what it is, then sizes, addresses and strides."""
 _NAMES = (
     *("copyto", "add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log1p", "sqrt", "absolute"),
     *("sign", "minimum", "maximum", "heaviside", "expm1", "where", "less", "take", "put", "add_at", "matmul"),
@@ -74,14 +83,6 @@ PLAIN = frozenset(_NAMES[: _NAMES.index("take")])
 ELEMENTWISE = NUMBER["take"]
 """The number of operations that work element by element; they are the first."""
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
-_OUTER = 3
-"""Axes besides the inner one of an operation element by element."""
-_VECTOR = 64
-"""Bytes of the widest vectors."""
-_COLUMNS = 12
-"""Columns that a tile of a product has at most."""
-_RUNS = 4
-"""Runs of neighbouring places that are copied one by one at most; more are read or written place by place."""
 
 Operations = list[list[int]]
 

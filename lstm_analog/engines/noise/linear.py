@@ -24,6 +24,10 @@ _SAME = 1e-9
 """Difference of two times, as a share of the shortest interval, below which they count as one."""
 
 
+MOST_STORAGES = 600
+"""Storages of a network that are taken: the time grows with the third power, the memory with the second."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NominalRun:
     """The intervals of a `trajectory` that has kept everything, its leading axes as one batch."""
@@ -60,10 +64,6 @@ class NominalRun:
     def by_sequence(self, values: Floats) -> Floats:
         """Return `values` (batch, ...) with the leading axes of the trajectory."""
         return values.reshape(*self.trajectory.schedule.lead, *values.shape[1:])
-
-
-MOST_STORAGES = 600
-"""Storages of a network that are taken: the time grows with the third power, the memory with the second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,11 @@ _TERMS = 12
 """Terms of the Taylor series: of the covariance they leave (2 `_SHORT`)^12/13! = 4e-14."""
 
 
+_CHANGE = 0.05
+"""Change of the rates, or of the noise, of a storage that a piece averages over, as a share of what they are, or of one
+over its length; larger: fewer pieces, less accurate, with the square of it."""
+
+
 def propagate(rates: Floats, intensity: Floats, duration: float) -> tuple[Floats, Floats]:
     """Return exp(A T) and the integral of exp(A s) B exp(A s)' over s from 0 to T, (..., n, n) each.
 
@@ -54,11 +59,6 @@ def _taylor(step: Floats, first: Floats) -> tuple[Floats, Floats]:
 
 def _transposed(matrix: Floats) -> Floats:
     return np.swapaxes(matrix, -1, -2)
-
-
-_CHANGE = 0.05
-"""Change of the rates, or of the noise, of a storage that a piece averages over, as a share of what they are, or of one
-over its length; larger: fewer pieces, less accurate, with the square of it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

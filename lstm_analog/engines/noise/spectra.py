@@ -24,6 +24,13 @@ from lstm_analog.network.cells import Cells, flat, nodes_of
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.schedule import Schedule
 
+_CHOKE = 1e9
+"""Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
+_ITERATIONS = 1000
+"""Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
+_ANALYSIS = "*| analysis"
+"""Where a deck says what is to be computed."""
+
 
 def expose_nodes(network: Network) -> Network:
     """Return `network` with its cells in one level, all nodes inside them as unknowns in groups `<bank>_<node>`.
@@ -63,13 +70,7 @@ def alone(schedule: Schedule, interval: int) -> Schedule:
     )
 
 
-_CHOKE = 1e9
-"""Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
 STANDING = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
-_ITERATIONS = 1000
-"""Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
-_ANALYSIS = "*| analysis"
-"""Where a deck says what is to be computed."""
 _SOURCE = re.compile(r"(onoise[_.](.+))[_.]([a-z0-9]+)")
 """What ngspice calls the noise of a device, and the part of it by a mechanism; a point is BSIM4's."""
 _SHOT = {"q": ("ic", "ib"), "d": ("id",), "m": ("igs", "igd", "igb")}

@@ -16,6 +16,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 
+_SAME = 1e-12
+"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
@@ -123,10 +126,6 @@ def _even(degree: int) -> Floats:
     """Return the Chebyshev points (1 - cos(pi j/degree))/2."""
     result: Floats = np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
     return result
-
-
-_SAME = 1e-12
-"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
 
 
 def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:

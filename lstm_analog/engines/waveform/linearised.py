@@ -30,6 +30,9 @@ from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.expressions import Call, adding, reading, where_less
 from lstm_analog.network.laws import High, Order, partials_into, rows
 
+_CACHED = 2**23
+"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slopes:
@@ -71,10 +74,6 @@ def _adding_partials(load: Load, waves: Waves, high: High, values: Floats) -> li
         value, fetching = reading(found[own.block], span(own.elements))
         calls += [*fetching, adding(values[own.row, own.column], span(own.into), -1, value)]
     return calls
-
-
-_CACHED = 2**23
-"""Numbers in the inverse of a level up to which it is cached for the next solve; larger: more memory (8 bytes each)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,6 +19,36 @@ from lstm_analog.engines.waveform.segment import SWEEP_SHARE, Feedback, Segment,
 from lstm_analog.expressions import Call
 from lstm_analog.network.laws import High
 
+_FAST_POLE = 8.0
+"""Distance of a grid's pole before its piece: in fastest time constants, or in times since the clock edge."""
+_SLOW_POLE = 0.025
+"""Distance that is added to that of the pole for slower transients, as a share of the first piece."""
+_LEAST_RATE = 1e-9
+"""Rate x duration that an interval without storages is given, so that its pole lies at a finite distance."""
+_SPLIT = 0.25
+"""Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
+_LEAST_DEGREE = 8
+"""Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
+_LEAST_CALM_DEGREE = 3
+"""Least degree of a piece in which nothing can ring; larger: more points where hardly anything moves."""
+_LARGEST_DEGREE = 30
+"""Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
+_SPLIT_DEGREE = 14
+"""Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
+_PROBE_DEGREE = 96
+"""Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
+_GUESS_DEGREE = 0.6
+"""Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
+_HARMONIC = 3.0
+"""Power of a transient that is resolved in what follows from it through a curve, as tanh has a cubic term.
+
+Larger: fewer refinements, more points where signals are small.
+"""
+_FALL = 1.0
+"""Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
+_LARGEST_ERROR = 1e9
+"""Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
@@ -81,37 +111,6 @@ class IntervalPrograms:
     done: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     programs: dict[tuple[object, ...], KernelProgram | None] = field(default_factory=dict)
     waited: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-
-
-_FAST_POLE = 8.0
-"""Distance of a grid's pole before its piece: in fastest time constants, or in times since the clock edge."""
-_SLOW_POLE = 0.025
-"""Distance that is added to that of the pole for slower transients, as a share of the first piece."""
-_LEAST_RATE = 1e-9
-"""Rate x duration that an interval without storages is given, so that its pole lies at a finite distance."""
-_SPLIT = 0.25
-"""Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
-_LEAST_DEGREE = 8
-"""Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
-_LEAST_CALM_DEGREE = 3
-"""Least degree of a piece in which nothing can ring; larger: more points where hardly anything moves."""
-_LARGEST_DEGREE = 30
-"""Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
-_SPLIT_DEGREE = 14
-"""Degree that both parts of a split piece begin with; too low costs refinements, too high costs points."""
-_PROBE_DEGREE = 96
-"""Degree with which exp(-rate t) is expanded once, to see how many coefficients it needs."""
-_GUESS_DEGREE = 0.6
-"""Degree of the coarse segment that makes first guesses, as a share; larger: better guesses, dearer to find."""
-_HARMONIC = 3.0
-"""Power of a transient that is resolved in what follows from it through a curve, as tanh has a cubic term.
-
-Larger: fewer refinements, more points where signals are small.
-"""
-_FALL = 1.0
-"""Fall of ln(error) that is assumed for each degree added; larger: smaller refinements, so more attempts."""
-_LARGEST_ERROR = 1e9
-"""Error, in tolerances, to which larger ones and NaN are reduced before the degree that would do is worked out."""
 
 
 class OutOfReachError(ArithmeticError):
