@@ -131,3 +131,11 @@ def test_flows_add_up_wherever_they_enter(seed, points):
         flows.append(Flow(into=into, value=value, calls=(calls[rng.integers(3)],)))
     make(adding_up(flows, out, begun))
     np.testing.assert_allclose(out, expected, rtol=1e-14, atol=1e-15)
+
+
+def test_a_flow_whose_last_call_writes_elsewhere_is_copied():
+    """A nonlinear part makes the flows of all its terminals at once; one of them is a part of what it made."""
+    made, other, out = np.array([[1.0, 2.0]]), np.zeros((1, 2)), np.zeros((1, 2))
+    flow = Flow(into=slice(0, 2), value=made, calls=(partial(np.multiply, made, 5.0, other),))
+    make(flow.written(out))
+    np.testing.assert_array_equal(out, made)

@@ -8,8 +8,8 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Waveform
-from lstm_analog.engines.native import library
-from lstm_analog.engines.waveform import ahead
+from lstm_analog.engines.native import addresses, library
+from lstm_analog.engines.waveform import ahead, subdivision
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
 from lstm_analog.network.shapes import Shape
@@ -106,3 +106,20 @@ def test_runs_of_op_amps_differ_by_far_less_than_the_tolerance():
     machine = la.compile(lstm, la.electrical.OPAMP)
     first, *others = (Waveform().run(machine.network, machine.schedule(part)).efforts for part in (x, 0.2 * x, x))
     assert np.abs(others[-1] - first).max() < 1e-8
+
+
+@pytest.mark.parametrize("flags", [1, 8, 19])
+def test_intervals_are_of_one_kind_that_share_duration_and_flags(flags):
+    rng = np.random.default_rng(flags)
+    durations, columns = rng.choice([0.5, 1.0, 2.0], 200), rng.random((flags, 200)) < 0.1
+    kinds, number = subdivision._different(durations.tobytes(), columns.tobytes())
+    found = [kinds[k] for k in number]
+    assert found == list(zip(durations.tolist(), map(tuple, columns.T.tolist()), strict=True))
+    assert len(set(kinds)) == len(kinds) == len(set(found))
+
+
+def test_one_place_stands_for_all():
+    steady = np.zeros((4, 3))[1:2]
+    assert addresses(steady, np.array([0, 5])).tolist() == [steady.ctypes.data] * 2
+    several = np.zeros((4, 3))
+    assert (addresses(several, np.array([-1, 2, 9])) - several.ctypes.data).tolist() == [0, 48, 72]

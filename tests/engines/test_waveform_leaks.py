@@ -109,7 +109,12 @@ def test_where_ends_are_all_that_is_asked_guesses_are_seen_there_alone():
         all_points, exact = solved(space, machine, "copy", Grid(degree=24, pole=0.425), 0)
         assert all_points.drawn
         assert 0.0 < np.abs(ends - exact).max() < 0.5 * TOLERANCE.units
-        assert not solved(space, machine, "copy", grid, 3, Feedback.AT_END)[0].stands()
+        poor = solved(space, machine, "copy", grid, 3, Feedback.AT_END)[0]
+        (guess,) = (sweep.guess for sweep in poor.sweeps if sweep.guess)
+        assert not poor.stands()
+        corrected = guess.missed.item()
+        make(poor.starting)
+        assert guess.limit < guess.missed.item() < corrected  # what three terms leave out, then what is corrected, too
         compute = space.layout(phase(machine, "compute0")[0], space.order(*phase(machine, "compute0")))
         assert not needs_ends_alone(compute, terms, space.wanted)
 
