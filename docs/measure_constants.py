@@ -45,6 +45,8 @@ def main() -> None:
     file = HERE / "constants.json"
     seen = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     constants = runpy.run_path(str(HERE / "make_constants.py"))["constants"]()
+    known = {"as is", *(f"{constant.module}:{constant.name}" for constant in constants)}
+    seen = {name: value for name, value in seen.items() if name in known}
     for constant in sorted(constants, key=lambda constant: constant.module, reverse=True):
         engine = next((engine for start, engine in ENGINES.items() if constant.module.startswith(start)), None)
         key = f"{constant.module}:{constant.name}"

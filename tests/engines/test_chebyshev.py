@@ -81,3 +81,5 @@ def test_what_follows_on_a_geometric_fall_is_bounded_and_a_chance_dip_is_not_bel
     assert next_coefficients([0.0] * 6) == 0.0
     assert next_coefficients([1e-2, 1e-4, 0.0]) == pytest.approx(16.0 * 1e-4 * 1e-2, rel=0.02)
     assert next_coefficients([1e-9, 0.0, 0.0, 1.0]) == 160.0
+    assert next_coefficients([1e-2, 1e-5]) == pytest.approx(16.0 * 1e-5 * 1e-3, rel=0.02)  # a pause has two
+    assert next_coefficients([0.0, 1e-5]) == 160.0 * 1e-5

@@ -102,12 +102,14 @@ def next_coefficients(last: list[float]) -> float:
     `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
     every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
     smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
-    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of three the first is a pair.
+    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of two or
+    three the first is alone.
     """
     if not all(map(isfinite, last)):
         return inf
-    last = [last[0], *last] if len(last) == 3 else last
-    *earlier, after = [max(last[k : k + 2]) for k in range(len(last) % 2, len(last), 2)]
+    alone = 1 if len(last) < 4 else 0
+    pairs = [max(last[k : k + 2]) for k in range(alone or len(last) % 2, len(last), 2)]
+    *earlier, after = [*last[:alone], *pairs]
     if len(earlier) > 1 and after and earlier[-2]:
         after = max(after, earlier[-1] * min(1.0, earlier[-1] / earlier[-2]))
     falls = [(after / before) ** (1.0 / (len(earlier) - k)) if before else inf for k, before in enumerate(earlier)]

@@ -172,8 +172,9 @@ static double following(const double *last, long count) {
     double pairs[8], ratio = 0.0;
     long many = 0;
     for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
-    if (count == 3) pairs[many++] = last[0];
-    for (long k = count % 2; k < count; k += 2) pairs[many++] = last[k + 1] > last[k] ? last[k + 1] : last[k];
+    if (count < 4) pairs[many++] = last[0];
+    for (long k = count < 4 ? 1 : count % 2; k < count; k += 2)
+        pairs[many++] = k + 1 < count && last[k + 1] > last[k] ? last[k + 1] : last[k];
     double after = pairs[many - 1];
     if (many > 2 && after != 0.0 && pairs[many - 3] != 0.0) {
         double before = pairs[many - 2], fall = before / pairs[many - 3];

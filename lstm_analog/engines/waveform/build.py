@@ -5,7 +5,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices, aligned, span
+from lstm_analog.arrays import Flags, Floats, Indices, rows_apart, span
 from lstm_analog.engines.native import compiled, is_available
 from lstm_analog.engines.native.calls import largest
 from lstm_analog.engines.phase.couplings import Couplings
@@ -224,7 +224,7 @@ def _buffers(
     order = sorted(range(len(nodes)), key=lambda number: number in judged)
     ends = np.zeros(len(nodes), dtype=np.int64)
     ends[order] = np.cumsum([sizes[number] for number in order])
-    arena = aligned(np.zeros((frame.count, sum(sizes)), frame.dtype))
+    arena = rows_apart(frame.count, sum(sizes), frame.dtype)
     fields: list[Field] = []
     before: list[Call] = []
     for number, part in enumerate(nodes):

@@ -7,7 +7,7 @@ There are two ways to add up. If all sources are known as sums of terms, basis(t
 too, and only weights are computed (`Inflow.factors`). Else the flow is computed at every point (`Inflow.waveform`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -133,6 +133,18 @@ class Inflow:
         calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
+
+    def following(self, gain: Floats, out: Floats, at: slice | None) -> list[Call]:
+        """Return the calls that write efforts to `out` (points, *lead, m) that follow one wire; none if others do not.
+
+        `gain` (..., m, k, k) are efforts per flow; the points are those of `waveform`.
+        """
+        wiring, calls = self.wiring, list[Call]()
+        alone = gain.shape[-1] == 1 == len(wiring.wires) and not (wiring.loads or wiring.sheets or wiring.offset.any())
+        if not alone or not covers(wiring.wires[0].into, out.shape[-1]):
+            return []
+        wire = replace(wiring.wires[0], values=wiring.wires[0].values * gain[..., 0, 0])
+        return [*calls, *(call for flow in self._flows(wire, out, at, calls) for call in flow.written(out))]
 
     def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None, before: list[Call]) -> list[Flow]:
         """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m).

@@ -241,6 +241,9 @@ def _balance(task: Task) -> LinearSteps:
     inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
     if task.factored:
         return _balanced_factors(task, inverse[..., 0, 0])
+    single = task.targets[0].end[None] if task.rows is None else task.targets[0].values
+    if single is not None and (following := task.inflow.following(inverse, single, task.rows)):
+        return LinearSteps(whole=[], each=following, terms=(None,))
     parts, members = task.frame.parts, len(task.level.members)
     shape = (1, *parts.lead) if task.rows is None else (task.frame.count, *parts.own)
     flows = np.zeros((len(task.targets), *shape, members), task.frame.dtype)

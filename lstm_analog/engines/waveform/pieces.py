@@ -29,7 +29,7 @@ _SPLIT = 0.25
 """Share of a piece that becomes a piece of its own, at its start, when the largest degree does not resolve it."""
 _LEAST_DEGREE = 8
 """Least degree of a piece; with fewer points a ringing mode is wrong before its last coefficients say so."""
-_LEAST_CALM_DEGREE = 3
+_LEAST_CALM_DEGREE = 2
 """Least degree of a piece in which nothing can ring; larger: more points where hardly anything moves."""
 _LARGEST_DEGREE = 30
 """Degree above which a piece is split instead of refined; larger: fewer pieces, larger matrices to invert."""
@@ -194,11 +194,12 @@ def _whole(grid: Grid, tolerance: Tolerance) -> Grid:
 def _resolving(decay: float, slower: float, tolerance: float, least: int) -> Grid:
     """Return the grid that resolves exp(-`slower` t), t from 0 to 1, to `tolerance`, two degrees added, or the `least`.
 
-    Its pole is that for exp(-`decay` t).
+    The least is enough for what is straight to `tolerance`. Its pole is that for exp(-`decay` t).
     """
     finest = Grid(degree=_PROBE_DEGREE, pole=_FAST_POLE / max(decay, _LEAST_RATE) + _SLOW_POLE)
     size = np.abs(chebyshev.coefficients(_PROBE_DEGREE) @ np.exp(-slower * chebyshev.points(finest)))
-    return finest.of(int(np.clip(np.flatnonzero(size > 0.3 * tolerance)[-1] + 2, least, _LARGEST_DEGREE)))
+    enough = int(np.flatnonzero(size > 0.3 * tolerance)[-1])
+    return finest.of(int(np.clip(enough + 2 if enough > 1 else 0, least, _LARGEST_DEGREE)))
 
 
 def refined(piece: Piece, error: float) -> list[Piece]:

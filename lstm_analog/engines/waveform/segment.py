@@ -22,7 +22,7 @@ SWEEPS = 30
 """Sweeps over torn edges after which a segment counts as unsolved, and is tried again shorter or finer."""
 NEWTON_SHARE = 0.01
 """Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
-SWEEP_SHARE = 0.3
+SWEEP_SHARE = 0.4
 """Share of the tolerance that the guesses at torn edges may leave as an error; larger: fewer sweeps."""
 
 
