@@ -137,7 +137,7 @@ class Inflow:
     def following(self, gain: Floats, out: Floats, at: slice | None) -> list[Call]:
         """Return the calls that write efforts to `out` (points, *lead, m) that follow one wire; none if others do not.
 
-        `gain` (..., m, k, k) are efforts per flow; the points are those of `waveform`.
+        `gain` (..., m, k, k) are efforts per flow; the points are those `at` which `waveform` tells it.
         """
         wiring, calls = self.wiring, list[Call]()
         alone = gain.shape[-1] == 1 == len(wiring.wires) and not (wiring.loads or wiring.sheets or wiring.offset.any())
