@@ -129,6 +129,8 @@ JUDGED = {
     "stage.py:_FALL": (ROBUST, "yes, below 0.5"),
     "stage.py:_ROUNDING": (ROBUST, "yes"),
     "stage.py:_COLUMNS": (MEMORY, "yes"),
+    "stage.py:_SHAPES": (MEMORY, "yes"),
+    "pattern.py:_SMALL": (SPEED, "yes"),
     "waveform/estimate.py:_NEGLIGIBLE": (ACCURACY, "yes, far below 1: the error is not looked at"),
     "waveform/estimate.py:_ROUNDING": (ACCURACY, "care: of single precision only; too small refines for ever"),
     "waveform/build.py:_KNOWN_DEGREE": (ACCURACY, "yes, upwards; known bases are worked out once"),

@@ -8,6 +8,9 @@ import scipy
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws import Block, BlockForm
 
+_SMALL = 4096
+"""Entries up to which a sparse matrix is stored as a dense one; larger: more is multiplied by zero."""
+
 
 def positions(size: int, chosen: Indices) -> Indices:
     """Return for each of `size` unknowns its place among the `chosen`, -1 if it is not among them, shape (size,)."""
@@ -16,24 +19,11 @@ def positions(size: int, chosen: Indices) -> Indices:
     return place
 
 
-def flat(values: list[Floats], lead: tuple[int, ...], axes: list[int]) -> Floats:
-    """Return the arrays of `values` side by side, shape (*`lead`, total); the last `axes[k]` of array k are raveled."""
-    if not values:
-        return np.empty((*lead, 0))
-    return np.concatenate([_raveled(value, lead, axis) for value, axis in zip(values, axes, strict=True)], axis=-1)
-
-
-def _raveled(value: Floats, lead: tuple[int, ...], axis: int) -> Floats:
-    own = value.shape[value.ndim - axis :]
-    wide = value if value.shape[: value.ndim - axis] == lead else np.broadcast_to(value, (*lead, *own))
-    return wide.reshape(*lead, -1)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scatter:
-    """Sums flat values (batch, k) into rows (batch, r) by a fixed 0/1 matrix (r, k)."""
+    """Sums flat values (batch, k) into rows (batch, r) by a fixed 0/1 matrix (r, k), which is sparse if it is large."""
 
-    matrix: "scipy.sparse.csr_array"
+    matrix: "scipy.sparse.csr_array | Floats"
 
     def __call__(self, values: Floats) -> Floats:
         """Return the sums of `values`, shape (batch, r)."""
@@ -45,7 +35,14 @@ def scatter(targets: Indices, size: int) -> Scatter:
     """Return the `Scatter` of as many values as `targets` has entries into `size` rows; targets below 0 are dropped."""
     kept = np.flatnonzero(targets >= 0)
     ones = np.ones(kept.size)
-    return Scatter(matrix=scipy.sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size)))
+    matrix = scipy.sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size))
+    return Scatter(matrix=small(matrix))
+
+
+def small(matrix: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array | Floats":
+    """Return a sparse `matrix`, as a dense one if it is small: a product takes a tenth then."""
+    rows, columns = matrix.shape
+    return np.asarray(matrix.toarray()) if rows * columns <= _SMALL else matrix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,15 +1,18 @@
 """Algebraic unknowns that are solved together, and the pieces of parts that they and the rates are made of."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.pattern import Pattern, Scatter, flat
+from lstm_analog.engines.pattern import Pattern, Scatter
 from lstm_analog.errors import SimulationError, explain
-from lstm_analog.network.laws import High, flow, partials
+from lstm_analog.expressions import Call, make
+from lstm_analog.network.laws import Block, BlockForm, High, Order, blocks, flow_into, partials, partials_into, rows
 from lstm_analog.network.parts import Part
 
 if TYPE_CHECKING:
@@ -27,6 +30,23 @@ _ROUNDING = 1e-9
 """Newton step, relative to the largest effort, below which the residual need not fall: rounding decides it."""
 _COLUMNS = 64
 """Columns of a sparse right-hand side that are solved for at once; larger: more memory, fewer calls."""
+_SHAPES = 4
+"""Sizes of batches for which calls and their arrays are kept; larger: more memory."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Bound:
+    """The `calls` that write `values` (batch, k) from what is in `effort` (batch, unknowns)."""
+
+    effort: Floats
+    values: Floats
+    calls: tuple[Call, ...]
+
+    def at(self, effort: Floats) -> Floats:
+        """Return the values at an `effort`; the next call overwrites them."""
+        np.copyto(self.effort, effort)
+        make(self.calls)
+        return self.values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,11 +56,18 @@ class RowInflow:
     parts: tuple[Part, ...]
     high: High
     scatter: Scatter
+    _bound: dict[tuple[int, ...], _Bound] = field(default_factory=dict, init=False)
 
     def flows(self, effort: Floats) -> Floats:
         """Return the summed flow into each row of the share at `effort` (batch, unknowns), shape (batch, rows)."""
-        each = [flow(part, effort, self.high) for part in self.parts]
-        return self.scatter(flat(each, effort.shape[:-1], [2] * len(each)))
+        return self.scatter(_kept(self._bound, effort.shape, self._bind).at(effort))
+
+    def _bind(self, shape: tuple[int, ...]) -> _Bound:
+        effort, sizes = np.zeros(shape), [rows(part).shape for part in self.parts]
+        values, outs = _side_by_side(shape[0], sizes)
+        each = zip(self.parts, outs, strict=True)
+        calls = tuple(call for part, out in each for call in flow_into(part, effort, self.high, out))
+        return _Bound(effort=effort, values=values, calls=calls)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,12 +76,49 @@ class Partials:
 
     parts: tuple[Part, ...]
     high: High
-    axes: tuple[int, ...]
+    _bound: dict[tuple[int, ...], _Bound] = field(default_factory=dict, init=False)
 
     def __call__(self, effort: Floats) -> Floats:
         """Return the flat partial derivatives at `effort` (batch, unknowns), shape (batch, entries)."""
-        values = [value for part in self.parts for value in partials(part, effort, self.high)]
-        return flat(values, effort.shape[:-1], list(self.axes))
+        return _kept(self._bound, effort.shape, self._bind).at(effort).copy()
+
+    def _bind(self, shape: tuple[int, ...]) -> _Bound:
+        """Return the partials bound: those that are constant are written here, once."""
+        effort, calls = np.zeros(shape), list[Call]()
+        found = [blocks(part, self.high) for part in self.parts]
+        values, outs = _side_by_side(shape[0], [_entries(block) for some in found for block in some])
+        for part, some in zip(self.parts, found, strict=True):
+            own, outs = outs[: len(some)], outs[len(some) :]
+            moving = {number: own[number] for number, block in enumerate(some) if block.order is not Order.CONSTANT}
+            calls += partials_into(part, effort, self.high, moving) if moving else ()
+            if len(moving) < len(some):
+                for out, value in zip(own, partials(part, effort, self.high), strict=True):
+                    out[...] = value
+        return _Bound(effort=effort, values=values, calls=tuple(calls))
+
+
+def _kept(
+    known: dict[tuple[int, ...], _Bound], shape: tuple[int, ...], bind: Callable[[tuple[int, ...]], _Bound]
+) -> _Bound:
+    """Return what is bound for efforts of a `shape`; of a few shapes it is `known`, else `bind` makes it."""
+    if shape not in known:
+        if len(known) >= _SHAPES:
+            known.clear()
+        known[shape] = bind(shape)
+    return known[shape]
+
+
+def _side_by_side(batch: int, shapes: list[tuple[int, ...]]) -> tuple[Floats, list[Floats]]:
+    """Return room for arrays of such `shapes` for each entry of a `batch`, (batch, total), and each of them in it."""
+    ends = np.cumsum([0, *(prod(shape) for shape in shapes)]).tolist()
+    values = np.zeros((batch, ends[-1]))
+    spans = zip(ends, ends[1:], shapes, strict=False)
+    return values, [values[:, start:end].reshape(batch, *shape) for start, end, shape in spans]
+
+
+def _entries(block: Block) -> tuple[int, ...]:
+    """Return the shape of the partials of `block`."""
+    return (block.rows.size, block.columns.size) if block.form is BlockForm.DENSE else (block.rows.size,)
 
 
 def factors(matrix: "scipy.sparse.csc_array") -> "SuperLU":
@@ -81,7 +145,7 @@ class AlgebraicStage:
     partials: Partials
     pattern: Pattern
     affine: bool
-    inverse: "scipy.sparse.csc_array | None"
+    inverse: "scipy.sparse.csr_array | Floats | None"
 
     def solve(self, effort: Floats) -> None:
         """Set the stage's efforts in `effort` (batch, unknowns) so that its flows vanish.

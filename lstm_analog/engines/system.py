@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter
+from lstm_analog.engines.pattern import Pattern, block_columns, block_rows, pattern, positions, scatter, small
 from lstm_analog.engines.phase.couplings import fed_rows
 from lstm_analog.engines.phase.graph import generations
 from lstm_analog.engines.stage import AlgebraicStage, Partials, RowInflow, solve_sparse
@@ -95,7 +95,7 @@ def system(network: Network, high: High) -> System:
     size = network.unknowns.size
     fed = [fed_rows(network, kinds, part) for part in network.parts]
     couplings = [block for part, row in zip(network.parts, fed, strict=True) for block in _fed_blocks(part, high, row)]
-    partial_values = _partials(network.parts, high)
+    partial_values = Partials(parts=network.parts, high=high)
     at_y, at_a = positions(size, dynamic), positions(size, algebraic)
     return System(
         network=network,
@@ -139,11 +139,6 @@ def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     return RowInflow(parts=tuple(parts), high=high, scatter=scatter(joined, nodes.size))
 
 
-def _partials(parts: tuple[Part, ...], high: High) -> Partials:
-    forms = [block.form for part in parts for block in blocks(part, high)]
-    return Partials(parts=parts, high=high, axes=tuple(2 if form is BlockForm.DENSE else 1 for form in forms))
-
-
 def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) -> Pattern:
     shape = (int(row_place.max(initial=-1)) + 1, int(column_place.max(initial=-1)) + 1)
     none = [np.empty(0, np.int64)]
@@ -158,12 +153,13 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
     place = positions(network.unknowns.size, nodes)
     kinds = network.kinds()
     couplings = [block for part in share.parts for block in _fed_blocks(part, high, fed_rows(network, kinds, part))]
-    partial_values, own = _partials(share.parts, high), _pattern(couplings, place, place)
+    partial_values, own = Partials(parts=share.parts, high=high), _pattern(couplings, place, place)
     orders = {block.order for block in couplings if _touches(block, place)}
     inverse = None
     if orders == {Order.CONSTANT}:
         matrix = own.fill(partial_values(np.zeros((1, network.unknowns.size))))
-        inverse = solve_sparse(matrix, scipy.sparse.csc_array(scipy.sparse.eye_array(nodes.size)))
+        unit = scipy.sparse.csc_array(scipy.sparse.eye_array(nodes.size))
+        inverse = small(scipy.sparse.csr_array(solve_sparse(matrix, unit)))
     affine = Order.NONLINEAR not in orders
     return AlgebraicStage(
         nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse

@@ -1,6 +1,6 @@
 import numpy as np
 
-from lstm_analog.engines.pattern import block_columns, block_rows, flat, pattern, positions, scatter
+from lstm_analog.engines.pattern import block_columns, block_rows, pattern, positions, scatter
 from lstm_analog.network.laws import Block, BlockForm, Order
 
 
@@ -8,17 +8,19 @@ def test_positions():
     assert positions(5, np.array([3, 1])).tolist() == [-1, 1, -1, 0, -1]
 
 
-def test_flat_broadcasts_and_ravels():
-    values = [np.ones(2), np.arange(6.0).reshape(2, 3), np.full((4, 2), 7.0)]
-    got = flat(values, (4,), [1, 2, 1])
-    assert got.shape == (4, 10)
-    assert got[3].tolist() == [1.0, 1.0, *range(6), 7.0, 7.0]
-    assert flat([], (4,), []).shape == (4, 0)
-
-
 def test_scatter_adds_and_drops():
     sums = scatter(np.array([1, 0, 1, -1]), 3)(np.array([[1.0, 2.0, 4.0, 8.0], [0.0, 1.0, 0.0, 9.0]]))
     assert sums.tolist() == [[2.0, 5.0, 0.0], [1.0, 0.0, 0.0]]
+
+
+def test_a_large_scatter_is_the_small_one(monkeypatch):
+    rng = np.random.default_rng(1)
+    targets, values = rng.integers(-1, 20, 60), rng.normal(size=(3, 60))
+    small = scatter(targets, 20)
+    monkeypatch.setattr("lstm_analog.engines.pattern._SMALL", 0)
+    large = scatter(targets, 20)
+    assert (isinstance(small.matrix, np.ndarray), isinstance(large.matrix, np.ndarray)) == (True, False)
+    np.testing.assert_allclose(large(values), small(values), rtol=0, atol=1e-14)
 
 
 def test_pattern_is_the_sum_of_its_entries():
