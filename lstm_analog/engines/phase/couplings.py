@@ -139,8 +139,9 @@ def couplings(network: Network, high: High) -> Couplings:
             curved.append(Curved(part=part, fed=fed, blocks=couples))
             continue
         offset = _with_offset(offset, fed, flow(part, rest, high))
+        receiving = _receiving(fed, size)
         for block, value in zip(couples, partials(part, rest, high), strict=True):
-            _sort_in(part.label, block, value, np.unique(fed[fed >= 0]), counted - fed.shape[1], links, dense)
+            _sort_in(part.label, block, value, receiving, counted - fed.shape[1], links, dense)
     return Couplings(
         high=high,
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
@@ -199,10 +200,10 @@ def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Coupli
     dense: dict[str, list[DenseCoupling]] = {}
     parts = {part.label: part for part in changed}
     for label, part in parts.items():
-        fed = fed_rows(network, kinds, part)
+        receiving = _receiving(fed_rows(network, kinds, part), rest.size)
         links[label], dense[label] = [], []
         for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
-            _sort_in(label, block, value, np.unique(fed[fed >= 0]), 0, links[label], dense[label])
+            _sort_in(label, block, value, receiving, 0, links[label], dense[label])
     return replace(
         found,
         links=tuple(
@@ -213,20 +214,27 @@ def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Coupli
     )
 
 
+def _receiving(fed: Indices, size: int) -> Flags:
+    """Return which of `size` unknowns are among the rows `fed`, of which some are -1."""
+    found = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
+    found[fed] = True
+    return found[:size]
+
+
 def _sort_in(
     label: str,
     block: Block,
     value: Floats,
-    receiving: Indices,
+    receiving: Flags,
     first: int,
     links: list[DiagonalCoupling],
     dense: list[DenseCoupling],
 ) -> None:
-    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` its flow.
+    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` (N,) its flow.
 
     `first` is the number of the first element of its part.
     """
-    entering = np.isin(block.rows, receiving)
+    entering = receiving[block.rows]
     if not entering.any():
         return
     if block.form is BlockForm.DENSE:

@@ -29,6 +29,8 @@ class Places:
     def by_field(self, nodes: Indices) -> list[tuple[int, Indices]]:
         """Return for each field with some of `nodes` (n,) its number, and which of them it has, (k,)."""
         of = self.field[nodes]
+        if of.size and (of == of[0]).all():
+            return [(int(of[0]), np.arange(of.size))]
         return [(int(number), np.flatnonzero(of == number)) for number in np.unique(of)]
 
 
@@ -268,12 +270,12 @@ def _own_partials(curved: Curved, elements: Indices, first: int, places: Places,
             continue
         rows, columns = _of_elements(block, elements)
         chosen = np.flatnonzero(mine[rows] & mine[columns] & fed[rows] & (places.place[rows] == places.place[columns]))
-        ends = np.stack((places.field[rows[chosen]], places.field[columns[chosen]])) - first
-        for row, column in np.unique(ends, axis=1).T:
-            same = chosen[(ends[0] == row) & (ends[1] == column)]
+        row_of, column_of = places.field[rows[chosen]] - first, places.field[columns[chosen]] - first
+        for row, column in sorted({*zip(row_of.tolist(), column_of.tolist(), strict=True)}):
+            same = chosen[(row_of == row) & (column_of == column)]
             for these in _without_repetition(places.place[rows[same]], same):
                 into = places.place[rows[these]]
-                found.append(Own(block=number, row=int(row), column=int(column), elements=these, into=into))
+                found.append(Own(block=number, row=row, column=column, elements=these, into=into))
     return found
 
 

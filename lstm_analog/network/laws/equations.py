@@ -204,7 +204,7 @@ def sets_of(part: Part) -> tuple[Kind, Indices] | None:
     given = law(part)
     for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets), (Kind.SWITCHED, given.switched)):
         if named:
-            nodes = terminals_of(part)
+            nodes = bank_of(part).nodes
             return kind, np.concatenate([nodes[name] for name in named])
     return None
 
@@ -214,14 +214,14 @@ def capacity_of(part: Part) -> tuple[Indices, Floats]:
     stored = law(part).stored
     if not stored:
         return nothing(0), np.empty(0)
-    nodes = terminals_of(part)
+    nodes = bank_of(part).nodes
     values = Program(list(stored.values())).bound(parameters_of(part))(dict[str, Floats]().__getitem__)
     return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
 
 
 def rows_of(part: Part) -> Indices:
     """Return the unknowns that `part` feeds, (terminals, m)."""
-    nodes = terminals_of(part)
+    nodes = bank_of(part).nodes
     return np.stack([nodes[name] for name in flows_of(law(part))])
 
 
