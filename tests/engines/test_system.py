@@ -59,7 +59,7 @@ def test_jacobian_of_the_lstm_circuit_in_every_phase(timing, layers):
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("detail", list(Detail))
 def test_flows_and_partials_are_those_of_the_laws_at_every_size_of_batch(monkeypatch, detail, large):
-    """Arrays that are kept from call to call, of a few sizes and not if they are large, hold nothing of a call before."""
+    """Arrays that are kept between calls, of a few sizes and not if they are large, hold nothing of a call before."""
     lstm = random_lstm(np.random.default_rng(5), 2, 2, scale=2.0)
     network = lower(replace(OIL, detail=detail), signal_network(lstm), CLOCKED, 10.0).network
     rng, high = np.random.default_rng(6), (True, *(False,) * (len(network.lines) - 1))
