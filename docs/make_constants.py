@@ -130,6 +130,7 @@ JUDGED = {
     "stage.py:_ROUNDING": (ROBUST, "yes"),
     "stage.py:_COLUMNS": (MEMORY, "yes"),
     "stage.py:_SHAPES": (MEMORY, "yes"),
+    "stage.py:_ROOM": (MEMORY, "yes"),
     "pattern.py:_SMALL": (SPEED, "yes"),
     "waveform/estimate.py:_NEGLIGIBLE": (ACCURACY, "yes, far below 1: the error is not looked at"),
     "waveform/estimate.py:_ROUNDING": (ACCURACY, "care: of single precision only; too small refines for ever"),

@@ -32,6 +32,8 @@ _COLUMNS = 64
 """Columns of a sparse right-hand side that are solved for at once; larger: more memory, fewer calls."""
 _SHAPES = 4
 """Sizes of batches for which calls and their arrays are kept; larger: more memory."""
+_ROOM = 2**24
+"""Bytes of an array of flows or of partial derivatives up to which it is kept; larger: more memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,8 +81,11 @@ class Partials:
     _bound: dict[tuple[int, ...], _Bound] = field(default_factory=dict, init=False)
 
     def __call__(self, effort: Floats) -> Floats:
-        """Return the flat partial derivatives at `effort` (batch, unknowns), shape (batch, entries)."""
-        return _kept(self._bound, effort.shape, self._bind).at(effort).copy()
+        """Return the flat partial derivatives at `effort` (batch, unknowns), (batch, entries).
+
+        The next call overwrites them.
+        """
+        return _kept(self._bound, effort.shape, self._bind).at(effort)
 
     def _bind(self, shape: tuple[int, ...]) -> _Bound:
         """Return the partials bound: those that are constant are written here, once."""
@@ -101,11 +106,14 @@ def _kept(
     known: dict[tuple[int, ...], _Bound], shape: tuple[int, ...], bind: Callable[[tuple[int, ...]], _Bound]
 ) -> _Bound:
     """Return what is bound for efforts of a `shape`; of a few shapes it is `known`, else `bind` makes it."""
-    if shape not in known:
+    if shape in known:
+        return known[shape]
+    made = bind(shape)
+    if made.values.nbytes <= _ROOM:
         if len(known) >= _SHAPES:
             known.clear()
-        known[shape] = bind(shape)
-    return known[shape]
+        known[shape] = made
+    return made
 
 
 def _side_by_side(batch: int, shapes: list[tuple[int, ...]]) -> tuple[Floats, list[Floats]]:
