@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import today
 from stored_table import BENCHMARKS, script
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,11 +19,10 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_messages_advise_works():
-    """A sample of the day."""
-    done = run("30", str(today.SEED))
+    done = run("40", "3")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    count = re.search(r"(\d+) places, \d+ messages; advice executed \d+ times with success, 0 failures", done.stdout)
-    assert int(count[1]) >= 1
+    count = re.search(r"advice executed (\d+) times with success, 0 failures", done.stdout)
+    assert int(count[1]) >= 5
 
 
 def test_the_stored_table_has_no_failure():
