@@ -55,31 +55,32 @@ def seconds(call: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - start
 
 
-def signals(run: la.Run) -> np.ndarray:
-    """Return all z, c and h of the steps that are checked."""
-    found = [getattr(layer, name)[:CHECKED] for layer in run.layers for name in ("z", "c", "h")]
+def signals(run: la.Run, checked: int) -> np.ndarray:
+    """Return all z, c and h of the steps that are `checked`."""
+    found = [getattr(layer, name)[:checked] for layer in run.layers for name in ("z", "c", "h")]
     return np.concatenate([part.ravel() for part in found])
 
 
 def results(machine: la.Machine, x: np.ndarray, brief: bool) -> Iterator[Found]:
-    """Yield what every engine does with `machine` over `x`; if `brief`, with its first setting."""
-    most = 1 if brief else None
-    exact = machine.run(x[:CHECKED], engine=Integrate(rtol=1e-9, atol=1e-11, points=POINTS))
+    """Yield what every engine does with `machine` over `x`; if `brief`, with its first setting, over one step."""
+    most, checked = (1, 1) if brief else (None, CHECKED)
+    x = x[:1] if brief else x
+    exact = machine.run(x[:checked], engine=Integrate(rtol=1e-9, atol=1e-11, points=POINTS))
     scale = machine.network.unknowns.scales()
     engines = [(Waveform(rtol=rtol, atol=rtol / 100), REPEATS) for rtol in TOLERANCES[:most]]
     engines += [(Integrate(rtol=rtol, atol=rtol / 100), 1) for rtol in SCIPY[:most]]
     for engine, repeats in engines:
         taken = [seconds(lambda: machine.run(x, engine=engine), time.process_time) for _ in range(repeats)]  # noqa: B023
-        run = machine.run(x[:CHECKED], engine=replace(engine, points=POINTS))
+        run = machine.run(x[:checked], engine=replace(engine, points=POINTS))
         everywhere = float((np.abs(run.trajectory.efforts - exact.trajectory.efforts) / scale).max())
-        read = float(np.abs(signals(run) - signals(exact)).max())
+        read = float(np.abs(signals(run, checked) - signals(exact, checked)).max())
         yield Found(
             engine=type(engine).__name__, setting=f"rtol {engine.rtol:g}", seconds=min(taken), read=read, all=everywhere
         )
     for setting, accuracy in [*SPICE.items()][:most] if shutil.which("ngspice") else ():
         start = children()
         run = machine.run(x, engine=Ngspice(accuracy=accuracy, time_limit=3600.0))
-        read = float(np.abs(signals(run) - signals(exact)).max())
+        read = float(np.abs(signals(run, checked) - signals(exact, checked)).max())
         yield Found(engine="ngspice", setting=setting, seconds=children() - start, read=read, all=nan)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from measure import asked, conditions, seconds, table
+from measure import asked, conditions, once, seconds, table
 
 import lstm_analog as la
 
@@ -21,16 +21,17 @@ ENGINES = (la.engines.Integrate(rtol=1e-6, atol=1e-8), la.engines.Waveform())
 
 
 def main(sizes: list[int], brief: bool) -> None:
-    """Print a row a size and detail; if `brief`, of ideal detail alone."""
+    """Print a row a size and detail; if `brief`, of ideal detail alone, one step and once."""
     rows = []
     for units in sizes or SIZES:
         lstm = la.random_lstm(np.random.default_rng(0), 2, units)
-        x = np.random.default_rng(1).uniform(-1, 1, (6, 2))
+        x = np.random.default_rng(1).uniform(-1, 1, (1 if brief else 6, 2))
         for detail in [*la.hydraulic.Detail][: 1 if brief else None]:
             build = partial(la.compile, lstm, replace(la.hydraulic.OIL, detail=detail), settling=14.0)
             machine, compiling = build(), seconds(build, 3)
             small = units <= RUN_UP_TO
-            runs = [seconds(partial(machine.run, x, engine=engine), 1) if small else "-" for engine in ENGINES]
+            calls = [partial(machine.run, x, engine=engine) for engine in ENGINES]
+            runs = [(once(call) if brief else seconds(call, 1)) if small else "-" for call in calls]
             rows.append((units, detail.value, machine.network.unknowns.size, compiling, *runs))
     print(conditions())
     print(table(("H", "detail", "unknowns", "compile, s", "Integrate, s", "Waveform, s"), rows))

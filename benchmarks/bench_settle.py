@@ -16,7 +16,7 @@ from math import nan
 from statistics import median
 
 import numpy as np
-from measure import ENDS_OF_STEPS, Torch, conditions, once, processor, table
+from measure import ENDS_OF_STEPS, Torch, asked, conditions, once, processor, table
 from scipy.linalg.blas import dasum
 
 import lstm_analog as la
@@ -125,11 +125,12 @@ HEADS = (
 )
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row a size and batch, and the chips."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row a size and batch, and the chips; if `brief`, of one batch."""
+    sizes, batches = sizes or list(SIZES), BATCHES[: 1 if brief else None]
     with Torch() as torch:
         print(f"{conditions()}, torch {torch.version}; medians of {TURNS} turns")
-        found = [row(torch, units, batch) for units in sizes for batch in BATCHES]
+        found = [row(torch, units, batch) for units in sizes for batch in batches]
     print(table(HEADS, found))
     print("Times of the LSTMCell loop of the same machine:")
     heads = ("H", "batch", "here: f64", "f32", *PEERS)
@@ -140,4 +141,4 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or list(SIZES))
+    main(*asked(sys.argv[1:]))

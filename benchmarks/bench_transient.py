@@ -17,7 +17,7 @@ from functools import partial
 from math import inf, nan
 
 import numpy as np
-from measure import SIGNALS, Torch, conditions, least, ngspice_version, once, table
+from measure import SIGNALS, Torch, asked, conditions, least, ngspice_version, once, table
 
 import lstm_analog as la
 from lstm_analog.engines import Integrate, Ngspice, Waveform
@@ -74,11 +74,11 @@ def setting(engine: object) -> str:
     return f"rtol {engine.rtol:g}" if engine else "none"
 
 
-def row(torch: Torch, units: int, settling: float) -> tuple[object, ...]:
-    """Return the figures of one size and phase length."""
+def row(torch: Torch, units: int, settling: float, steps: int) -> tuple[object, ...]:
+    """Return the figures of one size and phase length, over so many `steps`."""
     lstm = la.random_lstm(np.random.default_rng(units), INPUTS, units)
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=settling)
-    x = np.random.default_rng(1).uniform(-1.5, 1.5, (STEPS, INPUTS))
+    x = np.random.default_rng(1).uniform(-1.5, 1.5, (steps, INPUTS))
     truth, spices = machine.run(x, engine=TIGHT), NGSPICE if ngspice_version() != "not installed" else ()
     if units > REPEATED:
         spices = spices[0 if settling > 10.0 else 2 :]
@@ -89,7 +89,7 @@ def row(torch: Torch, units: int, settling: float) -> tuple[object, ...]:
     times = least([run(replace(ours[0], save=SIGNALS)), partial(lstm, x)], 15) + least([run(scipy[0])], 1)
     times += least([run(spice[0])], 2) if spice[0] and units <= REPEATED else [spice[3]]
     preset = once(run(PRESET)) if spices else nan
-    digital = torch.times(units, 1, STEPS, INPUTS, 50)[1]
+    digital = torch.times(units, 1, steps, INPUTS, 50)[1]
     cells = [(setting(engine), f"{h:.1g}, {waves:.1g}") for engine, h, waves, _ in (ours, scipy, spice)]
     return (
         *(units, settling, times[0], *cells[0], times[2], *cells[1], times[3], *cells[2], preset),
@@ -119,13 +119,13 @@ HEADS = (
 )
 
 
-def main(sizes: list[int]) -> None:
-    """Print a row a size and phase length."""
+def main(sizes: list[int], brief: bool) -> None:
+    """Print a row a size and phase length; if `brief`, over one step."""
     cases = [case for case in CASES if case[0] in sizes] or [(units, 20.0) for units in sizes] or CASES
     with Torch() as torch:
         print(f"{conditions()}, ngspice {ngspice_version()}, torch {torch.version}")
-        print(table(HEADS, [row(torch, units, settling) for units, settling in cases]))
+        print(table(HEADS, [row(torch, *case, 1 if brief else STEPS) for case in cases]))
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main(*asked(sys.argv[1:]))

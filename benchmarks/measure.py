@@ -118,8 +118,8 @@ class Torch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+        with self.process:  # which closes both pipes
+            self.process.stdin.close()
 
     def times(self, units: int, batch: int, steps: int, inputs: int, repeats: int = 1) -> tuple[float, float]:
         """Return the least seconds of an LSTMCell loop and of nn.LSTM over `steps`, each in `repeats` calls."""

@@ -7,7 +7,7 @@ of three from what the machine drawn as that chip alone gives, full scale being 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -76,11 +76,11 @@ def answers(made: la.Machine, engine: la.engines.Engine) -> Iterator[np.ndarray]
         yield from (run.h, *state.h, *state.c, *(() if run.y is None else (run.y,)))
 
 
-def difference(cell: Cell) -> float:
-    """Return how far any chip of `cell` is from itself alone; infinity if chips are no single leading axis."""
+def difference(cell: Cell, chips: Iterable[int] = range(CHIPS)) -> float:
+    """Return how far any of the `chips` of `cell` is from itself alone; infinity if they are no single leading axis."""
     made, engine, worst = machine(cell), ENGINES[cell.engine], 0.0
     many = list(answers(made.with_imperfection(CAUSE, Streams(seed=3, chips=CHIPS)), engine))
-    for chip in range(CHIPS):
+    for chip in chips:
         alone = answers(made.with_imperfection(CAUSE, Streams(seed=3, first=chip)), engine)
         for together, one in zip(many, alone, strict=True):
             if together.shape != (CHIPS, *one.shape):

@@ -97,6 +97,7 @@ def machine(row: Row, chips: int | None) -> la.Machine:
     return built.with_imperfection(spread, Streams(seed=2, chips=chips))
 
 
+@cache
 def answer(row: Row, engine: object, chips: int | None) -> np.ndarray:
     """Return h of the machine of `row`, of the first of several chips, by `engine`, or raise as it does."""
     with warnings.catch_warnings():
@@ -105,7 +106,6 @@ def answer(row: Row, engine: object, chips: int | None) -> np.ndarray:
     return h if h.ndim == 2 else h[0]
 
 
-@cache
 def reference(row: Row) -> np.ndarray:
     """Return what the first chip of `row` alone answers by `Integrate`, else the digital LSTM."""
     try:

@@ -28,7 +28,10 @@ def matrix():
 
 @pytest.mark.parametrize("number", range(SAMPLE))
 def test_a_chip_among_others_is_what_it_is_alone(matrix, number):
-    """Of the table a sample of each engine and technology, drawn with a seed; the figures are those of the engines."""
+    """Of the table a sample of each engine and technology, drawn with a seed; the figures are those of the engines.
+
+    Of the three chips of a cell one is made alone, of each cell another.
+    """
     technologies = [name for name in matrix.TECHNOLOGIES if name not in SLOW]
     columns = list(product(technologies, matrix.ENGINES))
     rng = np.random.default_rng(11)
@@ -36,7 +39,7 @@ def test_a_chip_among_others_is_what_it_is_alone(matrix, number):
     rows = rng.permutation(list(product(chains, matrix.HEADS)))[:SAMPLE]
     (chain, head), (technology, engine) = rows[number], columns[number]
     cell = matrix.Cell(chain=chain, head=head, technology=technology, engine=engine)
-    assert matrix.difference(cell) <= (EXACT if engine == "Settle" else TOLERANCE), cell
+    assert matrix.difference(cell, [number % matrix.CHIPS]) <= (EXACT if engine == "Settle" else TOLERANCE), cell
 
 
 STREAMS = Streams(seed=4, chips=3)

@@ -61,6 +61,7 @@ def test_verify_finds_the_model_where_it_was_or_beside(tmp_path, model, certifie
     assert [line.partition(": ")[2].partition(" ")[0] for line in out[1:]] == ["yes"] * 7
     moved = tmp_path / "out" / model.name
     model.rename(moved)
+    certified += ["--engine", "waveform"]  # integrate is what it takes unless told, as above
     assert main(certified) == 0
     assert capsys.readouterr().out.count("not checked") == 0
     moved.rename(tmp_path / "elsewhere.safetensors")
@@ -118,9 +119,9 @@ def test_a_machine_of_several_passes(tmp_path, technology, capsys):
     assert main(base) == 0
     decks = [str(tmp_path / f"m-{number}.cir") for number in (1, 2)]
     certificate = str(tmp_path / "m.certificate.json")
-    assert main(["verify", *decks, certificate]) == 0
+    assert main(["verify", *decks, certificate, "--engine", "waveform"]) == 0
     capsys.readouterr()
-    assert main(["verify", decks[1], certificate]) == 0
+    assert main(["verify", decks[1], certificate, "--engine", "waveform"]) == 0
     assert "m-1.cir: not looked at" in capsys.readouterr().out
     texts = [(tmp_path / deck).read_text() for deck in decks]
     assert main([*base, "--uncertified"]) == 0
@@ -189,7 +190,7 @@ def test_a_whole_model_through_the_command_line(tmp_path, file, before, after, c
     said = capsys.readouterr().out.splitlines()
     assert said[:4] == ["compiled the recurrent part; run --model computes what lies around it", *around, said[3]]
     assert said[3].startswith("certified: ")
-    assert main(["verify", deck, str(tmp_path / "m.certificate.json")]) == 0
+    assert main(["verify", deck, str(tmp_path / "m.certificate.json"), "--engine", "waveform"]) == 0
     assert "not checked" not in capsys.readouterr().out
     assert main(["run", machine, str(table), str(out), "--model", path]) == 0
     np.testing.assert_allclose(np.loadtxt(out, delimiter=",").reshape(y.shape), y, rtol=0, atol=2e-6)

@@ -32,10 +32,27 @@ SMALLER = {
     "forecaster(15)": "forecaster(4)",
     "chips=1_000_000": "chips=200",
     "chips=1000": "chips=50",
+    "seed=1, chips=100)": "seed=1, chips=10)",
+    "chips=100, seed=2": "chips=10, seed=2",
     "ProcessPoolExecutor, 8": "ProcessPoolExecutor, 1",
     '"settle", "integrate", "ngspice", "rumoca"': '"settle", "ngspice"',
+    "unseen()\nmachine": "(each[:30] for each in unseen())\nmachine",  # of 397 images
+    "chips=20)\nhurt": "chips=2)\nhurt",
+    "steps=8, units=(0, 1), met=x": "steps=2, units=(0, 1), met=x[:, :2], iterations=10",
+    "of=margin, seed=1": "of=margin, seed=1, chips=5, draws=50, strengths=(1.0,)",
+    "of=forecasts, seed=1": "of=forecasts, seed=1, chips=5, draws=50, strengths=(1.0,)",
+    "    x,\n    metric=LargestError(expected=lstm(x)": "    x[:4],\n    metric=LargestError(expected=lstm(x[:4])",
+    "chips=60,\n    seed=1,": "chips=20,\n    seed=1,\n    knobs=la.study.usual_knobs(la.electrical.BEHAVIOURAL)[1:],",
+    "hidden=3)\nx = np.random.default_rng(1).uniform(-1, 1, (6, 2))\nfound": (
+        "hidden=1)\nx = np.random.default_rng(1).uniform(-1, 1, (2, 2))\nfound"
+    ),
+    "(8, 2))\nrun = plumbing.run": "(3, 2))\nrun = plumbing.run",
+    "(6, 2))\nmachine = la.compile(lstm, la": "(2, 2))\nmachine = la.compile(lstm, la",
+    "verify lstm.cir lstm.certificate.json": "verify lstm.cir lstm.certificate.json --engine waveform",
+    "found.sample(1000,": "found.sample(20,",
+    'lstm.certificate.json"))).splitlines()[:3]': 'lstm.certificate.json"), engine="waveform")).splitlines()[:3]',
 }
-"""What would take minutes, and what is run instead."""
+"""What would take long, and what is run instead."""
 NUMBER = r"(?<![\w.])-?\d+\.?\d*(?:e[+-]?\d+)?(?!\w)"
 ROUNDING = 1e-5
 """Errors below this are rounding and tolerances of solvers, and differ between machines."""
@@ -100,6 +117,11 @@ def test_blocks_run_and_print_what_the_page_shows(name, tmp_path, monkeypatch):
             printed = RUN["run_block"](smaller(block), namespace)
         assert block.shown is None or alike(printed, block.shown), printed
     assert name != "pictures" or len(list(tmp_path.iterdir())) == before + 9
+
+
+def test_what_is_made_smaller_stands_on_a_page():
+    code = [block.code for found in BLOCKS.values() for block in found]
+    assert [large for large in SMALLER if not any(large in each for each in code)] == []
 
 
 def test_commands_are_those_that_are_known():

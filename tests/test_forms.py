@@ -64,11 +64,11 @@ def apart(run, lstm):
     return max(float(np.abs(a - d).max(initial=0.0)) for a, d in pairs)
 
 
-@by_timing
 @by_technology
 @pytest.mark.parametrize("form", Form)
-def test_every_form_in_every_technology(form, technology, timing):
-    """Of two sequences of different lengths, from a state, with a head."""
+def test_every_form_in_every_technology(form, technology):
+    """Of two sequences of different lengths, from a state, with a head. Any two of these choices meet."""
+    timing = TIMINGS[(technology is la.hydraulic.OIL) ^ ([*Form].index(form) % 2)]
     lstm = model(form)
     rng = np.random.default_rng(5)
     state = la.State(
@@ -193,10 +193,11 @@ ELECTRICAL = {
 }
 
 
-@by_timing
 @by_technology
 @pytest.mark.parametrize("name", ANY)
-def test_activations_with_parts_in_both_technologies(name, technology, timing):
+def test_activations_with_parts_in_both_technologies(name, technology):
+    """Any two of activations, technologies and timings meet."""
+    timing = TIMINGS[(technology is la.hydraulic.OIL) ^ ([*ANY].index(name) % 2)]
     lstm = with_activations(**ANY[name])
     run = la.compile(lstm, technology, timing=timing, settling=24.0).run(X[0], engine=ENGINE)
     assert apart(run, lstm) < 3e-7
@@ -402,7 +403,7 @@ def test_lengths_that_do_not_fit(x, lengths, text):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     form=st.sampled_from(Form),
-    sizes=st.tuples(*[st.integers(1, 3)] * 3),
+    sizes=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2)),
     outputs=st.integers(0, 2),
     ways=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     built=st.tuples(st.sampled_from(["BEHAVIOURAL", "OIL"]), st.sampled_from(TIMINGS)),

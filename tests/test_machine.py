@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import today
 from faulty_machines import with_banks
 
 import lstm_analog as la
@@ -99,7 +100,7 @@ def test_each_layer_needs_its_own_time(layer):
     planned = built.schedule(inputs)
     hurried = [name == f"compute{layer}" for name in planned.names]
     short = replace(planned, durations=np.where(hurried, planned.durations / 10, planned.durations))
-    trajectory = la.engines.Integrate().run(built.network, short)
+    trajectory = la.engines.Waveform().run(built.network, short)
     rest = la.State.zeros(model.state_sizes, ())
     made = PassRun(compiled=built.compiled, x=inputs, state=rest, lengths=None, trajectory=trajectory)
     run = la.Run(passes=(made,), x=inputs, state=rest)
@@ -332,13 +333,13 @@ NONSENSE = [
 
 
 def test_a_machine_file_that_says_nonsense_anywhere_is_refused_or_is_a_machine(small, tmp_path):
-    """Something else in a random place of the description: no error but ours, and what loads is well formed."""
-    path, draw = tmp_path / "m.npz", np.random.default_rng(10)
+    """Something else in places of the description, of the day: no error but ours, and what loads is well formed."""
+    path, draw = tmp_path / "m.npz", np.random.default_rng(today.SEED)
     small.save(path)
     tree, arrays = tree_and_arrays(path)
     text, spots = json.dumps(tree), places(tree)[1:]
     refused = 0
-    for _ in range(300):
+    for _ in range(100):
         changed = json.loads(text)
         *way, last = spots[draw.integers(len(spots))]
         inner = changed
@@ -352,7 +353,7 @@ def test_a_machine_file_that_says_nonsense_anywhere_is_refused_or_is_a_machine(s
             la.load_machine(path).network.verify()
         except LstmAnalogError:
             refused += 1
-    assert refused > 150
+    assert refused > 50
 
 
 # Graph.

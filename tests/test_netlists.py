@@ -141,5 +141,5 @@ def test_one_changed_weight_is_noticed(stored, tmp_path, name):
     (tmp_path / "edited.cir").write_text("\n".join(lines) + "\n", encoding="ascii")
     edited = la.read_spice(tmp_path / "edited.cir")
     assert not edited.network.equals(stored.deck.network, rtol=1e-9)
-    result = stored.sampled(la.engines.Integrate().run(edited.network, edited.schedule), "h")
+    result = stored.sampled(la.engines.Waveform().run(edited.network, edited.schedule), "h")
     assert error(result, stored.said["h"]["scipy"]) > 100 * stored.tolerance("scipy")

@@ -37,7 +37,7 @@ def drawn(machine, amplitude=1.0, streams=STREAMS):
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
 def test_the_mean_is_the_lstm(machine, lstm, engine):
-    np.testing.assert_allclose(machine.run(X, engine=engine).h, lstm(X).h, atol=1e-8)
+    np.testing.assert_allclose(machine.run(X[:2], engine=engine).h, lstm(X[:2]).h, atol=1e-8)
     assert machine.network.said("channels") == ("10000 channels a curve, at their mean unless ChannelNoise draws them",)
 
 

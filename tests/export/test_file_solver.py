@@ -15,7 +15,7 @@ from lstm_analog import imperfections as imp
 from lstm_analog.compiler.electrical import BEHAVIOURAL, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.engines import Integrate, Waveform, start_efforts
+from lstm_analog.engines import Waveform, start_efforts
 from lstm_analog.export import Driven, write_json
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import random_lstm
@@ -103,7 +103,7 @@ def test_a_part_of_ones_own_is_in_the_file_by_its_law(tmp_path: Path) -> None:
     built, inputs = own["machine"], own["x"][:2]
     built.write.json(tmp_path / "own.json", inputs)
     found = FileNetwork(tmp_path / "own.json")
-    expected = Integrate(rtol=1e-9, atol=1e-11).run(built.network, built.schedule(inputs))
+    expected = Waveform(rtol=1e-9, atol=1e-11).run(built.network, built.schedule(inputs))
     assert difference(found, found.solve(1e-7), expected) <= 1e-6
 
 
@@ -116,7 +116,7 @@ def test_added_parts_are_in_the_file_with_their_states(tmp_path: Path, name: str
     driven = Driven(schedule=schedule, once=4, start=start_efforts(network, schedule))
     write_json(tmp_path / "added.json", network, driven=driven)
     found = FileNetwork(tmp_path / "added.json")
-    expected = Integrate(rtol=1e-9, atol=1e-11).run(network, schedule)
+    expected = Waveform(rtol=1e-9, atol=1e-11).run(network, schedule)
     assert difference(found, found.solve(1e-7), expected) <= 1e-6
 
 
@@ -139,7 +139,7 @@ def imperfect(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, np.ndarra
     built.write.json(path, x(1))
     found = FileNetwork(path)
     ends = found.solve(1e-6)
-    expected = Integrate(rtol=1e-8, atol=1e-10).run(built.network, built.schedule(x(1)))
+    expected = Waveform(rtol=1e-8, atol=1e-10).run(built.network, built.schedule(x(1)))
     assert difference(found, ends, expected) <= 1e-6
     return json.loads(path.read_text()), ends
 

@@ -18,7 +18,7 @@ def machine_run():
             lstm = la.random_lstm(rng, 2, units, layers=layers, scale=2.0)
             x = rng.uniform(-1, 1, (steps, 2) if batch is None else (batch, steps, 2))
             machine = la.compile(lstm, la.electrical.BEHAVIOURAL, timing=timing, settling=settling)
-            engine = la.engines.Integrate(rtol=1e-7, atol=1e-9, points=points)
+            engine = la.engines.Waveform(rtol=1e-9, atol=1e-11, points=points)
             made[key] = machine.run(x, engine=engine), lstm
         return made[key]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.model import random_lstm
 from lstm_analog.show import dataflow
@@ -14,7 +14,7 @@ def run() -> Run:
     lstm = random_lstm(np.random.default_rng(2), 1, 3, layers=3, scale=3.0)
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
     x = np.array([[[0.0], [1.0], [0.0]], [[1.0], [0.0], [1.0]]])
-    return machine.run(x, engine=Integrate(points=30))
+    return machine.run(x, engine=Waveform(points=30))
 
 
 @pytest.mark.parametrize("sequence", [0, 1])

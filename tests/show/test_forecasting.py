@@ -19,7 +19,7 @@ def story():
     made = forecaster(4)
     months, values = (array[:MONTHS] for array in series())
     machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL, settling=14.0)
-    return made, months, values, machine.run(made.encode(values), engine=la.engines.Integrate(rtol=1e-6, atol=1e-8))
+    return made, months, values, machine.run(made.encode(values), engine=la.engines.Waveform(rtol=1e-7, atol=1e-9))
 
 
 def test_lines_are_data_and_forecasts(story, drawn):

@@ -1,4 +1,4 @@
-"""The engine of the living page: a graph file alone, integrated in node, gives what Integrate gives."""
+"""The engine of the living page: a graph file alone, integrated in node, gives what the engines give."""
 
 import runpy
 from dataclasses import replace
@@ -14,7 +14,7 @@ from lstm_analog.analogies import NERVE, SIPHON, NerveCell, cells_of
 from lstm_analog.compiler.electrical import BEHAVIOURAL, OPAMP_IDEAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.engines import Integrate, start_efforts
+from lstm_analog.engines import Integrate, Waveform, start_efforts
 from lstm_analog.export import Driven, write_json
 from lstm_analog.machine import Machine, compile
 from lstm_analog.model import random_lstm
@@ -53,12 +53,12 @@ def machine(technology: object, timing: Timing, form: Form, layers: int = 1, uni
         pytest.param(OPAMP_IDEAL, CLOCKED, Form.LSTM, 1, 1, id="op-amps"),
     ],
 )
-def test_the_file_alone_gives_what_integrate_gives(
+def test_the_file_alone_gives_what_waveform_gives(
     tmp_path: Path, technology: object, timing: Timing, form: Form, layers: int, units: int
 ) -> None:
     built = machine(technology, timing, form, layers, units)
     built.write.json(tmp_path / "network.json", X)
-    expected = Integrate(points=17, rtol=1e-9, atol=1e-11).run(built.network, built.schedule(X))
+    expected = Waveform(points=17, rtol=1e-9, atol=1e-11).run(built.network, built.schedule(X))
     ends, between = apart(in_node(tmp_path, built.network, 1e-8), expected)
     assert ends <= 2e-8
     assert between <= 1e-6
@@ -67,14 +67,14 @@ def test_the_file_alone_gives_what_integrate_gives(
 def test_worn_parts_with_kinks_and_leaks(tmp_path: Path) -> None:
     built = machine(DYNAMIC, CLOCKED, Form.LSTM, units=1).with_imperfection(WORN, imp.Streams(seed=1))
     built.write.json(tmp_path / "network.json", X)
-    expected = Integrate(points=17, rtol=1e-9, atol=1e-11).run(built.network, built.schedule(X))
+    expected = Waveform(points=17, rtol=1e-9, atol=1e-11).run(built.network, built.schedule(X))
     assert max(apart(in_node(tmp_path, built.network, 1e-8), expected)) <= 1e-6
 
 
 def test_a_smaller_tolerance_is_kept_by_few_more_steps(tmp_path: Path) -> None:
     built = machine(FULL, CLOCKED, Form.LSTM, units=1)
     built.write.json(tmp_path / "network.json", X)
-    expected = Integrate(points=17, rtol=1e-10, atol=1e-12).run(built.network, built.schedule(X))
+    expected = Waveform(points=17, rtol=1e-11, atol=1e-13).run(built.network, built.schedule(X))
     rough, fine = (in_node(tmp_path, built.network, tolerance) for tolerance in (1e-5, 1e-9))
     assert apart(rough, expected)[0] / apart(fine, expected)[0] > 1e3
     assert fine.steps / rough.steps < 1e4 ** (1 / 4) * 1.5  # of order 4, that of 1e4 times less is 10 times as many
@@ -91,7 +91,7 @@ def test_a_valve_shut_by_its_pilot_does_not_make_short_steps(tmp_path: Path) -> 
     network, schedule = replace(built.network, parts=shut), built.schedule(X)
     free, steps = built.network, []
     for each in (free, network):
-        start = Integrate(rtol=1e-8).run(each, schedule).efforts[0]
+        start = start_efforts(each, schedule)
         write_json(tmp_path / "network.json", each, driven=Driven(schedule=schedule, once=1, start=start))
         steps.append(in_node(tmp_path, each, 1e-8).steps)
     assert steps[1] < 1.5 * steps[0]
@@ -105,7 +105,7 @@ def test_parts_of_ones_own_are_integrated_by_their_laws(tmp_path: Path, name: st
     network, schedule = ADDED["driven"](ADDED["ADDED"][name])
     driven = Driven(schedule=schedule, once=4, start=start_efforts(network, schedule))
     write_json(tmp_path / "network.json", network, driven=driven)
-    expected = Integrate(points=17, rtol=1e-9, atol=1e-11).run(network, schedule)
+    expected = Waveform(points=17, rtol=1e-9, atol=1e-11).run(network, schedule)
     assert max(apart(in_node(tmp_path, network, 1e-9), expected)) <= 1e-6
 
 

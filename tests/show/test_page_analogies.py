@@ -23,7 +23,7 @@ from lstm_analog.analogies import (
     descent,
     heavy_ball,
 )
-from lstm_analog.engines import Integrate, Settle, start_efforts
+from lstm_analog.engines import Integrate, Settle, Waveform, start_efforts
 from lstm_analog.export import read_json
 from lstm_analog.model import random_lstm
 from lstm_analog.model.activations import sigmoid
@@ -219,9 +219,7 @@ def rolled(kind: str, friction: float, steps: int, h: float) -> Descent:
 
 @pytest.mark.parametrize("kind", ["coils", "utubes"])
 @pytest.mark.parametrize(("friction", "power"), [(0.6, -2.0), (2.0, -2.5)])
-def test_a_ball_rolls_as_integrate_says_beside_the_optimiser(
-    tab: Tab, kind: str, friction: float, power: float
-) -> None:
+def test_a_ball_rolls_as_waveform_says_beside_the_optimiser(tab: Tab, kind: str, friction: float, power: float) -> None:
     tab.go("#descent")
     tab.press(f"#screen-descent [data-kind={kind}]")
     tab.press("[data-name=descent-start]")
@@ -231,7 +229,7 @@ def test_a_ball_rolls_as_integrate_says_beside_the_optimiser(
     rate = 10**power
     steps, h = int(LASTING / np.sqrt(rate) + 1e-9), np.sqrt(rate)
     machine = rolled(kind, friction, steps, h)
-    weights = machine.weights(Integrate(rtol=1e-10, atol=1e-12).run(machine.network, machine.schedule))
+    weights = machine.weights(Waveform(rtol=1e-9, atol=1e-11).run(machine.network, machine.schedule))
     path = heavy_ball(LOSS, START, rate=rate, momentum=1.0 - friction * h, steps=steps)
     assert tab.number("descent-w1") == pytest.approx(weights[-1, 0], abs=CLOSE)
     assert tab.number("descent-w1-steps") == pytest.approx(path[-1, 0], abs=CLOSE)

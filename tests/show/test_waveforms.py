@@ -175,7 +175,7 @@ def test_volts_a_unit_and_the_starting_state_are_heeded(drawn):
     lstm = la.random_lstm(rng, 1, 2, scale=2.0)
     technology = replace(la.electrical.BEHAVIOURAL, volts_per_unit=0.05)
     state = la.State(h=(rng.uniform(-0.5, 0.5, 2),), c=(rng.uniform(-1, 1, 2),))
-    engine = la.engines.Integrate(rtol=1e-7, atol=1e-9, points=12)
+    engine = la.engines.Waveform(rtol=1e-9, atol=1e-11, points=12)
     run = la.compile(lstm, technology).run(rng.uniform(-1, 1, (1, 1)), state=state, engine=engine)
     axes = step_waveforms(run, 0, lstm=lstm, unit=1).axes
     assert [one.get_ylabel() for one in axes[1:]] == [
