@@ -8,7 +8,7 @@ import pytest
 from faulty_machines import with_banks
 
 import lstm_analog as la
-from lstm_analog.engines import Integrate, Ngspice
+from lstm_analog.engines import Ngspice, Waveform
 from lstm_analog.errors import CertificateError, SimulationError
 from lstm_analog.model import Form
 from lstm_analog.study import Check
@@ -27,7 +27,7 @@ class Idle:
 def export(folder, technology=la.electrical.BEHAVIOURAL, *, timing=la.CLOCKED, name="a", x=X, **form):
     lstm = la.random_lstm(np.random.default_rng(5), 1, 1, outputs=1, scale=2.0, name=name, **form)
     machine = la.compile(lstm, technology, timing=timing)
-    return lstm, machine.certify(lstm, x, folder / "m.cir", engine=Integrate(rtol=1e-6, atol=1e-8))
+    return lstm, machine.certify(lstm, x, folder / "m.cir", engine=Waveform())
 
 
 CASES = {
@@ -49,7 +49,7 @@ def certified(request, tmp_path_factory):
 def test_what_was_exported_holds(certified):
     folder, lstm, certificate = certified
     for each in certificate.exports:
-        found = la.verify(folder / each.file, certificate, lstm=lstm, engine=Integrate(rtol=1e-6, atol=1e-8))
+        found = la.verify(folder / each.file, certificate, lstm=lstm, engine=Waveform())
         assert found.holds
         assert all(found[check].holds for check in Check)
 
