@@ -12,7 +12,16 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.imperfections import JunctionArea, MosThreshold, ProgrammingError, ReadNoise, Streams
 from lstm_analog.model.airline import TEST_START, forecaster, series
 from lstm_analog.network.parts import Sources
-from lstm_analog.study import LargestError, RootMeanSquareError, Spec, Trimmed, Trimmer, network_digest, trimmer, yield_of
+from lstm_analog.study import (
+    LargestError,
+    RootMeanSquareError,
+    Spec,
+    Trimmed,
+    Trimmer,
+    network_digest,
+    trimmer,
+    yield_of,
+)
 from lstm_analog.study.biases import add_to_biases, bias_columns, read_biases
 
 RANDOM = np.random.default_rng(3)
