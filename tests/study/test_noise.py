@@ -1,5 +1,7 @@
 """Noise of whole machines: how much, from which part, as paths; held against noise that is imposed from outside."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from noisy_networks import noisy_ends
@@ -34,11 +36,16 @@ def test_h_has_at_least_the_noise_of_the_switch_that_copies_it(found):
     assert copied == pytest.approx(least**2, rel=0.02)
 
 
+@cache
+def two_steps(technology):
+    return noise_of(la.compile(LSTM, technology), X[:2])
+
+
 @pytest.mark.parametrize("signal", [NoisySignal.H, NoisySignal.C])
 @pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL, la.electrical.OPAMP_BENCH])
 def test_what_the_parts_made_adds_up(signal, technology):
     """Backward through the clock, with the adjoint, the same as forward with the covariance."""
-    whole = noise_of(la.compile(LSTM, technology), X[:2])
+    whole = two_steps(technology)
     sigma = whole.h if signal is NoisySignal.H else whole.c
     origins = whole.origins(signal, step=1)
     assert origins.sigma == pytest.approx(np.sqrt(np.mean(sigma[1] ** 2)), rel=1e-9)
