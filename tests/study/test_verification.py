@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -26,10 +28,21 @@ class Idle:
         raise SimulationError("idle")
 
 
-def export(folder, technology=la.electrical.BEHAVIOURAL, *, timing=la.CLOCKED, name="a", x=X, **form):
-    lstm = la.random_lstm(np.random.default_rng(5), 1, 1, outputs=1, scale=2.0, name=name, **form)
+@cache
+def exported(technology, timing, name, steps, form):
+    """Return an LSTM, its certificate, and the files of its export by name."""
+    lstm = la.random_lstm(np.random.default_rng(5), 1, 1, outputs=1, scale=2.0, name=name, **dict(form))
     machine = la.compile(lstm, technology, timing=timing)
-    return lstm, machine.certify(lstm, x, folder / "m.cir", engine=Waveform())
+    with TemporaryDirectory() as folder:
+        certificate = machine.certify(lstm, X[:steps], Path(folder) / "m.cir", engine=Waveform())
+        return lstm, certificate, {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def export(folder, technology=la.electrical.BEHAVIOURAL, *, timing=la.CLOCKED, name="a", x=X, **form):
+    lstm, certificate, files = exported(technology, timing, name, len(x), tuple(form.items()))
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    return lstm, certificate
 
 
 CASES = {
