@@ -149,7 +149,7 @@ def test_an_error_of_the_head_counts_in_what_its_weights_can_make_of_h(tmp_path)
     deck = tmp_path / "m.cir"
     head, value = re.search(r"(?m)^(gy_rows_0_3 .* )(\S+)$", deck.read_text()).groups()
     deck.write_text(deck.read_text().replace(f"{head}{value}", f"{head}{float(value) + 0.02e-4!r}"))
-    got = la.verify(deck, certificate, lstm=lstm)[Check.RERUN].got
+    got = la.verify(deck, certificate, lstm=lstm, engine=Waveform())[Check.RERUN].got
     error, signal = re.match(r"largest error (\S+), of (\w+);", got).groups()
     assert signal == "y"
     assert reach == pytest.approx(3.468, abs=1e-3)
@@ -164,7 +164,7 @@ def test_a_comment_is_no_value_but_another_file(tmp_path):
     )
     assert count == 1
     deck.write_text(text)
-    found = la.verify(deck, certificate, lstm=lstm)
+    found = la.verify(deck, certificate, lstm=lstm, engine=Waveform())
     assert [found[check].holds for check in Check] == [False, True, True, True, True, True, True]
     assert not found.holds
 
@@ -237,7 +237,8 @@ def test_real_parts_are_what_the_model_and_the_imperfections_say(tmp_path):
     text = "BoreTolerance(sigma=1e-07) drawn from Streams(seed=1)"
     assert [export.imperfections for export in certificate.exports] == [(text,)]
     assert certificate.as_compiled
-    assert all(outcome.holds for outcome in la.verify(tmp_path / "m.cir", certificate, lstm=lstm).outcomes)
+    found = la.verify(tmp_path / "m.cir", certificate, lstm=lstm, engine=Waveform())
+    assert all(outcome.holds for outcome in found.outcomes)
     (export,) = certificate.exports
     other = replace(certificate, exports=(replace(export, imperfections=(text.replace("seed=1", "seed=2"),)),))
     found = la.verify(tmp_path / "m.cir", other, lstm=lstm, engine=Idle())
