@@ -246,11 +246,12 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
                 routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
     dense = BlockForm.DENSE
     columns = [block.columns if block.form is dense else block.columns[elements] for block in curved.blocks]
+    sources = {number for nodes in columns for number, _ in places.by_field(nodes)}
     return Load(
         part=part,
         routes=tuple(routes),
         own=tuple(_own_partials(curved, elements, first, places, mine)),
-        sources=frozenset[int]().union(*(places.field[nodes].tolist() for nodes in columns)),
+        sources=frozenset(sources),
     )
 
 
@@ -268,11 +269,11 @@ def _own_partials(curved: Curved, elements: Indices, first: int, places: Places,
         rows, columns = _of_elements(block, elements)
         chosen = np.flatnonzero(mine[rows] & mine[columns] & fed[rows] & (places.place[rows] == places.place[columns]))
         ends = np.stack((places.field[rows[chosen]], places.field[columns[chosen]])) - first
-        for row, column in sorted(set(zip(*ends.tolist(), strict=True))):
+        for row, column in np.unique(ends, axis=1).T:
             same = chosen[(ends[0] == row) & (ends[1] == column)]
             for these in _without_repetition(places.place[rows[same]], same):
                 into = places.place[rows[these]]
-                found.append(Own(block=number, row=row, column=column, elements=these, into=into))
+                found.append(Own(block=number, row=int(row), column=int(column), elements=these, into=into))
     return found
 
 
