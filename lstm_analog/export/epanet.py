@@ -216,7 +216,7 @@ def pipe_sizes(problem: Statics, tubes: EpanetTubes) -> tuple[Floats, Floats]:
     The N tubes of a tank line are one pipe of N^(1/4) times the bore, which has the conductance of all.
     """
     conductance, parts = problem.pipes.conductance, problem.network.parts
-    lines = [k for k, part in enumerate(parts) if is_tank_line(problem.network, part)]
+    lines = [k for k in np.unique(problem.pipes.bank).tolist() if is_tank_line(problem.network, parts[k])]
     bores, lengths = tubes.capillary(conductance)
     line_bores, line_lengths = tubes.line(conductance / tubes.line_count)
     bundled = np.isin(problem.pipes.bank, lines)

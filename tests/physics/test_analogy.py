@@ -26,14 +26,14 @@ import pytest
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Waveform
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.study import Run
 
 LSTM = random_lstm(np.random.default_rng(1), 2, 3, scale=3.0)
 X = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 2))
-ENGINE = Integrate(rtol=1e-10, atol=1e-12, points=41)
+ENGINE = Waveform(rtol=1e-10, atol=1e-12, points=41)
 MEMORIES = ("l0_c_new", "l0_c", "l0_h_new", "l0_h")
 
 

@@ -115,10 +115,7 @@ def test_shutting_the_output_valve_makes_h_zero_and_keeps_c(detail: Detail) -> N
 def test_shutting_the_forget_valve_loses_the_memory(detail: Detail) -> None:
     """Two machines that remember different things agree from the first step on; unshut, they do not."""
     rng = np.random.default_rng(4)
-    states = [State(h=(np.zeros(3),), c=(rng.uniform(-2.0, 2.0, 3),)) for _ in range(2)]
-    shut, unshut = (
-        [plumbing(lstm, detail).run(X[:1], state=state).c for state in states]
-        for lstm in (biased(Gate.FORGET, SHUT), MODEL)
-    )
+    state, x = State(h=(np.zeros((2, 3)),), c=(rng.uniform(-2.0, 2.0, (2, 3)),)), np.stack((X[:1], X[:1]))
+    shut, unshut = (plumbing(lstm, detail).run(x, state=state).c for lstm in (biased(Gate.FORGET, SHUT), MODEL))
     np.testing.assert_allclose(shut[0], shut[1], atol=1e-5)
     assert np.abs(unshut[0] - unshut[1]).max() > 0.1

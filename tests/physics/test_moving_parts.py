@@ -11,7 +11,6 @@ from lstm_analog.compiler.hardware import decay_time
 from lstm_analog.compiler.hydraulic import OIL, WATER, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import Integrate, Settle, Waveform, integrate
-from lstm_analog.engines.base import Engine
 from lstm_analog.engines.system import system
 from lstm_analog.errors import InvalidValueError, StopsWarning, UnsupportedError
 from lstm_analog.imperfections import OrificePorts, Streams
@@ -142,7 +141,7 @@ def test_a_memory_beyond_its_stops_is_held_there_and_named(technology: object, c
     stop = technology.reach()[1 if cell > 0 else 0] / technology.pressure_unit
     text = rf"^the run must keep its tanks between their stops, got l0_c(_new)?_0 at .* units \(stop at {stop:.6g}\); "
     with pytest.warns(StopsWarning, match=text):
-        run = full.run(X[None], state=state, engine=Integrate(rtol=1e-7, atol=1e-9))
+        run = full.run(X[None, :1], state=state, engine=Integrate(rtol=1e-4, atol=1e-6))
     check = full.check(run)
     finding = check.worst(Rule.STOPS_HIGH if cell > 0 else Rule.STOPS_LOW)
     assert finding.severity is Severity.WARNING
@@ -151,16 +150,16 @@ def test_a_memory_beyond_its_stops_is_held_there_and_named(technology: object, c
     expected = min((high if cell > 0 else low) + 1.0, high)  # the first step adds i g = 1 to what was held
     assert np.abs(run.c[0, 0] - expected).max() < 0.35
     with pytest.raises(UnsupportedError, match=r"^tank l0_c(_new)?_0 for EPANET must stay between its stops, -"):
-        epanet_check(full.compiled, lstm, X[None], technology, state=state)
+        epanet_check(full.compiled, lstm, X[None, :1], technology, state=state)
 
 
-@pytest.mark.parametrize("engine", [Waveform(), Integrate(rtol=1e-6, atol=1e-8)], ids=repr)
-def test_a_run_that_cuts_a_memory_off_warns_with_the_place(engine: Engine) -> None:
+def test_a_run_that_cuts_a_memory_off_warns_with_the_place() -> None:
     """From c = 4.9 of 5 units i g = 1 pushes one memory of one sequence against its upper stop."""
+    engine = Waveform(rtol=1e-4, atol=1e-6)
     state = State(h=(np.zeros((2, 3)),), c=(np.array([[0.0, 0.0, 0.0], [0.0, 4.9, 0.0]]),))
-    x, full = np.stack((0.0 * X, X))[:, :2], compile(biased(5.0), replace(OIL, detail=Detail.FULL))
+    x, full = np.stack((0.0 * X, X))[:, :1], compile(biased(5.0), replace(OIL, detail=Detail.FULL))
     text = r"got l0_c_new_1 at 5\.0\d+ units \(stop at 5\); l0_c_1 at 5\.0\d+ units \(stop at 5\): see machine\.check"
-    with pytest.warns(StopsWarning, match=text) as told:
+    with pytest.warns(StopsWarning, match=text) as told:  # by `Integrate` too: test_stops.py
         full.run(x, state=state, engine=engine)
     assert told[0].filename == __file__
     full.run(x[:1], engine=engine)  # nothing reaches a stop, and warnings are errors
@@ -174,7 +173,7 @@ def test_a_memory_that_is_cut_off_warns_by_every_engine() -> None:
     state = State(h=(np.zeros(3),), c=(np.array([0.0, 4.9, 0.0]),))
     made = compile(biased(5.0), replace(OIL, detail=Detail.FULL))
     with pytest.warns(StopsWarning):
-        settled, whole = (made.run(X, state=state, engine=engine) for engine in (Settle(), Waveform()))
+        settled, whole = (made.run(X[:1], state=state, engine=engine) for engine in (Settle(), Waveform()))
     np.testing.assert_allclose(settled.h, whole.h, atol=1e-6)
 
 

@@ -21,6 +21,8 @@ BICMOS, Bias = la.electrical.BICMOS, la.electrical.Bias
 NGSPICE = la.engines.Ngspice()
 QUICK = la.engines.Ngspice(accuracy=replace(la.export.accuracy.TRANSISTORS, chgtol=1e-14, steps=12))
 """Within 2e-4 of h of the usual accuracy, in half the time."""
+ROUGH = la.engines.Ngspice(accuracy=replace(QUICK.accuracy, reltol=1e-3, chgtol=1e-13, steps=6))
+"""Gains within 6e-3 of those of `QUICK`, in a third of its time."""
 LIMIT = {1.0: 0.002, 3.0: 0.01}
 """The largest error of h in 6 steps that the project promises, by the scale of the weights."""
 
@@ -341,7 +343,7 @@ def test_the_shipped_calibration_makes_all_gains_one():
 
 
 def test_one_round_from_the_textbook_comes_near_the_shipped_calibration():
-    found = calibrate(BICMOS, QUICK, settling=12.0, sweeps=2, simulator="test")
+    found = calibrate(BICMOS, ROUGH, settling=12.0, sweeps=2, simulator="test")
     for name in ("input_gain", "forget_gain", "candidate_gain", "output_gain", "emitter_resistance", "hidden_load"):
         assert getattr(found, name) == pytest.approx(getattr(BICMOS.trims, name), rel=0.01), name
     for name in ("cell_volts", "divider_ratio"):

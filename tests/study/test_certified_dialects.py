@@ -17,9 +17,9 @@ X = np.random.default_rng(7).uniform(-1, 1, (2, 2))
 @pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
 def test_a_deck_of_any_dialect_is_certified_and_verified(tmp_path, dialect):
     path = tmp_path / "lstm.cir"
-    certificate = la.compile(LSTM, BEHAVIOURAL).certify(LSTM, X, path, dialect=dialect)
+    certificate = la.compile(LSTM, BEHAVIOURAL).certify(LSTM, X, path, dialect=dialect, engine=Waveform())
     assert [export.dialect for export in certificate.exports] == [dialect.name]
-    assert all(outcome.holds for outcome in la.verify(path, certificate, lstm=LSTM).outcomes)
+    assert all(outcome.holds for outcome in la.verify(path, certificate, lstm=LSTM, engine=Waveform()).outcomes)
 
 
 def test_transistor_cells_are_run_again_by_ngspice(tmp_path):

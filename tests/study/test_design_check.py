@@ -13,7 +13,7 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS, OPAMP
 from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.machine import Machine, compile, load_machine
 from lstm_analog.model import LSTM, State, random_lstm
@@ -30,7 +30,7 @@ from lstm_analog.study.run import PassRun, Run
 from lstm_analog.study.tubes import Use, tubes
 
 X = np.array([[0.9, -0.4], [-0.7, 0.8]])
-QUICK = Integrate(rtol=1e-6, atol=1e-8)
+QUICK = Waveform()
 
 
 def lstm(scale: float = 1.0) -> LSTM:

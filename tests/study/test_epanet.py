@@ -35,7 +35,7 @@ def model(scale: float = 1.0, layers: int = 1, hidden: int = 3) -> LSTM:
     return random_lstm(np.random.default_rng(1), 2, hidden, layers=layers, scale=scale)
 
 
-def inputs(steps: int = 3) -> np.ndarray:
+def inputs(steps: int = 2) -> np.ndarray:
     return np.random.default_rng(2).uniform(-1.0, 1.0, (steps, 2))
 
 
@@ -240,7 +240,7 @@ def test_a_technology_of_another_kind_is_refused() -> None:
 
 def test_a_batch_is_refused() -> None:
     lstm = model()
-    with pytest.raises(InvalidShapeError, match=r"x for EPANET must be one sequence, got shape \(2, 3, 2\): give one"):
+    with pytest.raises(InvalidShapeError, match=r"x for EPANET must be one sequence, got shape \(2, 2, 2\): give one"):
         epanet_check(compile(lstm, OIL).compiled, lstm, np.stack([inputs(), inputs()]), OIL)
 
 

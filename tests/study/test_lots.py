@@ -12,36 +12,25 @@ from pathlib import Path
 import chip_metrics
 import numpy as np
 import pytest
-from chip_metrics import Killing, failing, hanging, last_h
+from chip_metrics import Killing, X, asked, asked_until, failing, hanging, last_h, machine
 
 import lstm_analog as la
 from lstm_analog.errors import FileAccessError, FileFormatError, SimulationError, UnsupportedError
 from lstm_analog.imperfections import DeviceSpread, ProgrammingError
 from lstm_analog.model.sequences import Outputs
-from lstm_analog.study import Spec, lot_workers, yield_of
+from lstm_analog.study import Spec, lot_workers
 
-X = np.random.default_rng(3).uniform(-1.0, 1.0, (2, 1))
 ROOT = Path(__file__).resolve().parent.parent.parent
-ONE = partial(ProcessPoolExecutor, 1, mp_context=get_context("spawn"))
+SERVER = get_context("forkserver")
+"""Makes processes as those are that Python starts anew, but with the package imported once for all."""
+SERVER.set_forkserver_preload(["lstm_analog.study", "lstm_analog.machine", "lstm_analog.engines"])
+ONE = partial(ProcessPoolExecutor, 1, mp_context=SERVER)
 TWO = partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn"))
 
 
-def machine():
-    return la.compile(la.random_lstm(np.random.default_rng(2), 1, 1), la.electrical.BEHAVIOURAL, settling=24.0)
-
-
-def asked(**changes):
-    given = {
-        "machine": machine(),
-        "imperfections": DeviceSpread(share=0.05),
-        "x": X,
-        "metric": last_h,
-        "spec": Spec(at_least=0.0),
-        "chips": 12,
-        "seed": 5,
-        "lot_size": 2,
-    }
-    return yield_of(**{**given, **changes})
+@pytest.fixture(scope="module")
+def whole():
+    return asked()
 
 
 def files(folder):
@@ -51,14 +40,14 @@ def files(folder):
 # Folders.
 
 
-def test_a_study_goes_on_where_it_was(tmp_path):
+def test_a_study_goes_on_where_it_was(tmp_path, whole):
     """Only what is not there is computed: here nothing, one lot, and two more."""
     told = []
 
     def metric(outputs):
         return chip_metrics.last_h(outputs)
 
-    whole, folder = asked(), tmp_path / "new" / "study"
+    folder = tmp_path / "new" / "study"
     np.testing.assert_array_equal(
         asked(metric=metric, folder=folder, progress=lambda *n: told.append(n)).values, whole.values
     )
@@ -67,7 +56,8 @@ def test_a_study_goes_on_where_it_was(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     (folder / "chips-4-5.npz").unlink()
     found = asked(metric=metric, folder=folder, chips=15)
-    np.testing.assert_array_equal(found.values, asked(chips=15).values)
+    np.testing.assert_array_equal(found.values[:12], whole.values)
+    np.testing.assert_array_equal(found.values[12:], asked(chips=15, lot_size=15).values[12:])
     written = {path.name for path in folder.iterdir() if before.get(path) != path.stat().st_mtime_ns}
     assert written == {"chips-4-5.npz", "chips-12-13.npz", "chips-14-14.npz"}
     np.testing.assert_array_equal(asked(metric=metric, folder=folder, spec=Spec(at_most=0.0)).values, whole.values)
@@ -162,11 +152,11 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
 # Executors.
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path):
+def test_a_worker_that_dies_is_replaced(tmp_path, whole):
     """Two are killed by SIGKILL; each time the pool breaks whole."""
     found = asked(metric=Killing(folder=tmp_path, times=2), executor=ONE, timeout=60.0)
     assert len(files(tmp_path)) >= 2
-    np.testing.assert_array_equal(found.values, asked().values)
+    np.testing.assert_array_equal(found.values, whole.values)
 
 
 def test_workers_that_die_each_time_end_the_study(tmp_path, monkeypatch):
@@ -192,47 +182,35 @@ def test_what_a_worker_raises_is_told(tmp_path):
         SimulationError,
         match=r"^chips \d+ to \d+ must be computed by the executor, got RuntimeError: out of paper: see",
     ):
-        asked(metric=failing, executor=TWO)
+        asked(metric=failing, executor=ONE)
     with pytest.raises(
         UnsupportedError, match=r"^what a worker is sent must be picklable, got .*(lambda|local).*: define the"
     ):
-        asked(metric=lambda outputs: 1.0 * last_h(outputs), executor=TWO)
+        asked(metric=lambda outputs: 1.0 * last_h(outputs), executor=ONE)
 
 
-def test_an_executor_of_ones_own_is_left_open():
+def test_an_executor_of_ones_own_is_left_open(whole):
     with ThreadPoolExecutor(2) as pool:
         found = asked(executor=pool, ahead=2)
         assert pool.submit(int, "3").result() == 3
-    np.testing.assert_array_equal(found.values, asked().values)
+    np.testing.assert_array_equal(found.values, whole.values)
 
 
 # The main process killed.
 
-SCRIPT = """
-import os, signal, sys
-sys.path[:0] = [{root!r}, {tests!r}, {helpers!r}]
-from test_lots import asked
-
-def kill(done, chips):
-    if done == {last}:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-asked(folder={folder!r}, progress=kill)
-"""
-
 
 @pytest.mark.parametrize("last", [[4], [2, 8]])
-def test_a_study_that_is_killed_goes_on(tmp_path, last):
+def test_a_study_that_is_killed_goes_on(tmp_path, whole, last):
     """By SIGKILL, once or twice: the same to the last bit, each chip once, nothing but whole files."""
     folder = tmp_path / "study"
     for end in last:
-        places = {"root": str(ROOT), "tests": str(Path(__file__).parent), "helpers": str(ROOT / "tests" / "helpers")}
-        script = SCRIPT.format(**places, last=end, folder=str(folder))
-        done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, timeout=60)
-        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        process = SERVER.Process(target=asked_until, args=(folder, end))
+        process.start()
+        process.join(60.0)
+        assert process.exitcode == -signal.SIGKILL
         assert files(folder) == sorted(f"chips-{first}-{first + 1}.npz" for first in range(0, end, 2))
     found = asked(folder=folder)
-    np.testing.assert_array_equal(found.values, asked().values)
+    np.testing.assert_array_equal(found.values, whole.values)
     assert found.chips == 12
     assert len(files(folder)) == 6
 

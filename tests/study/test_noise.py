@@ -1,5 +1,7 @@
 """Noise of whole machines: how much, from which part, as paths; held against noise that is imposed from outside."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from noisy_networks import noisy_ends
@@ -34,11 +36,16 @@ def test_h_has_at_least_the_noise_of_the_switch_that_copies_it(found):
     assert copied == pytest.approx(least**2, rel=0.02)
 
 
+@cache
+def two_steps(technology):
+    return noise_of(la.compile(LSTM, technology), X[:2])
+
+
 @pytest.mark.parametrize("signal", [NoisySignal.H, NoisySignal.C])
 @pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL, la.electrical.OPAMP_BENCH])
 def test_what_the_parts_made_adds_up(signal, technology):
     """Backward through the clock, with the adjoint, the same as forward with the covariance."""
-    whole = noise_of(la.compile(LSTM, technology), X[:2])
+    whole = two_steps(technology)
     sigma = whole.h if signal is NoisySignal.H else whole.c
     origins = whole.origins(signal, step=1)
     assert origins.sigma == pytest.approx(np.sqrt(np.mean(sigma[1] ** 2)), rel=1e-9)
@@ -59,7 +66,7 @@ def test_noise_imposed_on_the_whole_machine_makes_as_much(technology, timing, fa
     """White noise from sources, through the nonlinear machine by the usual engine; 300 paths: 4 % each."""
     machine = la.compile(LSTM, technology, timing=timing)
     compiled, driven = machine.compiled, machine.schedule(X[:2])
-    whole = noise_of(machine, X[:2])
+    whole = two_steps(technology) if timing is la.CLOCKED else noise_of(machine, X[:2])
     pieces = np.maximum(np.round(3.0 * driven.durations / compiled.time_constant).astype(int), 1)
     _, ends = noisy_ends(
         compiled.network, driven, Waveform(rtol=1e-7, atol=1e-9), pieces=pieces, paths=300,
@@ -119,12 +126,11 @@ def test_warmer_parts_fluctuate_more_but_for_their_shot_noise(found):
 
 
 def test_op_amps_add_white_noise_that_no_storage_holds():
-    whole = noise_of(la.compile(LSTM, la.electrical.OPAMP_BENCH), X[:1])
-    (chain,) = whole.layers
+    (chain,) = two_steps(la.electrical.OPAMP_BENCH).layers
     assert (chain.h.white > 0).all()
     assert (chain.c.white > 0).all()
     np.testing.assert_allclose(chain.h.effort, chain.h.sigma)  # 1 V a unit
-    held = noise_of(la.compile(LSTM, la.hydraulic.OIL), X[:1]).layers[0]
+    held = two_steps(la.hydraulic.OIL).layers[0]
     assert not held.h.white.any()
     np.testing.assert_allclose(held.h.effort, held.h.sigma * 1e4)  # 10 kPa
 

@@ -7,7 +7,7 @@ from faulty_machines import with_banks
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
-from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, random_lstm
@@ -16,7 +16,7 @@ from lstm_analog.study import settling, settling_error
 
 RATIOS = (14.0, 18.0, 22.0)
 EXACT = Waveform(rtol=1e-12, atol=1e-13)
-ROUGH = Integrate(rtol=1e-4, atol=1e-6)
+ROUGH = Waveform(rtol=1e-4, atol=1e-6)
 
 
 def model(layers: int = 1, scale: float = 1.0) -> LSTM:

@@ -228,15 +228,15 @@ def test_the_engine_of_the_run_runs_again_and_no_oftener_than_it_must() -> None:
 
 def test_stops_and_leaks_of_plumbing_are_causes() -> None:
     """A short stroke cuts c off: its share is that of the tank without stops."""
-    oil, farthest = la.hydraulic.OIL, float(np.abs(LSTM.trace(X).layers[0].c).max())
+    oil, farthest = la.hydraulic.OIL, float(np.abs(LSTM.trace(X[:1]).layers[0].c).max())
     vessel = replace(oil.vessel, stroke=0.5 * farthest / reach(oil).c * oil.vessel.stroke)
     short = replace(oil, detail=la.hydraulic.Detail.FULL, vessel=vessel)
     machine = la.compile(LSTM, short)
     assert causes_of(machine.network) == (Cause.LEAK, Cause.STOPS)
     free = idealise(machine.network, (Cause.STOPS,))
     with pytest.warns(la.errors.StopsWarning):
-        run = machine.run(X)
-    ideal = replace(machine, passes=(replace(machine.compiled, network=free),)).run(X)
+        run = machine.run(X[:1])
+    ideal = replace(machine, passes=(replace(machine.compiled, network=free),)).run(X[:1])
     report = la.compare(run, LSTM, causes=True)
     assert report.shares is not None
     assert report.shares.causes[0].cause == "stops of tanks"

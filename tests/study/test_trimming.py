@@ -1,6 +1,7 @@
 """Trimming: known errors of biases are found, chips follow inputs not trimmed by, devices have limits."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.imperfections import JunctionArea, MosThreshold, ProgrammingError, ReadNoise, Streams
 from lstm_analog.model.airline import TEST_START, forecaster, series
 from lstm_analog.network.parts import Sources
-from lstm_analog.study import LargestError, RootMeanSquareError, Spec, Trimmer, network_digest, trimmer, yield_of
+from lstm_analog.study import (
+    LargestError,
+    RootMeanSquareError,
+    Spec,
+    Trimmed,
+    Trimmer,
+    network_digest,
+    trimmer,
+    yield_of,
+)
 from lstm_analog.study.biases import add_to_biases, bias_columns, read_biases
 
 RANDOM = np.random.default_rng(3)
@@ -26,12 +36,25 @@ FREE = {"resolution": 0.0, "largest": 10.0}
 """Devices that can be turned to any value."""
 
 
+@cache
 def compiled(name: str, lstm: la.LSTM = LSTM) -> la.Machine:
     return la.compile(lstm, TECHNOLOGIES[name], settling=24.0)
 
 
+@cache
 def drawn(machine: la.Machine, chips: int | None = 8) -> la.Machine:
     return machine.with_imperfection(CAUSE, Streams(seed=7, chips=chips))
+
+
+@cache
+def usual(name: str) -> Trimmer[la.Machine]:
+    return trimmer(compiled(name), X, **FREE)
+
+
+@cache
+def trimmed(name: str) -> Trimmed[la.Machine]:
+    """Eight chips, trimmed in as many rounds as there are by default."""
+    return usual(name).trim(drawn(compiled(name)))
 
 
 def answers(machine: la.Machine, x: np.ndarray) -> np.ndarray:
@@ -49,7 +72,7 @@ def errors(chips: la.Machine, machine: la.Machine, x: np.ndarray) -> np.ndarray:
 def test_known_errors_of_biases_are_found(name):
     """Chips whose biases alone are off are turned back by as much: nothing else makes their outputs right."""
     machine = compiled(name)
-    how = trimmer(machine, X, damping=1e-9, rounds=10, **FREE)
+    how = trimmer(machine, X, damping=1e-9, rounds=8, **FREE)
     off = 1e-3 * np.random.default_rng(5).standard_normal((3, 12))
     found = how.trim(replace(machine, passes=add_to_biases(machine.passes, how.columns, off)))
     assert (found.after < 1e-4 * found.before).all()
@@ -61,8 +84,7 @@ def test_known_errors_of_biases_are_found(name):
 @pytest.mark.parametrize("name", TECHNOLOGIES)
 def test_trimmed_chips_follow_inputs_that_they_were_not_trimmed_by(name):
     machine = compiled(name)
-    chips = drawn(machine)
-    found = trimmer(machine, X, **FREE).trim(chips)
+    chips, found = drawn(machine), trimmed(name)
     assert found.errors.shape == (7, 8)
     np.testing.assert_allclose(found.before, errors(chips, machine, X), rtol=1e-6)
     np.testing.assert_allclose(found.after, errors(found.machine, machine, X), rtol=1e-6)
@@ -79,7 +101,7 @@ def test_trimmed_chips_follow_inputs_that_they_were_not_trimmed_by(name):
 def test_stacks_and_several_passes_are_trimmed(name, lstm, count):
     machine = compiled(name, lstm)
     chips = drawn(machine)
-    found = trimmer(machine, X, rounds=3, **FREE).trim(chips)
+    found = trimmer(machine, X, rounds=2, **FREE).trim(chips)
     assert len(found.names) == len(set(found.names)) == count
     assert np.median(found.after / found.before) < 0.6
     np.testing.assert_allclose(found.after, errors(found.machine, machine, X), rtol=1e-6)
@@ -87,7 +109,7 @@ def test_stacks_and_several_passes_are_trimmed(name, lstm, count):
 
 def test_op_amps_are_trimmed():
     machine = la.compile(la.random_lstm(np.random.default_rng(2), 2, 1), la.electrical.OPAMP_IDEAL)
-    found = trimmer(machine, X[0, :3], rounds=3, **FREE).trim(drawn(machine, 4))
+    found = trimmer(machine, X[0, :3], rounds=2, **FREE).trim(drawn(machine, 4))
     assert np.median(found.after / found.before) < 0.5
 
 
@@ -135,7 +157,7 @@ def test_a_bias_of_two_wires_is_turned_in_both():
 
 def test_chips_that_are_right_are_left_as_they_are():
     machine = compiled("OIL")
-    how = trimmer(machine, X, resolution=1e-3, largest=0.5, rounds=1)
+    how = replace(usual("OIL"), resolution=1e-3, largest=0.5, rounds=1)
     found = how.trim(machine)
     assert not found.trims.any()
     assert not found.kept.any()
@@ -146,7 +168,7 @@ def test_chips_that_are_right_are_left_as_they_are():
 def test_devices_are_turned_in_steps_and_within_their_range():
     machine = compiled("BEHAVIOURAL")
     chips, step, largest = drawn(machine), 1 / 64, 0.3
-    how = trimmer(machine, X, resolution=step, largest=largest, rounds=3)
+    how = replace(usual("BEHAVIOURAL"), resolution=step, largest=largest, rounds=2)
     found = how.trim(chips)
     own, turned = (read_biases(each.passes, how.columns) for each in (chips, found.machine))
     steps = (turned - own) / step
@@ -165,22 +187,20 @@ def test_only_the_sums_that_are_named_are_turned(name):
     chips = drawn(machine)
     found = trimmer(machine, X, sums=("l0_zg",), rounds=1, **FREE).trim(chips)
     assert found.names == ("l0_zg_0", "l0_zg_1", "l0_zg_2")
-    every = trimmer(machine, X, **FREE).columns
+    every = usual(name).columns
     same = np.isclose(read_biases(found.machine.passes, every), read_biases(chips.passes, every), rtol=1e-12)
     assert same.all(axis=0).tolist() == [not 6 <= row < 9 for row in range(12)]
 
 
 def test_a_single_chip_is_trimmed_as_among_others():
-    machine = compiled("BEHAVIOURAL")
-    how = trimmer(machine, X, **FREE)
-    together, alone = how.trim(drawn(machine)), how.trim(drawn(machine, None))
+    together = trimmed("BEHAVIOURAL")
+    alone = usual("BEHAVIOURAL").trim(drawn(compiled("BEHAVIOURAL"), None))
     assert not alone.machine.chips
     np.testing.assert_allclose(alone.trims[0], together.trims[0], rtol=1e-6)
 
 
 def test_a_trimmed_chip_is_written_and_runs_in_another_engine(tmp_path):
-    machine = compiled("BEHAVIOURAL")
-    found = trimmer(machine, X, **FREE).trim(drawn(machine))
+    found = trimmed("BEHAVIOURAL")
     one = found.chip(3)
     assert one.network.said("trimmed") == ("12 biases, by measured outputs",)
     np.testing.assert_allclose(one.run(X[0]).h, answers(found.machine, X)[3, 0], atol=1e-5)
@@ -191,7 +211,7 @@ def test_a_trimmed_chip_is_written_and_runs_in_another_engine(tmp_path):
 
 def test_the_yield_of_trimmed_chips(tmp_path):
     machine = compiled("BEHAVIOURAL")
-    how = trimmer(machine, X, **FREE)
+    how = replace(usual("BEHAVIOURAL"), rounds=2)
     metric = RootMeanSquareError(expected=answers(machine, UNSEEN))
     given = {"metric": metric, "spec": Spec(at_most=1e-3), "chips": 8, "seed": 7}
     before = yield_of(machine, CAUSE, UNSEEN, **given)
@@ -214,7 +234,7 @@ def test_the_airline_forecaster():
     digital = made.decode(made.lstm(x).h)[TEST_START:]
     metric = LargestError(expected=digital, answer=lambda outputs: made.decode(outputs.h)[:, TEST_START:])
     given = {"metric": metric, "spec": Spec(at_most=10.0), "chips": 40, "seed": 41, "engine": "settle"}
-    how = trimmer(machine, x[:96], resolution=1 / 1024, largest=1.25)
+    how = trimmer(machine, x[:96], resolution=1 / 1024, largest=1.25, rounds=3)
     before, after = (yield_of(each, ProgrammingError(sigma=0.003), x, **given) for each in (machine, how.design))
     assert before.fraction < 0.6
     assert after.fraction > 0.9
@@ -263,7 +283,7 @@ def test_an_answer_without_chips_is_refused():
 
 @pytest.fixture(scope="module")
 def how() -> Trimmer[la.Machine]:
-    return trimmer(compiled("BEHAVIOURAL"), X, **FREE)
+    return usual("BEHAVIOURAL")
 
 
 def test_chips_of_another_machine_are_refused(how):
@@ -286,9 +306,9 @@ def test_chips_without_the_bank_are_refused(how):
         how.trim(chips)
 
 
-def test_a_chip_that_there_is_not_is_refused(how):
-    with pytest.raises(InvalidValueError, match="chip must be 0 to 1, got 2: count from zero"):
-        how.trim(drawn(how.machine, 2)).chip(2)
+def test_a_chip_that_there_is_not_is_refused():
+    with pytest.raises(InvalidValueError, match="chip must be 0 to 7, got 8: count from zero"):
+        trimmed("BEHAVIOURAL").chip(8)
 
 
 def test_chips_that_change_from_step_to_step_are_refused(how):
@@ -301,7 +321,7 @@ def test_chips_that_change_from_step_to_step_are_refused(how):
 def test_known_errors_of_gains_are_found(name):
     """Chips whose weighted sums are off in gain and bias are turned back: nothing else makes their outputs right."""
     machine = compiled(name)
-    how = trimmer(machine, X, damping=1e-9, rounds=15, gains=True, **FREE)
+    how = trimmer(machine, X, damping=1e-9, rounds=7, gains=True, **FREE)
     assert [each.endswith("gain") for each in how.names] == 12 * [False] + 12 * [True]
     off = 1e-3 * np.random.default_rng(5).standard_normal((3, 24))
     found = how.trim(replace(machine, passes=add_to_biases(machine.passes, how.columns, off)))
@@ -311,8 +331,8 @@ def test_known_errors_of_gains_are_found(name):
 
 def test_gains_bring_chips_closer_than_biases_alone():
     machine = compiled("BEHAVIOURAL")
-    chips = drawn(machine, 16)
-    left = [np.median(trimmer(machine, X, gains=each, **FREE).trim(chips).after) for each in (False, True)]
+    ways = (usual("BEHAVIOURAL"), trimmer(machine, X, gains=True, **FREE))
+    left = [np.median(replace(each, rounds=4).trim(drawn(machine, 16)).after) for each in ways]
     assert left[1] < 0.8 * left[0]
 
 
