@@ -98,8 +98,9 @@ figure.tight_layout()
 
 # %%
 constant = forecaster.scale * np.sqrt((deviations(lstm, x) ** 2).mean())
-numbers = np.array([100, 1_000, 10_000, 100_000])
-measured = np.array([np.sqrt(draw(int(n)).var(axis=0).mean()) for n in numbers])
+drawn[100_000] = draw(100_000)
+numbers = np.array(list(drawn))
+measured = np.array([np.sqrt(found.var(axis=0).mean()) for found in drawn.values()])
 figure, axis = plt.subplots(figsize=(5, 3))
 axis.loglog(numbers, constant / np.sqrt(numbers), "k:", label="first order, nothing fitted")
 axis.loglog(numbers, measured, "o", label="100 draws of the circuit")
