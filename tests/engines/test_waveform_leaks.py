@@ -9,11 +9,13 @@ from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.timing import GATED_LEAK
 from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.engines.native import Unsolved, library
+from lstm_analog.engines.phase.wiring import Wire, Wiring
 from lstm_analog.engines.waveform import build, state
 from lstm_analog.engines.waveform.analysis import Wanted, needs_ends_alone
 from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
-from lstm_analog.engines.waveform.fields import WaveformFactor, fewer_terms
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, fewer_terms
 from lstm_analog.engines.waveform.guesses import guessing
+from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.pieces import coarse_grid, guess_terms, sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Tolerance
 from lstm_analog.engines.waveform.workspace import Regime, workspace
@@ -133,6 +135,36 @@ def test_terms_are_as_many_as_functions_of_them_are_asked():
     np.testing.assert_allclose(np.tensordot(asked, other, 1), np.tensordot(asked, whole, 1), rtol=0, atol=1e-13)
     assert np.abs(whole - other).max() > 0.1
     assert fewer_terms(terms[:3], asked, calls) == terms[:3]
+
+
+def test_what_follows_one_wire_alone_is_written_at_once():
+    """Efforts are the flow times their gain; with an offset, a second wire or places left over they are added up."""
+    values, out, all_of = np.random.default_rng(7).normal(size=(4, 3)), np.zeros((4, 3)), slice(0, None)
+    source = Field(nodes=np.arange(3), start=values[0], end=values[-1], values=values, terms=None)
+    wire = Wire(row=0, into=slice(0, 3), source=0, places=slice(0, 3), values=np.array([2.0, 4.0, 0.5]))
+    gain, none = np.array([0.5, 0.25, 3.0]).reshape(3, 1, 1), np.zeros((3, 1))
+    alone = Wiring(wires=(wire,), sheets=(), loads=(), own=-1.0 / gain, offset=none, capacity=np.empty((3, 0)))
+    parts = BatchParts(lead=(), size=1)
+
+    def following(wiring):
+        inflow = Inflow(
+            wiring=wiring,
+            fields=[source],
+            state=None,
+            high=(),
+            after=[],
+            parts=parts,
+            slack=np.zeros(3),
+            guessing=False,
+        )
+        return inflow.following(gain, out, all_of)
+
+    make(following(alone))
+    np.testing.assert_array_equal(out, values * [1.0, 1.0, 1.5])
+    assert not following(replace(alone, offset=none + 1.0))
+    assert not following(replace(alone, wires=(wire, wire)))
+    some = replace(wire, into=slice(0, 2), places=slice(0, 2), values=wire.values[:2])
+    assert not following(replace(alone, wires=(some,)))
 
 
 def test_guesses_that_act_strongly_take_more_polynomials():
