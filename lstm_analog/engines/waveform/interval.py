@@ -111,12 +111,15 @@ class IntervalSolver:
         """Return the solved `segment` of piece number `place`; None if it was not accepted, and has been changed.
 
         Too large an `error` refines the piece. If the guess that nothing moves was wrong, guesses are swept from then
-        on; if a limit was passed, the parts that are idle between limits are solved with.
+        on; if a limit was passed, the parts that are idle between limits are solved with, which comes before all else:
+        without them nothing pushes back, and a piece is refined in vain.
         """
         division = intervals.present
         piece = division.pieces[place]
         if not error <= division.within:
-            intervals.replace(place, refined(piece, error / division.within))
+            outside = bool(np.isfinite(error)) and not segment.within_limits()
+            finer = [replace(piece, idle=False)] if outside else refined(piece, error / division.within)
+            intervals.replace(place, finer)
             return None
         if not (stands := segment.stands()) or not segment.within_limits():
             swept = partial(self.space.swept, division.high, division.duration, piece)
