@@ -144,7 +144,8 @@ class Inflow:
         if not alone or not covers(wiring.wires[0].into, out.shape[-1]):
             return []
         wire = replace(wiring.wires[0], values=wiring.wires[0].values * gain[..., 0, 0])
-        return [*calls, *(call for flow in self._flows(wire, out, at, calls) for call in flow.written(out))]
+        flows = self._flows(wire, out, at, calls)
+        return [*calls, *(call for flow in flows for call in flow.written(out))]
 
     def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None, before: list[Call]) -> list[Flow]:
         """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m).
