@@ -102,8 +102,8 @@ def next_coefficients(last: list[float]) -> float:
     `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
     every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
     smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
-    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of two or
-    three the first is alone.
+    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of two or three sizes the first
+    stands alone.
     """
     if not all(map(isfinite, last)):
         return inf

@@ -122,6 +122,11 @@ class Wiring:
     offset: Floats
     capacity: Floats
 
+    def linear(self, row: int) -> list[Wire | Sheet]:
+        """Return the wires and sheets into `row`."""
+        every: tuple[Wire | Sheet, ...] = (*self.wires, *self.sheets)
+        return [entry for entry in every if entry.row == row]
+
     def sources(self) -> frozenset[int]:
         """Return the numbers of all fields that the flow into the level depends on."""
         plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}

@@ -87,7 +87,7 @@ class Inflow:
         The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
         flow are all that is `asked`, the terms may be right for these alone.
         """
-        terms_of = [(entry, self._terms(entry, before, asked)) for entry in self._linear(row)]
+        terms_of = [(entry, self._terms(entry, before, asked)) for entry in self.wiring.linear(row)]
         steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
         still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
@@ -129,7 +129,7 @@ class Inflow:
                 calls, begun = flowing(load, waves, self.high, out[..., None, :]), True
             elif routes:
                 flows += _of_load(load, routes, out, waves, self.high)
-        flows += [flow for entry in self._linear(row) for flow in self._flows(entry, out, at, calls)]
+        flows += [flow for entry in self.wiring.linear(row) for flow in self._flows(entry, out, at, calls)]
         calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
@@ -168,12 +168,7 @@ class Inflow:
     def feeds(self, row: int) -> bool:
         """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
         loads = any(route.row == row for load in self.wiring.loads for route in load.routes)
-        return loads or bool(self._linear(row)) or bool(self.wiring.offset[..., row].any())
-
-    def _linear(self, row: int) -> list[Wire | Sheet]:
-        """Return the wires and sheets into `row`."""
-        found: list[Wire | Sheet] = [wire for wire in self.wiring.wires if wire.row == row]
-        return found + [sheet for sheet in self.wiring.sheets if sheet.row == row]
+        return loads or bool(self.wiring.linear(row)) or bool(self.wiring.offset[..., row].any())
 
     def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformFactor, ...]:
         """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
