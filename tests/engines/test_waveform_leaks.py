@@ -13,7 +13,7 @@ from lstm_analog.engines.phase.wiring import Wire, Wiring
 from lstm_analog.engines.waveform import build, state
 from lstm_analog.engines.waveform.analysis import Wanted, needs_ends_alone
 from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, fewer_terms
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, fewer_terms
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.pieces import coarse_grid, guess_terms, sweep_limit
@@ -124,7 +124,7 @@ def test_where_ends_are_all_that_is_asked_guesses_are_seen_there_alone():
 def test_terms_are_as_many_as_functions_of_them_are_asked():
     rng = np.random.default_rng(4)
     terms = tuple(
-        WaveformFactor(basis=basis, weight=rng.normal(size=(2, 3)), held=k == 2, still=False, guessed=True, every=1)
+        WaveformTerm(basis=basis, weight=rng.normal(size=(2, 3)), held=k == 2, still=False, guessed=True, every=1)
         for k, basis in enumerate(rng.normal(size=(5, 9)))
     )
     asked, calls = rng.normal(size=(2, 9)), []

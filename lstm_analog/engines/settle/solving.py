@@ -248,7 +248,7 @@ def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     lead, members = efforts.shape[:-1], stage.level.members
     own = [field_of(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
     fields = [*constant_efforts(efforts), *own]
-    undivided = BatchParts(lead=lead, size=lead[-1])
+    undivided, none = BatchParts(lead=lead, size=lead[-1]), np.zeros((1, 1))
     task = Task(
         level=stage.level,
         inflow=Inflow(
@@ -262,11 +262,11 @@ def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             guessing=False,
         ),
         targets=tuple(own),
-        frame=Frame(slope=np.zeros((1, 1)), finer=np.zeros((1, 1)), every=1, parts=undivided, dtype=efforts.dtype),
-        factored=False,
-        at_end=True,
-        ends_alone=False,
-        wanted=(True,) * len(own),
+        frame=Frame(derivative=none, finer_derivative=none, every=1, parts=undivided, dtype=efforts.dtype),
+        has_terms=False,
+        points=None,
+        end_only=False,
+        computed=(True,) * len(own),
         waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), 1, None, undivided),
     )
     solving = newton_steps(task, _TOLERANCE * stage.couplings.scales[members])

@@ -1,7 +1,9 @@
 """Builds a segment: its buffers, the steps of each level, and the steps that read and write the state."""
 
+from dataclasses import replace
 from functools import partial
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +13,10 @@ from lstm_analog.engines.native.calls import largest
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.analysis import FieldLayout, Outline, Wanted, is_newton, outline
+from lstm_analog.engines.waveform.analysis import FieldLayout, LevelFields, Outline, Wanted, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.estimate import estimate, with_drift
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, constant_field
+from lstm_analog.engines.waveform.fields import BatchParts, Field, Waves, constant_field
 from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
@@ -33,9 +35,12 @@ from lstm_analog.expressions import Call, putting, reading
 from lstm_analog.network.laws import High, Idle
 
 _KNOWN_DEGREE = 30
-"""Least degree with which known bases are worked out, once; larger: more memory, and longer to build."""
+"""Least degree with which the bases of terms are worked out, once; larger: more memory, and longer to build."""
 _SPARED_SHARE = 0.05
-"""Share of the tolerance that a product of a dense matrix may be off where it is not multiplied anew; larger: fewer."""
+"""Error that a stored product of a dense matrix may have before it is multiplied anew, as a share of the tolerance.
+
+Larger: fewer products, larger errors.
+"""
 _SPARED_GUESS = 0.5
 """The same in coarse segments, as a share of the limit of the guesses that they make; larger: perhaps more sweeps."""
 _PART = 2**17
@@ -56,25 +61,25 @@ def segment(
     tolerance: Tolerance,
     first: Segment | None,
 ) -> Segment:
-    """Return the segment of `duration` (s) in the phase of `couplings`, solved in `order`.
+    """Return the segment of `duration` (s) in the phase of `couplings`, solved in `order`; `layout` are its fields.
 
-    `layout` are its fields. `guessing` says at which points, and what is guessed at torn edges, if that is not still
-    from what the coarser segment `first` finds; a grid of degree 0 asks for the state of rest. All segments of a run
-    share the `state`. `output` says what the segment must yield, for which `wanted` unknowns (N,), within `tolerance`.
-    Efforts that must stay in `ranges` are watched.
+    `guessing` describes its points and the guesses at torn edges; a grid of degree 0 asks for the state of rest. The
+    first guesses are what the coarser segment `first` finds, or that nothing moves if there is none. All segments of a
+    run share the `state`. `output` says what the segment must yield, for which `wanted` unknowns (N,), within
+    `tolerance`. Efforts that must stay in `ranges` are watched.
     """
     watched = np.isin(np.arange(wanted.size), np.concatenate([[], *(limits.nodes for limits in ranges)]))
-    grid, every = guessing.grid, _every(guessing.grid, output, ranges)
+    grid, every = guessing.grid, _refinement(guessing.grid, output, ranges)
     plan = outline(layout, every * grid.degree + 1, guessing.terms, output, wanted, watched, guessing.at_end)
     parts = BatchParts(lead=state.effort.shape[:-1], size=_part_size(plan, grid, state.effort, output, bool(ranges)))
-    frame, judged = _frame(duration, grid, every, parts, state.effort), _judged(plan, output)
+    frame, judged = _frame(duration, grid, every, parts, state.effort.dtype), _judged(plan, output)
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     found = guesses(plan, fields, frame, guessing, couplings.scales)
     slack = _slack(guessing, output, tolerance) * couplings.scales
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
-        writing = with_drift(writing, couplings, order, plan.fields.places, fields, state, grid, duration)
+        writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration)
     units = [couplings.scales[fields[k].nodes] for k in judged]
     judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
     return Segment(
@@ -91,15 +96,19 @@ def segment(
     )
 
 
-def _every(grid: Grid, output: Wanted, ranges: tuple[Idle, ...]) -> int:
-    """Return of how many finer points each point of `grid` is one: 1 where `output` or `ranges` ask for points."""
+def _refinement(grid: Grid, output: Wanted, ranges: tuple[Idle, ...]) -> int:
+    """Return how many times the degree of `grid` the bases of terms are worked out with.
+
+    It is 1 at rest, and where `output` or `ranges` ask for waveforms between the edges: there the points of the segment
+    have to resolve them.
+    """
     return 1 if not grid.degree or output is Wanted.POINTS or ranges else ceil(_KNOWN_DEGREE / grid.degree)
 
 
 def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:
-    """Return how far efforts may be off, in units of signal, where that spares a product of a dense matrix; else 0.
+    """Return how far efforts may be off, in units of signal, so that a product stored for nearly the same will do.
 
-    Weights that were multiplied before come where the guess is that what leaks stands still.
+    It is 0 where no such product is used: only where guesses stand still do weights hardly change between segments.
     """
     if not guessing.still or guessing.limit == np.inf:
         return 0.0
@@ -109,23 +118,21 @@ def _slack(guessing: Guessing, output: Wanted, tolerance: Tolerance) -> float:
 def _judged(plan: Outline, output: Wanted) -> list[int]:
     """Return the numbers of the fields whose error is estimated from their values at the points.
 
-    These are storages that are no sums of known bases, and other unknowns only if their points are recorded: their
-    error at the end is that of the storages which they follow from.
+    These are storages without terms, and other unknowns only if their points are recorded: the error of these at the
+    end is that of the storages which they follow from.
     """
-    candidates = {
-        number
-        for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
-        for number in range(first, first + (level.members.shape[1] if output is Wanted.POINTS else level.dynamic))
-    }
-    return [k for k, asked in enumerate(plan.points) if k in candidates and asked and not plan.factored[k]]
+    every = output is Wanted.POINTS
+    candidates = (k for each in plan.layout.levels for k in (each.numbers if every else each.storages))
+    return [k for k in candidates if plan.points[k] and not plan.has_terms[k]]
 
 
 def _watches(limits: Idle, plan: Outline, fields: list[Field]) -> list[GuardedWaveform]:
     """Return the waveforms that must stay within `limits`, field by field."""
     found = []
-    for number, chosen in plan.fields.places.by_field(limits.nodes):
+    places_of = plan.layout.places
+    for number, chosen in places_of.by_field(limits.nodes):
         low, high = limits.low[..., chosen], limits.high[..., chosen]
-        places = span(plan.fields.places.place[limits.nodes[chosen]])
+        places = span(places_of.place[limits.nodes[chosen]])
         waves = values_of(fields[number]) if number else fields[number].start
         efforts, fetching = reading(waves, places)
         room, beyond, other = np.empty(efforts.shape), np.empty(1), np.empty(1)
@@ -148,22 +155,26 @@ def _steps(
     tolerance: Tolerance,
     slack: Floats,
 ) -> tuple[list[tuple[int, list[Call]]], list[Call]]:
-    """Return the steps of each sweep, those for when the segment is accepted, and note in `fields` which have terms."""
+    """Return the steps of each sweep, by its number, and those for when the segment is accepted.
+
+    The terms of `fields` that have some are noted in these.
+    """
     after: list[Call] = []
-    steps: dict[int, list[Call]] = {level.sweep: [] for level in plan.fields.levels}
-    for place, level in enumerate(plan.fields.levels):
-        task = _task(plan, place, fields, frame, state, couplings.high, after, slack)
-        if task is None:
+    steps: dict[int, list[Call]] = {each.level.sweep: [] for each in plan.layout.levels}
+    for each in plan.layout.levels:
+        if not any(plan.computed[number] for number in each.numbers):
             continue
-        if is_newton(level, task.inflow.wiring):
-            _refuse_single(frame, couplings, level.members[0])
-            steps[level.sweep] += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[level.members])
-        else:
-            found, parts = linear_steps(task), frame.parts
-            steps[level.sweep] += found.whole
-            each = parts.last if task.at_end and not task.factored else parts.each
-            (each if parts.divided else steps[level.sweep]).extend(found.each)
-            _name_terms(fields, plan.fields.first[place], found.terms)
+        task, own = _task(plan, each, fields, frame, state, couplings.high, after, slack), steps[each.level.sweep]
+        if each.is_newton:
+            _refuse_single(frame, couplings, each.level.members[0])
+            own += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[each.level.members])
+            continue
+        found, parts = linear_steps(task), frame.parts
+        own += found.whole
+        part_steps = parts.last if task.points is None and not task.has_terms else parts.each
+        (part_steps if parts.divided else own).extend(found.each)
+        for number, terms in zip(each.numbers, found.terms, strict=True):
+            fields[number] = replace(fields[number], terms=terms)
     return sorted(steps.items()), after
 
 
@@ -173,12 +184,11 @@ def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None
         raise NotLinearError(int(couplings.groups[members[0]]))
 
 
-def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, effort: Floats) -> Frame:
-    slope, finer = (
-        chebyshev.differentiation(each) / duration if grid.degree else np.zeros((1, 1))
-        for each in (grid, grid.of(every * grid.degree))
-    )
-    return Frame(slope=slope, finer=finer, every=every, parts=parts, dtype=effort.dtype)
+def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, dtype: np.dtype[Any]) -> Frame:
+    """Return the points of a segment of `duration` (s), with bases of `every` times the degree of `grid`."""
+    grids, none = (grid, grid.of(every * grid.degree)), np.zeros((1, 1))
+    derivative, finer = (chebyshev.differentiation(each) / duration if grid.degree else none for each in grids)
+    return Frame(derivative=derivative, finer_derivative=finer, every=every, parts=parts, dtype=dtype)
 
 
 def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watched: bool) -> int:
@@ -187,22 +197,17 @@ def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watche
     Only the kernel gains from parts. Levels that need Newton's method keep what they know from solve to solve, and
     guesses, limits (`watched`) and points that are recorded are looked at after a solve: these are not divided.
     """
-    lead = effort.shape[:-1]
-    whole = len(lead) != 1 or output is Wanted.POINTS or watched or plan.fields.guessed or not is_available()
-    width = sum(
-        level.members.shape[0] * plan.points[number]
-        for level, first in zip(plan.fields.levels, plan.fields.first, strict=True)
-        for number in range(first, first + level.members.shape[1])
-    )
-    if whole or not width or any(map(is_newton, plan.fields.levels, plan.fields.wirings)):
+    lead, levels = effort.shape[:-1], plan.layout.levels
+    whole = len(lead) != 1 or output is Wanted.POINTS or watched or plan.layout.guessed or not is_available()
+    width = sum(len(each.level.members) * plan.points[number] for each in levels for number in each.numbers)
+    if whole or not width or any(each.is_newton for each in levels):
         return lead[-1] if lead else 1
     return int(min(lead[-1], max(1, _PART // (width * (grid.degree + 1) * effort.itemsize))))
 
 
 def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkState) -> list[Call]:
     """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
-    numbers = range(1, len(fields) - len(plan.fields.guessed))
-    found = [fields[number] for number in numbers if plan.wanted[number]]
+    found = [fields[number] for each in plan.layout.levels for number in each.numbers if plan.computed[number]]
     moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
     return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
 
@@ -214,10 +219,7 @@ def _buffers(
 
     Field 0 is the state itself. The `judged` fields lie last, so that their values are one array.
     """
-    nodes: list[Indices] = [
-        np.arange(effort.shape[-1]),
-        *(column for level in plan.fields.levels for column in level.members.T),
-    ]
+    nodes = [np.arange(effort.shape[-1]), *plan.layout.solved()]
     asked = [False, *plan.points[1 : len(nodes)]]
     own, lead = frame.parts.own, frame.lead
     sizes = [part.size * prod(own) * drawn for part, drawn in zip(nodes, asked, strict=True)]
@@ -237,7 +239,7 @@ def _buffers(
         if sizes[number]:
             values = arena[:, ends[number] - sizes[number] : ends[number]].reshape(frame.count, *own, part.size)
         end = np.zeros((*lead, part.size), frame.dtype) if values is None or frame.parts.divided else values[-1]
-        if values is not None and not plan.factored[number]:
+        if values is not None and not plan.has_terms[number]:
             frame.parts.written(end, values[-1])
         fields.append(Field(nodes=part, start=start, end=end, values=values, terms=None))
         if not isinstance(run, slice) and plan.started[number]:
@@ -247,47 +249,35 @@ def _buffers(
 
 def _task(
     plan: Outline,
-    place: int,
+    each: LevelFields,
     fields: list[Field],
     frame: Frame,
     state: NetworkState,
     high: High,
     after: list[Call],
     slack: Floats,
-) -> Task | None:
-    """Return what is to be solved in level number `place`, or None if nobody asks for it."""
-    level, wires, first = plan.fields.levels[place], plan.fields.wirings[place], plan.fields.first[place]
-    own = range(first, first + level.members.shape[1])
-    wanted = tuple(plan.wanted[first : own.stop])
-    if not any(wanted):
-        return None
-    at_end = not level.dynamic and not any(plan.points[field] for field in own)
-    rows = None if at_end else slice(1 if level.dynamic == len(own) else 0, None)
-    count = 1 if rows is None else frame.count - rows.start
-    waves = Waves(fields, plan.fields.places, count, rows, frame.parts)
+) -> Task:
+    """Return what is to be solved in a level, `each` of the `plan`."""
+    dynamic, end_only = each.level.dynamic, not any(plan.points[number] for number in each.numbers)
+    points = None if end_only and not dynamic else slice(1 if dynamic == len(each.numbers) else 0, None)
+    count = 1 if points is None else frame.count - points.start
     return Task(
-        level=level,
+        level=each.level,
         inflow=Inflow(
-            wiring=wires,
+            wiring=each.wiring,
             fields=fields,
             state=state,
             high=high,
             after=after,
             parts=frame.parts,
             slack=slack,
-            guessing=bool(plan.fields.guessed),
+            guessing=bool(plan.layout.guessed),
         ),
-        targets=tuple(fields[field] for field in own),
+        targets=tuple(fields[number] for number in each.numbers),
         frame=frame,
-        factored=plan.factored[first],
-        at_end=at_end,
-        ends_alone=not plan.read(factored=True).intersection(own) and not any(plan.points[field] for field in own),
-        wanted=wanted,
-        waves=waves,
+        has_terms=plan.has_terms[each.first],
+        points=points,
+        end_only=end_only and not plan.sources(with_terms=True).intersection(each.numbers),
+        computed=tuple(plan.computed[number] for number in each.numbers),
+        waves=Waves(fields, plan.layout.places, count, points, frame.parts),
     )
-
-
-def _name_terms(fields: list[Field], first: int, terms: tuple[tuple[WaveformFactor, ...] | None, ...]) -> None:
-    for number, found in enumerate(terms, start=first):
-        field = fields[number]
-        fields[number] = Field(nodes=field.nodes, start=field.start, end=field.end, values=field.values, terms=found)

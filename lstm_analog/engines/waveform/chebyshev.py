@@ -159,20 +159,30 @@ def alike(own: Floats, capacity: Floats) -> bool:
     return all(bool(same.all()) for same in spread)
 
 
+def start_response(inverse: Floats, target: int, row: int) -> Floats:
+    """Return the response of `target` to a start of 1 in storage `row`, (points,), or (points, m) if members differ.
+
+    `inverse` is what `response` returns for components that are the same on all chips.
+    """
+    return _by_member(inverse[:, target, :, row, 0])
+
+
 def basis_response(inverse: Floats, target: int, row: int, basis: Floats | None, first: int) -> Floats:
     """Return the response of `target` to a flow of the `basis` into `row`, (points,), or (points, m) if members differ.
 
-    `inverse` is that of the collocation equations; the flow counts from point `first` on.
+    `inverse` is as in `start_response`; the flow counts from point `first` on. The basis None is the constant 1.
     """
     part = inverse[:, target, :, row, first:]
     if basis is None:
-        column = part.sum(axis=-1)
-    elif basis.ndim == 1:
-        column = part @ basis[first:]
-    else:
-        column = np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:])
-    result: Floats = column[0] if len(column) == 1 else column.T
-    return result
+        return _by_member(part.sum(axis=-1))
+    if basis.ndim == 1:
+        return _by_member(part @ basis[first:])
+    return _by_member(np.einsum("mpj,jm->mp", np.broadcast_to(part, (basis.shape[1], *part.shape[1:])), basis[first:]))
+
+
+def _by_member(responses: Floats) -> Floats:
+    """Return `responses` (m, points) as (points, m), or the one that all members have, (points,)."""
+    return responses[0] if len(responses) == 1 else responses.T
 
 
 def without_start(columns: Floats, count: int) -> Floats:

@@ -122,7 +122,7 @@ def two_axes(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WaveformFactor:
+class WaveformTerm:
     """One term of the waveforms of m unknowns: a known function of time, `basis`, times a `weight` (*lead, m).
 
     `basis` is given at finer points, of which number 0, `every`, 2 `every` ... are those of the segment: (finer,), or
@@ -156,7 +156,7 @@ class Field:
     start: Floats
     end: Floats
     values: Floats | None
-    terms: tuple[WaveformFactor, ...] | None
+    terms: tuple[WaveformTerm, ...] | None
 
 
 def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: bool) -> Field:
@@ -166,7 +166,7 @@ def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: 
     """
     values = np.broadcast_to(start, (count, *start.shape))
     basis = np.ones((count - 1) * every + 1)
-    term = WaveformFactor(basis=basis, weight=start, held=held, still=held, guessed=True, every=every)
+    term = WaveformTerm(basis=basis, weight=start, held=held, still=held, guessed=True, every=every)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
 
 
@@ -248,7 +248,7 @@ class Waves:
         return field.values[self._rows]  # type: ignore[index]
 
 
-def fewer_terms(terms: tuple[WaveformFactor, ...], asked: Floats, before: list[Call]) -> tuple[WaveformFactor, ...]:
+def fewer_terms(terms: tuple[WaveformTerm, ...], asked: Floats, before: list[Call]) -> tuple[WaveformTerm, ...]:
     """Return `terms`, those held first, or as many others as functions are `asked` (k, finer), right for these alone.
 
     With bases B (finer, n) the functions of the sum are F B w. The new weights Q w (k,), Q an orthonormal basis of the
@@ -266,7 +266,7 @@ def fewer_terms(terms: tuple[WaveformFactor, ...], asked: Floats, before: list[C
     return (
         *held,
         *(
-            WaveformFactor(basis=basis, weight=weight, held=False, still=False, guessed=False, every=every)
+            WaveformTerm(basis=basis, weight=weight, held=False, still=False, guessed=False, every=every)
             for basis, weight in zip((bases @ adding_up.T).T, weights, strict=True)
         ),
     )

@@ -12,7 +12,7 @@ from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.fields import Field, WaveformFactor, constant_field, two_axes
+from lstm_analog.engines.waveform.fields import Field, WaveformTerm, constant_field, two_axes
 from lstm_analog.engines.waveform.levels import Frame
 from lstm_analog.engines.waveform.pieces import sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Guess, Segment, Tolerance, values_of
@@ -131,10 +131,10 @@ def guesses(plan: Outline, fields: list[Field], frame: Frame, described: Guessin
     (N,).
     """
     found = {}
-    for sweep, nodes in plan.fields.guessed.items():
+    for sweep, nodes in plan.layout.guessed.items():
         number, count = len(fields), 1 if described.at_end else frame.count
         stack = aligned(np.zeros((count + described.terms, *frame.lead, nodes.size), frame.dtype))
-        read = not described.terms or number in plan.read(factored=False)
+        read = not described.terms or number in plan.sources(with_terms=False)
         fields.append(_field(nodes, stack[count:], frame, described.still, read))
         found[sweep] = _guess(plan, fields, stack, described, 1.0 / scales[nodes])
     return found
@@ -148,9 +148,9 @@ def _field(nodes: Indices, weights: Floats, frame: Frame, still: bool, read: boo
     if still:
         return constant_field(nodes, weights[0], frame.count, frame.every, held=False)
     values = np.zeros((frame.count if read else 1, *weights.shape[1:]), frame.dtype)
-    bases = chebyshev.functions(len(frame.finer) - 1, len(weights)).T if len(weights) else ()
+    bases = chebyshev.functions(len(frame.finer_derivative) - 1, len(weights)).T if len(weights) else ()
     terms = tuple(
-        WaveformFactor(basis=basis, weight=weight, held=False, still=False, guessed=True, every=frame.every)
+        WaveformTerm(basis=basis, weight=weight, held=False, still=False, guessed=True, every=frame.every)
         for basis, weight in zip(bases, weights, strict=True)
     )
     return Field(nodes=nodes, start=values[0], end=values[-1], values=values if read else None, terms=terms or None)
@@ -166,8 +166,8 @@ def _guess(plan: Outline, fields: list[Field], stack: Floats, described: Guessin
     waves, target = stack[:count], own.start if described.still else values_of(own)
     beginning, gathering, subtracting = list[Call](), list[Call](), list[Call]()
     apart = np.empty(waves.shape, waves.dtype)
-    for number, some in plan.fields.places.by_field(own.nodes):
-        places, field = span(plan.fields.places.place[own.nodes[some]]), fields[number]
+    for number, some in plan.layout.places.by_field(own.nodes):
+        places, field = span(plan.layout.places.place[own.nodes[some]]), fields[number]
         start, fetching = reading(field.start, places)
         beginning += [*fetching, putting(target, span(some), start)]
         part, fetching = reading(field.end[None] if described.at_end else values_of(field), places)

@@ -4,7 +4,7 @@ A level has m components of k members each; row r of the level stands for the m 
 row has shape (points, *lead, m). Calls read and write buffers bound to them.
 
 There are two ways to add up. If all sources are known as sums of terms, basis(t) times weight, the flow is such a sum
-too, and only weights are computed (`Inflow.factors`). Else the flow is computed at every point (`Inflow.waveform`).
+too, and only weights are computed (`Inflow.terms`). Else the flow is computed at every point (`Inflow.waveform`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, covers, fewer_terms, two_axes
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, covers, fewer_terms, two_axes
 from lstm_analog.engines.waveform.flows import Flow, adding_up, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, reading
@@ -81,7 +81,7 @@ class Inflow:
     slack: Floats
     guessing: bool
 
-    def factors(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
+    def terms(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
         """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
 
         The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
@@ -156,7 +156,7 @@ class Inflow:
         constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
         if constant or at is None:
             held = source is self.fields[0]
-            term = WaveformFactor(basis=np.ones(1), weight=source.end, held=held, still=held, guessed=held, every=1)
+            term = WaveformTerm(basis=np.ones(1), weight=source.end, held=held, still=held, guessed=held, every=1)
             found = self._products(entry, (term,), before, 1.0)
             return found if at is None else [flow.shared(self.parts) for flow in found]
         if isinstance(entry, Wire):
@@ -170,7 +170,7 @@ class Inflow:
         loads = any(route.row == row for load in self.wiring.loads for route in load.routes)
         return loads or bool(self.wiring.linear(row)) or bool(self.wiring.offset[..., row].any())
 
-    def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformFactor, ...]:
+    def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformTerm, ...]:
         """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
         terms = _held_first(self.fields[entry.source].terms or ())
         if asked is None or isinstance(entry, Wire) or _slack(entry, self):
@@ -178,7 +178,7 @@ class Inflow:
         return fewer_terms(terms, asked, before)
 
     def _products(
-        self, entry: Wire | Sheet, terms: tuple[WaveformFactor, ...], before: list[Call], unit: float
+        self, entry: Wire | Sheet, terms: tuple[WaveformTerm, ...], before: list[Call], unit: float
     ) -> list[Flow]:
         """Return for each of the `terms` of the source the flow through `entry` of that term's weights, in a `unit`.
 
@@ -194,7 +194,7 @@ class Inflow:
         refresh = self.state.product(entry, *reading(term.weight, entry.places))
         return [Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))]
 
-    def _side_by_side(self, entry: Sheet, terms: tuple[WaveformFactor, ...], before: list[Call]) -> Floats:
+    def _side_by_side(self, entry: Sheet, terms: tuple[WaveformTerm, ...], before: list[Call]) -> Floats:
         """Return the flows of `entry` for the weights of several `terms`, those held first, (terms, *lead, m).
 
         The calls that compute them are appended to `before`: the matrix is multiplied by all weights that are not held
@@ -212,7 +212,7 @@ class Inflow:
         self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
         return flows
 
-    def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
+    def _moving_products(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats) -> list[Call]:
         """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
         slack = _slack(entry, self)
         if not slack or out.dtype != np.float64:
@@ -227,7 +227,7 @@ class Inflow:
             calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
         return calls
 
-    def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:
+    def _by_terms(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats, at: slice) -> Flow:
         """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""
         before = list[Call]()
         value, calls = self.parts.held(self._side_by_side(entry, terms, before), tuple(before))
@@ -256,7 +256,7 @@ def drawn(values: Floats | None) -> Floats:
     return np.empty(0) if values is None else values
 
 
-def _held_first(terms: tuple[WaveformFactor, ...]) -> tuple[WaveformFactor, ...]:
+def _held_first(terms: tuple[WaveformTerm, ...]) -> tuple[WaveformTerm, ...]:
     return tuple(sorted(terms, key=lambda term: not term.held))
 
 

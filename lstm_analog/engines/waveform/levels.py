@@ -6,9 +6,9 @@ capacity C_i, coefficients A_il among the members, inflow r_it from elsewhere, a
     C_i sum_s D_ts e_is = sum_l A_il e_lt + r_it     for members with storage, at all t but the first (the start),
     0 = sum_l A_il e_lt + r_it                       for the others, at all t.
 
-Solved once, they are a matrix (`response`) from the inflow and the starts to all efforts; a run multiplies by it.
-Components that are alike share one. If the inflow is a sum of few terms, basis times weight, so are the efforts: the
-response to each basis is worked out once, and a run computes weights only.
+Solved once, they are a matrix (`chebyshev.response`) from the inflow and the starts to all efforts; a run multiplies by
+it. Components that are alike share one. If the inflow is a sum of few terms, basis times weight, so are the efforts:
+the response to each basis is worked out once, and a run computes weights only.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
-from lstm_analog.engines.waveform.chebyshev import alike, basis_response, response, without_start
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFactor, Waves, two_axes
-from lstm_analog.engines.waveform.inflow import Inflow, InflowTerm, summing
+from lstm_analog.engines.waveform.chebyshev import alike, basis_response, response, start_response, without_start
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, two_axes
+from lstm_analog.engines.waveform.inflow import Inflow, summing
 from lstm_analog.expressions import Call, combining
 
 
@@ -29,13 +29,13 @@ from lstm_analog.expressions import Call, combining
 class Frame:
     """The points of a segment, the axes `lead` of chips and batch that all efforts have, and the `parts` of the batch.
 
-    `slope` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is (1, 1)
-    and zero. `finer` is that of the finer points at which known bases are worked out once; the points are number 0,
+    `derivative` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is
+    (1, 1) and zero. `finer_derivative` is that of the finer points by which bases are given; the points are number 0,
     `every`, 2 `every` ... of them. Efforts are numbers of `dtype`.
     """
 
-    slope: Floats
-    finer: Floats
+    derivative: Floats
+    finer_derivative: Floats
     every: int
     parts: BatchParts
     dtype: np.dtype[Any]
@@ -48,34 +48,45 @@ class Frame:
     @property
     def count(self) -> int:
         """The number of points."""
-        return len(self.slope)
+        return len(self.derivative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """One `level` to solve: m components of k members each, with the `inflow` into them, at the points of `frame`.
+    """A level to solve: m components of k members each.
 
-    The waveforms are written to the k fields `targets`, of which some are `wanted`. `factored` tells that they are sums
-    of terms. `at_end` tells that only the end of the segment is asked for and no member has storage, so that one point
-    will do, `ends_alone` that no more is asked for and no level reads the terms. Nonlinear parts read `waves`.
+    Attributes
+    ----------
+    level : Level
+        The components.
+    inflow : Inflow
+        What flows into them.
+    targets : tuple of k fields
+        The buffers to which the waveforms of each row are written.
+    frame : Frame
+        The points.
+    has_terms : bool
+        Whether the waveforms are sums of terms.
+    points : slice, optional
+        Points at which the inflow is needed: not the start if all members have storage. None for the end alone, where
+        no more is asked for and no member has storage: one point will do.
+    end_only : bool
+        Whether no more than the end is asked for and no level reads the terms.
+    computed : tuple of k bool
+        Which of the targets are computed.
+    waves : Waves
+        The efforts at these points, as the laws of nonlinear parts read them.
     """
 
     level: Level
     inflow: Inflow
     targets: tuple[Field, ...]
     frame: Frame
-    factored: bool
-    at_end: bool
-    ends_alone: bool
-    wanted: tuple[bool, ...]
+    has_terms: bool
+    points: slice | None
+    end_only: bool
+    computed: tuple[bool, ...]
     waves: Waves
-
-    @property
-    def rows(self) -> slice | None:
-        """Points at which the inflow is needed: not the start if all members have storage; None for the end alone."""
-        if self.at_end:
-            return None
-        return slice(1, None) if self.level.dynamic == len(self.targets) else slice(0, None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,21 +98,24 @@ class LinearSteps:
 
     whole: list[Call]
     each: list[Call]
-    terms: tuple[tuple[WaveformFactor, ...] | None, ...]
+    terms: tuple[tuple[WaveformTerm, ...] | None, ...]
 
 
 def linear_steps(task: Task) -> LinearSteps:
     """Return the steps that solve the linear level of `task`."""
+    own, capacity = task.inflow.wiring.own, task.inflow.wiring.capacity
+    none: tuple[None, ...] = (None,) * len(task.targets)
     if not task.level.dynamic:
-        return _balance(task)
-    wiring = task.inflow.wiring
-    own, capacity = wiring.own, wiring.capacity
+        balance = -np.linalg.inv(own).astype(np.float64)
+        if task.has_terms:
+            return _balance_by_terms(task, balance[..., 0, 0])
+        return LinearSteps(whole=[], each=_balance_at_points(task, balance), terms=none)
     if alike(own, capacity):
         own, capacity = own[:1], capacity[:1]
-    inverse = response(own, capacity, task.frame.finer if task.factored else task.frame.slope)
-    if task.factored:
-        return _factored(task, inverse)
-    return LinearSteps(whole=[], each=_whole(task, inverse), terms=(None,) * len(task.targets))
+    if task.has_terms:
+        return _solve_by_terms(task, response(own, capacity, task.frame.finer_derivative))
+    each = _solve_at_points(task, response(own, capacity, task.frame.derivative))
+    return LinearSteps(whole=[], each=each, terms=none)
 
 
 def _first(task: Task, row: int) -> int:
@@ -109,83 +123,73 @@ def _first(task: Task, row: int) -> int:
     return 1 if row < task.level.dynamic else 0
 
 
-def _asked(task: Task, inverse: Floats, row: int) -> Floats | None:
-    """Return what is asked of the flow into `row`: functions of its values at the finer points, (k, finer).
+def _functionals(task: Task, inverse: Floats, row: int) -> Floats | None:
+    """Return the sums over the finer points of the flow into `row` that alone are needed, (k, finer); None if all is.
 
-    They are the effect at the end on each target, and what there is at the end. None if more is asked.
+    Where only ends are asked for, these are its effects on the end of each target, and its value at the end.
     """
-    if not task.ends_alone or len(inverse) > 1:
+    if not task.end_only or len(inverse) > 1:
         return None
     effects = without_start(inverse[0, :, -1, row], _first(task, row))
     return np.vstack([effects, np.eye(effects.shape[1])[-1:]])
 
 
-def _factored(task: Task, inverse: Floats) -> LinearSteps:
-    """Return the steps of a level whose inflow is a sum of terms, and the terms of its targets.
+def _solve_by_terms(task: Task, inverse: Floats) -> LinearSteps:
+    """Return the steps of a level with storages whose inflow is a sum of terms, and the terms of its targets.
 
     There is a term for each start of a member with storage, and one for each term of the inflow.
     """
-    dynamic, lead, members = task.level.dynamic, task.frame.lead, len(task.level.members)
-    steps: list[Call] = []
-    inputs: list[tuple[int, InflowTerm]] = [
-        (row, factor)
+    dynamic, every, steps = task.level.dynamic, task.frame.every, list[Call]()
+    inputs = [
+        (row, term)
         for row in range(len(task.targets))
-        for factor in task.inflow.factors(row, steps, _asked(task, inverse, row))
+        for term in task.inflow.terms(row, steps, _functionals(task, inverse, row))
     ]
-    weights = np.zeros((dynamic + len(inputs), *lead, members), task.frame.dtype)
-    steps += [partial(np.copyto, weights[number], field.start) for number, field in enumerate(task.targets[:dynamic])]
-    for number, (row, factor) in enumerate(inputs):
-        steps += summing(factor, weights[dynamic + number], task.inflow.constant(row, factor))
-    every: list[list[Floats]] = []
+    weights = np.zeros((dynamic + len(inputs), *task.frame.lead, len(task.level.members)), task.frame.dtype)
+    steps += [partial(np.copyto, weights[number], task.targets[number].start) for number in range(dynamic)]
+    for weight, (row, term) in zip(weights[dynamic:], inputs, strict=True):
+        steps += summing(term, weight, task.inflow.constant(row, term))
+    bases, terms = list[list[Floats]](), list[tuple[WaveformTerm, ...]]()
     for target in range(len(task.targets)):
-        columns = []
-        for number in range(dynamic):
-            start = inverse[:, target, :, number, 0]
-            columns.append(start[0] if len(start) == 1 else start.T)
-        columns += [
-            task.inflow.unit(row) * basis_response(inverse, target, row, factor.basis, _first(task, row))
-            for row, factor in inputs
+        starts = [start_response(inverse, target, number) for number in range(dynamic)]
+        responses = [
+            task.inflow.unit(row) * basis_response(inverse, target, row, term.basis, _first(task, row))
+            for row, term in inputs
         ]
-        every.append(columns)
-    terms = tuple(
-        tuple(
-            WaveformFactor(
-                basis=column,
-                weight=weights[number],
-                held=number < dynamic and target == number,
-                still=number >= dynamic and inputs[number - dynamic][1].still,
-                guessed=number >= dynamic and inputs[number - dynamic][1].guessed,
-                every=task.frame.every,
+        kinds = [(number == target, False, False) for number in range(dynamic)]
+        kinds += [(False, term.still, term.guessed) for _, term in inputs]
+        bases.append([*starts, *responses])
+        terms.append(
+            tuple(
+                WaveformTerm(basis=basis, weight=weight, held=held, still=still, guessed=guessed, every=every)
+                for basis, weight, (held, still, guessed) in zip(bases[-1], weights, kinds, strict=True)
             )
-            for number, column in enumerate(columns)
         )
-        for target, columns in enumerate(every)
-    )
-    whole, each = _drawn(task, every, weights)
-    return LinearSteps(whole=[*steps, *whole], each=each, terms=terms)
+    whole, each = _write_sums(task, bases, weights)
+    return LinearSteps(whole=[*steps, *whole], each=each, terms=tuple(terms))
 
 
-def _drawn(task: Task, columns: list[list[Floats]], weights: Floats) -> tuple[list[Call], list[Call]]:
-    """Return the steps that write the sums of `columns`, for each target, times `weights` (columns, *lead, m).
+def _write_sums(task: Task, bases: list[list[Floats]], weights: Floats) -> tuple[list[Call], list[Call]]:
+    """Return the steps that write the sums of `bases`, some for each target, times `weights` (bases, *lead, m).
 
     Those that write ends are for the whole batch, the others, which write points that are asked for, for each part.
     """
-    whole, each, drawn = list[Call](), list[Call](), any(field.values is not None for field in task.targets)
-    share = task.frame.parts.read(weights) if drawn else weights
-    for field, some in zip(task.targets, columns, strict=True):
-        if field.values is None or task.frame.parts.divided:
-            whole += _combining([column[-1:] for column in some], weights, field.end[None])
+    whole, each, parts = list[Call](), list[Call](), task.frame.parts
+    share = parts.read(weights) if any(field.values is not None for field in task.targets) else weights
+    for field, some in zip(task.targets, bases, strict=True):
+        if field.values is None or parts.divided:
+            whole += _sum_of_terms([basis[-1:] for basis in some], weights, field.end[None])
         if field.values is not None:
-            each += _combining([column[:: task.frame.every] for column in some], share, field.values)
+            each += _sum_of_terms([basis[:: task.frame.every] for basis in some], share, field.values)
     return whole, each
 
 
-def _combining(columns: list[Floats], weights: Floats, out: Floats) -> list[Call]:
-    """Return the steps that write the sum of `columns` (each over the points) times `weights` (columns, *lead, m)."""
-    if all(column.ndim == 1 for column in columns):
-        return [_multiplying(np.stack(columns, axis=1), weights, out)]
+def _sum_of_terms(bases: list[Floats], weights: Floats, out: Floats) -> list[Call]:
+    """Return the steps that write the sum of `bases` (each over the points) times `weights` (bases, *lead, m)."""
+    if all(basis.ndim == 1 for basis in bases):
+        return [_multiplying(np.stack(bases, axis=1), weights, out)]
     axes = (1,) * (weights.ndim - 2)
-    return list(combining(out, [column.reshape(len(column), *axes, -1) for column in columns], weights))
+    return list(combining(out, [basis.reshape(len(basis), *axes, -1) for basis in bases], weights))
 
 
 def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:
@@ -193,22 +197,24 @@ def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:
     return partial(np.matmul, matrix.astype(out.dtype, copy=False), flows.reshape(len(flows), -1), two_axes(out))
 
 
-def _whole(task: Task, inverse: Floats) -> list[Call]:
-    """Return the steps of a level whose inflow is computed at every point: the response times inflow and starts."""
-    dynamic, parts, count = task.level.dynamic, task.frame.parts, task.frame.count
-    members = len(task.level.members)
-    first = task.rows.start if task.rows is not None else 0
+def _solve_at_points(task: Task, inverse: Floats) -> list[Call]:
+    """Return the steps of a level with storages whose inflow is computed at every point.
+
+    The response is multiplied by the starts and the inflow, one above the other.
+    """
+    dynamic, parts, members = task.level.dynamic, task.frame.parts, len(task.level.members)
+    first = min(_first(task, row) for row in range(len(task.targets)))
     fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
-    depth = count - first
+    depth = task.frame.count - first
     flows = aligned(np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype))
     steps: list[Call] = []
     for start, field in zip(flows, task.targets[:dynamic], strict=False):
         steps += [partial(np.copyto, start, given)] if (given := parts.read(field.start, start)) is not start else []
     for number, row in enumerate(fed):
         slab = flows[dynamic + depth * number : dynamic + depth * (number + 1)]
-        steps += task.inflow.waveform(row, slab, task.waves, task.rows)
+        steps += task.inflow.waveform(row, slab, task.waves, task.points)
     for target, field in enumerate(task.targets):
-        if not task.wanted[target]:
+        if not task.computed[target]:
             continue
         blocks = [inverse[..., target, :, number, :1] for number in range(dynamic)]
         blocks += [without_start(inverse[..., target, :, row, first:], _first(task, row) - first) for row in fed]
@@ -217,11 +223,11 @@ def _whole(task: Task, inverse: Floats) -> list[Call]:
         if matrix.shape[:-2] == (1,):
             steps.append(_multiplying(matrix[0, -len(out) :], flows, out))
         else:
-            steps += _each(matrix[..., -len(out) :, :], flows, out)
+            steps += _multiplying_each(matrix[..., -len(out) :, :], flows, out)
     return steps
 
 
-def _each(matrix: Floats, flows: Floats, out: Floats) -> list[Call]:
+def _multiplying_each(matrix: Floats, flows: Floats, out: Floats) -> list[Call]:
     """Return the calls for components that differ: `matrix` (..., m, points, k) times `flows` (k, *lead, m)."""
     chips = matrix.ndim > 3
     rows = (matrix[:, 0] if chips else matrix).astype(out.dtype, copy=False)  # (chips, m, points, k): batches go along
@@ -236,47 +242,44 @@ def _each(matrix: Floats, flows: Floats, out: Floats) -> list[Call]:
     return [partial(np.copyto, packed, columns), multiplying, partial(np.copyto, target, found)]
 
 
-def _balance(task: Task) -> LinearSteps:
-    """Return the steps of a level without storages: sum_l A_il e_l + r_i = 0 at each point."""
-    inverse = -np.linalg.inv(task.inflow.wiring.own).astype(np.float64)
-    if task.factored:
-        return _balanced_factors(task, inverse[..., 0, 0])
-    single = task.targets[0].end[None] if task.rows is None else task.targets[0].values
-    if single is not None and (following := task.inflow.following(inverse, single, task.rows)):
-        return LinearSteps(whole=[], each=following, terms=(None,))
-    parts, members = task.frame.parts, len(task.level.members)
-    shape = (1, *parts.lead) if task.rows is None else (task.frame.count, *parts.own)
-    flows = np.zeros((len(task.targets), *shape, members), task.frame.dtype)
+def _balance_at_points(task: Task, inverse: Floats) -> list[Call]:
+    """Return the steps of a level without storages: at each point `inverse` (..., m, k, k) times the inflow."""
+    parts, frame, targets, at_end = task.frame.parts, task.frame, task.targets, task.points is None
+    single = targets[0].end[None] if at_end else targets[0].values
+    if single is not None and (following := task.inflow.following(inverse, single, task.points)):
+        return following
+    shape = (1, *parts.lead) if at_end else (frame.count, *parts.own)
+    flows = np.zeros((len(targets), *shape, len(task.level.members)), frame.dtype)
     steps: list[Call] = []
-    for row in range(len(task.targets)):
-        steps += task.inflow.waveform(row, flows[row], task.waves, task.rows)
-    for target, field in enumerate(task.targets):
-        if task.wanted[target]:
-            end = field.end if task.rows is None or field.values is not None else parts.written(field.end)
-            out = end[None] if task.rows is None or field.values is None else field.values
-            gains = [inverse[..., target, row] for row in range(len(task.targets))]
+    for row, flow in enumerate(flows):
+        steps += task.inflow.waveform(row, flow, task.waves, task.points)
+    for target, field in enumerate(targets):
+        if task.computed[target]:
+            end = field.end if at_end or field.values is not None else parts.written(field.end)
+            out = end[None] if at_end or field.values is None else field.values
+            gains = [inverse[..., target, row] for row in range(len(targets))]
             steps += combining(out, flows[:, -len(out) :], gains)
-    return LinearSteps(whole=[], each=steps, terms=(None,) * len(task.targets))
+    return steps
 
 
-def _balanced_factors(task: Task, gain: Floats) -> LinearSteps:
+def _balance_by_terms(task: Task, gain: Floats) -> LinearSteps:
     """Return the steps of single unknowns without storage; `gain` (..., m) is effort per inflow.
 
-    The weight of what stands still is the end, if no points are asked for.
+    If the inflow is constant and no points are asked for, its weight is written to the end at once.
     """
     steps: list[Call] = []
-    factors, (field,) = task.inflow.factors(0, steps, None), task.targets
-    ended = len(factors) == 1 and factors[0].basis is None and field.values is None
-    weights = field.end[None] if ended else np.zeros((len(factors), *field.end.shape), field.end.dtype)
-    for weight, factor in zip(weights, factors, strict=True):
-        steps += summing(factor, weight, task.inflow.constant(0, factor))
+    found, (field,) = task.inflow.terms(0, steps, None), task.targets
+    constant = len(found) == 1 and found[0].basis is None and field.values is None
+    weights = field.end[None] if constant else np.zeros((len(found), *field.end.shape), field.end.dtype)
+    for weight, term in zip(weights, found, strict=True):
+        steps += summing(term, weight, task.inflow.constant(0, term))
     gain = task.inflow.unit(0) * gain
     steps += [] if (gain == 1.0).all() else [partial(np.multiply, weights, gain.astype(weights.dtype), weights)]
-    every, still = task.frame.every, np.ones(len(task.frame.finer))
-    bases = [still if factor.basis is None else factor.basis for factor in factors]
+    one, every = np.ones(len(task.frame.finer_derivative)), task.frame.every
+    bases = [one if term.basis is None else term.basis for term in found]
     terms = tuple(
-        WaveformFactor(basis=basis, weight=weight, held=False, still=factor.still, guessed=factor.guessed, every=every)
-        for basis, weight, factor in zip(bases, weights, factors, strict=True)
+        WaveformTerm(basis=basis, weight=weight, held=False, still=term.still, guessed=term.guessed, every=every)
+        for basis, weight, term in zip(bases, weights, found, strict=True)
     )
-    whole, each = ([], []) if ended else _drawn(task, [bases], weights)
+    whole, each = ([], []) if constant else _write_sums(task, [bases], weights)
     return LinearSteps(whole=[*steps, *whole], each=each, terms=(terms,))

@@ -128,7 +128,7 @@ class Linearised:
         if self.lift.size:
             calls += self._eliminating(stale)
         if self.inverse.size:
-            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.derivative
             calls.append(partial(invert_collocation, self.inverse, self.left, capacity, derivative, stale))
         return calls
 
@@ -164,7 +164,7 @@ class Linearised:
     def _moving(self, flows: Floats, change: Floats) -> Call:
         """Return the call that writes the step of the members with storage to `change`, both (d, points, *lead, m)."""
         if not self.inverse.size:
-            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.slope
+            capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.derivative
             return partial(solve_collocation, change, self.left, capacity, derivative, flows)
         shape = (len(self.inverse), *flows.shape[2:])
         later = np.arange(len(self.inverse)) % flows.shape[1] > 0  # at the first point nothing is left over or changes

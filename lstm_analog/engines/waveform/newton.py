@@ -37,7 +37,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
 
     They are `Unsolved` where they do not come to that. They work on the efforts (k, points, *lead, m), side by side.
     """
-    targets = [field.end[None] if task.at_end else drawn(field.values) for field in task.targets]
+    targets = [field.end[None] if task.points is None else drawn(field.values) for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
     outside, residual, slopes = _equations(task, efforts, flows)
     equations = linearised(task, slopes, efforts.shape[1:])
@@ -128,12 +128,12 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
     The first are made once a solve. The others write to `flows`, (k, points, *lead, m), what is left over at the
     present `efforts`, of the same shape.
     """
-    inflow, first = task.inflow, 0 if task.rows is None else task.rows.start
+    inflow, first = task.inflow, 0 if task.points is None else task.points.start
     wiring, given, outside = inflow.wiring, np.zeros_like(flows), list[Call]()
     own = [load for load in wiring.loads if load.own]
     others = replace(inflow, wiring=replace(wiring, loads=tuple(load for load in wiring.loads if not load.own)))
     for row in range(len(efforts)):
-        outside += others.waveform(row, given[row, first:], task.waves, task.rows)
+        outside += others.waveform(row, given[row, first:], task.waves, task.points)
     numbers = [k for k, field in enumerate(inflow.fields) if any(field is target for target in task.targets)]
     waves = task.waves.solved_for(dict(zip(numbers, efforts, strict=True)), outside)
     calls: list[Call] = [partial(np.copyto, flows, given)]
@@ -157,7 +157,7 @@ def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
     capacity = np.moveaxis(wide, -1, 0)[:, None]
     moving = rates.reshape(efforts.shape)
     return [
-        partial(np.matmul, task.frame.slope, efforts.reshape(rates.shape), rates),
+        partial(np.matmul, task.frame.derivative, efforts.reshape(rates.shape), rates),
         partial(np.multiply, moving, spread(capacity, moving), moving),
         partial(np.subtract, flows, moving, flows),
         partial(np.copyto, flows[:, 0], 0.0),
