@@ -127,14 +127,16 @@ def test_terms_are_as_many_as_functions_of_them_are_asked():
         WaveformTerm(basis=basis, weight=rng.normal(size=(2, 3)), held=k == 2, still=False, guessed=True, every=1)
         for k, basis in enumerate(rng.normal(size=(5, 9)))
     )
-    asked, calls = rng.normal(size=(2, 9)), []
-    fewer = fewer_terms(terms, asked, calls)
+    functionals, calls = rng.normal(size=(2, 9)), []
+    fewer = fewer_terms(terms, functionals, calls)
     make(calls)
     assert [term.held for term in fewer] == [True, False, False]
     whole, other = (np.einsum("kt,kab->tab", [t.basis for t in of], [t.weight for t in of]) for of in (terms, fewer))
-    np.testing.assert_allclose(np.tensordot(asked, other, 1), np.tensordot(asked, whole, 1), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        np.tensordot(functionals, other, 1), np.tensordot(functionals, whole, 1), rtol=0, atol=1e-13
+    )
     assert np.abs(whole - other).max() > 0.1
-    assert fewer_terms(terms[:3], asked, calls) == terms[:3]
+    assert fewer_terms(terms[:3], functionals, calls) == terms[:3]
 
 
 def test_what_follows_one_wire_alone_is_written_at_once():
@@ -146,7 +148,7 @@ def test_what_follows_one_wire_alone_is_written_at_once():
     alone = Wiring(wires=(wire,), sheets=(), loads=(), own=-1.0 / gain, offset=none, capacity=np.empty((3, 0)))
     parts = BatchParts(lead=(), size=1)
 
-    def following(wiring):
+    def one_wire(wiring):
         inflow = Inflow(
             wiring=wiring,
             fields=[source],
@@ -157,14 +159,14 @@ def test_what_follows_one_wire_alone_is_written_at_once():
             slack=np.zeros(3),
             guessing=False,
         )
-        return inflow.following(gain, out, all_of)
+        return inflow.one_wire(gain, out, all_of)
 
-    make(following(alone))
+    make(one_wire(alone))
     np.testing.assert_array_equal(out, values * [1.0, 1.0, 1.5])
-    assert not following(replace(alone, offset=none + 1.0))
-    assert not following(replace(alone, wires=(wire, wire)))
+    assert not one_wire(replace(alone, offset=none + 1.0))
+    assert not one_wire(replace(alone, wires=(wire, wire)))
     some = replace(wire, into=slice(0, 2), places=slice(0, 2), values=wire.values[:2])
-    assert not following(replace(alone, wires=(some,)))
+    assert not one_wire(replace(alone, wires=(some,)))
 
 
 def test_guesses_that_act_strongly_take_more_polynomials():

@@ -1,15 +1,16 @@
 """The buffers for the waveforms of a segment: values at its points and, for sums of few terms, these terms.
 
-A batch of sequences is divided into parts, whose waveforms are found one after the other in the same few buffers: these
-stay in the cache then. What has no points (efforts at the start and the end, weights of known bases, products of dense
-matrices) is computed for the whole batch at once: before the parts, each of which reads its share, or after them.
+A batch of sequences may be divided into parts, whose waveforms are found one after the other in the same few buffers,
+which then stay in the processor's cache. All that has no points (efforts at the start and the end, weights of terms,
+products of dense matrices) is computed for the whole batch at once: before the parts, each of which reads its share, or
+after them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,24 +21,20 @@ from lstm_analog.expressions import Call, EachPart, PartCopy, make, putting, rea
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BatchParts:
-    """The division of the axes `lead` into parts of `size` sequences, and what is computed where.
+    """The division of a batch into parts of `size` sequences, and the calls for the whole batch and for each part.
 
-    Undivided, the part is the batch, and each method returns what it is given.
+    In a batch that is not divided, the only part is the batch, and each method returns what it is given.
 
     Attributes
     ----------
     lead : tuple of int
-        Axes of chips and of the batch, which is divided, that efforts have.
+        The leading axes of efforts: chips, if there are several, and the batch, which is divided.
     size : int
-        Sequences of a part; the last part begins earlier, if that does not divide the batch.
-    before : list of calls
-        What is computed for the whole batch before the parts.
-    each : list of calls
-        What is computed for each part.
-    last : list of calls
-        What is computed for the whole batch after the parts.
+        Sequences of a part; if that does not divide the batch, the last part overlaps the one before.
+    before, each, last : lists of calls
+        Those for the whole batch before the parts, those for each part, those for the whole batch after the parts.
     reads, writes : lists of PartCopy
-        What each part copies from arrays of the whole batch, and to them.
+        What each part copies from arrays of the whole batch before its calls, and to them after.
     """
 
     lead: tuple[int, ...]
@@ -74,7 +71,10 @@ class BatchParts:
         return room
 
     def written(self, whole: Array, room: Array | None = None) -> Array:
-        """Return an array (*own, m), `room` if given, which each part copies to its share of `whole` (*lead, m)."""
+        """Return the array (*own, m), `room` if given, from which each part is copied to its share of `whole`.
+
+        `whole` is (*lead, m).
+        """
         if not self.divided:
             return whole
         room = np.empty((*self.own, whole.shape[-1]), whole.dtype) if room is None else room
@@ -90,10 +90,10 @@ class BatchParts:
         self.writes.append(PartCopy(room=room, shares=tuple(whole[:, number] for number in range(count))))
         return whole.reshape(len(room), -1)
 
-    def held(self, value: Array, calls: tuple[Call, ...]) -> tuple[Array, tuple[Call, ...]]:
-        """Return the share of a part in `value` (..., *lead, m), the same at all points, and the calls that make it.
+    def shared(self, value: Array, calls: tuple[Call, ...]) -> tuple[Array, tuple[Call, ...]]:
+        """Return the share of a part in `value` (..., *lead, m), and the calls that each part has to make for it.
 
-        It is what the array holds when the `calls` have been made; these are made once for the whole batch.
+        The `calls` that compute `value` are made once for the whole batch, so that a part has none.
         """
         if not self.divided:
             return value, calls
@@ -101,7 +101,7 @@ class BatchParts:
         return self.read(value), ()
 
     def calls(self, steps: list[Call]) -> list[Call]:
-        """Return the calls of a batch whose `steps` are to be made for the whole of it before its parts."""
+        """Return all calls of a batch; the `steps` for the whole of it come first."""
         if not self.divided:
             return steps
         parts = EachPart(reads=tuple(self.reads), calls=tuple(self.each), writes=tuple(self.writes))
@@ -126,9 +126,9 @@ class WaveformTerm:
     """One term of the waveforms of m unknowns: a known function of time, `basis`, times a `weight` (*lead, m).
 
     `basis` is given at finer points, of which number 0, `every`, 2 `every` ... are those of the segment: (finer,), or
-    (finer, m) if the unknowns differ. `held` tells that the weight is an effort at the start of the segment; a product
-    with it may be stored from an earlier segment. `still` tells that it is made of efforts alone that do not move,
-    `guessed` that it is made of these and guesses alone.
+    (finer, m) if the unknowns differ. `held` tells that the weight is an effort of the state at the start, so that its
+    product with a matrix may be stored already; `still` that it follows from efforts alone that do not move in the
+    segment, `guessed` that it follows from these and guesses alone.
     """
 
     basis: Floats
@@ -158,11 +158,17 @@ class Field:
     values: Floats | None
     terms: tuple[WaveformTerm, ...] | None
 
+    @property
+    def at_points(self) -> Floats:
+        """The values at the points, of a field that has them."""
+        return cast(Floats, self.values)
+
 
 def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: bool) -> Field:
     """Return the field of `nodes` (m,) that stay at their efforts at the `start`, (*lead, m), at `count` points.
 
-    Each, but the last, is one of `every` finer points. `held` tells that these are efforts of the state.
+    Its one term has the constant basis, at `every` times as many intervals between points. `held` tells that these are
+    efforts of the state.
     """
     values = np.broadcast_to(start, (count, *start.shape))
     basis = np.ones((count - 1) * every + 1)
@@ -171,28 +177,33 @@ def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: 
 
 
 class Waves:
-    """Stands for an array of efforts (*`shape`, N) that laws of parts index by `waves[..., nodes]`.
+    """Stands for an array of efforts (*`shape`, N) of which the laws of parts read some nodes.
 
-    No such array is made: a law reads some nodes only, and these come from the buffers of the `fields`, where `places`
-    says. `rows` are the points that it has, None for the end of the segment alone. Index arrays are remembered by
-    identity: a law uses the same ones each time. Further indices, as in `waves[..., nodes, None]`, apply to the result.
-    At `points` of them, and not at the end, they are those of one of the `parts` of the batch.
+    No such array is made: what a law reads comes from the buffers of the `fields`, where `places` says. Most laws call
+    `gathered`; those of dense banks index it, as in `waves[..., nodes]` or `waves[..., nodes, None]`, with the same
+    index arrays each time, which are remembered by identity.
+
+    The efforts are those at `count` points, the `points` of the segment, of one of the `parts` of the batch. Without
+    `points` they are those at the end of the segment alone, of the whole batch.
     """
 
-    def __init__(self, fields: list[Field], places: Places, points: int, rows: slice | None, parts: BatchParts) -> None:
-        self._lead = (points, *(parts.lead if rows is None else parts.own))
+    def __init__(
+        self, fields: list[Field], places: Places, count: int, points: slice | None, parts: BatchParts
+    ) -> None:
+        self._lead = (count, *(parts.lead if points is None else parts.own))
         self.shape = (*self._lead, places.field.size)
-        self._fields, self._places, self._rows, self._parts = fields, places, rows, parts
+        self._fields, self._places, self._points, self._parts = fields, places, points, parts
         self._own: dict[int, Floats] = {}
         self._once: list[Call] = []
         self._known: dict[int, tuple[Indices, Floats, tuple[Call, ...]]] = {}
 
     def solved_for(self, own: Mapping[int, Floats], once: list[Call]) -> "Waves":
-        """Return the same efforts, those of the fields with these numbers read from the arrays `own`.
+        """Return the same efforts, but those of the fields that are solved for are read from the arrays `own`.
 
-        They are (points, *lead, m). While these are solved for all others stay: what reads them is appended to `once`.
+        These are (points, *lead, m), by the number of the field. All other efforts stay as they are during the
+        iteration: the calls that read them are appended to `once`.
         """
-        other = Waves(self._fields, self._places, self.shape[0], self._rows, self._parts)
+        other = Waves(self._fields, self._places, self.shape[0], self._points, self._parts)
         other._own.update(own)
         other._once = once
         return other
@@ -206,9 +217,9 @@ class Waves:
         return found if len(key) == 2 else found[(..., *key[2:])]
 
     def gathered(self, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
-        """Return the efforts of `nodes` (m,), (*shape, m), and the calls that bring them up to date.
+        """Return the efforts of `nodes` (m,), (points, *lead, m), and the calls that bring them up to date.
 
-        Neighbours in one field, and one node many times, are a view without calls.
+        For neighbours in one field, or one node many times, they are a view, and there are no calls.
         """
         found, calls = self._read(nodes)
         numbers = {number for number, _ in self._places.by_field(nodes)}
@@ -219,7 +230,7 @@ class Waves:
         return packed, ()
 
     def _read(self, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
-        """Return the same, all of it to be brought up to date each time."""
+        """Return what `gathered` does, where none of the efforts stay as they are."""
         found = self._places.by_field(nodes)
         if len(found) == 1:
             return self._of_field(found[0][0], self._places.place[nodes])
@@ -231,34 +242,33 @@ class Waves:
 
     def _of_field(self, number: int, places: Indices) -> tuple[Floats, tuple[Call, ...]]:
         """Return the efforts at `places` of field `number`; the state (number 0) stands still, and is read once."""
-        still = number == 0 and self._rows is not None
+        still = number == 0 and self._points is not None
         buffer = self._fields[0].start if still else self._buffer(number)
         one = buffer[..., places[0] : places[0] + 1]
         found, calls = (one, ()) if (places == places[0]).all() else reading(buffer, span(places))
         if still:
-            found, calls = self._parts.held(found, calls)
+            found, calls = self._parts.shared(found, calls)
         return np.broadcast_to(found, (*self._lead, places.size)), calls
 
     def _buffer(self, number: int) -> Floats:
         if number in self._own:
-            return self._own[number][self._rows or slice(None)]
+            return self._own[number][self._points or slice(None)]
         field = self._fields[number]
-        if self._rows is None:
-            return field.end[None]
-        return field.values[self._rows]  # type: ignore[index]
+        return field.end[None] if self._points is None else field.at_points[self._points]
 
 
-def fewer_terms(terms: tuple[WaveformTerm, ...], asked: Floats, before: list[Call]) -> tuple[WaveformTerm, ...]:
-    """Return `terms`, those held first, or as many others as functions are `asked` (k, finer), right for these alone.
+def fewer_terms(terms: tuple[WaveformTerm, ...], functionals: Floats, before: list[Call]) -> tuple[WaveformTerm, ...]:
+    """Return terms with the same `functionals` F (k, finer) of their sum as `terms`: those held, and at most k others.
 
-    With bases B (finer, n) the functions of the sum are F B w. The new weights Q w (k,), Q an orthonormal basis of the
-    rows of F B, have the bases B Q^T: F B Q^T Q w is the same. The calls that compute them are appended to `before`.
+    Those held come first, unchanged. The others, bases B (finer, n) times weights w, become bases B Q^T times weights
+    Q w (k,), where the rows of Q are an orthonormal basis of those of F B, so that F B Q^T Q w = F B w. The calls that
+    compute the new weights are appended to `before`.
     """
     held, moving = ([term for term in terms if term.held is which] for which in (True, False))
-    if len(moving) <= len(asked) or any(term.basis.ndim > 1 for term in moving):
+    if len(moving) <= len(functionals) or any(term.basis.ndim > 1 for term in moving):
         return terms
     bases, first = np.stack([term.basis for term in moving], axis=1), moving[0].weight
-    adding_up = np.ascontiguousarray(np.linalg.qr((asked @ bases).T)[0].T)
+    adding_up = np.ascontiguousarray(np.linalg.qr((functionals @ bases).T)[0].T)
     packed, weights = (np.empty((count, *first.shape), first.dtype) for count in (len(moving), len(adding_up)))
     before += [partial(np.copyto, room, term.weight) for room, term in zip(packed, moving, strict=True)]
     before.append(partial(np.matmul, adding_up.astype(first.dtype), two_axes(packed), two_axes(weights)))

@@ -10,33 +10,31 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Span
 from lstm_analog.engines.phase.wiring import Sheet, Wire
-from lstm_analog.engines.waveform.fields import BatchParts, covers
+from lstm_analog.engines.waveform.fields import covers
 from lstm_analog.engines.waveform.state import transposed
 from lstm_analog.expressions import Call, adding, putting, reading, spread
 
 _RESULT: Mapping[Any, int] = MappingProxyType({np.multiply: 2, np.take: 3})
-"""Which argument of a call its result is written to, of those that make most flows."""
+"""Place, among the arguments of these functions, of the array that the result is written to."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Flow:
-    """Flow `into` some places of a row: what the array `value` holds when the `calls` have been made."""
+    """Flow `into` some places of a row: the array `value`, which is up to date when the `calls` have been made."""
 
     into: Span
     value: Floats
     calls: tuple[Call, ...]
 
     def added(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that add it to `out` (..., m)."""
+        """Return the calls that add the flow to `out` (..., m)."""
         return *self.calls, adding(out, self.into, -1, self.value)
 
-    def shared(self, parts: BatchParts) -> "Flow":
-        """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""
-        value, calls = parts.held(self.value, self.calls)
-        return Flow(into=self.into, value=value, calls=calls)
-
     def written(self, out: Floats) -> tuple[Call, ...]:
-        """Return the calls that write it to the places of `out` (..., m) that it enters."""
+        """Return the calls that write the flow to the places of `out` (..., m) that it enters.
+
+        Where the last call can be made to write there at once, `value` is left out.
+        """
         last = self.calls[-1] if self.calls else None
         if isinstance(self.into, slice) and isinstance(last, partial) and last.func in _RESULT:
             target, before = out[..., self.into], last.args[: _RESULT[last.func]]
@@ -47,9 +45,10 @@ class Flow:
 
 
 def adding_up(flows: list[Flow], out: Floats, begun: bool = False) -> list[Call]:
-    """Return the calls that write the sum of `flows` to `out` (..., m), or add it to what that holds if it is `begun`.
+    """Return the calls that write the sum of `flows` to `out` (..., m), or add it to `out` if that is `begun`.
 
-    Nothing is added to zero where each flow enters places that none before it enters, or only such that are entered.
+    If the flows enter all places, and each of them only new ones or only ones that an earlier flow enters, the first
+    into a place is written there and `out` need not be zeroed.
     """
     entered, fresh, mixed = np.zeros(out.shape[-1], dtype=bool), list[bool](), False
     for flow in flows:
@@ -68,7 +67,7 @@ def adding_up(flows: list[Flow], out: Floats, begun: bool = False) -> list[Call]
 
 
 def wired(wire: Wire, efforts: Floats, unit: float) -> Flow:
-    """Return the flow of `wire` at `efforts` (..., n), those of its source, in a `unit`."""
+    """Return the flow of `wire`, in multiples of `unit`, at the `efforts` (..., n) of its source."""
     drive, fetching = reading(efforts, wire.places)
     values = wire.values / unit
     if values.ndim == 1 and (values == 1.0).all():
@@ -79,16 +78,16 @@ def wired(wire: Wire, efforts: Floats, unit: float) -> Flow:
 
 
 def multiplied(sheet: Sheet, efforts: Floats) -> Flow:
-    """Return the flow of `sheet` at `efforts` (..., n), those of its source: one product for all points and batches."""
+    """Return the flow of `sheet` at the `efforts` (..., n) of its source: one product for all points and sequences."""
     flow = np.empty((*efforts.shape[:-1], sheet.matrix.shape[-2]), efforts.dtype)
     drive, fetching = reading(efforts, sheet.places)
     return Flow(into=sheet.into, value=flow, calls=(*fetching, *_product(sheet, drive, flow)))
 
 
 def multiplying(sheet: Sheet, efforts: list[Floats], out: Floats) -> tuple[Floats, list[Call]]:
-    """Return the calls that write the flow of `sheet` at each of the `efforts` (*lead, n) of its source to `out`.
+    """Return the calls that write the flow of `sheet` at each of several `efforts` (*lead, n) of its source to `out`.
 
-    That is (efforts, *lead, m); they are one product. With them come the efforts side by side, (efforts, *lead, n).
+    `out` is (efforts, *lead, m); it is one product of the efforts side by side, (efforts, *lead, n), which come first.
     """
     drives = [reading(one, sheet.places) for one in efforts]
     packed = np.empty((len(drives), *drives[0][0].shape), out.dtype)

@@ -1,10 +1,10 @@
-"""Makes the calls that add up the flow into each member of a level, through everything but the member itself.
+"""Makes the calls that add up the flow into each row of a level from other fields and through nonlinear parts.
 
 A level has m components of k members each; row r of the level stands for the m members number r, so that a flow into a
-row has shape (points, *lead, m). Calls read and write buffers bound to them.
+row has shape (points, *lead, m).
 
-There are two ways to add up. If all sources are known as sums of terms, basis(t) times weight, the flow is such a sum
-too, and only weights are computed (`Inflow.terms`). Else the flow is computed at every point (`Inflow.waveform`).
+There are two ways to add up. If all sources are sums of terms, basis(t) times weight, the flow is such a sum too, and
+only weights are computed (`Inflow.terms`). Else the flow is computed at every point (`Inflow.waveform`).
 """
 
 from dataclasses import dataclass, replace
@@ -30,22 +30,15 @@ None stands for the constant function 1.
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InflowTerm:
-    """One term of the flow into a row: a `basis` (a function of time) times the sum of the `flows` of its weights.
+    """One term of the flow into a row: a `basis` (a function of time) times its weight, the sum of some `flows`.
 
-    `still` tells that these are of efforts alone that do not move, `guessed` that they are of these and guesses alone.
+    `still` and `guessed` tell of the weight what those of `WaveformTerm` tell.
     """
 
     basis: Basis
     still: bool
     guessed: bool
     flows: list[Flow]
-
-
-def summing(factor: InflowTerm, out: Floats, offset: Floats) -> list[Call]:
-    """Return the calls that write `offset` (m,) plus the flows of `factor` into the buffer `out` (*lead, m)."""
-    begun = bool(offset.any())
-    beginning = [partial(np.copyto, out, offset.astype(out.dtype, copy=False))] if begun else []
-    return [*beginning, *adding_up(factor.flows, out, begun)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,19 +50,20 @@ class Inflow:
     wiring : Wiring
         Where flow into the level comes from: wires, sheets, loads, offset.
     fields : list of Field
-        The waveforms of all levels by number; the list grows while the segment is built.
+        The fields of the segment by number; those with terms are replaced when these have been found.
     state : NetworkState
         The efforts at the start, and the stored products of matrices with them.
     high : tuple of bool
         Which clock lines are high.
     after : list of calls
-        Calls for when the segment is accepted; those of this level are appended.
+        Calls to be made when the segment is accepted; those of this level are appended.
     parts : BatchParts
-        The parts of the batch whose inflow is computed at points.
+        The parts of the batch; flow at points is computed part by part.
     slack : float array, (N,)
-        How far efforts of each unknown may be off where a product with a matrix can be spared; 0 where it cannot.
+        How far the effort of each unknown may be off so that a product stored for nearly the same efforts is used
+        again; 0 where none is.
     guessing : bool
-        Whether waveforms are guessed in the segment.
+        Whether the segment has guesses.
     """
 
     wiring: Wiring
@@ -81,13 +75,13 @@ class Inflow:
     slack: Floats
     guessing: bool
 
-    def terms(self, row: int, before: list[Call], asked: Floats | None) -> list[InflowTerm]:
-        """Return the flow into `row` as terms, in units of `unit`; all of its sources must have terms.
+    def terms(self, row: int, before: list[Call], functionals: Floats | None) -> list[InflowTerm]:
+        """Return the terms of the flow into `row`, in multiples of `unit`; all of its sources must have terms.
 
-        The calls that their flows need to have been made are appended to `before`. If some functions (k, finer) of the
-        flow are all that is `asked`, the terms may be right for these alone.
+        The calls that must be made before those of the flows are appended to `before`. If only some `functionals`
+        (k, finer) of the flow matter, their sum may be wrong in all else.
         """
-        terms_of = [(entry, self._terms(entry, before, asked)) for entry in self.wiring.linear(row)]
+        terms_of = [(entry, self._terms(entry, before, functionals)) for entry in self.wiring.linear(row)]
         steady = [term for _, terms in terms_of for term in terms if _is_constant(term.basis)]
         still, guessed = all(term.still for term in steady), all(term.guessed for term in steady)
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
@@ -97,7 +91,7 @@ class Inflow:
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
                     continue
-                same = [factor for factor in found if factor.basis is term.basis]
+                same = [other for other in found if other.basis is term.basis]
                 if term.basis.ndim == 2 or not same:
                     basis = _per_place(entry, term.basis, self.wiring.own.shape[-3])
                     same = [InflowTerm(basis=basis, still=False, guessed=term.guessed, flows=[])]
@@ -106,20 +100,30 @@ class Inflow:
         return found if constant.flows or offset or len(found) == 1 else found[1:]
 
     def unit(self, row: int) -> float:
-        """Return the flow that counts as 1 in the terms of `row`: with it most weights are efforts; 1 for matrices."""
+        """Return the flow that counts as 1 in the weights of `row`: the largest coefficient of its wires.
+
+        So most weights are efforts as they are, without a multiplication. It is 1 where a matrix feeds the row.
+        """
         if any(sheet.row == row for sheet in self.wiring.sheets):
             return 1.0
         return float(max((np.abs(wire.values).max() for wire in self.wiring.wires if wire.row == row), default=1.0))
 
-    def constant(self, row: int, term: InflowTerm) -> Floats:
-        """Return the constant flow into `row`, in units of `unit`, if it belongs to this `term`, else zero."""
-        return self.wiring.offset[..., row] / self.unit(row) if term.basis is None else np.zeros(1)
+    def weighing(self, row: int, term: InflowTerm, out: Floats) -> list[Call]:
+        """Return the calls that write the weight of a `term` of the flow into `row` to `out` (*lead, m).
+
+        That of the constant term includes the offset.
+        """
+        offset = self.wiring.offset[..., row] / self.unit(row)
+        if term.basis is not None or not offset.any():
+            return adding_up(term.flows, out)
+        beginning = partial(np.copyto, out, offset.astype(out.dtype, copy=False))
+        return [beginning, *adding_up(term.flows, out, begun=True)]
 
     def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
-        """Return the calls that write the flow into `row` at the points `at` into `out` (points, *lead, m).
+        """Return the calls that write the flow into `row` at the points `at` to `out` (points, *lead, m).
 
-        `waves` are the efforts that nonlinear parts read, at the same points. With `at` None the flow is asked for at
-        the end of the segment only, and `out` has one point.
+        `waves` are the efforts that nonlinear parts read, at the same points. None stands for the end of the segment
+        alone, where `out` has one point.
         """
         calls, flows, begun = list[Call](), list[Flow](), False
         for load in self.wiring.loads:
@@ -129,77 +133,85 @@ class Inflow:
                 calls, begun = flowing(load, waves, self.high, out[..., None, :]), True
             elif routes:
                 flows += _of_load(load, routes, out, waves, self.high)
-        flows += [flow for entry in self.wiring.linear(row) for flow in self._flows(entry, out, at, calls)]
+        flows += [self._flow(entry, out, at) for entry in self.wiring.linear(row)]
         calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
-    def following(self, gain: Floats, out: Floats, at: slice | None) -> list[Call]:
-        """Return the calls that write efforts to `out` (points, *lead, m) that follow one wire; none if others do not.
+    def one_wire(self, gain: Floats, out: Floats, at: slice | None) -> list[Call]:
+        """Return the calls that write the efforts of single unknowns that one wire alone feeds to `out`; else none.
 
-        `gain` (..., m, k, k) are efforts per flow; the points are those `at` which `waveform` tells it.
+        `gain` (..., m, k, k) is effort per flow, and multiplied into the wire. `out` (points, *lead, m) and the points
+        `at` are those of `waveform`.
         """
-        wiring, calls = self.wiring, list[Call]()
+        wiring = self.wiring
         alone = gain.shape[-1] == 1 == len(wiring.wires) and not (wiring.loads or wiring.sheets or wiring.offset.any())
         if not alone or not covers(wiring.wires[0].into, out.shape[-1]):
             return []
         wire = replace(wiring.wires[0], values=wiring.wires[0].values * gain[..., 0, 0])
-        flows = self._flows(wire, out, at, calls)
-        return [*calls, *(call for flow in flows for call in flow.written(out))]
+        return list(self._flow(wire, out, at).written(out))
 
-    def _flows(self, entry: Wire | Sheet, out: Floats, at: slice | None, before: list[Call]) -> list[Flow]:
-        """Return what flows through `entry` at the points `at`, as parts of `out` (points, *lead, m).
-
-        The calls that these need to have been made are appended to `before`.
-        """
+    def _flow(self, entry: Wire | Sheet, out: Floats, at: slice | None) -> Flow:
+        """Return the flow through `entry` at the points `at`; `out` (points, *lead, m) is where it is added up."""
         source = self.fields[entry.source]
-        constant = source.terms is not None and all(_is_constant(term.basis) for term in source.terms)
-        if constant or at is None:
-            held = source is self.fields[0]
-            term = WaveformTerm(basis=np.ones(1), weight=source.end, held=held, still=held, guessed=held, every=1)
-            found = self._products(entry, (term,), before, 1.0)
-            return found if at is None else [flow.shared(self.parts) for flow in found]
+        if at is None:
+            return self._at_efforts(entry, source.end, source is self.fields[0], 1.0)
+        if source.terms is not None and all(_is_constant(term.basis) for term in source.terms):
+            flow = self._at_efforts(entry, source.end, source is self.fields[0], 1.0)
+            value, calls = self.parts.shared(flow.value, flow.calls)
+            return Flow(into=flow.into, value=value, calls=calls)
         if isinstance(entry, Wire):
-            return [wired(entry, drawn(source.values)[at], 1.0)]
+            return wired(entry, source.at_points[at], 1.0)
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
-            return [self._by_terms(entry, _held_first(source.terms), out, at)]
-        return [multiplied(entry, drawn(source.values)[at])]
+            return self._by_terms(entry, _held_first(source.terms), out, at)
+        return multiplied(entry, source.at_points[at])
 
     def feeds(self, row: int) -> bool:
         """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
         loads = any(route.row == row for load in self.wiring.loads for route in load.routes)
         return loads or bool(self.wiring.linear(row)) or bool(self.wiring.offset[..., row].any())
 
-    def _terms(self, entry: Wire | Sheet, before: list[Call], asked: Floats | None) -> tuple[WaveformTerm, ...]:
-        """Return the terms of the source of `entry`, those held first; fewer where these need be right for `asked`."""
+    def _terms(self, entry: Wire | Sheet, before: list[Call], functionals: Floats | None) -> tuple[WaveformTerm, ...]:
+        """Return the terms of the source of `entry`, those held first.
+
+        Through a matrix they are fewer where only some `functionals` of them matter; the calls that compute their
+        weights are appended to `before`.
+        """
         terms = _held_first(self.fields[entry.source].terms or ())
-        if asked is None or isinstance(entry, Wire) or _slack(entry, self):
+        if functionals is None or isinstance(entry, Wire) or self._slack_of(entry):
             return terms
-        return fewer_terms(terms, asked, before)
+        return fewer_terms(terms, functionals, before)
 
     def _products(
         self, entry: Wire | Sheet, terms: tuple[WaveformTerm, ...], before: list[Call], unit: float
     ) -> list[Flow]:
-        """Return for each of the `terms` of the source the flow through `entry` of that term's weights, in a `unit`.
+        """Return for each of the `terms` of the source the flow through `entry` of its weight, in multiples of `unit`.
 
-        Through a matrix these flows lie side by side, and the calls that compute them are appended to `before`.
+        Through a matrix, those of several terms lie side by side, and the calls that compute them are appended to
+        `before`.
+        """
+        if isinstance(entry, Wire) or len(terms) == 1:
+            return [self._at_efforts(entry, term.weight, term.held, unit) for term in terms]
+        return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
+
+    def _at_efforts(self, entry: Wire | Sheet, efforts: Floats, held: bool, unit: float) -> Flow:
+        """Return the flow through `entry` at the `efforts` (*lead, n) of its source; that of a wire is in a `unit`.
+
+        `held` tells that these are efforts of the state, whose product with a matrix is stored.
         """
         if isinstance(entry, Wire):
-            return [wired(entry, term.weight, unit) for term in terms]
-        if len(terms) > 1:
-            return [Flow(into=entry.into, value=value, calls=()) for value in self._side_by_side(entry, terms, before)]
-        (term,) = terms  # the source keeps its effort
-        if not term.held:
-            return [multiplied(entry, term.weight)]
-        refresh = self.state.product(entry, *reading(term.weight, entry.places))
-        return [Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))]
+            return wired(entry, efforts, unit)
+        if not held:
+            return multiplied(entry, efforts)
+        refresh = self.state.product(entry, *reading(efforts, entry.places))
+        return Flow(into=entry.into, value=self.state.image(entry).value, calls=(refresh,))
 
     def _side_by_side(self, entry: Sheet, terms: tuple[WaveformTerm, ...], before: list[Call]) -> Floats:
         """Return the flows of `entry` for the weights of several `terms`, those held first, (terms, *lead, m).
 
-        The calls that compute them are appended to `before`: the matrix is multiplied by all weights that are not held
-        at once. After the segment the sum of the products at its end is the stored product of the new state, so that
-        the matrix is not multiplied again.
+        The calls that compute them are appended to `before`. For the weight that is held they take the stored product;
+        all other weights are multiplied by the matrix at once. When the segment is accepted, the sum of the terms'
+        products at its end becomes the stored product, so that the next segment need not multiply.
         """
         image, held = self.state.image(entry), [term for term in terms if term.held]
         flows = np.empty((len(terms), *image.value.shape), image.value.dtype)
@@ -213,8 +225,12 @@ class Inflow:
         return flows
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats) -> list[Call]:
-        """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m)."""
-        slack = _slack(entry, self)
+        """Return the calls that write the flows of `entry` for the weights of `terms` to `out` (terms, *lead, m).
+
+        With a slack, the product of nearly the same weights in an earlier segment serves again. Without, if the weights
+        follow from guesses alone, their products at the end are stored for segments with a slack.
+        """
+        slack = self._slack_of(entry)
         if not slack or out.dtype != np.float64:
             packed, making = multiplying(entry, [term.weight for term in terms], out)
             if self.guessing and all(term.guessed for term in terms) and out.dtype == np.float64:
@@ -228,13 +244,20 @@ class Inflow:
         return calls
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats, at: slice) -> Flow:
-        """Return the flow of `entry` as the sum of its `terms`, those held first: bases times products."""
+        """Return the flow of `entry` at the points `at`, as the sum of its `terms`, those held first.
+
+        The matrix is multiplied by their weights, not at every point of `out`.
+        """
         before = list[Call]()
-        value, calls = self.parts.held(self._side_by_side(entry, terms, before), tuple(before))
+        value, calls = self.parts.shared(self._side_by_side(entry, terms, before), tuple(before))
         bases = np.stack([term.at_points[at] for term in terms], axis=1).astype(out.dtype, copy=False)
         room = np.empty((len(bases), *value.shape[1:]), out.dtype)
         summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
         return Flow(into=entry.into, value=room, calls=(*calls, summing))
+
+    def _slack_of(self, sheet: Sheet) -> float:
+        """Return the least slack of the source of `sheet`."""
+        return float(self.slack[self.fields[sheet.source].nodes].min())
 
 
 def _per_place(entry: Wire | Sheet, basis: Floats, places: int) -> Floats:
@@ -246,16 +269,6 @@ def _per_place(entry: Wire | Sheet, basis: Floats, places: int) -> Floats:
     return result
 
 
-def _slack(entry: Sheet, inflow: Inflow) -> float:
-    """Return how far efforts may be off where that spares a product with the matrix of `entry`; 0 where none is."""
-    return float(inflow.slack[inflow.fields[entry.source].nodes].min())
-
-
-def drawn(values: Floats | None) -> Floats:
-    """Return the `values` of a field at the points, or an empty array if it has none."""
-    return np.empty(0) if values is None else values
-
-
 def _held_first(terms: tuple[WaveformTerm, ...]) -> tuple[WaveformTerm, ...]:
     return tuple(sorted(terms, key=lambda term: not term.held))
 
@@ -265,7 +278,10 @@ def _is_constant(basis: Floats) -> bool:
 
 
 def _of_load(load: Load, routes: list[Route], out: Floats, waves: Waves, high: High) -> list[Flow]:
-    """Return the flows of the nonlinear `load` along `routes`, as parts of `out`; the first makes them all."""
+    """Return the flows of the nonlinear `load` along `routes`; the calls of the first compute them all.
+
+    They are for `out` (points, *lead, m), at the efforts `waves` and with the clock lines `high`.
+    """
     flows = np.empty((*waves.shape[:-1], *rows(load.part).shape), out.dtype)
     calls, found = tuple(flowing(load, waves, high, flows)), list[Flow]()
     for route in routes:
@@ -280,4 +296,4 @@ def flowing(load: Load, waves: Waves, high: High, out: Floats) -> list[Call]:
 
     `high` says which clock lines are high.
     """
-    return list(flow_into(load.part, cast(Floats, waves), high, out))  # a law asks only for `shape` and `gathered`
+    return list(flow_into(load.part, cast(Floats, waves), high, out))  # laws ask no more of an array than `Waves` has

@@ -21,7 +21,7 @@ from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.chebyshev import alike, basis_response, response, start_response, without_start
 from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, two_axes
-from lstm_analog.engines.waveform.inflow import Inflow, summing
+from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.expressions import Call, combining
 
 
@@ -148,7 +148,7 @@ def _solve_by_terms(task: Task, inverse: Floats) -> LinearSteps:
     weights = np.zeros((dynamic + len(inputs), *task.frame.lead, len(task.level.members)), task.frame.dtype)
     steps += [partial(np.copyto, weights[number], task.targets[number].start) for number in range(dynamic)]
     for weight, (row, term) in zip(weights[dynamic:], inputs, strict=True):
-        steps += summing(term, weight, task.inflow.constant(row, term))
+        steps += task.inflow.weighing(row, term, weight)
     bases, terms = list[list[Floats]](), list[tuple[WaveformTerm, ...]]()
     for target in range(len(task.targets)):
         starts = [start_response(inverse, target, number) for number in range(dynamic)]
@@ -246,7 +246,7 @@ def _balance_at_points(task: Task, inverse: Floats) -> list[Call]:
     """Return the steps of a level without storages: at each point `inverse` (..., m, k, k) times the inflow."""
     parts, frame, targets, at_end = task.frame.parts, task.frame, task.targets, task.points is None
     single = targets[0].end[None] if at_end else targets[0].values
-    if single is not None and (following := task.inflow.following(inverse, single, task.points)):
+    if single is not None and (following := task.inflow.one_wire(inverse, single, task.points)):
         return following
     shape = (1, *parts.lead) if at_end else (frame.count, *parts.own)
     flows = np.zeros((len(targets), *shape, len(task.level.members)), frame.dtype)
@@ -272,7 +272,7 @@ def _balance_by_terms(task: Task, gain: Floats) -> LinearSteps:
     constant = len(found) == 1 and found[0].basis is None and field.values is None
     weights = field.end[None] if constant else np.zeros((len(found), *field.end.shape), field.end.dtype)
     for weight, term in zip(weights, found, strict=True):
-        steps += summing(term, weight, task.inflow.constant(0, term))
+        steps += task.inflow.weighing(0, term, weight)
     gain = task.inflow.unit(0) * gain
     steps += [] if (gain == 1.0).all() else [partial(np.multiply, weights, gain.astype(weights.dtype), weights)]
     one, every = np.ones(len(task.frame.finer_derivative)), task.frame.every

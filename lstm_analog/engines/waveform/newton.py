@@ -14,7 +14,7 @@ from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, comp
 from lstm_analog.engines.native.calls import add_products, entries, largest
 from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.fields import Waves
-from lstm_analog.engines.waveform.inflow import drawn, flowing
+from lstm_analog.engines.waveform.inflow import flowing
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised, Slopes, linearised, own_slopes
@@ -37,7 +37,7 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
 
     They are `Unsolved` where they do not come to that. They work on the efforts (k, points, *lead, m), side by side.
     """
-    targets = [field.end[None] if task.points is None else drawn(field.values) for field in task.targets]
+    targets = [field.end[None] if task.points is None else field.at_points for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
     outside, residual, slopes = _equations(task, efforts, flows)
     equations = linearised(task, slopes, efforts.shape[1:])
