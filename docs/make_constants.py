@@ -150,7 +150,7 @@ JUDGED = {
     ),
     "waveform/iteration.py:_OVERSHOOT": (ROBUST, "care: from 1 on steps may swing for ever"),
     "waveform/newton.py:_DRAGGED_STEPS": (ROBUST, "yes, upwards; halved, hard loops are refused"),
-    "waveform/newton.py:_CREPT": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
+    "waveform/newton.py:_LAST_STEP": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
     "waveform/newton.py:_DRAG_RATIO": ("speed and robustness", "care: loops of high gain need small ratios"),
     "waveform/newton.py:_NO_DRAG": (ACCURACY, "care: it is the least and, inverted, the largest drag"),
     "waveform/linearised.py:_CACHED": (MEMORY, "yes"),

@@ -12,7 +12,7 @@ from lstm_analog.engines.waveform.chebyshev import (
     differentiation,
     evaluation,
     integration,
-    last,
+    last_coefficients,
     points,
     refinement,
 )
@@ -68,8 +68,8 @@ def test_a_transient_needs_far_fewer_points_with_a_pole_before_its_start(reach):
 
 def test_the_last_coefficients_are_six():
     wave = np.random.default_rng(2).normal(size=21)
-    np.testing.assert_allclose(last(20) @ wave, (coefficients(20) @ wave)[-6:], rtol=0, atol=1e-14)
-    np.testing.assert_array_equal(last(3), coefficients(3)[1:])  # the constant says nothing about a fall
+    np.testing.assert_allclose(last_coefficients(20) @ wave, (coefficients(20) @ wave)[-6:], rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(last_coefficients(3), coefficients(3)[1:])  # the constant says nothing about a fall
 
 
 def test_what_follows_on_a_geometric_fall_is_bounded_and_a_chance_dip_is_not_believed():

@@ -12,7 +12,7 @@ from lstm_analog.engines.native import Unsolved, library
 from lstm_analog.engines.phase.wiring import Wire, Wiring
 from lstm_analog.engines.waveform import build, state
 from lstm_analog.engines.waveform.analysis import Wanted, needs_ends_alone
-from lstm_analog.engines.waveform.chebyshev import Grid, fitting, functions, integration, points
+from lstm_analog.engines.waveform.chebyshev import Grid, fitting, integration, points, polynomials
 from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, fewer_terms
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.inflow import Inflow
@@ -46,15 +46,16 @@ def phase(machine, name):
 @pytest.mark.parametrize("integrals", [False, True])
 def test_sums_of_few_polynomials_are_found_again(integrals):
     grid, weights = Grid(degree=14, pole=0.4), np.random.default_rng(0).normal(size=(5, 3))
-    np.testing.assert_allclose(fitting(grid, 5, integrals) @ functions(14, 5) @ weights, weights, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(functions(42, 5)[::3], functions(14, 5), rtol=0, atol=1e-14)  # of finer points
+    np.testing.assert_allclose(fitting(grid, 5, integrals) @ polynomials(14, 5) @ weights, weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(polynomials(42, 5)[::3], polynomials(14, 5), rtol=0, atol=1e-14)  # of finer points
 
 
 def test_what_is_fitted_by_integrals_has_them_closest():
     grid = Grid(degree=18, pole=0.425)
     wave, integral = np.exp(-20.0 * points(grid)), integration(grid)
     off = {
-        by: np.abs(integral @ (functions(18, 6) @ fitting(grid, 6, by) @ wave - wave)[1:]).max() for by in (False, True)
+        by: np.abs(integral @ (polynomials(18, 6) @ fitting(grid, 6, by) @ wave - wave)[1:]).max()
+        for by in (False, True)
     }
     assert off[True] < 0.5 * off[False]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines.native import Unsolved, compiled
+from lstm_analog.engines.waveform import newton
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.expressions import make
 from lstm_analog.network.laws import Order
@@ -44,3 +45,29 @@ def test_what_is_left_is_below_one_whatever_the_slopes(share, dynamic):
 def test_slopes_of_the_wrong_sign_are_not_believed():
     with pytest.raises(Unsolved):
         solved(3.0, 50.0)
+
+
+def continued(flow, slope):
+    """Return where continuation ends from 0, for one unknown whose `flow` and `slope` are functions of its effort."""
+    efforts, flows, slopes = np.empty((1, 1, 1)), np.empty((1, 1, 1)), np.empty((1, 1, 1, 1))
+    residual = (lambda: np.copyto(flows, flow(efforts)),)
+    newton._continue(
+        partial(np.copyto, efforts, 0.0),
+        efforts,
+        flows,
+        residual,
+        slopes,
+        (lambda: np.copyto(slopes[0], slope(efforts)),),
+    )
+    return efforts.item()
+
+
+def test_a_state_of_rest_from_which_plain_steps_run_away_is_found_by_continuation():
+    """arctan: a plain step from 2 away ends 3.5 away on the other side."""
+    assert continued(lambda e: -np.arctan(e - 2.0), lambda e: -1.0 / (1.0 + (e - 2.0) ** 2)) == pytest.approx(
+        2.0, abs=1e-12
+    )
+    with pytest.raises(Unsolved):  # there is none
+        continued(lambda e: -1.0 - e**2, lambda e: -1.0 - np.abs(e))
+    with pytest.raises(Unsolved):
+        continued(lambda e: 1.0 - 0.0 * e, lambda e: 0.0 * e)

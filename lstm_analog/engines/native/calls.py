@@ -177,21 +177,22 @@ def solve_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative:
 
 
 def collocation(slopes: Floats, capacity: Floats, derivative: Floats) -> Floats:
-    """Return the matrices C D - S of d members at all points, the efforts at the first being given, (..., m, n, n).
+    """Return the matrices C D - S of k members at all points, (..., m, n, n) with n = k x points.
 
-    `slopes` S (d, d, points, ..., m) may lack the first point, `capacity` C is (..., m, d), `derivative` D (points,
-    points) is the matrix that differentiates; n = d x points.
+    `slopes` S (k, k, points, ..., m) may lack the first point, `capacity` C (..., m, d) is that of the members with
+    storage, which come first: their efforts at the first point are given. `derivative` D (points, points) is the matrix
+    that differentiates.
     """
-    dynamic, count, lead = len(slopes), len(derivative), slopes.shape[3:]
-    matrix = np.zeros((*lead, dynamic, count, dynamic, count))
+    width, count, lead = len(slopes), len(derivative), slopes.shape[3:]
+    matrix = np.zeros((*lead, width, count, width, count))
     each = np.arange(count - slopes.shape[2], count)
-    for row in range(dynamic):
-        for column in range(dynamic):
-            matrix[..., row, each, column, each] = -np.moveaxis(slopes[row, column], 0, -1)
+    for row, column in np.ndindex(width, width):
+        matrix[..., row, each, column, each] = -np.moveaxis(slopes[row, column], 0, -1)
+    for row in range(capacity.shape[-1]):
         matrix[..., row, :, row, :] += capacity[..., row, None, None] * derivative
         matrix[..., row, 0, :, :] = 0.0
         matrix[..., row, 0, row, 0] = 1.0
-    return matrix.reshape(*lead, dynamic * count, dynamic * count)
+    return matrix.reshape(*lead, width * count, width * count)
 
 
 def _inverse(matrices: Floats) -> Floats:

@@ -15,9 +15,9 @@ from lstm_analog.engines.phase.structure import Structure
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import FieldLayout, LevelFields, Outline, Wanted, outline
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.estimate import estimate, with_drift
+from lstm_analog.engines.waveform.estimate import estimate
 from lstm_analog.engines.waveform.fields import BatchParts, Field, Waves, constant_field
-from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting
+from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting, with_drift
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
 from lstm_analog.engines.waveform.newton import newton_steps

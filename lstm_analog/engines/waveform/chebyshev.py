@@ -1,11 +1,12 @@
-"""Chebyshev points of the second kind on [0, 1], and points that they are mapped to, closer together near the start.
+"""The points of a segment on [0, 1], and the matrices that act on the values of waveforms there.
 
-Polynomials through Chebyshev points: Trefethen, Spectral Methods in MATLAB, 2000. A transient is fastest at the start,
-so that more points are needed there. With t = p s/(1 + p - s), polynomials in s are rational functions of t with all
-their poles at -p (rational Chebyshev functions, Boyd, J. Comput. Phys. 70, 1987, pp. 63-88, on a finite stretch).
-Polynomials alone took 1.0 to 1.2 times as long on electrical machines and 1.6 times on plumbing in full detail.
+They are Chebyshev points of the second kind (Trefethen, Spectral Methods in MATLAB, 2000), or such points s mapped to
+t = p s/(1 + p - s): these lie closer together near the start, where a transient is fastest. Polynomials in s are then
+rational functions of t with all their poles at -p (rational Chebyshev functions, Boyd, J. Comput. Phys. 70, 1987,
+pp. 63-88, on a finite stretch). Polynomials in t took 1.0 to 1.2 times as long on electrical machines and 1.6 times on
+plumbing in full detail.
 
-The `response` of linear components is the inverse of their equations, collocated at such points as `levels` says.
+The second half is the `response` of linear components: the inverse of their equations, collocated as `levels` says.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +16,15 @@ from math import inf
 import numpy as np
 
 from lstm_analog.arrays import Floats
+from lstm_analog.engines.native.calls import collocation
 
 _SAME = 1e-12
-"""Relative difference up to which components count as alike, and share one inverse; larger: fewer inverses."""
+"""Relative difference up to which components count as alike, and share one inverse; larger: fewer, less exact ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The `degree` + 1 points, on [0, 1], of rational functions with all poles at -`pole`; infinite: polynomials."""
+    """The `degree` + 1 points on [0, 1] that determine a function with all poles at -`pole`; infinite: a polynomial."""
 
     degree: int
     pole: float = inf
@@ -35,8 +37,8 @@ class Grid:
 @lru_cache(maxsize=128)
 def points(grid: Grid) -> Floats:
     """Return the points of `grid`, rising from 0 to 1, (degree + 1,)."""
-    even = _even(grid.degree)
-    result: Floats = even if grid.pole == inf else even * (grid.pole / (1.0 + grid.pole - even))
+    s = _unmapped(grid.degree)
+    result: Floats = s if grid.pole == inf else s * (grid.pole / (1.0 + grid.pole - s))
     return result
 
 
@@ -50,31 +52,34 @@ def coefficients(degree: int) -> Floats:
 
 
 @lru_cache(maxsize=128)
-def functions(degree: int, count: int) -> Floats:
-    """Return the first `count` Chebyshev polynomials, lowest first, at the points of `degree`, (degree + 1, count)."""
+def polynomials(degree: int, count: int) -> Floats:
+    """Return the values of the first `count` Chebyshev polynomials at the points of `degree`, (degree + 1, count)."""
     matrix: Floats = np.cos(np.pi * np.outer(np.arange(degree, -1, -1), np.arange(count)) / degree)
     return matrix
 
 
 @lru_cache(maxsize=128)
 def fitting(grid: Grid, count: int, integrals: bool) -> Floats:
-    """Return the matrix from the values at the points of `grid` to weights of the first `count` polynomials.
+    """Return the matrix from the values at the points of `grid` to the weights of the first `count` polynomials.
 
-    Their sum is the series broken off there, or where `integrals` count that whose integral is closest, by least
-    squares.
+    Their sum is the Chebyshev series without its higher terms. If `integrals` is set, it is the sum whose integral from
+    the start on is closest to that of the values, in the least squares over the points; the first value does not count.
     """
     if not integrals:
         matrix: Floats = coefficients(grid.degree)[:count]
         return matrix
     integral = integration(grid)
     matrix = np.zeros((count, grid.degree + 1))
-    matrix[:, 1:] = np.linalg.pinv(integral @ functions(grid.degree, count)[1:]) @ integral
+    matrix[:, 1:] = np.linalg.pinv(integral @ polynomials(grid.degree, count)[1:]) @ integral
     return matrix
 
 
 @lru_cache(maxsize=128)
-def last(degree: int) -> Floats:
-    """Return the matrix from the values at the points of `degree` to the last six coefficients but the constant."""
+def last_coefficients(degree: int) -> Floats:
+    """Return the matrix from the values at the points of `degree` to the last six coefficients.
+
+    Where there are fewer, they are all but the constant.
+    """
     matrix: Floats = coefficients(degree)[max(1, degree - 5) :].copy()
     return matrix
 
@@ -82,7 +87,7 @@ def last(degree: int) -> Floats:
 @lru_cache(maxsize=128)
 def differentiation(grid: Grid) -> Floats:
     """Return the matrix from the values at the points of `grid` to the derivative there (Trefethen, chapter 6)."""
-    x = _even(grid.degree)
+    x = _unmapped(grid.degree)
     k = np.arange(grid.degree + 1)
     weight = np.where((k == 0) | (k == grid.degree), 2.0, 1.0) * (-1.0) ** k
     apart = x[:, None] - x + np.eye(grid.degree + 1)
@@ -107,8 +112,8 @@ def evaluation(grid: Grid, at: Floats) -> Floats:
 
     Where `at` is one of the points, its value comes out exactly.
     """
-    even = at if grid.pole == inf else at * ((1.0 + grid.pole) / (grid.pole + at))
-    angle = np.arccos(np.clip(2.0 * even - 1.0, -1.0, 1.0))
+    s = at if grid.pole == inf else at * ((1.0 + grid.pole) / (grid.pole + at))
+    angle = np.arccos(np.clip(2.0 * s - 1.0, -1.0, 1.0))
     matrix: Floats = np.cos(np.outer(angle, np.arange(grid.degree + 1))) @ coefficients(grid.degree)
     near = np.abs(at[:, None] - points(grid)) < 1e-14
     hit = near.any(axis=1)
@@ -122,37 +127,33 @@ def refinement(coarse: Grid, fine: Grid) -> Floats:
     return evaluation(coarse, points(fine))
 
 
-def _even(degree: int) -> Floats:
-    """Return the Chebyshev points (1 - cos(pi j/degree))/2."""
+def _unmapped(degree: int) -> Floats:
+    """Return the Chebyshev points s_j = (1 - cos(pi j/degree))/2."""
     result: Floats = np.sin(0.5 * np.pi * np.arange(degree + 1) / degree) ** 2
     return result
 
 
-def response(own: Floats, capacity: Floats, slope: Floats) -> Floats:
-    """Return the inverse of the collocation equations, (..., m, k, points, k, points).
+def response(own: Floats, capacity: Floats, derivative: Floats) -> Floats:
+    """Return the inverse of the collocation equations of m components, (..., m, k, points, k, points).
 
     `own` (..., m, k, k) are the coefficients d flow / d effort among the members, `capacity` (..., m, dynamic) those of
-    the members with storage, which come first; `slope` (points, points) differentiates. The equation of such a member
-    at the first point says that its effort is its start.
+    the members with storage, which come first; `derivative` (points, points) differentiates. The equation of such a
+    member at the first point says that its effort is its start.
     """
-    width, dynamic, count = own.shape[-1], capacity.shape[-1], len(slope)
-    lead = np.broadcast_shapes(own.shape[:-2], capacity.shape[:-1])
-    matrix = np.zeros((*lead, width, count, width, count))
-    each = np.arange(count)
-    for row in range(width):
-        for column in range(width):
-            matrix[..., row, each, column, each] = -np.broadcast_to(own[..., row, column], lead)[..., None]
-    for row in range(dynamic):
-        matrix[..., row, :, row, :] += capacity[..., row, None, None] * slope
-        matrix[..., row, 0, :, :] = 0.0
-        matrix[..., row, 0, row, 0] = 1.0
-    flat = matrix.reshape(*lead, width * count, width * count)
-    inverse: Floats = np.linalg.inv(flat).reshape(matrix.shape)
-    return inverse
+    count, width, lead = len(derivative), own.shape[-1], np.broadcast_shapes(own.shape[:-2], capacity.shape[:-1])
+    slopes = np.broadcast_to(
+        np.moveaxis(np.broadcast_to(own, (*lead, width, width)), (-2, -1), (0, 1))[:, :, None],
+        (width, width, count, *lead),
+    )
+    inverse: Floats = np.linalg.inv(collocation(slopes, capacity, derivative)).astype(np.float64, copy=False)
+    return inverse.reshape(*lead, width, count, width, count)
 
 
 def alike(own: Floats, capacity: Floats) -> bool:
-    """Return whether all components have the same `own` (..., m, k, k) and `capacity` (..., m, dynamic)."""
+    """Return whether all components have the same `own` (..., m, k, k) and `capacity` (..., m, dynamic).
+
+    Chips that lead are not compared: with them, the answer is False.
+    """
     if own.ndim > 3 or capacity.ndim > 2:
         return False
     spread = [np.abs(array - array[:1]) <= _SAME * np.abs(array).max(axis=0) for array in (own, capacity)]
@@ -186,7 +187,10 @@ def _by_member(responses: Floats) -> Floats:
 
 
 def without_start(columns: Floats, count: int) -> Floats:
-    """Return `columns` with the first `count` at zero: the inflow into a storage at its start changes nothing yet."""
+    """Return `columns` (..., points) of a response with the first `count` at zero: no inflow matters there.
+
+    At the first point of a storage the column is the response to its start.
+    """
     if count:
         columns = columns.copy()
         columns[..., :count] = 0.0

@@ -1,12 +1,6 @@
 """Makes the calls that estimate the error of a segment, from the last Chebyshev coefficients of its waveforms.
 
-Waveforms that are sums of known bases are judged by their weights, the others by their values at the points.
-
-Besides, it adds to storages what weak feedback did to them beyond its guess that all stands still. A torn edge whose
-guess was close enough is not solved again. Where it acts on a storage that hardly discharges within the segment, its
-effect to first order is known all the same: (G/C) times the integral of what was found less the guess. That is the
-first correction of waveform relaxation, at the end of the segment only. Sums of known bases, which the points need not
-resolve, are integrated by their values there all the same, within some per cent.
+The error of waveforms that are sums of terms follows from their weights, that of the others from their values.
 """
 
 from functools import partial
@@ -14,22 +8,20 @@ from math import prod
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, ranks, span
+from lstm_analog.arrays import Floats
 from lstm_analog.engines.native.calls import Unless, following, largest, next_coefficients
-from lstm_analog.engines.phase.couplings import Couplings
-from lstm_analog.engines.phase.structure import Structure
-from lstm_analog.engines.phase.wiring import Places
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import BatchParts, Field
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.engines.waveform.state import NetworkState
-from lstm_analog.expressions import Call, adding, combining, reading, widened
+from lstm_analog.expressions import Call, combining, widened
 
 _NEGLIGIBLE = 1e-4
-"""Truncation error of a known basis, as a share of the tolerance for weights of one unit, that no run looks at."""
+"""Truncation error of a basis, as a share of the tolerance for a weight of one unit, up to which no run estimates it.
+
+Larger: fewer estimates, and errors that are not seen.
+"""
 _ROUNDING = 4.0
-"""Size of a coefficient that is rounding, in last places of one unit; larger: less safe in single precision."""
+"""Size up to which a coefficient is rounding, in last places of one unit; larger: less safe in single precision."""
 _ONE = np.ones(1)
 
 
@@ -45,10 +37,10 @@ def estimate(
 ) -> tuple[list[Call], Floats]:
     """Return the calls that write the estimated error, in tolerances, to an array (1,), and that array.
 
-    The last columns of `arena` (points, ...) are the waveforms that are no sums of known bases, side by side, of one of
-    the `parts` of the batch; `units`, field by field (m,), are their units of signal. The sums are among the `fields`,
-    of unknowns with the units of signal `scales` (N,). Waveforms are polynomials of that `degree`, known bases of
-    `every` times that; the error is counted in `tolerance`.
+    The last columns of `arena` (points, ...) are waveforms without terms, side by side, of one of the `parts` of the
+    batch; `units`, field by field (m,), are their units of signal. Those with terms are among the `fields`, of unknowns
+    with the units of signal `scales` (N,). Waveforms are functions of that `degree`, bases of `every` times that; the
+    error is counted in `tolerance`.
     """
     verdict = np.zeros(1)
     if not degree:
@@ -64,11 +56,12 @@ def estimate(
 def _of_points(
     solved: Floats, units: Floats, degree: int, tolerance: Tolerance, parts: BatchParts
 ) -> tuple[list[Call], Floats]:
-    """Return the calls that estimate the error of waveforms by their values, and where they write it.
+    """Return the calls that estimate the error of waveforms by their values, and the array (1,) they write it to.
 
-    What is allowed is first that of efforts of one unit; if the error is beyond that, that of the efforts there are.
+    The waveforms `solved` (points, n) have the `units` (n,) of signal. At first all efforts are taken to be up to one
+    unit; only if the error exceeds that tolerance is it compared with that of the efforts as they are at the edges.
     """
-    tail = chebyshev.last(degree)
+    tail = chebyshev.last_coefficients(degree)
     own = np.empty((len(tail), units.size), solved.dtype)
     multiplying = partial(np.matmul, tail.astype(solved.dtype, copy=False), solved, own)
     found = parts.collected(own)
@@ -105,19 +98,20 @@ def _of_points(
 
 
 def _less(sizes: Floats, rounding: float) -> list[Call]:
-    """Return the calls that take `rounding` off the `sizes` (k,) of coefficients, so that these are not below zero."""
+    """Return the calls that subtract `rounding` from the `sizes` (k,) of coefficients, down to zero; none without."""
     if not rounding:
         return []
     return [partial(np.subtract, sizes, rounding, sizes), partial(np.maximum, sizes, 0.0, out=sizes)]
 
 
 def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -> list[tuple[list[Call], Floats]]:
-    """Return the calls that estimate the error of a `field` that is a sum of known bases times weights, if it matters.
+    """Return the calls that estimate the error of the waveforms of a `field` from its terms, and where they write it.
 
-    The sum of the errors of the bases bounds it, and counts up to 1; beyond, coefficients are summed first: bases may
-    each be badly resolved where their sum is not.
+    It is one such pair, or none if the field has no terms or all bases are resolved. The errors of the bases, times the
+    weights and summed, are a bound. Only if that exceeds 1 are the last coefficients of the waveforms themselves summed
+    and judged: bases may be badly resolved where their sum is not.
     """
-    last, terms = chebyshev.last(degree), field.terms or ()
+    last, terms = chebyshev.last_coefficients(degree), field.terms or ()
     tails = [(last @ term.basis).reshape(len(last), -1) for term in terms]
     left = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
     sizes = [float(np.abs(term.basis).max()) for term in terms]
@@ -149,40 +143,3 @@ def _summing(total: Floats, tails: list[Floats], weights: Floats) -> tuple[Call,
         return (partial(np.matmul, np.concatenate(tails, axis=1), flat, total.reshape(len(total), -1)),)
     axes = (1,) * (weights.ndim - 2)
     return combining(total, weights, [tail.reshape(len(tail), *axes, -1) for tail in tails])
-
-
-def with_drift(
-    writing: list[Call],
-    couplings: Couplings,
-    order: Structure,
-    places: Places,
-    fields: list[Field],
-    state: NetworkState,
-    grid: Grid,
-    duration: float,
-) -> list[Call]:
-    """Return the calls `writing`, which write ends into `state`, and those that add what torn edges did in `duration`.
-
-    `duration` is in seconds, the edges are those of `order` among the `couplings`. Their waveforms are those of the
-    `fields`, which `places` finds, at the points of `grid`; they were guessed to stand still.
-    """
-    torn = order.links.only(np.flatnonzero(order.torn))
-    gains = duration * torn.values / couplings.capacity[..., torn.rows]
-    weights, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
-    for number, some in places.by_field(torn.columns):
-        start, values = fields[number].start, fields[number].values
-        if values is None:  # it stands still
-            continue
-        integral, still = np.empty((1, start.size)), np.empty(start.shape)
-        moved = integral.reshape(start.shape)
-        finding.append(partial(np.matmul, weights, values[1:].reshape(grid.degree, -1), integral))
-        finding.append(partial(np.multiply, start, float(weights.sum()), still))
-        finding.append(partial(np.subtract, moved, still, moved))
-        turns = ranks(torn.rows[some])
-        for turn in range(1 + int(turns.max())):
-            chosen = some[turns == turn]
-            change, fetching = reading(moved, span(places.place[torn.columns[chosen]]))
-            effect = np.empty(change.shape)
-            finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
-            adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
-    return [*finding, *writing, *adding_up]

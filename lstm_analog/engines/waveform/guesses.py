@@ -1,14 +1,26 @@
-"""Makes the guesses of a segment: waveforms at torn edges, which levels read before they are found."""
+"""Makes the guesses of a segment: waveforms at torn edges, which levels read before they are found.
+
+A guess is that nothing moves, or a sum of few Chebyshev polynomials, or values at all points (`segment.Feedback`). When
+the levels have been solved it is compared with the waveforms found. What counts is the effect that its error has behind
+the torn edges: the error itself, or its integral where these are storages that hardly discharge within the segment.
+
+Such storages are corrected where guesses stood still and were close enough, so that levels are not solved again
+(`with_drift`): the effect is (G/C) times the integral of the waveform found less the guess, to first order. It is the
+first correction of waveform relaxation, made at the end of the segment only. Sums of terms, which the points need not
+resolve, are integrated by their values there all the same, so that it is wrong by some per cent.
+"""
 
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, aligned, span
+from lstm_analog.arrays import Floats, Indices, aligned, ranks, span
 from lstm_analog.engines.native import compiled
 from lstm_analog.engines.native.calls import Unless, largest
+from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Structure
+from lstm_analog.engines.phase.wiring import Places
 from lstm_analog.engines.waveform import chebyshev
 from lstm_analog.engines.waveform.analysis import Outline
 from lstm_analog.engines.waveform.chebyshev import Grid
@@ -16,33 +28,23 @@ from lstm_analog.engines.waveform.fields import Field, WaveformTerm, constant_fi
 from lstm_analog.engines.waveform.levels import Frame
 from lstm_analog.engines.waveform.pieces import sweep_limit
 from lstm_analog.engines.waveform.segment import Feedback, Guess, Segment, Tolerance, values_of
-from lstm_analog.expressions import Call, putting, reading, widened
+from lstm_analog.engines.waveform.state import NetworkState
+from lstm_analog.expressions import Call, adding, putting, reading, widened
 
 _WRONG = 0.3
-"""Share of a correction of guesses by their errors at the end that counts as wrong; larger: fewer are corrected."""
+"""Share of a correction of a guess by its error at the end that counts as wrong; larger: fewer corrections will do."""
 _EACH = 2
-"""Of how many points one is looked at where a guess is compared with what is found; larger: less is seen."""
+"""Guesses are compared with waveforms at every so-many-th point; larger: errors between are missed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guessing:
-    """How the guesses of a segment are described, and when they rest.
+    """How the guesses of a segment with the points of `grid` are described, and how large their errors may be.
 
-    Attributes
-    ----------
-    grid : Grid
-        The points of the segment.
-    terms : int
-        The Chebyshev polynomials that a guess is a sum of: 0 for waveforms by their values at all points.
-    still : bool
-        Whether the guess is that all stands still, of one term.
-    at_end : bool
-        Whether it is compared with what is found at the end alone.
-    effect : float array, (points - 1, points - 1), optional
-        It makes of an error at all points but the first what it does: its integral, if torn edges act on slow storages
-        only; None if the error itself counts.
-    limit : float
-        A guess that is off by at most this, in units of signal, rests.
+    A guess is a sum of so many `terms`, Chebyshev polynomials, or if these are 0 given by its values at all points. If
+    it is `still` it is that nothing moves: one polynomial, the constant. It is compared with the waveforms found at all
+    points, or `at_end` alone. The matrix `effect` (points - 1, points - 1) takes an error at all points but the first
+    to its integral; None if the error itself counts. Effects up to `limit`, in units of signal, are accepted.
     """
 
     grid: Grid
@@ -59,39 +61,46 @@ class Guessing:
             weights = two_axes(guess.weights)
             calls: list[Call] = [partial(np.matmul, self._fitting(grid).astype(waves.dtype), found, weights)]
             if guess.field.values is not None:
-                functions = chebyshev.functions(self.grid.degree, self.terms).astype(waves.dtype)
-                calls.append(partial(np.matmul, functions, weights, two_axes(guess.field.values)))
+                matrix = chebyshev.polynomials(self.grid.degree, self.terms).astype(waves.dtype)
+                calls.append(partial(np.matmul, matrix, weights, two_axes(guess.field.values)))
             return calls
         values = two_axes(values_of(guess.field))
         if grid == self.grid:
             return [partial(np.copyto, values, found)]
         return [partial(np.matmul, chebyshev.refinement(grid, self.grid).astype(waves.dtype), found, values)]
 
-    def missing(self, grid: Grid) -> Floats:
-        """Return the matrix from waveforms at the points of `grid` to the effect of what a guess of them leaves out."""
-        kept = chebyshev.functions(grid.degree, self.terms) @ self._fitting(grid)
-        left = np.eye(grid.degree + 1) - kept
+    def omitted(self, grid: Grid) -> Floats:
+        """Return the matrix from waveforms at the points of `grid` to the effect of what their guess leaves out."""
+        left = np.eye(grid.degree + 1) - chebyshev.polynomials(grid.degree, self.terms) @ self._fitting(grid)
         return _some(left if self.effect is None else chebyshev.integration(grid) @ left[1:])
 
-    def apart(self) -> Floats:
-        """Return the matrix to the effect of errors, from what is found above the weights of the polynomials.
+    def error(self) -> Floats | None:
+        """Return the matrix to the effect of the error of a guess; None if it is the error itself.
 
-        What is found is the waveforms at the points, or at the end alone, where an error grows from the start, and its
-        integral is half of it (`correcting`).
+        For a guess whose terms may change it acts on the waveforms found, above the weights of the polynomials; else on
+        their difference from the guess at the points. A waveform found at the end alone differs from the guess by the
+        sum of its weights, for there all polynomials are 1.
         """
         if self.at_end:
-            return self._share * np.array([[1.0, *[-1.0] * self.terms]])
-        effect = np.eye(self.grid.degree + 1) if self.effect is None else np.pad(self.effect, ((0, 0), (1, 0)))
-        chosen = _some(effect)
-        return np.hstack([chosen, -chosen @ chebyshev.functions(self.grid.degree, self.terms)])
+            return self._growth * np.array([[1.0, *[-1.0] * self.terms]])
+        effect = None if self.effect is None else np.pad(self.effect, ((0, 0), (1, 0)))
+        if not self.by_weights:
+            return effect
+        chosen = _some(np.eye(self.grid.degree + 1) if effect is None else effect)
+        return np.hstack([chosen, -chosen @ chebyshev.polynomials(self.grid.degree, self.terms)])
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether a guess is compared by its weights; else by its values at the points."""
+        return self.terms > 0 and (self.effect is not None or not self.still)
 
     def correcting(self, guess: Guess, effect: Floats) -> list[Call]:
-        """Return the calls that add to the `guess` what it is found to lack at the end, whose `effect` is (1, k).
+        """Return the calls that add to the `guess` its error at the end, whose `effect` is (1, k).
 
-        A guess that describes what a coarser segment found, with storages that stood still, lacks what their drift
-        does, which grows from the start about as the time. Some of it is taken to be wrong.
+        A guess that a coarser segment found, with storages that stood still, lacks what their drift does. That grows
+        from the start about as the time, and so does what is added; a share of it is taken to be wrong.
         """
-        growing = self._fitting(self.grid) @ chebyshev.points(self.grid)[:, None] / self._share
+        growing = self._fitting(self.grid) @ chebyshev.points(self.grid)[:, None] / self._growth
         weights, room, wrong = two_axes(guess.weights), np.empty_like(two_axes(guess.weights)), np.empty(1)
         return [
             partial(np.matmul, growing.astype(weights.dtype), effect, room),
@@ -101,8 +110,8 @@ class Guessing:
         ]
 
     @property
-    def _share(self) -> float:
-        """The effect of an error that grows as the time to one unit at the end."""
+    def _growth(self) -> float:
+        """The effect of an error that grows as the time, to one unit at the end: that unit, or its integral."""
         return 1.0 if self.effect is None else 0.5
 
     def _fitting(self, grid: Grid) -> Floats:
@@ -136,19 +145,19 @@ def guesses(plan: Outline, fields: list[Field], frame: Frame, described: Guessin
         stack = aligned(np.zeros((count + described.terms, *frame.lead, nodes.size), frame.dtype))
         read = not described.terms or number in plan.sources(with_terms=False)
         fields.append(_field(nodes, stack[count:], frame, described.still, read))
-        found[sweep] = _guess(plan, fields, stack, described, 1.0 / scales[nodes])
+        found[sweep] = _guess(plan.layout.places, fields, stack, described, 1.0 / scales[nodes])
     return found
 
 
 def _field(nodes: Indices, weights: Floats, frame: Frame, still: bool, read: bool) -> Field:
     """Return the field of guesses of `nodes` (m,) that are sums of polynomials times `weights` (terms, *lead, m).
 
-    It has values if these are `read`.
+    It has values at the points of `frame` if these are `read`. If it is `still`, the one polynomial is the constant.
     """
     if still:
         return constant_field(nodes, weights[0], frame.count, frame.every, held=False)
     values = np.zeros((frame.count if read else 1, *weights.shape[1:]), frame.dtype)
-    bases = chebyshev.functions(len(frame.finer_derivative) - 1, len(weights)).T if len(weights) else ()
+    bases = chebyshev.polynomials(len(frame.finer_derivative) - 1, len(weights)).T if len(weights) else ()
     terms = tuple(
         WaveformTerm(basis=basis, weight=weight, held=False, still=False, guessed=True, every=frame.every)
         for basis, weight in zip(bases, weights, strict=True)
@@ -156,24 +165,25 @@ def _field(nodes: Indices, weights: Floats, frame: Frame, still: bool, read: boo
     return Field(nodes=nodes, start=values[0], end=values[-1], values=values if read else None, terms=terms or None)
 
 
-def _guess(plan: Outline, fields: list[Field], stack: Floats, described: Guessing, units: Floats) -> Guess:
-    """Return the guess whose field is the last of `fields`.
+def _guess(places: Places, fields: list[Field], stack: Floats, described: Guessing, units: Floats) -> Guess:
+    """Return the guess whose field is the last of `fields`; the waveforms found are in those that `places` says.
 
-    `stack` (points + terms, *lead, m) has room for what is found, at the points or the end alone, above the weights of
-    the guess. `units` (m,) are one over the units of signal of its unknowns.
+    `stack` (points + terms, *lead, m) has room for these, at the points or the end alone, above the weights of the
+    guess. `units` (m,) are one over the units of signal of its unknowns.
     """
     own, count = fields[-1], len(stack) - described.terms
     waves, target = stack[:count], own.start if described.still else values_of(own)
     beginning, gathering, subtracting = list[Call](), list[Call](), list[Call]()
-    apart = np.empty(waves.shape, waves.dtype)
-    for number, some in plan.layout.places.by_field(own.nodes):
-        places, field = span(plan.layout.places.place[own.nodes[some]]), fields[number]
-        start, fetching = reading(field.start, places)
-        beginning += [*fetching, putting(target, span(some), start)]
-        part, fetching = reading(field.end[None] if described.at_end else values_of(field), places)
-        gathering += [*fetching, putting(waves, span(some), part)]
-        if not described.at_end and own.values is not None:
-            subtracting += [*fetching, *_subtracting(part, own.values, span(some), apart)]
+    difference = np.empty(waves.shape, waves.dtype)
+    for number, some in places.by_field(own.nodes):
+        field, there, here = fields[number], span(places.place[own.nodes[some]]), span(some)
+        start, fetching = reading(field.start, there)
+        beginning += [*fetching, putting(target, here, start)]
+        part, fetching = reading(field.end[None] if described.at_end else values_of(field), there)
+        gathering += [*fetching, putting(waves, here, part)]
+        if not described.by_weights:  # `here` is a slice: guessed unknowns are in the order of their fields
+            subtract = partial(np.subtract, part, own.at_points[..., here], difference[..., here])
+            subtracting += [*fetching, subtract]
     found = Guess(
         field=own,
         weights=stack[count:],
@@ -187,43 +197,39 @@ def _guess(plan: Outline, fields: list[Field], stack: Floats, described: Guessin
         moved=np.empty(1),
         limit=described.limit,
     )
-    return replace(found, judging=compiled(_judging(found, stack, apart, subtracting, described, units)))
+    compared = (stack, found.gathering) if described.by_weights else (difference, tuple(subtracting))
+    return replace(found, judging=compiled(_judging(found, *compared, described, units)))
 
 
 def _judging(
-    guess: Guess, stack: Floats, apart: Floats, subtracting: list[Call], described: Guessing, units: Floats
+    guess: Guess, compared: Floats, comparing: tuple[Call, ...], described: Guessing, units: Floats
 ) -> list[Call]:
-    """Return the calls that compare the `guess` with what is found, and unless it rests make it better.
+    """Return the calls that write the effect of the error of `guess` to `moved`, and change it if that is too large.
 
-    `stack` has what is found above the weights; the calls `subtracting` write the difference to `apart` (points, ...).
-    `units` (m,) are one over the units of signal.
+    The calls `comparing` write to `compared` (n, *lead, m) what `Guessing.error` acts on. `units` (m,) are one over the
+    units of signal.
     """
-    if described.terms and (described.effect is not None or not described.still):
-        matrix, waves, judging = described.apart(), stack, [*guess.gathering]
-    else:
-        effect = described.effect
-        matrix = np.eye(len(apart)) if effect is None else np.pad(effect, ((0, 0), (1, 0)))
-        waves, judging = apart, subtracting
-    found, weighing = _weighed(matrix, two_axes(waves), units, guess.moved)
-    judging = [*judging, *weighing]
+    found, weighing = _effect(described.error(), two_axes(compared), units, guess.moved)
+    judging = [*comparing, *weighing]
     if described.still:
         return judging
     if described.at_end:
         judging.append(partial(np.add, guess.moved, guess.missed, guess.moved))
         again = described.correcting(guess, found)
     else:
-        gathering = () if described.terms else guess.gathering
+        gathering = () if described.by_weights else guess.gathering
         again = [*gathering, *described.setting(guess, guess.waves, described.grid)]
     return [*judging, Unless(value=guess.moved, limit=described.limit, calls=tuple(again))]
 
 
-def _weighed(matrix: Floats, waves: Floats, units: Floats, out: Floats) -> tuple[Floats, list[Call]]:
+def _effect(matrix: Floats | None, waves: Floats, units: Floats, out: Floats) -> tuple[Floats, list[Call]]:
     """Return `matrix` (k, n) times `waves` (n, *lead x m), and the calls that compute it and its largest size.
 
-    They write that to `out` (1,), in units of signal: `units` (m,) are one over these.
+    None stands for the waves themselves. The size is written to `out` (1,), in units of signal: `units` (m,) are one
+    over these.
     """
     calls, product = list[Call](), waves
-    if not np.array_equal(matrix, np.eye(len(waves))):
+    if matrix is not None:
         product = np.empty((len(matrix), waves.shape[1]), waves.dtype)
         calls.append(partial(np.matmul, matrix.astype(waves.dtype), waves, product))
     wide, widening = widened(product)
@@ -232,17 +238,8 @@ def _weighed(matrix: Floats, waves: Floats, units: Floats, out: Floats) -> tuple
 
 
 def _some(effect: Floats) -> Floats:
-    """Return the rows of the matrix `effect` that are looked at, the last one among them."""
+    """Return the rows of the matrix `effect` that are compared, the last one among them."""
     return effect[(len(effect) - 1) % _EACH :: _EACH]
-
-
-def _subtracting(found: Floats, guessed: Floats, places: Span, out: Floats) -> tuple[Call, ...]:
-    """Return the calls that write to the `places` of `out` what was `found` less what was `guessed` there."""
-    if isinstance(places, slice):
-        return (partial(np.subtract, found, guessed[..., places], out[..., places]),)
-    efforts, fetching = reading(guessed, places)
-    room = np.empty(found.shape, found.dtype)
-    return *fetching, partial(np.subtract, found, efforts, room), putting(out, places, room)
 
 
 def starting(found: dict[int, Guess], first: Segment | None, described: Guessing, scales: Floats) -> tuple[Call, ...]:
@@ -258,5 +255,40 @@ def starting(found: dict[int, Guess], first: Segment | None, described: Guessing
         calls += [*before.gathering, *described.setting(guess, before.waves, first.grid)]
         if described.at_end:
             units = 1.0 / scales[guess.field.nodes]
-            calls += _weighed(described.missing(first.grid), two_axes(before.waves), units, guess.missed)[1]
+            calls += _effect(described.omitted(first.grid), two_axes(before.waves), units, guess.missed)[1]
     return compiled(calls)
+
+
+def with_drift(
+    writing: list[Call],
+    couplings: Couplings,
+    order: Structure,
+    places: Places,
+    fields: list[Field],
+    state: NetworkState,
+    grid: Grid,
+    duration: float,
+) -> list[Call]:
+    """Return the calls `writing`, which write ends into `state`, with those that add the drift through torn edges.
+
+    These edges are those of `order` among the `couplings`; the unknowns at their tails were guessed to stand still, and
+    have values at the points of `grid`. They are found among `fields` by `places`. `duration` (s) is the segment's.
+    """
+    torn = order.links.only(np.flatnonzero(order.torn))
+    gains = duration * torn.values / couplings.capacity[..., torn.rows]
+    weights, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
+    for number, some in places.by_field(torn.columns):
+        start, values = fields[number].start, fields[number].at_points
+        integral, still = np.empty((1, start.size)), np.empty(start.shape)
+        moved = integral.reshape(start.shape)
+        finding.append(partial(np.matmul, weights, values[1:].reshape(grid.degree, -1), integral))
+        finding.append(partial(np.multiply, start, float(weights.sum()), still))
+        finding.append(partial(np.subtract, moved, still, moved))
+        turns = ranks(torn.rows[some])
+        for turn in range(1 + int(turns.max())):
+            chosen = some[turns == turn]
+            change, fetching = reading(moved, span(places.place[torn.columns[chosen]]))
+            effect = np.empty(change.shape)
+            finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
+            adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
+    return [*finding, *writing, *adding_up]

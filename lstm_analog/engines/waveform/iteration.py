@@ -1,10 +1,9 @@
-"""The iteration of Newton's method for a level, as calls of numpy: what is decided for each component is a number.
+"""The iteration of Newton's method for a level, as calls of numpy.
 
-It is 1 for yes and 0 for no, in arrays (m,).
+Components converge one by one. What is decided for each is a number in an array (m,): 1 for yes, 0 for no.
 """
 
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 
@@ -18,79 +17,44 @@ from lstm_analog.expressions import Call, where_less
 _ITERATIONS = 30
 """Iterations after which Newton's method has failed in a segment, which is then tried again shorter or finer."""
 _SLOW = 0.4
-"""Ratio of successive changes above which the Jacobian is computed anew; larger: more iterations, fewer Jacobians."""
+"""Ratio of successive changes above which slopes are computed anew; larger: more iterations, fewer new slopes."""
 _SLOW_ALONE = 0.05
-"""The same ratio for members without storage, each point by itself, where a new Jacobian costs little."""
+"""The same ratio for levels without storage: each point is a system of its own there, and new slopes cost little."""
 _SLOWEST = 0.9
-"""Largest ratio of successive changes from which the error that is left is extrapolated."""
+"""Largest ratio of successive changes from which the remaining error is extrapolated; larger: more is trusted."""
 _OVERSHOOT = 0.5
-"""Share of the last change that a step may take back before half of the last change is undone."""
+"""Share of the last change that a step may take back before half of the last is undone; larger: longer swings."""
 _ONE = np.ones(1)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Iteration:
     """Newton's method for the level of `task` with m components of k members, until efforts are within `tolerance`.
 
-    Attributes
-    ----------
-    task : Task
-        The level.
-    efforts : float array, (k, points, *lead, m)
-        What is solved for.
-    equations : Linearised
-        The equations about the efforts at which they were linearised last.
-    change, flows : float arrays, (k, points, *lead, m)
-        The step, and the flows left over that it was made of, which are overwritten.
-    tolerance : float array, (m, k)
-        The error of each effort that may be left.
+    It solves for the `efforts` (k, points, *lead, m) by `equations` linearised about earlier ones. `change` is the step
+    and `flows` the residual that it is computed from, which is overwritten; both have the shape of the efforts. The
+    `tolerance` (m, k) is the error of each effort that may remain.
+
+    Whether each component is to be linearised again is `stale` (m,). Of the other numbers (m,), `_size` is the size of
+    the change in tolerances, `_before` that of the one before, 0 if there was none with these slopes, `_ratio` their
+    ratio and `_remaining` the estimated error after the change, in tolerances; `_worst` (1,) is the largest of these.
     """
 
-    task: Task
-    efforts: Floats
-    equations: Linearised
-    change: Floats
-    flows: Floats
-    tolerance: Floats
-
-    @cached_property
-    def stale(self) -> Floats:
-        """Whether each component is to be linearised again, (m,)."""
-        return self._each()
-
-    @cached_property
-    def _before(self) -> Floats:
-        """Size of the change before, in tolerances, of each component, (m,); 0 if there was none with these slopes."""
-        return self._each()
-
-    @cached_property
-    def _size(self) -> Floats:
-        """Size of the change, in tolerances, of each component, (m,)."""
-        return self._each()
-
-    @cached_property
-    def _ratio(self) -> Floats:
-        """Ratio of these sizes, (m,), up to `_SLOWEST`."""
-        return self._each()
-
-    @cached_property
-    def _left(self) -> Floats:
-        """What is left, in tolerances, of each component, (m,)."""
-        return self._each()
-
-    @cached_property
-    def _open(self) -> Floats:
-        """The largest of what is left, (1,)."""
-        return np.empty(1)
+    def __init__(
+        self, *, task: Task, efforts: Floats, equations: Linearised, change: Floats, flows: Floats, tolerance: Floats
+    ) -> None:
+        self.task, self.efforts, self.equations, self.tolerance = task, efforts, equations, tolerance
+        self.change, self.flows = change, flows
+        self.stale, self._before, self._size, self._ratio, self._remaining = (self._each() for _ in range(5))
+        self._worst = np.empty(1)
 
     def _each(self) -> Floats:
         return np.zeros(self.change.shape[-1])
 
     def calls(self, stepping: list[Call]) -> list[Call]:
-        """Return the calls that move the efforts until the change that is left is within the tolerance, or `Unsolved`.
+        """Return the calls that move the efforts until they are within the tolerance; else they are `Unsolved`.
 
         `stepping` writes the step at the present efforts to `change`. With the same slopes each change is r times the
-        one before, so that r/(1 - r) of the last is left. Where r is large the slopes are computed again.
+        one before, so that r/(1 - r) of the last one remains. Where r is large the slopes are computed again.
         """
         due, weights = np.empty(1), np.ascontiguousarray(1.0 / self.tolerance.T)
         refreshing = Unless(value=due, limit=0.0, calls=tuple(self.equations.refreshing(self.stale)))
@@ -103,16 +67,19 @@ class Iteration:
             sizing,
             *self._moving(),
         ]
-        repeat = Repeat(calls=tuple(calls), value=self._open, limit=1.0, most=_ITERATIONS)
+        repeat = Repeat(calls=tuple(calls), value=self._worst, limit=1.0, most=_ITERATIONS)
         return [partial(np.copyto, self._before, 0.0), repeat]
 
     def _moving(self) -> list[Call]:
-        """Return the calls that move the efforts by the change, or what is made of it, but no rounding at rest."""
-        moving: list[Call] = [*self._judging(), Unless(value=self._open, limit=1.0, calls=tuple(self._correcting()))]
+        """Return the calls that judge the change, correct it and add it to the efforts.
+
+        At rest an iteration stops, too, where changes no longer shrink and are no larger than rounding explains.
+        """
+        moving: list[Call] = [*self._judging(), Unless(value=self._worst, limit=1.0, calls=tuple(self._correcting()))]
         moving.append(partial(np.add, self.efforts, self.change, self.efforts))
         if self.task.frame.count > 1:
             return moving
-        excess, halting, slow, room = np.empty(1), np.empty(1), self._each(), self._each()
+        excess, slowest, slow, room = np.empty(1), np.empty(1), self._each(), self._each()
         error, sizes = np.empty_like(self.change), np.empty_like(self.change)
         rounding: list[Call] = [
             *self.equations.rounding(self.efforts, error),
@@ -126,16 +93,20 @@ class Iteration:
             partial(np.less, slow, self._size, slow),
             partial(np.less, 0.0, self._before, room),
             partial(np.multiply, slow, room, slow),
-            partial(largest, halting, slow[None], _ONE),
+            partial(largest, slowest, slow[None], _ONE),
             partial(np.copyto, excess, 1.0),
-            Unless(value=halting, limit=0.0, calls=tuple(rounding)),
-            partial(np.copyto, self._open, 0.0),
+            Unless(value=slowest, limit=0.0, calls=tuple(rounding)),
+            partial(np.copyto, self._worst, 0.0),
             Unless(value=excess, limit=0.0, calls=tuple(moving)),
         ]
 
     def _judging(self) -> list[Call]:
-        """Return the calls that compute the ratio of the changes, and what is left."""
-        ratio, room, before, size, left = self._ratio, self._each(), self._before, self._size, self._left
+        """Return the calls that compute the ratio of the changes, and what remains after this one.
+
+        The ratio r is at most `_SLOWEST`, which a first change is given. What remains is r/(1 - r) of the size, or with
+        new slopes at most the size itself, for then convergence is quadratic.
+        """
+        ratio, room, before, size, left = self._ratio, self._each(), self._before, self._size, self._remaining
         return [
             partial(np.multiply, before, _SLOWEST, room),
             partial(np.minimum, size, room, out=ratio),
@@ -146,16 +117,16 @@ class Iteration:
             partial(np.subtract, 1.0, ratio, room),
             partial(np.divide, left, room, left),
             partial(where_less, 0.0, self.stale, size, left, left),
-            partial(largest, self._open, left[None], _ONE),
+            partial(largest, self._worst, left[None], _ONE),
         ]
 
     def _correcting(self) -> list[Call]:
-        """Return the calls that change the step of components of which it is not believed, and note what comes next.
+        """Return the calls that replace the changes of components that are `worse` or `slow`, as `_distrusting` says.
 
-        Where a change is larger than the last one, or takes most of it back, half of the last one is undone instead
-        (natural monotonicity, Deuflhard 2004): an op-amp far from its solution saturates, and its slope there says
-        little; an orifice is steep about a drop of zero, where full steps swing from side to side. Where changes shrink
-        slowly the efforts stay, and the slopes are computed again.
+        Where a change is worse, half of the last one is undone instead (natural monotonicity, Deuflhard 2004): an
+        op-amp far from its solution saturates, and its slope there says little; an orifice is steep about a drop of
+        zero, where full steps swing from side to side. Where changes shrink slowly the efforts stay, and the slopes are
+        computed again.
         """
         worse, slow, room, wrong = self._each(), self._each(), self._each(), np.empty(1)
         change, stale, before, size = self.change, self.stale, self._before, self._size
@@ -183,11 +154,16 @@ class Iteration:
         ]
 
     def _distrusting(self, worse: Floats, slow: Floats, last: Floats, limit: float) -> list[Call]:
-        """Return the calls that write to `worse` and `slow` (m,) whether the change is so, of each component."""
+        """Return the calls that write to `worse` and `slow` (m,) whether the change of each component is so.
+
+        Only a change after another one with the same slopes can be, if more than a tolerance remains. It is worse if it
+        is larger than the `last` one, or against it and larger than a share `_OVERSHOOT` of it. It is slow if it is not
+        worse and its ratio is above `limit`.
+        """
         known, room, before, size = self._each(), self._each(), self._before, self._size
         flat, across = self.flows.reshape(-1, known.size), np.empty((1, known.size))
         return [
-            partial(np.less, 1.0, self._left, known),
+            partial(np.less, 1.0, self._remaining, known),
             partial(np.less, 0.0, before, room),
             partial(np.multiply, known, room, known),
             partial(np.subtract, 1.0, self.stale, room),

@@ -1,12 +1,11 @@
 """The equations of a level linearised about its waveforms, with their inverse, for Newton's method.
 
-Members without storage (a) are tied to the others at each point by itself, so they are eliminated there: with slopes
-S = d flow / d effort and flows r that are left over, r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd).
-What is left is a system over all points for the members with storage (d) only; for two op-amps and their four nodes it
-has a sixteenth of the numbers. Its inverse is stored: while the slopes hardly change, an iteration is one product with
-it (the chord method). Where one iteration is exact, its equations are solved instead.
-
-The slopes, how the flows of the members change with their own efforts, are computed here, too.
+Members without storage (a) are balanced at each point by itself, so they are eliminated there: with slopes
+S = d flow / d effort and the residual r, r_a + S_aa da + S_ad dd = 0 gives da = -S_aa^-1 (r_a + S_ad dd). There remains
+a system over all points for the members with storage (d) only, with the Schur complement S_dd - S_da S_aa^-1 S_ad; for
+two op-amps and their four nodes it has a sixteenth of the numbers. Its inverse is stored: while the slopes hardly
+change, an iteration is one product with it (the chord method). Where one iteration is exact, the system is solved
+instead.
 """
 
 from dataclasses import dataclass
@@ -36,9 +35,9 @@ _CACHED = 2**23
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slopes:
-    """The slopes d own flows / d own efforts of a level, `values` (k, k, points, *lead, m), after the `calls`.
+    """The derivatives of the flows into a level by its own efforts, `values` (k, k, points, *lead, m).
 
-    `present` (k, k) tells which may be other than zero.
+    The `calls` compute them; `present` (k, k) tells which may be other than zero.
     """
 
     values: Floats
@@ -47,9 +46,10 @@ class Slopes:
 
 
 def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...]) -> Slopes:
-    """Return the slopes of a level with this `wiring` at the efforts `waves`, which are of this `shape`.
+    """Return the slopes of a level with this `wiring` at the efforts `waves`, with the clock lines `high`.
 
-    It is (points, *lead, m), and lacks the first point if all members have storage. `high` are the clock lines.
+    Those of one member by another have the `shape` (points, *lead, m), without the first point if all members have
+    storage.
     """
     constant, loads = wiring.own, [load for load in wiring.loads if load.own]
     width = constant.shape[-1]
@@ -85,21 +85,21 @@ class Linearised:
     task : Task
         The level.
     slopes : Slopes
-        d own flows / d own efforts at the present efforts, k = d + a.
+        S at the present efforts, with k = d + a.
     among : float array, (a, a, points, *lead, m)
-        -S_aa^-1: the efforts a that balance a flow into each other.
+        -S_aa^-1: how efforts a answer to flows into each other.
     lift : float array, (a, d, points, *lead, m)
-        -S_aa^-1 S_ad: what the efforts d do to the efforts a.
+        -S_aa^-1 S_ad: how efforts a follow the efforts d.
     drop : float array, (d, a, points, *lead, m)
-        S_da: what the efforts a do to the flows d, but at the start.
-    left : float array, (d, d, points, *lead, m)
-        S_dd + S_da lift, perhaps without the first point.
+        S_da; zero at the first point, where efforts d are given.
+    schur : float array, (d, d, points, *lead, m)
+        S_dd + S_da lift; without the first point if a is 0.
     inverse : float array, (d points, d points, *lead, m)
-        The inverse of the collocation equations of d that are left; empty where they are solved.
-    steep : float array, (k, k, points, *lead, m)
-        The sizes of the slopes at rest; empty where there are several points.
+        The inverse of the collocation equations of the members d; empty where these are solved instead.
+    magnitudes : float array, (k, k, points, *lead, m)
+        |S| at rest; empty where there are several points.
     cached : bool
-        Whether these are kept for the next solve; else they are of the present one only.
+        Whether the inverse is kept for the next solve; else its memory is shared.
     """
 
     task: Task
@@ -107,48 +107,48 @@ class Linearised:
     among: Floats
     lift: Floats
     drop: Floats
-    left: Floats
+    schur: Floats
     inverse: Floats
-    steep: Floats
+    magnitudes: Floats
     cached: bool
 
     def refreshing(self, stale: Floats) -> list[Call]:
-        """Return the calls that linearise the components that are `stale` (m,), above zero, about the present efforts.
+        """Return the calls that linearise about the present efforts the components whose `stale` (m,) is above zero.
 
-        Of a component whose equations are singular the results are NaN.
+        Where the equations of a component are singular its results are NaN.
         """
-        dynamic, own, calls = len(self.left), self.slopes.values, list(self.slopes.calls)
-        if self.steep.size:
+        dynamic, own, calls = len(self.schur), self.slopes.values, list(self.slopes.calls)
+        if self.magnitudes.size:
             sizes = np.empty_like(own)
-            calls += [partial(np.absolute, own, sizes), _copied_where(stale, sizes, self.steep)]
+            calls += [partial(np.absolute, own, sizes), _copied_where(stale, sizes, self.magnitudes)]
         if len(self.among):
             calls.append(partial(invert_negative, self.among, own[dynamic:, dynamic:], stale))
         if dynamic:
-            calls.append(partial(np.copyto, self.left, own[:dynamic, :dynamic]))
+            calls.append(partial(np.copyto, self.schur, own[:dynamic, :dynamic]))
         if self.lift.size:
             calls += self._eliminating(stale)
         if self.inverse.size:
             capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.derivative
-            calls.append(partial(invert_collocation, self.inverse, self.left, capacity, derivative, stale))
+            calls.append(partial(invert_collocation, self.inverse, self.schur, capacity, derivative, stale))
         return calls
 
     def _eliminating(self, stale: Floats) -> list[Call]:
-        """Return the calls that eliminate the members without storage of the components that are `stale` (m,)."""
-        dynamic, own, lifted = len(self.left), self.slopes.values, np.empty_like(self.lift)
+        """Return the calls that eliminate the members without storage of the components whose `stale` (m,) is 1."""
+        dynamic, own, lifted = len(self.schur), self.slopes.values, np.empty_like(self.lift)
         mutual, down, columns = entries(self._closed), entries(self.slopes.present[:dynamic, dynamic:]), range(dynamic)
         return [
             *(partial(write_products, lifted[:, k], self.among, own[dynamic:, k], mutual) for k in columns),
             _copied_where(stale, lifted, self.lift),
             _copied_where(stale, own[:dynamic, dynamic:, 1:], self.drop[:, :, 1:]),
-            *(partial(add_products, self.left[:, k], self.drop, self.lift[:, k], down) for k in columns),
+            *(partial(add_products, self.schur[:, k], self.drop, self.lift[:, k], down) for k in columns),
         ]
 
     def stepping(self, flows: Floats, change: Floats) -> list[Call]:
-        """Return the calls that write the Newton step, what to add to the efforts, to `change` (k, points, *lead, m).
+        """Return the calls that write the Newton step for the residual `flows` to `change`, to be added to efforts.
 
-        It is that for `flows` of this shape left over, which are overwritten.
+        Both are (k, points, *lead, m); the residual is overwritten.
         """
-        dynamic, present, calls = len(self.left), self.slopes.present, list[Call]()
+        dynamic, present, calls = len(self.schur), self.slopes.present, list[Call]()
         if len(self.among):
             calls.append(partial(write_products, change[dynamic:], self.among, flows[dynamic:], entries(self._closed)))
         if self.lift.size:
@@ -165,22 +165,22 @@ class Linearised:
         """Return the call that writes the step of the members with storage to `change`, both (d, points, *lead, m)."""
         if not self.inverse.size:
             capacity, derivative = self.task.inflow.wiring.capacity, self.task.frame.derivative
-            return partial(solve_collocation, change, self.left, capacity, derivative, flows)
+            return partial(solve_collocation, change, self.schur, capacity, derivative, flows)
         shape = (len(self.inverse), *flows.shape[2:])
-        later = np.arange(len(self.inverse)) % flows.shape[1] > 0  # at the first point nothing is left over or changes
+        later = np.arange(len(self.inverse)) % flows.shape[1] > 0  # the first point has no residual and no change
         present = entries(later[:, None] & later)
         return partial(write_products, change.reshape(shape), self.inverse, flows.reshape(shape), present)
 
     def rounding(self, efforts: Floats, out: Floats) -> list[Call]:
-        """Return the calls that write the error of `efforts` at rest that rounding of the flows causes.
+        """Return the calls that write to `out` the error of `efforts` at rest that rounding of the flows causes.
 
-        It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and no iteration gets below it. It
-        is written to `out`, (k, points, *lead, m) as they are.
+        Both are (k, points, *lead, m). It is 4 eps |S^-1| |S| |e|: behind a gain of 1e5 that is 1e-11 of an effort, and
+        no iteration gets below it.
         """
         sizes, flows, mutual = np.empty_like(out), np.empty_like(out), np.empty_like(self.among)
         return [
             partial(np.absolute, efforts, sizes),
-            partial(write_products, flows, self.steep, sizes, entries(self.slopes.present)),
+            partial(write_products, flows, self.magnitudes, sizes, entries(self.slopes.present)),
             partial(np.absolute, self.among, mutual),
             partial(write_products, out, mutual, flows, entries(self._closed)),
             partial(np.multiply, out, 4.0 * np.finfo(np.float64).eps, out),
@@ -189,7 +189,7 @@ class Linearised:
     @property
     def _closed(self) -> Flags:
         """Which entries of -S_aa^-1 may be other than zero: those of a polynomial in S_aa (Cayley and Hamilton)."""
-        direct = self.slopes.present[len(self.left) :, len(self.left) :]
+        direct = self.slopes.present[len(self.schur) :, len(self.schur) :]
         found = direct | np.eye(len(direct), dtype=bool)
         for _ in range(len(direct)):
             found = found @ found
@@ -201,9 +201,9 @@ def _copied_where(stale: Floats, source: Floats, out: Floats) -> Call:
 
 
 def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised:
-    """Return empty buffers for the level of `task`; `slopes` are those at its efforts, `shape` is (points, *lead, m).
+    """Return buffers for the equations of the level of `task`, whose waveforms have this `shape` (points, *lead, m).
 
-    Inverses that are not kept for the next solve share their memory.
+    `slopes` are those at its efforts. Inverses that are not kept for the next solve share their memory.
     """
     dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
     size, exact = dynamic * shape[0], task.level.order is not Order.NONLINEAR
@@ -215,8 +215,8 @@ def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised
         among=np.zeros((others, others, *shape)),
         lift=np.zeros((others, dynamic, *shape)),
         drop=np.zeros((dynamic, others, *shape)),
-        left=np.zeros((dynamic, dynamic, *slopes.values.shape[2:])),
+        schur=np.zeros((dynamic, dynamic, *slopes.values.shape[2:])),
         inverse=room.reshape(size, size, *shape[1:]) if numbers else np.zeros((0, 0)),
-        steep=np.zeros((len(task.targets), len(task.targets), *shape) if task.frame.count == 1 else 0),
+        magnitudes=np.zeros((len(task.targets), len(task.targets), *shape) if task.frame.count == 1 else 0),
         cached=not exact and numbers <= _CACHED,
     )

@@ -1,7 +1,8 @@
 """Makes the steps that solve a level whose flows are not linear in its own efforts, by Newton's method at all points.
 
-A component is one system over its members and points; components are solved side by side. Where the flows are affine
-one iteration is exact. The slopes (the Jacobian) are computed again only where changes shrink slowly with the old ones.
+A component is one system over its members and points; components are solved side by side. Where the flows are affine in
+the own efforts one iteration is exact. The slopes (the Jacobian) are computed again only where changes shrink slowly
+with the old ones (`iteration`).
 """
 
 from dataclasses import replace
@@ -22,20 +23,20 @@ from lstm_analog.expressions import Call, adding, make, reading, spread
 from lstm_analog.network.laws import High, Order, rows
 
 _DRAGGED_STEPS = 400
-"""Steps with a drag at rest before a level counts as unsolved."""
-_CREPT = 1e-12
-"""Last step, relative to the largest effort, at which a level is at rest; the error left is its square."""
+"""Steps of pseudo-transient continuation after which a level at rest counts as unsolved."""
+_LAST_STEP = 1e-12
+"""Step, relative to the largest effort, after which continuation ends; the error that remains is about its square."""
 _DRAG_RATIO = 4.0
 """Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
 _NO_DRAG = 1e-9
-"""Drag, relative to an unknown's own conductance, below which a step is a plain one; its inverse is the largest."""
+"""Drag, in an unknown's own conductances, below which a step is a plain Newton step; its inverse is the largest."""
 _ONE = np.ones(1)
 
 
 def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     """Return the calls that solve the level of `task` until its efforts are within `tolerance` (m, k).
 
-    They are `Unsolved` where they do not come to that. They work on the efforts (k, points, *lead, m), side by side.
+    They raise `Unsolved` where that fails. They work on the efforts of all rows side by side, (k, points, *lead, m).
     """
     targets = [field.end[None] if task.points is None else field.at_points for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
@@ -52,42 +53,46 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
             task=task, efforts=efforts, equations=equations, change=change, flows=flows, tolerance=tolerance
         )
         calls = iteration.calls(stepping)
-        solving = _from_where_it_is(starts, starting, iteration.stale, calls, equations.cached)
+        solving = _warm_started(starts, starting, iteration.stale, calls, equations.cached)
     if task.frame.count == 1:
-        creeping = partial(_creep, starting, efforts, flows, compiled(residual), slopes.values, compiled(slopes.calls))
-        solving = [Otherwise(calls=tuple(solving), instead=creeping)]
+        linearising = compiled(slopes.calls)
+        instead = partial(_continue, starting, efforts, flows, compiled(residual), slopes.values, linearising)
+        solving = [Otherwise(calls=tuple(solving), instead=instead)]
     found = [partial(np.copyto, target, effort) for target, effort in zip(targets, efforts, strict=True)]
     return [*outside, *solving, *found]
 
 
 def _step(equations: Linearised, stepping: list[Call], efforts: Floats, change: Floats) -> Call:
-    """Return the call that solves a level whose flows are affine in its own efforts: one step."""
+    """Return the call that solves a level whose flows are affine in its own efforts: one step.
+
+    `stepping` writes the step for the `efforts` to `change`, by the `equations`; it is `Unsolved` if not finite.
+    """
     size, all_of_them, finite = np.empty(1), np.ones(change.shape[-1]), float(np.finfo(np.float64).max)
     moving = (partial(largest, size, change.reshape(1, -1), _ONE), partial(np.add, efforts, change, efforts))
     return Repeat(calls=(*equations.refreshing(all_of_them), *stepping, *moving), value=size, limit=finite, most=1)
 
 
-def _from_where_it_is(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
-    """Return the calls that iterate from the `starts` (k, *lead, m), or if these have been solved for, from there.
+def _warm_started(starts: Floats, starting: Call, stale: Floats, iterating: list[Call], cached: bool) -> list[Call]:
+    """Return the calls that iterate from the `starts` (k, *lead, m); if the last solve had the same, from its result.
 
-    `starting` sets the efforts to them. Slopes that were computed for the solve before are not computed again if they
-    are `cached`, unless that failed.
+    The call `starting` sets the efforts to the starts, the calls `iterating` iterate. The slopes of the last solve are
+    used again if they are `cached` and it did not fail; else all components are `stale` (m,).
     """
-    solved, change, moved, empty = np.full_like(starts, np.nan), np.empty_like(starts), np.empty(1), np.ones_like(stale)
+    solved, change, moved, none = np.full_like(starts, np.nan), np.empty_like(starts), np.empty(1), np.ones_like(stale)
     calls: list[Call] = [
         partial(np.subtract, solved, starts, change),
         partial(largest, moved, change.reshape(1, -1), _ONE),
         Unless(value=moved, limit=0.0, calls=(starting,)),
         partial(np.copyto, solved, np.nan),
-        partial(np.copyto, stale, empty),
-        partial(np.copyto, empty, 1.0),
+        partial(np.copyto, stale, none),
+        partial(np.copyto, none, 1.0),
         *iterating,
         partial(np.copyto, solved, starts),
     ]
-    return [*calls, partial(np.copyto, empty, 0.0)] if cached else calls
+    return [*calls, partial(np.copyto, none, 0.0)] if cached else calls
 
 
-def _creep(
+def _continue(
     starting: Call,
     efforts: Floats,
     flows: Floats,
@@ -95,13 +100,13 @@ def _creep(
     slopes: Floats,
     linearising: tuple[Call, ...],
 ) -> None:
-    """Move the `efforts` to where the flows vanish at rest, where plain steps do not get there; else raise `Unsolved`.
+    """Find the `efforts` at rest by pseudo-transient continuation (Kelley and Keyes 1998), or raise `Unsolved`.
+
+    It is for levels at which plain Newton steps fail. Each unknown is held back by an additional conductance, the drag,
+    as if it had storage; it is reduced as the steps get small.
 
     Efforts and `flows` are (k, 1, *lead, m), `slopes` (k, k, 1, *lead, m). The call `starting` sets the efforts, the
     calls `residual` compute the flows and `linearising` the slopes.
-
-    Pseudo-transient continuation (Kelley and Keyes 1998): each unknown is held back by an additional conductance, the
-    drag, in units of its own, which is reduced as the steps get small.
     """
     each, drag = np.arange(len(efforts)), 1.0
     starting()
@@ -116,17 +121,17 @@ def _creep(
         efforts += np.moveaxis(step, -1, 0)
         size = max(1.0, float(np.abs(efforts).max()))
         moved = float(np.abs(step).max())
-        if moved <= _CREPT * size and drag < _NO_DRAG:
+        if moved <= _LAST_STEP * size and drag < _NO_DRAG:
             return
         drag = drag / _DRAG_RATIO if moved < size else min(drag * _DRAG_RATIO, 1.0 / _NO_DRAG)
     raise Unsolved
 
 
 def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Slopes]:
-    """Return the calls that compute the flow from outside, those that compute what is left over, and the slopes.
+    """Return the calls that compute the flow from outside the level, those that compute the residual, and the slopes.
 
-    The first are made once a solve. The others write to `flows`, (k, points, *lead, m), what is left over at the
-    present `efforts`, of the same shape.
+    The first are made once a solve. The residual is written to `flows`, (k, points, *lead, m): what flows into each
+    member at the present `efforts`, of the same shape, less what its storage takes.
     """
     inflow, first = task.inflow, 0 if task.points is None else task.points.start
     wiring, given, outside = inflow.wiring, np.zeros_like(flows), list[Call]()
@@ -151,7 +156,10 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
 
 
 def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
-    """Return the calls that subtract the flow into storages from `flows` (d, points, *lead, m); the start is given."""
+    """Return the calls that subtract what storages take at `efforts` from `flows`, both (d, points, *lead, m).
+
+    At the first point, where the effort is given, there is no residual.
+    """
     rates = np.empty((*efforts.shape[:2], efforts[0, 0].size))
     wide = np.broadcast_to(task.inflow.wiring.capacity, (*efforts.shape[2:], len(efforts)))
     capacity = np.moveaxis(wide, -1, 0)[:, None]
