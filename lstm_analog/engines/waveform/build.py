@@ -32,7 +32,7 @@ from lstm_analog.engines.waveform.segment import (
 )
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, putting, reading
-from lstm_analog.network.laws import High, Idle
+from lstm_analog.network.laws import Idle
 
 _KNOWN_DEGREE = 30
 """Least degree with which the bases of terms are worked out, once; larger: more memory, and longer to build."""
@@ -160,28 +160,35 @@ def _steps(
     The terms of `fields` that have some are noted in these.
     """
     after: list[Call] = []
+    guessing, parts = bool(plan.layout.guessed), frame.parts
+    inflow = partial(
+        Inflow,
+        fields=fields,
+        state=state,
+        high=couplings.high,
+        after=after,
+        parts=parts,
+        slack=slack,
+        guessing=guessing,
+    )
     steps: dict[int, list[Call]] = {each.level.sweep: [] for each in plan.layout.levels}
     for each in plan.layout.levels:
         if not any(plan.computed[number] for number in each.numbers):
             continue
-        task, own = _task(plan, each, fields, frame, state, couplings.high, after, slack), steps[each.level.sweep]
+        task, own = _task(plan, each, fields, frame, inflow(wiring=each.wiring)), steps[each.level.sweep]
+        members = each.level.members
+        if each.is_newton and frame.dtype != np.float64:
+            raise NotLinearError(int(couplings.groups[members[0, 0]]))
         if each.is_newton:
-            _refuse_single(frame, couplings, each.level.members[0])
-            own += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[each.level.members])
+            own += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[members])
             continue
-        found, parts = linear_steps(task), frame.parts
+        found = linear_steps(task)
         own += found.whole
         part_steps = parts.last if task.points is None and not task.has_terms else parts.each
         (part_steps if parts.divided else own).extend(found.each)
         for number, terms in zip(each.numbers, found.terms, strict=True):
             fields[number] = replace(fields[number], terms=terms)
     return sorted(steps.items()), after
-
-
-def _refuse_single(frame: Frame, couplings: Couplings, members: Indices) -> None:
-    """Raise `NotLinearError` of the group of the first of `members` if efforts are not of double precision."""
-    if frame.dtype != np.float64:
-        raise NotLinearError(int(couplings.groups[members[0]]))
 
 
 def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, dtype: np.dtype[Any]) -> Frame:
@@ -247,32 +254,14 @@ def _buffers(
     return fields, tuple(field for field, size in zip(fields, sizes, strict=True) if size), arena, before
 
 
-def _task(
-    plan: Outline,
-    each: LevelFields,
-    fields: list[Field],
-    frame: Frame,
-    state: NetworkState,
-    high: High,
-    after: list[Call],
-    slack: Floats,
-) -> Task:
+def _task(plan: Outline, each: LevelFields, fields: list[Field], frame: Frame, inflow: Inflow) -> Task:
     """Return what is to be solved in a level, `each` of the `plan`."""
     dynamic, end_only = each.level.dynamic, not any(plan.points[number] for number in each.numbers)
     points = None if end_only and not dynamic else slice(1 if dynamic == len(each.numbers) else 0, None)
     count = 1 if points is None else frame.count - points.start
     return Task(
         level=each.level,
-        inflow=Inflow(
-            wiring=each.wiring,
-            fields=fields,
-            state=state,
-            high=high,
-            after=after,
-            parts=frame.parts,
-            slack=slack,
-            guessing=bool(plan.layout.guessed),
-        ),
+        inflow=inflow,
         targets=tuple(fields[number] for number in each.numbers),
         frame=frame,
         has_terms=plan.has_terms[each.first],

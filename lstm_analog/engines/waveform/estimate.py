@@ -11,9 +11,9 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native.calls import Unless, following, largest, next_coefficients
 from lstm_analog.engines.waveform import chebyshev
-from lstm_analog.engines.waveform.fields import BatchParts, Field
+from lstm_analog.engines.waveform.fields import BatchParts, Field, sum_of_terms
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.expressions import Call, combining, widened
+from lstm_analog.expressions import Call, widened
 
 _NEGLIGIBLE = 1e-4
 """Truncation error of a basis, as a share of the tolerance for a weight of one unit, up to which no run estimates it.
@@ -112,8 +112,8 @@ def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -
     and judged: bases may be badly resolved where their sum is not.
     """
     last, terms = chebyshev.last_coefficients(degree), field.terms or ()
-    tails = [(last @ term.basis).reshape(len(last), -1) for term in terms]
-    left = [next_coefficients(np.abs(tail).max(axis=1).tolist()) for tail in tails]
+    tails = [last @ term.basis for term in terms]
+    left = [next_coefficients(np.abs(tail.reshape(len(last), -1)).max(axis=1).tolist()) for tail in tails]
     sizes = [float(np.abs(term.basis).max()) for term in terms]
     counts = [k for k, size in enumerate(sizes) if left[k] > _NEGLIGIBLE * tolerance.units * size]
     if not counts:
@@ -128,18 +128,6 @@ def _of_terms(field: Field, scales: Floats, degree: int, tolerance: Tolerance) -
         if number:
             calls.append(partial(np.add, value, one, value))
     total = np.empty((len(last), *weights[0].shape))
-    spread = [tails[k] / allowed for k in counts]
+    summing = sum_of_terms([tails[k] / allowed for k in counts], weights, total)
     judging = (partial(largest, rows, total.reshape(len(last), -1), _ONE), partial(following, value, rows))
-    return [([*calls, Unless(value=value, limit=1.0, calls=(*_summing(total, spread, weights), *judging))], value)]
-
-
-def _summing(total: Floats, tails: list[Floats], weights: Floats) -> tuple[Call, ...]:
-    """Return the calls that write the sum of `tails`, each (k, 1) or (k, m), times `weights` to `total` (k, *lead, m).
-
-    Weights are (tails, *lead, m).
-    """
-    if all(tail.shape[1] == 1 for tail in tails):
-        flat = weights.reshape(len(weights), -1)
-        return (partial(np.matmul, np.concatenate(tails, axis=1), flat, total.reshape(len(total), -1)),)
-    axes = (1,) * (weights.ndim - 2)
-    return combining(total, weights, [tail.reshape(len(tail), *axes, -1) for tail in tails])
+    return [([*calls, Unless(value=value, limit=1.0, calls=(*summing, *judging))], value)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, Span, aligned, span
 from lstm_analog.engines.phase.wiring import Places
-from lstm_analog.expressions import Call, EachPart, PartCopy, make, putting, reading
+from lstm_analog.expressions import Call, EachPart, PartCopy, combining, make, putting, reading
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -174,6 +174,18 @@ def constant_field(nodes: Indices, start: Floats, count: int, every: int, held: 
     basis = np.ones((count - 1) * every + 1)
     term = WaveformTerm(basis=basis, weight=start, held=held, still=held, guessed=True, every=every)
     return Field(nodes=nodes, start=start, end=start, values=values, terms=(term,))
+
+
+def sum_of_terms(bases: list[Floats], weights: Floats, out: Floats) -> tuple[Call, ...]:
+    """Return the calls that write the sum of `bases` times `weights` (bases, *lead, m) to `out` (points, *lead, m).
+
+    Each basis is (points,), or (points, m) if the unknowns differ.
+    """
+    if all(basis.ndim == 1 for basis in bases):
+        matrix = np.stack(bases, axis=1).astype(out.dtype, copy=False)
+        return (partial(np.matmul, matrix, weights.reshape(len(weights), -1), two_axes(out)),)
+    axes = (1,) * (weights.ndim - 2)
+    return combining(out, [basis.reshape(len(basis), *axes, -1) for basis in bases], weights)
 
 
 class Waves:

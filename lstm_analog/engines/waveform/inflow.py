@@ -9,7 +9,7 @@ only weights are computed (`Inflow.terms`). Else the flow is computed at every p
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,21 +21,16 @@ from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, reading
 from lstm_analog.network.laws import High, flow_into, rows
 
-Basis = Floats | None
-"""A function of time by its values at the points: (points,), or (points, m) with one for each of m unknowns.
-
-None stands for the constant function 1.
-"""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InflowTerm:
     """One term of the flow into a row: a `basis` (a function of time) times its weight, the sum of some `flows`.
 
-    `still` and `guessed` tell of the weight what those of `WaveformTerm` tell.
+    The basis is that of `WaveformTerm`, or None for the constant 1; `still` and `guessed` tell of the weight what they
+    tell there.
     """
 
-    basis: Basis
+    basis: Floats | None
     still: bool
     guessed: bool
     flows: list[Flow]
@@ -130,9 +125,9 @@ class Inflow:
             routes = [route for route in load.routes if route.row == row]
             whole = [covers(span, out.shape[-1]) for route in routes for span in (route.into, route.elements)]
             if whole == [True, True] and rows(load.part).shape[0] == 1 and not (begun or flows):
-                calls, begun = flowing(load, waves, self.high, out[..., None, :]), True
+                calls, begun = list(flow_into(load.part, cast(Floats, waves), self.high, out[..., None, :])), True
             elif routes:
-                flows += _of_load(load, routes, out, waves, self.high)
+                flows += flows_of(load, routes, waves, self.high, out.dtype)
         flows += [self._flow(entry, out, at) for entry in self.wiring.linear(row)]
         calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
@@ -277,23 +272,16 @@ def _is_constant(basis: Floats) -> bool:
     return bool((basis == 1.0).all())
 
 
-def _of_load(load: Load, routes: list[Route], out: Floats, waves: Waves, high: High) -> list[Flow]:
+def flows_of(load: Load, routes: list[Route], waves: Waves, high: High, dtype: np.dtype[Any]) -> list[Flow]:
     """Return the flows of the nonlinear `load` along `routes`; the calls of the first compute them all.
 
-    They are for `out` (points, *lead, m), at the efforts `waves` and with the clock lines `high`.
+    They are numbers of `dtype`, at the efforts `waves` and with the clock lines `high`.
     """
-    flows = np.empty((*waves.shape[:-1], *rows(load.part).shape), out.dtype)
-    calls, found = tuple(flowing(load, waves, high, flows)), list[Flow]()
+    terminals, count = rows(load.part).shape
+    flows = np.empty((terminals, *waves.shape[:-1], count), dtype)
+    calls, found = flow_into(load.part, cast(Floats, waves), high, np.moveaxis(flows, 0, -2)), list[Flow]()
     for route in routes:
-        value, fetching = reading(flows[..., route.terminal, :], route.elements)
+        value, fetching = reading(flows[route.terminal], route.elements)
         found.append(Flow(into=route.into, value=value, calls=(*calls, *fetching)))
         calls = ()
     return found
-
-
-def flowing(load: Load, waves: Waves, high: High, out: Floats) -> list[Call]:
-    """Return the calls that write the flow of `load` at the efforts `waves` to `out` (points, *lead, terminals, m).
-
-    `high` says which clock lines are high.
-    """
-    return list(flow_into(load.part, cast(Floats, waves), high, out))  # laws ask no more of an array than `Waves` has

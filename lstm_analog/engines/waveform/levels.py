@@ -20,7 +20,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, aligned
 from lstm_analog.engines.phase.structure import Level
 from lstm_analog.engines.waveform.chebyshev import alike, basis_response, response, start_response, without_start
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, two_axes
+from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, sum_of_terms, two_axes
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.expressions import Call, combining
 
@@ -178,18 +178,10 @@ def _write_sums(task: Task, bases: list[list[Floats]], weights: Floats) -> tuple
     share = parts.read(weights) if any(field.values is not None for field in task.targets) else weights
     for field, some in zip(task.targets, bases, strict=True):
         if field.values is None or parts.divided:
-            whole += _sum_of_terms([basis[-1:] for basis in some], weights, field.end[None])
+            whole += sum_of_terms([basis[-1:] for basis in some], weights, field.end[None])
         if field.values is not None:
-            each += _sum_of_terms([basis[:: task.frame.every] for basis in some], share, field.values)
+            each += sum_of_terms([basis[:: task.frame.every] for basis in some], share, field.values)
     return whole, each
-
-
-def _sum_of_terms(bases: list[Floats], weights: Floats, out: Floats) -> list[Call]:
-    """Return the steps that write the sum of `bases` (each over the points) times `weights` (bases, *lead, m)."""
-    if all(basis.ndim == 1 for basis in bases):
-        return [_multiplying(np.stack(bases, axis=1), weights, out)]
-    axes = (1,) * (weights.ndim - 2)
-    return list(combining(out, [basis.reshape(len(basis), *axes, -1) for basis in bases], weights))
 
 
 def _multiplying(matrix: Floats, flows: Floats, out: Floats) -> Call:

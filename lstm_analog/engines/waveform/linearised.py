@@ -23,7 +23,7 @@ from lstm_analog.engines.native.calls import (
     solve_collocation,
     write_products,
 )
-from lstm_analog.engines.phase.wiring import Load, Wiring
+from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.fields import Waves
 from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.expressions import Call, adding, reading, where_less
@@ -45,14 +45,13 @@ class Slopes:
     present: Flags
 
 
-def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...]) -> Slopes:
-    """Return the slopes of a level with this `wiring` at the efforts `waves`, with the clock lines `high`.
+def _slopes(task: Task, waves: Waves, shape: tuple[int, ...]) -> Slopes:
+    """Return the slopes of the level of `task` at the efforts `waves`; those of one member by another have the `shape`.
 
-    Those of one member by another have the `shape` (points, *lead, m), without the first point if all members have
-    storage.
+    It is (points, *lead, m), without the first point if all members have storage.
     """
-    constant, loads = wiring.own, [load for load in wiring.loads if load.own]
-    width = constant.shape[-1]
+    wiring = task.inflow.wiring
+    constant, loads, width = wiring.own, [load for load in wiring.loads if load.own], len(task.targets)
     values = np.zeros((width, width, *shape))
     present: Flags = np.any(constant.reshape(-1, width, width), axis=0)
     for own in (own for load in loads for own in load.own):
@@ -61,7 +60,7 @@ def own_slopes(wiring: Wiring, waves: Waves, high: High, shape: tuple[int, ...])
         partial(np.copyto, values[row, column], constant[..., row, column]) for row, column in np.argwhere(present)
     ]
     for load in loads:
-        calls += _adding_partials(load, waves, high, values)
+        calls += _adding_partials(load, waves, task.inflow.high, values)
     return Slopes(values=values, calls=tuple(calls), present=present)
 
 
@@ -200,12 +199,14 @@ def _copied_where(stale: Floats, source: Floats, out: Floats) -> Call:
     return partial(where_less, 0.0, stale, source, out, out)
 
 
-def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised:
+def linearised(task: Task, waves: Waves, shape: tuple[int, ...]) -> Linearised:
     """Return buffers for the equations of the level of `task`, whose waveforms have this `shape` (points, *lead, m).
 
-    `slopes` are those at its efforts. Inverses that are not kept for the next solve share their memory.
+    `waves` are the efforts that its laws read. Inverses that are not kept for the next solve share their memory.
     """
     dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
+    first = task.points.start if task.points else 0
+    slopes = _slopes(task, waves, (shape[0] - first, *shape[1:]))
     size, exact = dynamic * shape[0], task.level.order is not Order.NONLINEAR
     numbers = 0 if exact else size * size * int(np.prod(shape[1:]))
     room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.shared(numbers)

@@ -13,14 +13,13 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
 from lstm_analog.engines.native.calls import add_products, entries, largest
-from lstm_analog.engines.phase.wiring import Load
 from lstm_analog.engines.waveform.fields import Waves
-from lstm_analog.engines.waveform.inflow import flowing
+from lstm_analog.engines.waveform.inflow import flows_of
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
-from lstm_analog.engines.waveform.linearised import Linearised, Slopes, linearised, own_slopes
-from lstm_analog.expressions import Call, adding, make, reading, spread
-from lstm_analog.network.laws import High, Order, rows
+from lstm_analog.engines.waveform.linearised import Linearised, linearised
+from lstm_analog.expressions import Call, make, spread
+from lstm_analog.network.laws import Order
 
 _DRAGGED_STEPS = 400
 """Steps of pseudo-transient continuation after which a level at rest counts as unsolved."""
@@ -40,8 +39,8 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     """
     targets = [field.end[None] if task.points is None else field.at_points for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
-    outside, residual, slopes = _equations(task, efforts, flows)
-    equations = linearised(task, slopes, efforts.shape[1:])
+    outside, residual, waves = _equations(task, efforts, flows)
+    equations = linearised(task, waves, efforts.shape[1:])
     stepping, starts = [*residual, *equations.stepping(flows, change)], np.empty((len(efforts), *efforts.shape[2:]))
     outside += [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
     starting = partial(np.copyto, efforts, starts[:, None])
@@ -55,8 +54,8 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
         calls = iteration.calls(stepping)
         solving = _warm_started(starts, starting, iteration.stale, calls, equations.cached)
     if task.frame.count == 1:
-        linearising = compiled(slopes.calls)
-        instead = partial(_continue, starting, efforts, flows, compiled(residual), slopes.values, linearising)
+        slopes, residual_calls = equations.slopes, compiled(residual)
+        instead = partial(_continue, starting, efforts, flows, residual_calls, slopes.values, compiled(slopes.calls))
         solving = [Otherwise(calls=tuple(solving), instead=instead)]
     found = [partial(np.copyto, target, effort) for target, effort in zip(targets, efforts, strict=True)]
     return [*outside, *solving, *found]
@@ -127,8 +126,8 @@ def _continue(
     raise Unsolved
 
 
-def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Slopes]:
-    """Return the calls that compute the flow from outside the level, those that compute the residual, and the slopes.
+def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Waves]:
+    """Return the calls that compute the flow from outside the level, those for the residual, and the efforts of laws.
 
     The first are made once a solve. The residual is written to `flows`, (k, points, *lead, m): what flows into each
     member at the present `efforts`, of the same shape, less what its storage takes.
@@ -142,8 +141,10 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
     numbers = [k for k, field in enumerate(inflow.fields) if any(field is target for target in task.targets)]
     waves = task.waves.solved_for(dict(zip(numbers, efforts, strict=True)), outside)
     calls: list[Call] = [partial(np.copyto, flows, given)]
-    calls += [call for load in own for call in _loading(load, flows[:, first:], waves, inflow.high)]
-    slopes = own_slopes(wiring, waves, inflow.high, efforts[0, first:].shape)
+    for load in own:
+        found = flows_of(load, list(load.routes), waves, inflow.high, flows.dtype)
+        for route, flow in zip(load.routes, found, strict=True):
+            calls += flow.added(flows[route.row, first:])
     if wiring.own.any():
         wide = np.broadcast_to(wiring.own, (*efforts.shape[2:], *wiring.own.shape[-2:]))
         matrix = np.ascontiguousarray(np.moveaxis(wide, (-2, -1), (0, 1)))[:, :, None]
@@ -152,7 +153,7 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
         calls.append(partial(add_products, flows, matrix, efforts, constant))
     if task.level.dynamic:
         calls += _storing(task, efforts[: task.level.dynamic], flows[: task.level.dynamic])
-    return outside, calls, slopes
+    return outside, calls, waves
 
 
 def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
@@ -170,14 +171,3 @@ def _storing(task: Task, efforts: Floats, flows: Floats) -> list[Call]:
         partial(np.subtract, flows, moving, flows),
         partial(np.copyto, flows[:, 0], 0.0),
     ]
-
-
-def _loading(load: Load, flows: Floats, waves: Waves, high: High) -> list[Call]:
-    """Return the calls that add the flow of `load` at the efforts `waves` to `flows` (k, points, *lead, m)."""
-    terminals, count = rows(load.part).shape
-    each = np.empty((terminals, *waves.shape[:-1], count))
-    calls = flowing(load, waves, high, np.moveaxis(each, 0, -2))
-    for route in load.routes:
-        flow, fetching = reading(each[route.terminal], route.elements)
-        calls += [*fetching, adding(flows[route.row], route.into, -1, flow)]
-    return calls
