@@ -272,17 +272,18 @@ def with_drift(
     """Return the calls `writing`, which write ends into `state`, with those that add the drift through torn edges.
 
     These edges are those of `order` among the `couplings`; the unknowns at their tails were guessed to stand still, and
-    have values at the points of `grid`. They are found among `fields` by `places`. `duration` (s) is the segment's.
+    have values at the points of `grid`. They are found among `fields` by `places`. `duration` (s) is the segment's. The
+    groups that drift count as changed once more: products that were stored for the ends do not include the drift.
     """
     torn = order.links.only(np.flatnonzero(order.torn))
     gains = duration * torn.values / couplings.capacity[..., torn.rows]
-    weights, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
+    quadrature, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
     for number, some in places.by_field(torn.columns):
         start, values = fields[number].start, fields[number].at_points
         integral, still = np.empty((1, start.size)), np.empty(start.shape)
         moved = integral.reshape(start.shape)
-        finding.append(partial(np.matmul, weights, values[1:].reshape(grid.degree, -1), integral))
-        finding.append(partial(np.multiply, start, float(weights.sum()), still))
+        finding.append(partial(np.matmul, quadrature, values[1:].reshape(grid.degree, -1), integral))
+        finding.append(partial(np.multiply, start, float(quadrature.sum()), still))
         finding.append(partial(np.subtract, moved, still, moved))
         turns = ranks(torn.rows[some])
         for turn in range(1 + int(turns.max())):
@@ -291,4 +292,4 @@ def with_drift(
             effect = np.empty(change.shape)
             finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
             adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
-    return [*finding, *writing, *adding_up]
+    return [*finding, *writing, *adding_up, state.moved(np.unique(couplings.groups[torn.rows]))]

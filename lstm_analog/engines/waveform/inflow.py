@@ -15,7 +15,16 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.phase.wiring import Load, Route, Sheet, Wire, Wiring
-from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformTerm, Waves, covers, fewer_terms, two_axes
+from lstm_analog.engines.waveform.fields import (
+    BatchParts,
+    Field,
+    WaveformTerm,
+    Waves,
+    covers,
+    fewer_terms,
+    sum_of_terms,
+    two_axes,
+)
 from lstm_analog.engines.waveform.flows import Flow, adding_up, multiplied, multiplying, wired
 from lstm_analog.engines.waveform.state import NetworkState
 from lstm_analog.expressions import Call, reading
@@ -114,11 +123,11 @@ class Inflow:
         beginning = partial(np.copyto, out, offset.astype(out.dtype, copy=False))
         return [beginning, *adding_up(term.flows, out, begun=True)]
 
-    def waveform(self, row: int, out: Floats, waves: Waves, at: slice | None) -> list[Call]:
-        """Return the calls that write the flow into `row` at the points `at` to `out` (points, *lead, m).
+    def waveform(self, row: int, out: Floats, waves: Waves, points: slice | None) -> list[Call]:
+        """Return the calls that write the flow into `row` at the `points` to `out` (points, *lead, m).
 
-        `waves` are the efforts that nonlinear parts read, at the same points. None stands for the end of the segment
-        alone, where `out` has one point.
+        `waves` are the efforts that nonlinear parts read, at the same points. Points None stand for the end of the
+        segment alone, where `out` has one point.
         """
         calls, flows, begun = list[Call](), list[Flow](), False
         for load in self.wiring.loads:
@@ -128,38 +137,38 @@ class Inflow:
                 calls, begun = list(flow_into(load.part, cast(Floats, waves), self.high, out[..., None, :])), True
             elif routes:
                 flows += flows_of(load, routes, waves, self.high, out.dtype)
-        flows += [self._flow(entry, out, at) for entry in self.wiring.linear(row)]
+        flows += [self._flow(entry, points) for entry in self.wiring.linear(row)]
         calls += adding_up(flows, out, begun)
         offset = self.wiring.offset[..., row]
         return [*calls, partial(np.add, out, offset.astype(out.dtype, copy=False), out)] if offset.any() else calls
 
-    def one_wire(self, gain: Floats, out: Floats, at: slice | None) -> list[Call]:
+    def one_wire(self, gain: Floats, out: Floats, points: slice | None) -> list[Call]:
         """Return the calls that write the efforts of single unknowns that one wire alone feeds to `out`; else none.
 
-        `gain` (..., m, k, k) is effort per flow, and multiplied into the wire. `out` (points, *lead, m) and the points
-        `at` are those of `waveform`.
+        `gain` (..., m, k, k) is effort per flow, multiplied into the wire. `out` (points, *lead, m) and the `points`
+        are those of `waveform`.
         """
         wiring = self.wiring
         alone = gain.shape[-1] == 1 == len(wiring.wires) and not (wiring.loads or wiring.sheets or wiring.offset.any())
         if not alone or not covers(wiring.wires[0].into, out.shape[-1]):
             return []
         wire = replace(wiring.wires[0], values=wiring.wires[0].values * gain[..., 0, 0])
-        return list(self._flow(wire, out, at).written(out))
+        return list(self._flow(wire, points).written(out))
 
-    def _flow(self, entry: Wire | Sheet, out: Floats, at: slice | None) -> Flow:
-        """Return the flow through `entry` at the points `at`; `out` (points, *lead, m) is where it is added up."""
+    def _flow(self, entry: Wire | Sheet, points: slice | None) -> Flow:
+        """Return the flow through `entry` at the `points`, None for the end alone."""
         source = self.fields[entry.source]
-        if at is None:
+        if points is None:
             return self._at_efforts(entry, source.end, source is self.fields[0], 1.0)
         if source.terms is not None and all(_is_constant(term.basis) for term in source.terms):
             flow = self._at_efforts(entry, source.end, source is self.fields[0], 1.0)
             value, calls = self.parts.shared(flow.value, flow.calls)
             return Flow(into=flow.into, value=value, calls=calls)
         if isinstance(entry, Wire):
-            return wired(entry, source.at_points[at], 1.0)
+            return wired(entry, source.at_points[points], 1.0)
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
-            return self._by_terms(entry, _held_first(source.terms), out, at)
-        return multiplied(entry, source.at_points[at])
+            return self._by_terms(entry, _held_first(source.terms), points)
+        return multiplied(entry, source.at_points[points])
 
     def feeds(self, row: int) -> bool:
         """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
@@ -238,17 +247,16 @@ class Inflow:
             calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
         return calls
 
-    def _by_terms(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats, at: slice) -> Flow:
-        """Return the flow of `entry` at the points `at`, as the sum of its `terms`, those held first.
+    def _by_terms(self, entry: Sheet, terms: tuple[WaveformTerm, ...], points: slice) -> Flow:
+        """Return the flow of `entry` at the `points`, as the sum of its `terms`, those held first.
 
-        The matrix is multiplied by their weights, not at every point of `out`.
+        The matrix is multiplied by their weights, not at every point.
         """
         before = list[Call]()
         value, calls = self.parts.shared(self._side_by_side(entry, terms, before), tuple(before))
-        bases = np.stack([term.at_points[at] for term in terms], axis=1).astype(out.dtype, copy=False)
-        room = np.empty((len(bases), *value.shape[1:]), out.dtype)
-        summing = partial(np.matmul, bases, value.reshape(len(value), -1), room.reshape(len(room), -1))
-        return Flow(into=entry.into, value=room, calls=(*calls, summing))
+        bases = [term.at_points[points] for term in terms]
+        flow = np.empty((len(bases[0]), *value.shape[1:]), value.dtype)
+        return Flow(into=entry.into, value=flow, calls=(*calls, *sum_of_terms(bases, value, flow)))
 
     def _slack_of(self, sheet: Sheet) -> float:
         """Return the least slack of the source of `sheet`."""
