@@ -150,7 +150,7 @@ def test_the_error_falls_geometrically_with_the_degree(rc):
         with workspace(network, (), Tolerance(rtol=1e-12, atol=1e-12), wanted) as space:
             space.state.forget()
             space.state.effort[..., 1] = 1.0
-            found = space.segment(Regime(high=(), idle=True), 1.0, Grid(degree=degree), True, Wanted.POINTS)
+            found = space.segment(Regime(high=(), idle=True), 1.0, Grid(degree=degree), Feedback.SWEPT, Wanted.POINTS)
             found.solve()
             at = np.linspace(0.01, 1.0, 50)
             path = np.zeros((1, 50, 3))
@@ -204,7 +204,7 @@ def most_sweeps(network, duration):
     with workspace(network, (), Tolerance(rtol=1e-8, atol=1e-10), np.ones(network.unknowns.size, bool)) as space:
         space.state.forget()
         space.state.effort[..., 1] = 1.0
-        return space.segment(Regime(high=(), idle=True), duration, Grid(degree=20), False, Wanted.END).solve()
+        return space.segment(Regime(high=(), idle=True), duration, Grid(degree=20), Feedback.SWEPT, Wanted.END).solve()
 
 
 def leaky_machine(leak=LEAKING):
