@@ -9,7 +9,7 @@ import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Waveform
 from lstm_analog.engines.native import addresses, library
-from lstm_analog.engines.waveform import ahead, subdivision
+from lstm_analog.engines.waveform import ahead, partition
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
 from lstm_analog.network.shapes import Shape
@@ -112,7 +112,7 @@ def test_runs_of_op_amps_differ_by_far_less_than_the_tolerance():
 def test_intervals_are_of_one_kind_that_share_duration_and_flags(flags):
     rng = np.random.default_rng(flags)
     durations, columns = rng.choice([0.5, 1.0, 2.0], 200), rng.random((flags, 200)) < 0.1
-    kinds, number = subdivision._different(durations.tobytes(), columns.tobytes())
+    kinds, number = partition._distinct(durations.tobytes(), columns.tobytes())
     found = [kinds[k] for k in number]
     assert found == list(zip(durations.tolist(), map(tuple, columns.T.tolist()), strict=True))
     assert len(set(kinds)) == len(kinds) == len(set(found))

@@ -107,13 +107,13 @@ def test_where_ends_are_all_that_is_asked_guesses_are_seen_there_alone():
         terms = 2 + guess_terms(order, grid, TOLERANCE)
         assert needs_ends_alone(layout, terms, space.wanted)
         made, ends = solved(space, machine, "copy", grid, terms, Feedback.AT_END)
-        assert (made.drawn, made.stands()) == ((), True)
+        assert (made.drawn, made.guesses_confirmed()) == ((), True)
         all_points, exact = solved(space, machine, "copy", Grid(degree=24, pole=0.425), 0)
         assert all_points.drawn
         assert 0.0 < np.abs(ends - exact).max() < 0.5 * TOLERANCE.units
         poor = solved(space, machine, "copy", grid, 3, Feedback.AT_END)[0]
         (guess,) = (sweep.guess for sweep in poor.sweeps if sweep.guess)
-        assert not poor.stands()
+        assert not poor.guesses_confirmed()
         corrected = guess.missed.item()
         make(poor.starting)
         assert guess.limit < guess.missed.item() < corrected  # what three terms leave out, then what is corrected, too
@@ -182,7 +182,7 @@ def test_a_pause_takes_few_points_but_where_something_may_ring(circuit):
     machine = leaky_machine()
     regime, duration = phase(machine, "hold0")
     with space_of(machine.network) as space:
-        (pause,) = space.pieces(regime.high, duration)
+        (pause,) = space.first_pieces(regime.high, duration)
         assert not space.order(regime, duration).may_ring
     line = {"inertance": 1e-4, "closed": 30.0, "opened": 1e-3, "closing": 1.0}
     ringing = circuit(
@@ -192,7 +192,7 @@ def test_a_pause_takes_few_points_but_where_something_may_ring(circuit):
         Storages(label="tank", nodes=[2], capacitance=1.0),
     )
     with space_of(ringing) as space:
-        (piece,) = space.pieces((), 1e-2)
+        (piece,) = space.first_pieces((), 1e-2)
         assert space.order(Regime(high=(), idle=True), 1e-2).may_ring
     assert pause.grid.degree < 8 <= piece.grid.degree
 

@@ -87,7 +87,7 @@ def segment(
         sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in steps if found),
         after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
-        first=first,
+        coarse=first,
     )
 
 
@@ -204,7 +204,7 @@ def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkS
     numbers = range(1, len(fields) - len(plan.fields.guessed))
     found = [fields[number] for number in numbers if plan.wanted[number]]
     moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
-    return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
+    return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.mark_changed(moved)]
 
 
 def _buffers(

@@ -208,7 +208,7 @@ def linearised(task: Task, slopes: Slopes, shape: tuple[int, ...]) -> Linearised
     dynamic, others = task.level.dynamic, len(task.targets) - task.level.dynamic
     size, exact = dynamic * shape[0], task.level.order is not Order.NONLINEAR
     numbers = 0 if exact else size * size * int(np.prod(shape[1:]))
-    room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.shared(numbers)
+    room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.scratch(numbers)
     return Linearised(
         task=task,
         slopes=slopes,
