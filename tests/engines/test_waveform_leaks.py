@@ -1,6 +1,7 @@
 """What a leak asks of `Waveform`: few polynomials for a guess, few points in a pause, few products of a matrix."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from lstm_analog.engines.waveform.fields import BatchParts, Field, WaveformFacto
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.pieces import coarse_grid, guess_terms, sweep_limit
-from lstm_analog.engines.waveform.segment import Feedback, Tolerance
+from lstm_analog.engines.waveform.segment import SWEEPS, Feedback, LevelSweep, Tolerance
 from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.expressions import make
 from lstm_analog.machine import compile
@@ -97,6 +98,14 @@ def test_a_guess_is_few_polynomials_and_too_few_do_not_rest(name):
         assert 0.0 < np.abs(few - all_points).max() < 0.5 * TOLERANCE.units
         with pytest.raises(Unsolved):
             solved(space, machine, name, grid, 3)
+
+
+def test_levels_are_unsolved_after_as_many_sweeps_as_are_allowed():
+    made = []
+    wrong = SimpleNamespace(still=False, at_end=False, judging=(), moved=np.ones(1), limit=0.5)
+    with pytest.raises(Unsolved):
+        LevelSweep(steps=(lambda: made.append(1),), guess=wrong).run()
+    assert len(made) == SWEEPS
 
 
 def test_where_ends_are_all_that_is_asked_guesses_are_seen_there_alone():
@@ -223,9 +232,7 @@ def test_products_with_what_hardly_moves_are_spared(monkeypatch):
 
 def test_no_product_is_spared_of_what_moved():
     weights, matrix = np.array([[0.3, -0.2]]), np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
-    kept = state.NearProduct(
-        weights=np.full((1, 2), np.inf), value=np.zeros((1, 3)), apart=np.zeros((1, 2)), moved=np.zeros(1)
-    )
+    kept = state.NearProduct(weights=np.full((1, 2), np.inf), value=np.zeros((1, 3)))
     calls = kept.refreshing(weights, matrix.T, 0.1)
     for change, expected in ((0.0, 0.0), (0.09, 0.0), (0.02, 0.11), (0.05, 0.11), (-0.25, -0.09)):
         weights += change

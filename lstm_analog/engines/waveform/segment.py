@@ -40,9 +40,9 @@ class NotLinearError(ArithmeticError):
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """The allowed error of an effort: `rtol` (|effort| + scale) + `atol` scale, its scale being one unit of signal.
+    """The allowed error of a waveform: `rtol` (|effort| + scale) + `atol` scale; the scale is one unit of signal.
 
-    |effort| is the larger of that at the start and that at the end of a segment.
+    |effort| is the larger of that at the start and that at the end of a segment, 0 if it is a sum of known bases.
     """
 
     rtol: float

@@ -47,24 +47,13 @@ class HeldProduct:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NearProduct:
-    """The stored product of a matrix (m, n) with weights, which also serves for weights that are nearly the same.
+    """The stored product, `value` (*lead, m), of a matrix with `weights` (*lead, n), which is used for similar weights.
 
-    Attributes
-    ----------
-    weights : float array, (*lead, n)
-        The weights that were multiplied; infinite before the first.
-    value : float array, (*lead, m)
-        The product.
-    apart : float array, (*lead, n)
-        Room for the difference of these weights and others.
-    moved : float array, (1,)
-        The largest difference.
+    Before the first product the weights are infinite.
     """
 
     weights: Floats
     value: Floats
-    apart: Floats
-    moved: Floats
 
     def refreshing(self, drive: Floats, matrix: Floats, slack: float) -> tuple[Call, ...]:
         """Return the calls that multiply the weights `drive` (*lead, n) by the transposed `matrix` (n, m), if need be.
@@ -72,10 +61,11 @@ class NearProduct:
         They keep the stored product if its weights differ from these by at most `slack`.
         """
         again = (partial(np.copyto, self.weights, drive), partial(np.matmul, drive, matrix, self.value))
+        apart, most = np.empty_like(self.weights), np.empty(1)
         return (
-            partial(np.subtract, self.weights, drive, self.apart),
-            partial(largest, self.moved, self.apart.reshape(1, -1), np.ones(1)),
-            Unless(value=self.moved, limit=slack, calls=again),
+            partial(np.subtract, self.weights, drive, apart),
+            partial(largest, most, apart.reshape(1, -1), np.ones(1)),
+            Unless(value=most, limit=slack, calls=again),
         )
 
     def summing(self, weights: Floats, values: Floats) -> tuple[Call, ...]:
@@ -148,8 +138,7 @@ class NetworkState:
         """
         image, key = self.image(sheet), (still, sheet.name)
         if key not in self.nearby:
-            weights, value = np.full(shape, np.inf), np.empty_like(image.value)
-            self.nearby[key] = NearProduct(weights=weights, value=value, apart=np.empty(shape), moved=np.empty(1))
+            self.nearby[key] = NearProduct(weights=np.full(shape, np.inf), value=np.empty_like(image.value))
         return self.nearby[key]
 
     def scratch(self, numbers: int) -> Floats:
