@@ -161,6 +161,7 @@ JUDGED = {
     "phase/structure.py:WEAK": (SPEED, "care: much larger, sweeps converge slowly or not at all"),
     "phase/structure.py:LARGEST": ("speed and memory", "care: halved, more networks are left to `Integrate`"),
     "phase/structure.py:_TIED": (SPEED, "yes: weak edges between junctions are swept or solved as one"),
+    "waveform/state.py:_TRUSTED": (ACCURACY, "yes, while it is below the tolerance, 20 slacks"),
     "waveform/workspace.py:DROPPED": (ACCURACY, "care: many small effects add up; each may cost so much"),
     "waveform/workspace.py:_REST_TOLERANCE": (ACCURACY, "yes, upwards; halved it is rounding"),
     "waveform/workspace.py:_ONE_PIECE": (SPEED, "yes: pieces adapt"),

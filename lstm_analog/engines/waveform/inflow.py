@@ -199,17 +199,19 @@ class Inflow:
 
         The calls that compute them are appended to `before`: the matrix is multiplied by all weights that are not held
         at once. After the segment the sum of the products at its end is the stored product of the new state, so that
-        the matrix is not multiplied again.
+        the matrix is not multiplied again, until what that leaves out has added up.
         """
         image, held = self.state.image(entry), [term for term in terms if term.held]
         flows = np.empty((len(terms), *image.value.shape), image.value.dtype)
         for term, flow in zip(held, flows, strict=False):
             refresh = self.state.product(entry, *reading(term.weight, entry.places))
             before += [refresh, partial(np.copyto, flow, image.value)]
+        self.after.extend(image.ageing(float(sum(abs(term.basis[-1]) for term in held))) if self.guessing else [])
         before += self._moving_products(entry, terms[len(held) :], flows[len(held) :])
         last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
         summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))
         self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
+        self.after.extend([image.checking()] if self.guessing else [])
         return flows
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats) -> list[Call]:
@@ -223,8 +225,11 @@ class Inflow:
         calls: list[Call] = []
         for term, flow in zip(terms, out, strict=True):
             allowed, (drive, fetching) = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
-            near, matrix = self.state.near(entry, term.still, drive.shape), self.state.image(entry).transposed
-            calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
+            near, image, off = self.state.near(entry, term.still, drive.shape), self.state.image(entry), np.empty(1)
+            refreshing = near.refreshing(drive, image.transposed, allowed, off)
+            calls += [*fetching, *refreshing, partial(np.copyto, flow, near.value)]
+            in_slacks = partial(np.multiply, off, abs(float(term.basis[-1])) / slack, off)
+            self.after.extend([in_slacks, partial(np.add, image.off, off, image.off)])
         return calls
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformFactor, ...], out: Floats, at: slice) -> Flow:

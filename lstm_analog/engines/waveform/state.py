@@ -22,6 +22,12 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
+_TRUSTED = 8.0
+"""Error of a stored product, in slacks, from which it is computed anew; larger: fewer products, larger errors.
+
+A slack is by how much efforts may differ from those that were multiplied, so that a product is spared.
+"""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldProduct:
@@ -37,12 +43,36 @@ class HeldProduct:
         The version of the efforts that it was computed from; -1: of none.
     version : int array, (1,)
         The present version of these efforts; while it is equal to the stamp, the product is not computed again.
+    off : float array, (1,)
+        By how much the product may be that of other efforts than the present ones, in slacks: weights whose product was
+        spared, and drifts, which are added to efforts behind its back, until the latter were `seen`.
+    drift : float array, (1,)
+        The sum of all drifts in the run, in slacks: corrections of storages for what torn edges did to them.
+    seen : float array, (1,)
+        What that was when it was last added to `off`.
     """
 
     transposed: Floats
     value: Floats
     stamp: Indices
     version: Indices
+    off: Floats
+    drift: Floats
+    seen: Floats
+
+    def ageing(self, left: float) -> list[Call]:
+        """Return the calls that count how far it is off when a segment has kept a share, `left`, of the present one."""
+        return [
+            partial(np.add, self.off, self.drift, self.off),
+            partial(np.subtract, self.off, self.seen, self.off),
+            partial(np.copyto, self.seen, self.drift),
+            partial(np.multiply, self.off, left, self.off),
+        ]
+
+    def checking(self) -> Call:
+        """Return the call that has it computed anew where it is too far off."""
+        anew = (partial(np.copyto, self.stamp, np.full(1, -1)), partial(np.copyto, self.off, 0.0))
+        return Unless(value=self.off, limit=_TRUSTED, calls=anew)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,17 +85,18 @@ class NearProduct:
     weights: Floats
     value: Floats
 
-    def refreshing(self, drive: Floats, matrix: Floats, slack: float) -> tuple[Call, ...]:
+    def refreshing(self, drive: Floats, matrix: Floats, slack: float, off: Floats) -> tuple[Call, ...]:
         """Return the calls that multiply the weights `drive` (*lead, n) by the transposed `matrix` (n, m), if need be.
 
-        They keep the stored product if its weights differ from these by at most `slack`.
+        They keep the stored product if its weights differ from these by at most `slack`, and write to `off` (1,) by how
+        much they do.
         """
         again = (partial(np.copyto, self.weights, drive), partial(np.matmul, drive, matrix, self.value))
-        apart, most = np.empty_like(self.weights), np.empty(1)
+        apart = np.empty_like(self.weights)
         return (
             partial(np.subtract, self.weights, drive, apart),
-            partial(largest, most, apart.reshape(1, -1), np.ones(1)),
-            Unless(value=most, limit=slack, calls=again),
+            partial(largest, off, apart.reshape(1, -1), np.ones(1)),
+            Unless(value=off, limit=slack, calls=(*again, partial(np.copyto, off, 0.0))),
         )
 
     def summing(self, weights: Floats, values: Floats) -> tuple[Call, ...]:
@@ -96,6 +127,8 @@ class NetworkState:
         The efforts at the end of the last accepted segment, and what sources have imposed since.
     stamps : int array, (1 + groups,)
         The version of each group of unknowns, the datum first: one more whenever an effort of it may have changed.
+    drift : float array, (1,)
+        The sum of all drifts in the run, see `HeldProduct`.
     known : dict
         Stored products by the name of their matrix; phases share them.
     nearby : dict
@@ -110,6 +143,7 @@ class NetworkState:
     known: dict[tuple[int, bytes, bytes], HeldProduct]
     nearby: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
+    drift: Floats = field(default_factory=lambda: np.zeros(1))
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of the dense matrix of `sheet` with its efforts; new ones are not computed yet."""
@@ -119,6 +153,9 @@ class NetworkState:
                 value=np.empty((*self.effort.shape[:-1], sheet.matrix.shape[-2]), self.effort.dtype),
                 stamp=np.full(1, -1),
                 version=self.stamps[sheet.group : sheet.group + 1],
+                off=np.zeros(1),
+                drift=self.drift,
+                seen=self.drift.copy(),
             )
         return self.known[sheet.name]
 
@@ -156,9 +193,9 @@ class NetworkState:
 
         What Newton's method keeps, its last solution and slopes, stays: answers change within its tolerance.
         """
-        self.effort[...] = 0.0
+        self.effort[...] = self.drift[0] = 0.0
         for image in self.known.values():
-            image.stamp[0] = -1
+            image.stamp[0], image.off[0], image.seen[0] = -1, 0.0, 0.0
         for near in self.nearby.values():
             near.weights.fill(np.inf)
 
