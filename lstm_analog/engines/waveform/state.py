@@ -44,12 +44,12 @@ class HeldProduct:
     version : int array, (1,)
         The present version of these efforts; while it is equal to the stamp, the product is not computed again.
     off : float array, (1,)
-        By how much the product may be that of other efforts than the present ones, in slacks: weights whose product was
-        spared, and drifts, which are added to efforts behind its back, until the latter were `seen`.
+        A bound of how far the efforts of the product are from the present ones, in slacks: it grows by what products
+        were spared (`NearProduct`), and by drifts.
     drift : float array, (1,)
-        The sum of all drifts in the run, in slacks: corrections of storages for what torn edges did to them.
+        The sum of all drifts of the run, in slacks; a drift is a correction that is added to storages after a segment.
     seen : float array, (1,)
-        What that was when it was last added to `off`.
+        How much of that is counted in `off`.
     """
 
     transposed: Floats
@@ -60,8 +60,8 @@ class HeldProduct:
     drift: Floats
     seen: Floats
 
-    def ageing(self, left: float) -> list[Call]:
-        """Return the calls that count how far it is off when a segment has kept a share, `left`, of the present one."""
+    def count_error(self, left: float) -> list[Call]:
+        """Return the calls that update `off` after a segment; at its end a share `left` of the product is in the new one."""
         return [
             partial(np.add, self.off, self.drift, self.off),
             partial(np.subtract, self.off, self.seen, self.off),
@@ -69,15 +69,15 @@ class HeldProduct:
             partial(np.multiply, self.off, left, self.off),
         ]
 
-    def checking(self) -> Call:
-        """Return the call that has it computed anew where it is too far off."""
+    def expire(self) -> Call:
+        """Return the call that has the product computed anew if it is too far off."""
         anew = (partial(np.copyto, self.stamp, np.full(1, -1)), partial(np.copyto, self.off, 0.0))
         return Unless(value=self.off, limit=_TRUSTED, calls=anew)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NearProduct:
-    """The stored product, `value` (*lead, m), of a matrix with `weights` (*lead, n), which is used for similar weights.
+    """The stored product, `value` (*lead, m), of a matrix with `weights` (*lead, n), which spares that of similar ones.
 
     Before the first product the weights are infinite.
     """
