@@ -27,10 +27,9 @@ errors of the way there vanish.
 
 
 class AdaptivePartition:
-    """The `present` partition of intervals of one kind in a run: finer from piece to piece whose error was too large.
+    """The `present` partition of intervals of the same lines and duration, which gets finer as a run goes on.
 
-    Every run starts with the same first one, so that none depends on the runs before. `space` keeps all that have been
-    made, with their segments.
+    Every run begins with the same one, so that none depends on the runs before; `space` keeps all, with their segments.
     """
 
     def __init__(self, space: Workspace, high: High, duration: float) -> None:
@@ -69,18 +68,10 @@ def _partition(space: Workspace, high: High, duration: float, pieces: tuple[Piec
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IntervalKind:
-    """Intervals of the same lines and duration, at whose starts and ends the same is to be done.
+    """A kind of interval: its `partition`, which `sources` change at its start, which `records` keep its end.
 
-    Attributes
-    ----------
-    partition : AdaptivePartition
-        How they are divided into pieces; kinds of the same lines and duration share it.
-    sources : tuple of bool
-        Which banks of sources change their efforts at the start.
-    records : tuple of bool
-        Which records keep efforts at the end.
-    recorded : bool
-        Whether any record does, or nodes are watched for their limits.
+    `recorded` tells whether any record does, or nodes are watched for their limits. Kinds of the same lines and
+    duration share their partition.
     """
 
     partition: AdaptivePartition

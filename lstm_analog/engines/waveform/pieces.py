@@ -63,18 +63,10 @@ _LARGEST_ERROR = 1e9
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of an interval, as it is to be solved.
+    """A piece of an interval: its `share` of the interval's duration, and the `grid` of its points.
 
-    Attributes
-    ----------
-    share : float
-        Its length as a share of the interval's.
-    grid : Grid
-        Its points.
-    idle : bool
-        Whether parts that carry no flow between limits, such as stops of tanks, are left out.
-    feedback : Feedback
-        What is read of unknowns at torn edges.
+    `idle` tells whether parts that carry no flow between limits, such as stops of tanks, are left out, `feedback` what
+    is read of unknowns at torn edges.
     """
 
     share: float
@@ -85,20 +77,10 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Partition:
-    """The pieces of an interval and the segments that have been built for them; all runs of a network share it.
+    """The `pieces` of an interval of `duration` (s) with the clock lines `high`, and the `segments` built for them.
 
-    Attributes
-    ----------
-    high : tuple of bool
-        Which clock lines are high.
-    duration : float
-        Length of the interval (s).
-    pieces : tuple of Piece
-        The pieces in order.
-    accepted : float
-        Largest estimated error of a piece that is accepted, in tolerances.
-    segments : dict
-        By what the interval must yield: the segment of each piece, None where it is not built yet.
+    A piece is accepted if its estimated error is at most `accepted` tolerances. Segments are by what the interval must
+    yield, one a piece, None where it is not built yet; all runs of a network share them.
     """
 
     high: High

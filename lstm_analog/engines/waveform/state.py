@@ -61,7 +61,7 @@ class HeldProduct:
     seen: Floats
 
     def count_error(self, left: float) -> list[Call]:
-        """Return the calls that update `off` after a segment; at its end a share `left` of the product is in the new one."""
+        """Return the calls that update `off` at the end of a segment: the new product has a share `left` of it."""
         return [
             partial(np.add, self.off, self.drift, self.off),
             partial(np.subtract, self.off, self.seen, self.off),
@@ -202,19 +202,11 @@ class NetworkState:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImposedWaveform:
-    """The efforts that a bank of m sources imposes in each interval.
+    """The `efforts` that a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
 
-    Attributes
-    ----------
-    places : slice or index array, (m,)
-        The unknowns that the bank drives.
-    groups : index array
-        The groups in which these lie.
-    efforts : float array, (..., intervals, m)
-        The efforts, one interval for all if they are steady. Axes of chips and sequences come before it, of length 1 or
-        none where all have the same.
-    changes : flags, (intervals,)
-        In which intervals the efforts differ from those of the one before.
+    Efforts are (..., intervals, m), with one interval for all if they are steady. Axes of chips and sequences come
+    before, of length 1 or none where all have the same. `changes` (intervals,) says where the efforts differ from those
+    of the interval before.
     """
 
     places: Span
