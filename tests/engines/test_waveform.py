@@ -15,7 +15,7 @@ from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.chebyshev import Grid
-from lstm_analog.engines.waveform.pieces import Piece, refined
+from lstm_analog.engines.waveform.pieces import Piece, refine_piece
 from lstm_analog.engines.waveform.segment import Feedback, Tolerance
 from lstm_analog.engines.waveform.workspace import Regime, workspace
 from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
@@ -130,12 +130,12 @@ def test_what_rings_after_standing_still_is_seen(seed):
 
 @pytest.mark.parametrize(("error", "degree"), [(1.1, 15), (2.8, 16), (100.0, 19), (np.inf, 30), (np.nan, 30)])
 def test_a_piece_gets_as_many_points_as_its_error_asks_for(error, degree):
-    (piece,) = refined(Piece(share=1.0, grid=Grid(degree=14, pole=0.4)), error)
+    (piece,) = refine_piece(Piece(share=1.0, grid=Grid(degree=14, pole=0.4)), error)
     assert piece == Piece(share=1.0, grid=Grid(degree=degree, pole=0.4))
 
 
 def test_a_piece_that_has_all_points_is_cut_where_the_pole_stays():
-    first, rest = refined(Piece(share=0.8, grid=Grid(degree=30, pole=0.5)), 3.0)
+    first, rest = refine_piece(Piece(share=0.8, grid=Grid(degree=30, pole=0.5)), 3.0)
     assert first.share + rest.share == pytest.approx(0.8)
     assert first.grid.pole * first.share == pytest.approx(0.5 * 0.8)
     assert rest.grid.pole * rest.share == pytest.approx(0.5 * 0.8 + first.share)
@@ -241,7 +241,7 @@ def test_what_hardly_moves_is_solved_once_and_the_rest_is_swept():
             regime, duration = Regime(high=schedule.phase(number), idle=True), float(schedule.durations[number])
             standing = space.segment(regime, duration, Grid(degree=24), Feedback.STILL, Wanted.STATES)
             assert standing.solve() == 1
-            assert standing.stands() == stands, name
+            assert standing.guesses_confirmed() == stands, name
             swept = space.segment(regime, duration, Grid(degree=24), Feedback.SWEPT, Wanted.STATES)
             assert swept.solve() <= (1 if stands else 3)
             swept.commit()

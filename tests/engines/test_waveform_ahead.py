@@ -9,7 +9,7 @@ import lstm_analog as la
 from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import Waveform
 from lstm_analog.engines.native import addresses, library
-from lstm_analog.engines.waveform import ahead, subdivision
+from lstm_analog.engines.waveform import ahead, partition
 from lstm_analog.engines.waveform.segment import Segment
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Pairs, Sources, Storages
 from lstm_analog.network.shapes import Shape
@@ -36,19 +36,24 @@ def switching(circuit):
     return make
 
 
+def noted_stops(monkeypatch):
+    """Return the list to which each stop of a run ahead will append how many pieces were solved."""
+    stopped, run = [], ahead.RunAhead.run
+
+    def noting(self, *args):
+        found = run(self, *args)
+        stopped.append(found[1])
+        return found
+
+    monkeypatch.setattr(ahead.RunAhead, "run", noting)
+    return stopped
+
+
 @pytest.mark.usefixtures("kernel")
 def test_a_program_that_stops_in_a_later_piece_goes_on_there(switching, driven, monkeypatch):
     """The pieces before are done: the state has passed them."""
     levels = np.where(np.arange(100) % 2, 1.0, -1.0) * np.where(np.arange(100) < 60, 1e-3, 1.0)
-    schedule, stopped = driven(levels, np.ones(100)), []
-    ran = ahead.RunAhead.run
-
-    def noted(self, *args):
-        found = ran(self, *args)
-        stopped.append(found[1])
-        return found
-
-    monkeypatch.setattr(ahead.RunAhead, "run", noted)
+    schedule, stopped = driven(levels, np.ones(100)), noted_stops(monkeypatch)
     fast = Waveform().run(switching(), schedule)
     assert 1 in stopped
     monkeypatch.setenv(library.SWITCH, "0")
@@ -83,16 +88,9 @@ def test_what_a_program_found_is_not_solved_again(monkeypatch):
     """Where programs stop for too large an error, their own verdict refines; only the rest is solved call by call."""
     rng, solved, solve = np.random.default_rng(2), [], Segment.solve
     machine, x = la.compile(la.random_lstm(rng, 2, 3), la.electrical.BEHAVIOURAL), rng.uniform(-1.5, 1.5, (14, 2))
-    stopped, ran = [], ahead.RunAhead.run
-
-    def noted(self, *args):
-        found = ran(self, *args)
-        stopped.append(found[1])
-        return found
-
     for _ in range(2):
         Waveform().run(machine.network, machine.schedule(x))
-    monkeypatch.setattr(ahead.RunAhead, "run", noted)
+    stopped = noted_stops(monkeypatch)
     monkeypatch.setattr(Segment, "solve", lambda self: solved.append(self) or solve(self))
     Waveform().run(machine.network, machine.schedule(x))
     assert 0 in stopped
@@ -112,7 +110,7 @@ def test_runs_of_op_amps_differ_by_far_less_than_the_tolerance():
 def test_intervals_are_of_one_kind_that_share_duration_and_flags(flags):
     rng = np.random.default_rng(flags)
     durations, columns = rng.choice([0.5, 1.0, 2.0], 200), rng.random((flags, 200)) < 0.1
-    kinds, number = subdivision._different(durations.tobytes(), columns.tobytes())
+    kinds, number = partition._distinct(durations.tobytes(), columns.tobytes())
     found = [kinds[k] for k in number]
     assert found == list(zip(durations.tolist(), map(tuple, columns.T.tolist()), strict=True))
     assert len(set(kinds)) == len(kinds) == len(set(found))

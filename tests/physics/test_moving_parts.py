@@ -13,7 +13,7 @@ from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import Integrate, Settle, Waveform, integrate
 from lstm_analog.engines.system import system
 from lstm_analog.engines.waveform import interval
-from lstm_analog.engines.waveform.pieces import Piece, refined
+from lstm_analog.engines.waveform.pieces import Piece, refine_piece
 from lstm_analog.errors import InvalidValueError, StopsWarning, UnsupportedError
 from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import Machine, compile
@@ -161,9 +161,9 @@ def test_a_memory_held_at_a_stop_is_not_refined_in_vain(monkeypatch: pytest.Monk
 
     def noting(piece: Piece, error: float) -> list[Piece]:
         told.append(error)
-        return refined(piece, error)
+        return refine_piece(piece, error)
 
-    monkeypatch.setattr(interval, "refined", noting)
+    monkeypatch.setattr(interval, "refine_piece", noting)
     full = compile(biased(5.0), replace(WATER, detail=Detail.FULL))
     state = State(h=(np.zeros((1, 3)),), c=(np.full((1, 3), -7.0),))
     with pytest.warns(StopsWarning):

@@ -23,9 +23,9 @@ from lstm_analog.engines.settle.program import AT_REST, Instruction, RunProgram
 from lstm_analog.engines.settle.stages import ComponentStage, Key, refitted, slowest_rates
 from lstm_analog.engines.settle.workspace import SettledSpace, workspace
 from lstm_analog.engines.waveform.interval import IntervalSolver
+from lstm_analog.engines.waveform.partition import AdaptivePartition
 from lstm_analog.engines.waveform.pieces import OutOfReachError
 from lstm_analog.engines.waveform.segment import Tolerance
-from lstm_analog.engines.waveform.subdivision import Subdivision, subdivision
 from lstm_analog.engines.waveform.workspace import workspace as waveform_workspace
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.expressions import Call, make, putting, reading
@@ -98,7 +98,7 @@ class _Transients:
 
     def __init__(self, network: Network, efforts: Array, stack: ExitStack) -> None:
         self._network, self._stack, self._efforts = network, stack, efforts
-        self._divisions: dict[Phase, Subdivision] = {}
+        self._partitions: dict[Phase, AdaptivePartition] = {}
 
     @cached_property
     def _solver(self) -> IntervalSolver:
@@ -109,9 +109,10 @@ class _Transients:
     def __call__(self, phase: Phase) -> None:
         """Advance the efforts by a `phase`; raises `SimulationError` if `Waveform` cannot solve it."""
         try:
-            if phase not in self._divisions:
-                self._divisions[phase] = subdivision(self._solver.space, phase.couplings.high, phase.duration)
-            self._efforts[...] = self._solver.advance(self._efforts, self._divisions[phase])
+            if phase not in self._partitions:
+                space, high = self._solver.space, phase.couplings.high
+                self._partitions[phase] = AdaptivePartition(space, high, phase.duration)
+            self._efforts[...] = self._solver.advance(self._efforts, self._partitions[phase])
         except (OutOfReachError, np.linalg.LinAlgError) as reason:
             what, must = f"a phase of {phase.duration:g} s", "come to rest or be run over time"
             do = "run it with Waveform or Integrate"

@@ -79,7 +79,7 @@ def segment(
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
-        writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration)
+        writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration, slack)
     units = [couplings.scales[fields[k].nodes] for k in judged]
     judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
     return Segment(
@@ -92,7 +92,7 @@ def segment(
         sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in steps if found),
         after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
-        first=first,
+        coarse=first,
     )
 
 
@@ -216,7 +216,7 @@ def _moving(plan: Outline, fields: list[Field], groups: Indices, state: NetworkS
     """Return the steps that write efforts at the end into the `state`: of storages, and of all that is asked for."""
     found = [fields[number] for each in plan.layout.levels for number in each.numbers if plan.computed[number]]
     moved = np.unique(np.concatenate([[0], *(groups[field.nodes] for field in found)]))
-    return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.moved(moved)]
+    return [*(putting(state.effort, span(field.nodes), field.end) for field in found), state.mark_changed(moved)]
 
 
 def _buffers(

@@ -1,8 +1,8 @@
 """The fast engine: computes whole waveforms, one level of the network after the other, from the laws of its parts.
 
-While the clock stands, storages that hold their effort make a network feed-forward but for a few small loops. So
-instead of stepping the whole network through time, each level's waveforms are found over a whole piece of an interval
-at once, by their values at Chebyshev points, mapped so that they lie closer where a transient begins (waveform
+In each interval most storages hold their effort, so that the rest of the network is feed-forward but for a few small
+loops. So instead of stepping the whole network through time, each level's waveforms are found over a whole piece of an
+interval at once, by their values at Chebyshev points, mapped so that they lie closer where a transient begins (waveform
 relaxation, Lelarasmee et al. 1982, with rational spectral collocation; here in an order in which most networks need no
 relaxing). The error is estimated from the last Chebyshev coefficients; the points and the pieces adapt to it.
 """
@@ -17,8 +17,9 @@ from lstm_analog.engines.base import Precision, Progress, check_points, check_sa
 from lstm_analog.engines.integrate import Integrate
 from lstm_analog.engines.portions import Solved, check_threads, divided, run_chips
 from lstm_analog.engines.record import Recorder, leading_axes, recorder, within
+from lstm_analog.engines.waveform.interval import IntervalSolver
 from lstm_analog.engines.waveform.pieces import OutOfReachError
-from lstm_analog.engines.waveform.run import WaveformRun
+from lstm_analog.engines.waveform.run import run_intervals
 from lstm_analog.engines.waveform.segment import NotLinearError, Tolerance
 from lstm_analog.engines.waveform.workspace import workspace
 from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedError, explain
@@ -27,7 +28,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _TIGHTEST = 1e-13
-"""Smallest `rtol` and `atol` that are accepted; below it rounding of doubles decides."""
+"""Smallest `rtol` and `atol` that are accepted; below it the error is that of rounding."""
 _TIGHTEST_SINGLE = 1e-6
 """Smallest `rtol` that is accepted in single precision."""
 
@@ -35,18 +36,19 @@ _TIGHTEST_SINGLE = 1e-6
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Waveform:
-    """Finds waveform after waveform, in the order of the network; starts at the operating point of the first interval.
+    """Computes whole waveforms, piece by piece of each interval, from the operating point of the first interval on.
 
-    A network in which more than 24 unknowns act on each other strongly it leaves to `Integrate`, and says so in the
-    trajectory's `engine`. Of several chips, those that it cannot solve side by side with the others it solves alone,
-    with a warning that names them. Without the extra `fast` the logger `lstm_analog` says once what that would gain.
+    A network that it cannot solve, above all one in which more than 24 unknowns act on each other strongly, it leaves
+    to `Integrate`, and says so in the trajectory's `engine`. Of several chips, those that it cannot solve side by side
+    with the others it solves alone, with a warning that names them. Without the extra `fast` the logger `lstm_analog`
+    says once what that would gain.
 
     Attributes
     ----------
     rtol : float
-        Relative tolerance of every waveform in every segment, of the effort or its scale, if that is larger.
+        Allowed error of each piece, as a share of the effort plus one unit of signal (`Group.scale`).
     atol : float
-        Absolute tolerance in units of each group's signal (`Group.scale`).
+        Allowed error of each piece, in units of signal, in addition.
     points : int
         Points kept of every interval: its end; if more than one, also right behind its start, the rest evenly between.
     precision : Precision
@@ -55,8 +57,8 @@ class Waveform:
     save : Save, optional
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     threads : int
-        Threads that solve portions of many chips or sequences at once. The same answers for any number, to the last
-        bit but for op-amps, far below the tolerance; where processes run side by side, leave it at 1.
+        Threads that solve portions of many chips or sequences at once; leave it at 1 where processes run side by side.
+        Answers do not depend on it, but for those of op-amps, by far less than the tolerance.
     """
 
     rtol: float = 1e-6
@@ -67,7 +69,7 @@ class Waveform:
     threads: int = field(default=1, repr=False)
 
     def __post_init__(self) -> None:
-        """Check that the tolerances are within what doubles can do, and that points are a whole number."""
+        """Check that numbers of this precision can meet the tolerances; and points, threads and what is saved."""
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
             if not _TIGHTEST <= value < 1.0:
                 must, do = f"be at least {_TIGHTEST:g} and less than 1", "give e.g. 1e-7"
@@ -96,15 +98,18 @@ class Waveform:
         return run_chips(self._together, record, divided(network, schedule, threads=self.threads), progress)
 
     def _together(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
-        """Run all chips at once; raise `SimulationError` if several cannot be solved side by side."""
+        """Run all chips at once, or if there are none and this engine cannot, let `Integrate` do it.
+
+        Raises `SimulationError` if several chips cannot be solved side by side.
+        """
         wanted, lead = _wanted(network, self.save or EVERYTHING), record.lead
         worst, finite, effort, tolerance = 0.0, True, None, Tolerance(rtol=self.rtol, atol=self.atol)
         try:
             for present, intervals in schedule.stretches(network):
                 with workspace(present, lead, tolerance, wanted, self.precision, self.points > 1) as space:
-                    solving = WaveformRun(space=space, points=self.points)
-                    effort = solving.run(schedule, intervals, effort, record, progress)
-                    worst, finite = max(worst, solving.worst), finite and solving.finite
+                    solver = IntervalSolver(space=space, points=self.points)
+                    effort = run_intervals(solver, schedule, intervals, effort, record, progress)
+                    worst, finite = max(worst, space.worst.item()), finite and not space.nonfinite[0]
         except NotLinearError as reason:
             label = network.unknowns.groups[reason.args[0] - 1].label
             must, got = "be fed linearly in its own efforts in single precision", "a flow that is not"

@@ -268,15 +268,17 @@ def with_drift(
     state: NetworkState,
     grid: Grid,
     duration: float,
+    slack: Floats,
 ) -> list[Call]:
     """Return the calls `writing`, which write ends into `state`, with those that add the drift through torn edges.
 
     These edges are those of `order` among the `couplings`; the unknowns at their tails were guessed to stand still, and
-    have values at the points of `grid`. They are found among `fields` by `places`. `duration` (s) is the segment's. The
-    groups that drift count as changed once more: products that were stored for the ends do not include the drift.
+    have values at the points of `grid`; `places` says where among `fields`. `duration` (s) is the segment's. Stored
+    products do not include the drift: its largest size is added to `state.drift`, in units of `slack` (N,) if not 0.
     """
     torn = order.links.only(np.flatnonzero(order.torn))
     gains = duration * torn.values / couplings.capacity[..., torn.rows]
+    per_slack = np.divide(1.0, slack, out=np.zeros_like(slack), where=slack > 0.0)
     quadrature, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
     for number, some in places.by_field(torn.columns):
         start, values = fields[number].start, fields[number].at_points
@@ -291,5 +293,8 @@ def with_drift(
             change, fetching = reading(moved, span(places.place[torn.columns[chosen]]))
             effect = np.empty(change.shape)
             finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
+            most, slacks = np.empty(1), np.tile(per_slack[torn.rows[chosen]], effect.size // chosen.size)
             adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
-    return [*finding, *writing, *adding_up, state.moved(np.unique(couplings.groups[torn.rows]))]
+            adding_up.append(partial(largest, most, effect.reshape(1, -1), slacks))
+            adding_up.append(partial(np.add, state.drift, most, state.drift))
+    return [*finding, *writing, *adding_up]

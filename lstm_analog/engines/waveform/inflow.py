@@ -33,10 +33,9 @@ from lstm_analog.network.laws import High, flow_into, rows
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InflowTerm:
-    """One term of the flow into a row: a `basis` (a function of time) times its weight, the sum of some `flows`.
+    """One term of the flow into a row: a `basis` (None for the constant 1) times its weight, the sum of some `flows`.
 
-    The basis is that of `WaveformTerm`, or None for the constant 1; `still` and `guessed` tell of the weight what they
-    tell there.
+    `still` and `guessed` tell of the weight what those of `WaveformTerm` tell.
     """
 
     basis: Floats | None
@@ -191,8 +190,7 @@ class Inflow:
     ) -> list[Flow]:
         """Return for each of the `terms` of the source the flow through `entry` of its weight, in multiples of `unit`.
 
-        Through a matrix, those of several terms lie side by side, and the calls that compute them are appended to
-        `before`.
+        The calls that compute those of several terms through a matrix are appended to `before`.
         """
         if isinstance(entry, Wire) or len(terms) == 1:
             return [self._at_efforts(entry, term.weight, term.held, unit) for term in terms]
@@ -215,17 +213,20 @@ class Inflow:
 
         The calls that compute them are appended to `before`. For the weight that is held they take the stored product;
         all other weights are multiplied by the matrix at once. When the segment is accepted, the sum of the terms'
-        products at its end becomes the stored product, so that the next segment need not multiply.
+        products at its end becomes the stored product, so that the next segment need not multiply, until what that
+        leaves out has added up.
         """
         image, held = self.state.image(entry), [term for term in terms if term.held]
         flows = np.empty((len(terms), *image.value.shape), image.value.dtype)
         for term, flow in zip(held, flows, strict=False):
             refresh = self.state.product(entry, *reading(term.weight, entry.places))
             before += [refresh, partial(np.copyto, flow, image.value)]
+        self.after.extend(image.count_error(float(sum(abs(term.basis[-1]) for term in held))) if self.guessing else [])
         before += self._moving_products(entry, terms[len(held) :], flows[len(held) :])
         last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
         summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))
         self.after.extend([summing, partial(np.copyto, image.stamp, image.version)])
+        self.after.extend([image.expire()] if self.guessing else [])
         return flows
 
     def _moving_products(self, entry: Sheet, terms: tuple[WaveformTerm, ...], out: Floats) -> list[Call]:
@@ -243,8 +244,11 @@ class Inflow:
         calls: list[Call] = []
         for term, flow in zip(terms, out, strict=True):
             allowed, (drive, fetching) = slack / float(np.abs(term.basis).max()), reading(term.weight, entry.places)
-            near, matrix = self.state.near(entry, term.still, drive.shape), self.state.image(entry).transposed
-            calls += [*fetching, *near.refreshing(drive, matrix, allowed), partial(np.copyto, flow, near.value)]
+            near, image, off = self.state.near(entry, term.still, drive.shape), self.state.image(entry), np.empty(1)
+            refreshing = near.refreshing(drive, image.transposed, allowed, off)
+            calls += [*fetching, *refreshing, partial(np.copyto, flow, near.value)]
+            in_slacks = partial(np.multiply, off, abs(float(term.basis[-1])) / slack, off)
+            self.after.extend([in_slacks, partial(np.add, image.off, off, image.off)])
         return calls
 
     def _by_terms(self, entry: Sheet, terms: tuple[WaveformTerm, ...], points: slice) -> Flow:

@@ -1,70 +1,81 @@
-"""Solves one interval: piece after piece, whose number and degrees adapt to the tolerance.
+"""Solves one interval, piece after piece; a piece whose error is too large is refined and solved again.
 
-A piece is solved as a `Segment`; if its estimated error is too large it is refined, a higher degree or two pieces in
-its place, and solved again.
+A piece is solved by a `Segment`. What is changed in a piece (its degree, two pieces in its place, better guesses, the
+stops of tanks) stays changed for the later intervals of the same kind.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import moments
-from lstm_analog.engines.native import Unsolved, compiled
+from lstm_analog.engines.native import Unsolved
 from lstm_analog.engines.waveform.analysis import Wanted
-from lstm_analog.engines.waveform.pieces import Division, refined
+from lstm_analog.engines.waveform.partition import AdaptivePartition
+from lstm_analog.engines.waveform.pieces import Partition, refine_piece
 from lstm_analog.engines.waveform.segment import Segment
-from lstm_analog.engines.waveform.subdivision import Subdivision
 from lstm_analog.engines.waveform.workspace import Regime, Workspace
-from lstm_analog.expressions import make
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IntervalSolver:
-    """Advances the state of `space` by intervals, of each of which `points` can be recorded."""
+    """Advances the state of `space` by one interval after the other, of each of which `points` can be recorded."""
 
     space: Workspace
     points: int
 
     @cached_property
     def _at(self) -> Floats:
-        """When points are recorded, as shares of the interval, (points,)."""
+        """The times of the points, as shares of the interval, (points,)."""
         return moments(1.0, self.points)
 
-    def advance(self, effort: Floats, intervals: Subdivision) -> Floats:
-        """Return the efforts (*lead, N) at the end of one of the `intervals`, which start as `effort`.
+    def advance(self, effort: Floats, partition: AdaptivePartition) -> Floats:
+        """Return all efforts (*lead, N) at the end of an interval with this `partition` that starts from `effort`.
 
         Raises `OutOfReachError` if the network cannot be run this way.
         """
         self.space.state.forget()
         np.copyto(self.space.state.effort, effort)
-        self.solve(intervals, recorded=True)  # junctions and followers, too, are wanted at the end
+        self.solve(partition, recorded=True)  # or junctions and followers would not be computed
         return self.space.state.effort
 
-    def solve(self, intervals: Subdivision, recorded: bool, first: int = 0) -> Floats | None:
-        """Advance the state by one of the `intervals`, from piece `first` on; not 0 only if there is one point.
+    def solve(self, partition: AdaptivePartition, recorded: bool, first: int = 0) -> Floats | None:
+        """Advance the state to the end of an interval with this `partition`, from the start of piece number `first`.
 
-        Returns the efforts at its points, (*lead, points, N), if they are `recorded`. Raises `OutOfReachError` if the
-        network cannot be run this way.
+        Returns the efforts at the points of the interval, (*lead, points, N), or None if they are not `recorded`.
+        `first` is 0 if there are points beside the end. Raises `OutOfReachError` if the network cannot be run this way.
         """
         output, effort = self._output(recorded), self.space.state.effort
         path = effort[..., None, :]
         if output is Wanted.POINTS:
             path = np.repeat(path, self.points, axis=-2)
-        if first or not self._run_unchecked(intervals.present, output):
-            self._solve_pieces(intervals, output, path, first)
+        if first or not self._solve_unchecked(partition.present, output):
+            self._solve_pieces(partition, output, path, first)
         return path if recorded else None
 
-    def _solve_pieces(self, intervals: Subdivision, output: Wanted, path: Floats, first: int) -> None:
-        """Advance the state piece by piece, as `solve` does, to whose `path` the efforts at points are written."""
+    def _solve_unchecked(self, partition: Partition, output: Wanted) -> bool:
+        """Advance the state by the only piece of `partition` if it needs no check; return whether that was done."""
+        only = partition.segments[output][0]
+        if len(partition.pieces) > 1 or output is Wanted.POINTS or not only or not only.needs_no_check:
+            return False
+        try:
+            only.solve()
+        except Unsolved:
+            return False
+        only.commit()
+        return True
+
+    def _solve_pieces(self, partition: AdaptivePartition, output: Wanted, path: Floats, first: int) -> None:
+        """Advance the state piece by piece, and write efforts inside the interval to `path` (*lead, points, N)."""
         at = self._at
         done, place = 0.0, first
-        while place < len(intervals.present.pieces):
-            segment = self._accepted(intervals, place, output)
+        while place < len(partition.present.pieces):
+            segment = self._accepted(partition, place, output)
             if segment is None:
                 continue
-            pieces = intervals.present.pieces
+            pieces = partition.present.pieces
             end = 1.0 if place == len(pieces) - 1 else done + pieces[place].share
             if output is Wanted.POINTS:
                 inside = (at > done) & (at <= end)
@@ -73,22 +84,10 @@ class IntervalSolver:
                 path[..., inside, :] = found
             segment.commit()
             done, place = end, place + 1
-        division = intervals.present
-        only = division.made[output][0] if len(division.pieces) == 1 else None
-        if only and only.needs_no_check and output is not Wanted.POINTS:
-            division.unchecked[output] = compiled([*only.steps, *only.after])
 
-    def _run_unchecked(self, division: Division, output: Wanted) -> bool:
-        """Advance the state by the `unchecked` steps of `division`; return whether there are any and they succeeded."""
-        try:
-            make(division.unchecked.get(output, ()))
-        except Unsolved:  # before anything is written into the state
-            return False
-        return output in division.unchecked
-
-    def _accepted(self, intervals: Subdivision, place: int, output: Wanted) -> Segment | None:
-        """Return the solved segment of piece number `place`; None if it was not accepted, and has been changed."""
-        segment = self._segment(intervals.present, place, output)
+    def _accepted(self, partition: AdaptivePartition, place: int, output: Wanted) -> Segment | None:
+        """Return the solved segment of piece number `place`; None if it was not accepted and the piece was changed."""
+        segment = self._segment(partition.present, place, output)
         try:
             segment.solve()
             if segment.needs_no_check:
@@ -96,50 +95,53 @@ class IntervalSolver:
             error = segment.error()
         except Unsolved:
             error = np.inf
-        return self._judged(intervals, place, segment, error)
+        return segment if self._accept_or_change(partition, place, segment, error) else None
 
-    def changed(self, intervals: Subdivision, place: int, recorded: bool) -> bool:
-        """Return whether piece number `place` of `intervals`, at which a program stopped, was changed for its error.
+    def change_stopped(self, partition: AdaptivePartition, place: int, recorded: bool) -> bool:
+        """Change piece number `place` of a `partition`, at which a program of the kernel stopped, if it was solved.
 
-        It is not if the program found none; otherwise the piece is not solved again. Its end is `recorded` or not.
+        Returns whether it was changed: a piece that could not be solved is left to `solve`. The efforts at the end of
+        the interval are `recorded` or not.
         """
-        segment = self._segment(intervals.present, place, self._output(recorded))
+        segment = self._segment(partition.present, place, self._output(recorded))
         error = segment.verdict.item()
-        return bool(np.isfinite(error)) and self._judged(intervals, place, segment, error) is None
+        return bool(np.isfinite(error)) and not self._accept_or_change(partition, place, segment, error)
 
-    def _judged(self, intervals: Subdivision, place: int, segment: Segment, error: float) -> Segment | None:
-        """Return the solved `segment` of piece number `place`; None if it was not accepted, and has been changed.
+    def _accept_or_change(self, partition: AdaptivePartition, place: int, segment: Segment, error: float) -> bool:
+        """Return whether the solved `segment` of piece number `place` is accepted; if not, change the piece.
 
-        Too large an `error` refines the piece. If the guess that nothing moves was wrong, guesses are swept from then
-        on; if a limit was passed, the parts that are idle between limits are solved with, which comes before all else:
-        without them nothing pushes back, and a piece is refined in vain.
+        Too large an `error` refines the piece. If that nothing moves was guessed wrongly, the piece gets better guesses
+        from then on. If a limit was passed, it is solved with the parts that were taken to be idle; that comes before
+        refining, which would be in vain: without these parts nothing pushes back.
         """
-        division = intervals.present
-        piece = division.pieces[place]
-        if not error <= division.within:
+        present = partition.present
+        piece = present.pieces[place]
+        if not error <= present.accepted:
             outside = bool(np.isfinite(error)) and not segment.within_limits()
-            finer = [replace(piece, idle=False)] if outside else refined(piece, error / division.within)
-            intervals.replace(place, finer)
-            return None
-        if not (stands := segment.stands()) or not segment.within_limits():
-            swept = partial(self.space.swept, division.high, division.duration, piece)
-            intervals.replace(place, [replace(piece, idle=False) if stands else swept()])
-            return None
+            finer = [replace(piece, idle=False)] if outside else refine_piece(piece, error / present.accepted)
+            partition.replace(place, finer)
+            return False
+        if not segment.guesses_confirmed():
+            partition.replace(place, [self.space.swept(present.high, present.duration, piece)])
+            return False
+        if not segment.within_limits():
+            partition.replace(place, [replace(piece, idle=False)])
+            return False
         self.space.worst[0] = max(self.space.worst[0], error)
-        return segment
+        return True
 
-    def _segment(self, division: Division, place: int, output: Wanted) -> Segment:
-        """Return the segment for piece number `place` of `division`, which is built if it is not there."""
-        found = division.made[output][place]
+    def _segment(self, partition: Partition, place: int, output: Wanted) -> Segment:
+        """Return the segment of piece number `place` of `partition`, which is built if it is not there."""
+        found = partition.segments[output][place]
         if found is None:
-            last, piece = place == len(division.pieces) - 1, division.pieces[place]
-            regime, asked = Regime(high=division.high, idle=piece.idle), output
+            last, piece = place == len(partition.pieces) - 1, partition.pieces[place]
+            regime, asked = Regime(high=partition.high, idle=piece.idle), output
             if output is Wanted.END and not last:
                 asked = Wanted.STATES
-            found = self.space.segment(regime, piece.share * division.duration, piece.grid, piece.feedback, asked)
-            division.made[output][place] = found
+            found = self.space.segment(regime, piece.share * partition.duration, piece.grid, piece.feedback, asked)
+            partition.segments[output][place] = found
         return found
 
     def _output(self, recorded: bool) -> Wanted:
-        """Return what an interval must yield, whose points are `recorded` or not."""
+        """Return what an interval must yield whose points are `recorded` or not."""
         return (Wanted.END if self.points == 1 else Wanted.POINTS) if recorded else Wanted.STATES

@@ -209,7 +209,7 @@ def linearised(task: Task, waves: Waves, shape: tuple[int, ...]) -> Linearised:
     slopes = _slopes(task, waves, (shape[0] - first, *shape[1:]))
     size, exact = dynamic * shape[0], task.level.order is not Order.NONLINEAR
     numbers = 0 if exact else size * size * int(np.prod(shape[1:]))
-    room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.shared(numbers)
+    room = np.zeros(numbers) if numbers <= _CACHED else task.inflow.state.scratch(numbers)
     return Linearised(
         task=task,
         slopes=slopes,

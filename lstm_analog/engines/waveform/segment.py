@@ -1,8 +1,8 @@
-"""A segment: a piece of one clock phase over which each waveform is one smooth function, given at common points.
+"""A segment: the calls that solve one piece of an interval, over which each waveform is one smooth function of time.
 
-It solves its levels in order, estimates the error from the last Chebyshev coefficients, and writes the efforts at its
-end into the state. Torn edges read a guess of the waveform at their tail; the levels are solved again (swept) until the
-guess and what is found agree.
+Waveforms are given by their values at the points of a grid. The calls solve the levels in order, estimate the error
+from the last Chebyshev coefficients, and write the efforts at the end into the state. At torn edges levels read a
+guess; they are solved again, a sweep each time, until the guess and what is found agree.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import Field
 from lstm_analog.expressions import Call, make
 
-SWEEPS = 30
-"""Sweeps over torn edges after which a segment counts as unsolved, and is tried again shorter or finer."""
+SWEEPS = 29
+"""Largest number of sweeps over torn edges, after which a segment counts as unsolved and its piece is refined."""
 NEWTON_SHARE = 0.01
 """Share of the tolerance that Newton's method may leave as its error; larger: fewer iterations."""
 SWEEP_SHARE = 0.4
@@ -27,10 +27,10 @@ SWEEP_SHARE = 0.4
 
 
 class Feedback(Enum):
-    """What levels read of unknowns at torn edges, which are not found yet; the value says it in words."""
+    """What levels read of unknowns at torn edges before these are found; the value says it in words."""
 
-    STILL = "that they stand still, compared once"
-    AT_END = "what a coarser segment finds, compared at the end alone if nothing else asks for points"
+    STILL = "their efforts at the start: that nothing moves, which is checked once"
+    AT_END = "what a coarser segment finds, checked at the end alone if nothing else asks for points"
     SWEPT = "what a coarser segment finds, then what the sweep before found"
 
 
@@ -40,47 +40,51 @@ class NotLinearError(ArithmeticError):
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """The allowed error of an effort: `rtol` times the effort or its scale, whichever is larger, plus `atol` scales."""
+    """The allowed error of a waveform: `rtol` (|effort| + scale) + `atol` scale; the scale is one unit of signal.
+
+    |effort| is the larger of that at the start and that at the end of a segment, 0 if it is a sum of known bases.
+    """
 
     rtol: float
     atol: float
 
     @property
     def units(self) -> float:
-        """The allowed error in units of signal of efforts up to one unit."""
+        """The allowed error of a small effort, in units of signal."""
         return self.rtol + self.atol
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guess:
-    """The guessed waveforms of the m unknowns at torn edges, which levels read before they are found.
+    """The guessed waveforms of m unknowns at torn edges, which levels read before these unknowns are found.
 
     Attributes
     ----------
     field : Field
         The guess.
     weights : float array, (terms, *lead, m)
-        The weights of the polynomials that it is a sum of; none where it is given by its values alone.
+        The weights of the Chebyshev polynomials that it is a sum of; no terms where its values are guessed.
     still : bool
-        Whether it is that all stands still, and stays so; else it is what the sweep before found.
+        Whether it says that nothing moves, and is never changed; else each sweep takes what the one before found.
     at_end : bool
         Whether it is compared with what is found at the end alone.
     beginning : calls
         They set the guess to the efforts at the start, at all points.
     gathering : calls
-        They write what was found for these unknowns to `waves`.
+        They copy what was found for these unknowns to `waves`.
     waves : float array, (points, *lead, m)
         What was found, at the points or at the end alone.
     judging : calls
-        They write the largest difference of what was found and guessed, in units of signal, to `moved`, and unless that
-        is small enough guess what was found; a guess that all stands still stays as it is.
+        They write the difference of guess and found to `moved` and, if it is above the `limit`, change the guess to
+        what was found, unless it is `still`.
     missed : float array, (1,)
-        What is not seen at the end alone, in units of signal: how much of the waveforms that it was made of it leaves
-        out, and how wrong a correction may be.
+        The error of a guess `at_end` that its end does not show, in units of signal: of the coarse waveforms what its
+        polynomials leave out, and a share of each correction.
     moved : float array, (1,)
-        That difference, or its effect.
+        The largest difference of guess and found, or of its integral where only that counts, in units of signal; of a
+        guess `at_end` plus what is `missed`.
     limit : float
-        Up to which of it the guess rests, in units of signal.
+        The largest `moved` at which the guess is close enough.
     """
 
     field: Field
@@ -98,23 +102,26 @@ class Guess:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LevelSweep:
-    """Levels that are solved one after the other by `steps`, and again, if they read a `guess`, until it rests."""
+    """The `steps` that solve some levels one after the other, and the `guess` that these levels read, if any."""
 
     steps: tuple[Call, ...]
     guess: Guess | None
 
     def run(self) -> int:
-        """Solve the levels and return the number of sweeps; raise `Unsolved` if the guess does not come to rest."""
-        for number in range(1, SWEEPS):
+        """Solve the levels, again until the guess is close enough, and return how often; raise `Unsolved` if it is not.
+
+        A guess that is `still` or compared `at_end` may be left wrong: `Segment.guesses_confirmed` tells.
+        """
+        for number in range(1, SWEEPS + 1):
             make(self.steps)
-            if not self.guess or self.guess.still or self.rests():
+            if not self.guess or self.guess.still or self.guess_is_close():
                 return number
         if self.guess and self.guess.at_end:
-            return SWEEPS  # `Segment.stands` will say so
+            return SWEEPS
         raise Unsolved
 
-    def rests(self) -> bool:
-        """Return whether the guess was close enough to what was found; a guess that is not still is updated."""
+    def guess_is_close(self) -> bool:
+        """Return whether the guess, if any, is close enough to what was found; if not, change it unless it is still."""
         if not self.guess:
             return True
         make(self.guess.judging)
@@ -125,7 +132,7 @@ class LevelSweep:
 class GuardedWaveform:
     """Waveforms that must stay within limits: outside, parts that were left out would carry flow.
 
-    The calls `judging` write how far beyond they are, at most, to `beyond` (1,); zero or less is within.
+    The calls `judging` write to `beyond` (1,) by how much they exceed the limits, 0 if they do not.
     """
 
     judging: tuple[Call, ...]
@@ -139,14 +146,30 @@ class GuardedWaveform:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segment:
-    """Steps that advance the efforts of a network by one segment, with their buffers bound; made by `build.segment`.
+    """The calls that advance the state by one piece of an interval, with their buffers; made by `build.segment`.
 
-    The `steps` read the state and, if there are no guesses, solve all levels; with guesses, the `sweeps` do. The calls
-    `starting` make the first guesses, from what a coarser segment `first` finds, if there is one. The steps `after`
-    write the efforts at the end into the state. `watches` are the waveforms that must stay within limits.
-
-    Fields that are `drawn` have values at the points of `grid`. The calls `judging` write the estimated error, in
-    tolerances, to `verdict` (1,); there are none where it is negligible whatever the state.
+    Attributes
+    ----------
+    grid : Grid
+        The points.
+    steps : calls
+        They read the state and solve all levels, unless there are `sweeps`, which do.
+    drawn : tuple of Field
+        The fields that have values at the points.
+    judging : calls
+        They write the estimated error to `verdict`; none where it is negligible whatever the state.
+    verdict : float array, (1,)
+        The estimated error, in tolerances.
+    starting : calls
+        They set the first guesses.
+    sweeps : tuple of LevelSweep
+        The levels, if some read guesses.
+    after : calls
+        They write the efforts at the end into the state.
+    watches : tuple of GuardedWaveform
+        The waveforms that must stay within limits.
+    coarse : Segment, optional
+        A segment with fewer points, whose waveforms are the first guesses; None where these are that nothing moves.
     """
 
     grid: Grid
@@ -158,11 +181,11 @@ class Segment:
     sweeps: tuple[LevelSweep, ...]
     after: tuple[Call, ...]
     watches: tuple[GuardedWaveform, ...]
-    first: "Segment | None"
+    coarse: "Segment | None"
 
     @cached_property
     def needs_no_check(self) -> bool:
-        """Whether it is right whatever the state: all waveforms are sums of resolved bases, no guesses, no limits."""
+        """Whether it is accepted once it is solved: no error that may matter, no guesses, no limits."""
         return not (self.judging or self.watches or self.sweeps)
 
     def solve(self) -> int:
@@ -170,15 +193,15 @@ class Segment:
         make(self.steps)
         if not self.sweeps:
             return 1
-        if self.first:
-            self.first.solve()
+        if self.coarse:
+            self.coarse.solve()
         make(self.starting)
         return max(sweep.run() for sweep in self.sweeps)
 
-    def stands(self) -> bool:
-        """Return whether guesses that all stands still, or that are seen at the end, were close to what was found."""
-        seen = (sweep for sweep in self.sweeps if sweep.guess and (sweep.guess.still or sweep.guess.at_end))
-        return all(sweep.rests() for sweep in seen)
+    def guesses_confirmed(self) -> bool:
+        """Return whether guesses that `solve` may have left wrong, still or compared at the end, were close enough."""
+        left = (sweep for sweep in self.sweeps if sweep.guess and (sweep.guess.still or sweep.guess.at_end))
+        return all(sweep.guess_is_close() for sweep in left)
 
     def error(self) -> float:
         """Return the estimated error in tolerances."""

@@ -1,8 +1,10 @@
-"""The state of a run that all its segments share: the efforts, and products of dense matrices with efforts.
+"""The state of a run that all its segments share: the efforts, and stored products of dense matrices with efforts.
 
-A crossbar whose inputs have not changed since the last segment need not be multiplied again. So each product is stored
-with a stamp: the version number of the group of unknowns that it was computed from. Without that 512 units took twice
-as long, 128 units 1.05 times. What sources impose from interval to interval changes the state, too.
+A crossbar whose inputs have not changed since the last segment need not be multiplied again. So each group of unknowns
+has a version number, and a product is stored with the version that it was computed from, its stamp. Without that 512
+units took twice as long, 128 units 1.05 times.
+
+The module also says what sources impose on the state in each interval.
 """
 
 from dataclasses import dataclass, field
@@ -20,49 +22,88 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
+_TRUSTED = 8.0
+"""Error of a stored product, in slacks, from which it is computed anew; larger: fewer products, larger errors.
+
+A slack is by how much efforts may differ from those that were multiplied, so that a product is spared.
+"""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldProduct:
-    """The stored product of a matrix (m, n) with the efforts of its columns (*lead, n): an image.
+    """The stored product of a matrix (m, n) with the efforts at its columns (*lead, n): an image.
 
-    `transposed` is the matrix, `value` (*lead, m) the product, `stamp` (1,) the version of the efforts it belongs to,
-    -1 for none; while that is the present version, `version` (1,), the product is not computed again.
+    Attributes
+    ----------
+    transposed : float array, (n, m)
+        The matrix; (chips, n, m) if it differs from chip to chip.
+    value : float array, (*lead, m)
+        The product.
+    stamp : int array, (1,)
+        The version of the efforts that it was computed from; -1: of none.
+    version : int array, (1,)
+        The present version of these efforts; while it is equal to the stamp, the product is not computed again.
+    off : float array, (1,)
+        A bound of how far the efforts of the product are from the present ones, in slacks: it grows by what products
+        were spared (`NearProduct`), and by drifts.
+    drift : float array, (1,)
+        The sum of all drifts of the run, in slacks; a drift is a correction that is added to storages after a segment.
+    seen : float array, (1,)
+        How much of that is counted in `off`.
     """
 
     transposed: Floats
     value: Floats
     stamp: Indices
     version: Indices
+    off: Floats
+    drift: Floats
+    seen: Floats
+
+    def count_error(self, left: float) -> list[Call]:
+        """Return the calls that update `off` at the end of a segment: the new product has a share `left` of it."""
+        return [
+            partial(np.add, self.off, self.drift, self.off),
+            partial(np.subtract, self.off, self.seen, self.off),
+            partial(np.copyto, self.seen, self.drift),
+            partial(np.multiply, self.off, left, self.off),
+        ]
+
+    def expire(self) -> Call:
+        """Return the call that has the product computed anew if it is too far off."""
+        anew = (partial(np.copyto, self.stamp, np.full(1, -1)), partial(np.copyto, self.off, 0.0))
+        return Unless(value=self.off, limit=_TRUSTED, calls=anew)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NearProduct:
-    """The product `value` (*lead, m) of a matrix with the `weights` (*lead, n), which others may be close enough to.
+    """The stored product, `value` (*lead, m), of a matrix with `weights` (*lead, n), which spares that of similar ones.
 
-    How far these are `apart` (*lead, n), at most, is `moved` (1,). Infinite weights stand for none.
+    Before the first product the weights are infinite.
     """
 
     weights: Floats
     value: Floats
-    apart: Floats
-    moved: Floats
 
-    def refreshing(self, drive: Floats, matrix: Floats, slack: float) -> tuple[Call, ...]:
-        """Return the calls that multiply by the transposed `matrix` (n, m), unless weights are near `drive` (*lead, n).
+    def refreshing(self, drive: Floats, matrix: Floats, slack: float, off: Floats) -> tuple[Call, ...]:
+        """Return the calls that multiply the weights `drive` (*lead, n) by the transposed `matrix` (n, m), if need be.
 
-        That is within `slack`.
+        They keep the stored product if its weights differ from these by at most `slack`, and write to `off` (1,) by how
+        much they do.
         """
         again = (partial(np.copyto, self.weights, drive), partial(np.matmul, drive, matrix, self.value))
+        apart = np.empty_like(self.weights)
         return (
-            partial(np.subtract, self.weights, drive, self.apart),
-            partial(largest, self.moved, self.apart.reshape(1, -1), np.ones(1)),
-            Unless(value=self.moved, limit=slack, calls=again),
+            partial(np.subtract, self.weights, drive, apart),
+            partial(largest, off, apart.reshape(1, -1), np.ones(1)),
+            Unless(value=off, limit=slack, calls=(*again, partial(np.copyto, off, 0.0))),
         )
 
     def summing(self, weights: Floats, values: Floats) -> tuple[Call, ...]:
-        """Return the calls that store the sum of `weights` (k, *lead, n) with that of their products `values`.
+        """Return the calls that store the sum of k `weights` (k, *lead, n), and of their products `values`, as one.
 
-        The polynomials of a guess are all 1 at the end of a segment, so that this is the guess there.
+        These are the weights of the Chebyshev polynomials of a guess, all of which are 1 at the end of a segment: their
+        sum is the guess there, which is near the weights of the segment that follows.
         """
         return tuple(
             partial(np.matmul, np.ones((1, len(some))), two_axes(some), to.reshape(1, -1))
@@ -71,28 +112,30 @@ class NearProduct:
 
 
 def transposed(matrix: Floats) -> Floats:
-    """Return `matrix` (m, n) or (chips, 1, m, n) transposed: efforts (..., n) times it are flows (..., m)."""
+    """Return `matrix` (m, n) or (chips, 1, m, n) transposed, (n, m) or (chips, n, m); efforts times it are flows."""
     plain = matrix if matrix.ndim == 2 else matrix[..., 0, :, :]
     return np.swapaxes(plain, -1, -2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkState:
-    """The efforts of a network where the run has got to, and what was computed from them; all of it changes in a run.
+    """The efforts of a network at the present time of a run, and what was computed from them; the run changes it.
 
     Attributes
     ----------
     effort : float array, (*lead, N)
-        The efforts at the end of the last accepted segment.
-    stamps : int array, one a group
-        The version of each group of unknowns: one more whenever an effort of the group may have changed.
+        The efforts at the end of the last accepted segment, and what sources have imposed since.
+    stamps : int array, (1 + groups,)
+        The version of each group of unknowns, the datum first: one more whenever an effort of it may have changed.
+    drift : float array, (1,)
+        The sum of all drifts in the run, see `HeldProduct`.
     known : dict
         Stored products by the name of their matrix; phases share them.
     nearby : dict
         Products with weights that hardly change from segment to segment, by whether these are of efforts that do not
         move, and the name of their matrix.
     rooms : list of float arrays
-        Memory that steps share, which keep nothing in it for the next.
+        Scratch memory: a step that has written to it leaves nothing there for the next.
     """
 
     effort: Floats
@@ -100,15 +143,19 @@ class NetworkState:
     known: dict[tuple[int, bytes, bytes], HeldProduct]
     nearby: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
+    drift: Floats = field(default_factory=lambda: np.zeros(1))
 
     def image(self, sheet: Sheet) -> HeldProduct:
-        """Return the stored product of `sheet`."""
+        """Return the stored product of the dense matrix of `sheet` with its efforts; new ones are not computed yet."""
         if sheet.name not in self.known:
             self.known[sheet.name] = HeldProduct(
                 transposed=transposed(sheet.matrix.astype(self.effort.dtype, copy=False)),
                 value=np.empty((*self.effort.shape[:-1], sheet.matrix.shape[-2]), self.effort.dtype),
                 stamp=np.full(1, -1),
                 version=self.stamps[sheet.group : sheet.group + 1],
+                off=np.zeros(1),
+                drift=self.drift,
+                seen=self.drift.copy(),
             )
         return self.known[sheet.name]
 
@@ -122,42 +169,44 @@ class NetworkState:
         return Refresh(stamp=image.stamp, version=image.version, calls=(*fetching, multiplying))
 
     def near(self, sheet: Sheet, still: bool, shape: tuple[int, ...]) -> NearProduct:
-        """Return the stored product of `sheet` with weights of this `shape` that hardly change.
+        """Return the stored product of the matrix of `sheet` with weights of this `shape` that hardly change.
 
-        `still` tells that they are of efforts that do not move.
+        Those of efforts that do not move, `still`, have one of their own.
         """
         image, key = self.image(sheet), (still, sheet.name)
         if key not in self.nearby:
-            weights, value = np.full(shape, np.inf), np.empty_like(image.value)
-            self.nearby[key] = NearProduct(weights=weights, value=value, apart=np.empty(shape), moved=np.empty(1))
+            self.nearby[key] = NearProduct(weights=np.full(shape, np.inf), value=np.empty_like(image.value))
         return self.nearby[key]
 
-    def shared(self, numbers: int) -> Floats:
-        """Return memory for so many `numbers`, (numbers,), that other steps use too."""
+    def scratch(self, numbers: int) -> Floats:
+        """Return memory for so many `numbers`, (numbers,), that other steps overwrite."""
         if not any(room.size >= numbers for room in self.rooms):
             self.rooms.append(np.zeros(numbers))
         return next(room for room in self.rooms if room.size >= numbers)[:numbers]
 
-    def moved(self, groups: Indices) -> Call:
+    def mark_changed(self, groups: Indices) -> Call:
         """Return the call that gives these `groups` of unknowns a new version, since their efforts have changed."""
         return partial(advance, self.stamps, groups)
 
     def forget(self) -> None:
-        """Zero the efforts and drop all that was computed, so that a run does not depend on the one before."""
-        self.effort[...] = 0.0
+        """Set the efforts to zero and drop all products, so that no run depends on the one before.
+
+        What Newton's method keeps, its last solution and slopes, stays: answers change within its tolerance.
+        """
+        self.effort[...] = self.drift[0] = 0.0
         for image in self.known.values():
-            image.stamp[0] = -1
+            image.stamp[0], image.off[0], image.seen[0] = -1, 0.0, 0.0
         for near in self.nearby.values():
             near.weights.fill(np.inf)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImposedWaveform:
-    """What a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
+    """The `efforts` that a bank of m sources imposes on the unknowns `places`, which lie in `groups`, in each interval.
 
-    `efforts` (..., intervals, m) have an axis of sequences before the intervals, of length 1 if all have the same, and
-    lead with the chips where they differ; one interval stands for all if they are steady. `changes` (intervals,) says
-    where the efforts differ from those of the interval before.
+    Efforts are (..., intervals, m), with one interval for all if they are steady. Axes of chips and sequences come
+    before, of length 1 or none where all have the same. `changes` (intervals,) says where the efforts differ from those
+    of the interval before.
     """
 
     places: Span
@@ -166,11 +215,10 @@ class ImposedWaveform:
     changes: Flags
 
     def impose(self, state: NetworkState, number: int) -> None:
-        """Set the efforts in `state` that are imposed in interval `number`, if they change there."""
-        if self.changes[number]:
-            last = self.efforts.shape[-2] - 1
-            state.effort[..., self.places] = self.efforts[..., min(number, last), :]
-            state.moved(self.groups)()
+        """Set the efforts in `state` to those imposed in interval `number`."""
+        last = self.efforts.shape[-2] - 1
+        state.effort[..., self.places] = self.efforts[..., min(number, last), :]
+        state.mark_changed(self.groups)()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,7 +245,7 @@ def imposed_waveforms(
 ) -> list[ImposedWaveform]:
     """Return what each bank of sources, with its `places`, imposes in each interval of `schedule`.
 
-    Efforts are numbers of `dtype`.
+    Efforts are numbers of `dtype`. Banks that `schedule` does not drive impose their own efforts.
     """
     driven, found = {entry.label: entry for entry in schedule.imposed}, []
     for each in places:

@@ -1,11 +1,11 @@
-"""The cache that runs of a network share: analyses of its phases and segments with their buffers.
+"""The workspace of a network: what its runs share, from analyses of its phases to segments with their buffers.
 
 It also says into which pieces an interval is divided at first.
 """
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -17,15 +17,15 @@ from lstm_analog.engines.native import KernelProgram
 from lstm_analog.engines.phase.couplings import Couplings, couplings, with_batch_axis
 from lstm_analog.engines.phase.strength import at_rest, rates
 from lstm_analog.engines.phase.structure import Structure, structure
-from lstm_analog.engines.record import Watch, Within, within
+from lstm_analog.engines.record import Within, within
 from lstm_analog.engines.waveform.analysis import FieldLayout, Wanted, field_layout, needs_ends_alone, sampled
 from lstm_analog.engines.waveform.build import segment
 from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.guesses import guessing
 from lstm_analog.engines.waveform.pieces import (
-    Division,
     IntervalPrograms,
     OutOfReachError,
+    Partition,
     Piece,
     coarse_grid,
     first_grid,
@@ -39,10 +39,14 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
 
 DROPPED = 1e-3
-"""Effect of a coupling, as a share of the tolerance, below which it is left out: an open switch, a shut valve."""
+"""Effect of a coupling, as a share of the tolerance, below which it is left out; larger: fewer loops, less accurate.
+
+Open switches and shut valves are left out so.
+"""
 _REST_TOLERANCE = Tolerance(rtol=1e-13, atol=1e-13)
 """Tolerance of the state of rest that a run starts from: close to the rounding of doubles."""
 _REST_GRID = Grid(degree=0)
+"""The grid of a segment at rest: one point, in no time."""
 _ONE_PIECE = 160.0
 """Fastest rate x duration up to which an interval begins as one piece; larger: fewer pieces, each of more points."""
 _FIRST_PIECE = 40.0
@@ -53,9 +57,9 @@ _PIECE_GROWTH = 16.0
 
 @dataclass(frozen=True, kw_only=True)
 class Regime:
-    """Which network is solved: its clock lines `high`, with or without the parts that are `idle` between limits.
+    """Which network is solved: that with the clock lines `high`, without the parts between limits if these are `idle`.
 
-    A stop of a tank carries no flow while the tank stays between its limits, and is left out if `idle` is true.
+    A stop of a tank carries no flow while the tank stays between its limits. If `idle` is true, it is left out.
     """
 
     high: High
@@ -64,17 +68,41 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workspace:
-    """Analyses, segments and buffers for runs of `network` within `tolerance`; they serve many runs, one at a time.
+    """What runs of a network share, one run at a time: its state and buffers, and a cache of all that has been built.
 
-    `free` is the network without the parts that are idle between limits, with these limits. Efforts are (*`lead`, N):
-    chips, if there are several, and batch lead; those of the unknowns `wanted` (N,) are recorded or watched, at points
-    `inside` intervals, too, or at their ends alone. `state` is where the run has got to, `worst` (1,) the largest
-    estimated error of an accepted piece, in tolerances; `unsound` (1,) is 0 if all that a run has recorded was found
-    finite. The dictionaries are the cache: couplings by regime, orders by
-    regime and duration (s), layouts by regime and the content of orders, segments by all that makes them, the fastest
-    rate (1/s) by clock lines, pieces with better guesses by clock lines, duration (s) and piece, divisions of intervals
-    by clock lines, duration (s) and pieces, none for the first, programs by segment and accepted error, and those of
-    intervals by how the arrays lie that a run imposes and keeps.
+    Attributes
+    ----------
+    network : Network
+        The network, with an axis for the batch.
+    free : Within
+        The network without the parts that are idle between limits, and these limits.
+    lead : tuple of int
+        The axes of efforts before the last: chips, if there are several, and the batch.
+    tolerance : Tolerance
+        The allowed error of each piece.
+    wanted : flags, (N,)
+        The unknowns that are recorded or watched for their limits.
+    inside : bool
+        Whether they are at points inside intervals, too, or at their ends alone.
+    state : NetworkState
+        Where the run has got to.
+    worst : float array, (1,)
+        The largest estimated error of an accepted piece of the run, in tolerances.
+    nonfinite : int array, (1,)
+        0 if all that the run has recorded is known to be finite.
+    phases, orders, layouts : dicts
+        The couplings of a regime; the order in which a segment of a duration (s) is solved; the fields of an order, by
+        its content.
+    segments : dict
+        Segments by all that they are made of.
+    better : dict
+        By clock lines, duration (s) and piece: the piece with better guesses.
+    partitions : dict
+        Partitions by clock lines, duration (s) and pieces; by no pieces the first one.
+    programs : dict
+        Programs that solve a segment up to an accepted error; None where the kernel cannot.
+    interval_programs : dict
+        The programs of intervals, by how the arrays lie that a run imposes and records; of one such layout at a time.
     """
 
     network: Network
@@ -85,27 +113,15 @@ class Workspace:
     inside: bool
     state: NetworkState
     worst: Floats = field(default_factory=lambda: np.zeros(1))
-    unsound: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    nonfinite: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     phases: dict[Regime, Couplings] = field(default_factory=dict)
     orders: dict[tuple[Regime, float], Structure] = field(default_factory=dict)
     layouts: dict[tuple[Regime, tuple[object, ...]], FieldLayout] = field(default_factory=dict)
     segments: dict[tuple[Regime, float, Grid, Feedback, Wanted], Segment] = field(default_factory=dict)
-    fastest: dict[High, float] = field(default_factory=dict)
-    finer: dict[tuple[High, float, Piece], Piece] = field(default_factory=dict)
-    divisions: dict[tuple[High, float, tuple[Piece, ...]], Division] = field(default_factory=dict)
+    better: dict[tuple[High, float, Piece], Piece] = field(default_factory=dict)
+    partitions: dict[tuple[High, float, tuple[Piece, ...]], Partition] = field(default_factory=dict)
     programs: dict[tuple[Segment, float], KernelProgram | None] = field(default_factory=dict)
-    tables: dict[tuple[object, ...], IntervalPrograms] = field(default_factory=dict)
-
-    def table(self, layout: tuple[object, ...], cursors: int, watches: tuple[Watch, ...]) -> IntervalPrograms:
-        """Return the programs for arrays of a `layout`, with so many `cursors`; those for other arrays are dropped.
-
-        The `watches` of a run say which nodes have limits.
-        """
-        if layout not in self.tables:
-            self.tables.clear()
-            own = tuple(replace(each, lowest=each.lowest.copy(), highest=each.highest.copy()) for each in watches)
-            self.tables[layout] = IntervalPrograms(cursors=np.zeros(cursors, dtype=np.int64), watches=own)
-        return self.tables[layout]
+    interval_programs: dict[tuple[object, ...], IntervalPrograms] = field(default_factory=dict)
 
     @cached_property
     def sources(self) -> tuple[SourcePlaces, ...]:
@@ -113,7 +129,10 @@ class Workspace:
         return source_places(self.network)
 
     def order(self, regime: Regime, duration: float) -> Structure:
-        """Return the order in which a segment of `duration` (s) is solved in a `regime`."""
+        """Return the order in which a segment of `duration` (s) is solved in a `regime`.
+
+        Raises `OutOfReachError` if there is none.
+        """
         key = (regime, duration)
         if key not in self.orders:
             found = structure(self.couplings(regime), duration, DROPPED * self.tolerance.units)
@@ -138,7 +157,8 @@ class Workspace:
     def segment(self, regime: Regime, duration: float, grid: Grid, feedback: Feedback, output: Wanted) -> Segment:
         """Return a segment of `duration` (s) with the points of `grid` in a `regime`; `output` says what it must yield.
 
-        `feedback` says what is read of unknowns at torn edges; a coarser segment takes them to stand still.
+        `feedback` says what is read of unknowns at torn edges. Guesses other than that these stand still come from a
+        coarser segment, in which they do.
         """
         still, key = feedback is Feedback.STILL, (regime, duration, grid, feedback, output)
         if key not in self.segments:
@@ -161,23 +181,28 @@ class Workspace:
         return self.segments[key]
 
     def swept(self, high: High, duration: float, piece: Piece) -> Piece:
-        """Return the `piece` of an interval of `duration` (s) with the lines `high` with better guesses from now on."""
-        key = (high, duration, piece)
-        if key not in self.finer:
-            self.finer[key] = self._swept(high, duration, piece)
-        return self.finer[key]
+        """Return the `piece`, of an interval of `duration` (s) with the lines `high`, with the next better guesses.
 
-    def _swept(self, high: High, duration: float, piece: Piece) -> Piece:
-        regime = Regime(high=high, idle=piece.idle)
-        order = self.order(regime, piece.share * duration)
-        grid, layout = swept_grid(order, piece.grid, self.tolerance), self.layout(regime, order)
-        points = self.inside or self.free.ranges or piece.feedback is not Feedback.STILL
-        if not points and needs_ends_alone(layout, guess_terms(order, grid, self.tolerance), self.wanted):
-            return replace(piece, grid=grid.of(grid.degree + 1), feedback=Feedback.AT_END)
-        return replace(piece, grid=grid, feedback=Feedback.SWEPT)
+        After those that nothing moves come those that are compared at the end, if nothing else asks for points, else
+        those that are swept at all points.
+        """
+        key = (high, duration, piece)
+        if key not in self.better:
+            regime = Regime(high=high, idle=piece.idle)
+            order = self.order(regime, piece.share * duration)
+            grid, layout = swept_grid(order, piece.grid, self.tolerance), self.layout(regime, order)
+            points = self.inside or self.free.ranges or piece.feedback is not Feedback.STILL
+            if not points and needs_ends_alone(layout, guess_terms(order, grid, self.tolerance), self.wanted):
+                self.better[key] = replace(piece, grid=grid.of(grid.degree + 1), feedback=Feedback.AT_END)
+            else:
+                self.better[key] = replace(piece, grid=grid, feedback=Feedback.SWEPT)
+        return self.better[key]
 
     def rest(self, regime: Regime, duration: float) -> Segment:
-        """Return the segment that finds the rest in a `regime`; storages that `duration` (s) does not move stay."""
+        """Return the segment that finds the state of rest in a `regime`; what does not move in `duration` (s) stays.
+
+        Raises `OutOfReachError` if there is no order to find it in.
+        """
         key = (regime, duration, _REST_GRID, Feedback.SWEPT, Wanted.END)
         if key not in self.segments:
             self.segments[key] = self._rest(regime, duration)
@@ -202,35 +227,34 @@ class Workspace:
             first=None,
         )
 
-    def pieces(self, high: High, duration: float) -> list[Piece]:
+    def first_pieces(self, high: High, duration: float) -> list[Piece]:
         """Return the pieces into which an interval of `duration` (s) with the lines `high` is divided at first.
 
-        It is one piece while few points resolve its fastest pole; else pieces grow from its start on: at a rate x
+        It is one piece while few points resolve its fastest transient; else pieces grow from its start on: at a rate x
         duration of 1e3, 48 points give an error of 2e-7 (measured).
         """
-        if high not in self.fastest:
-            self.fastest[high] = float(rates(self.couplings(Regime(high=high, idle=True))).max(initial=0.0))
-        decay = self.fastest[high] * duration
+        regime = Regime(high=high, idle=True)
+        rate = rates(self.couplings(regime))
+        decay = float(rate.max(initial=0.0)) * duration
         ends = [1.0] if decay <= _ONE_PIECE else [_FIRST_PIECE / decay]
         while ends[-1] < 1.0:
             ends.append(min(1.0, _PIECE_GROWTH * ends[-1]))
-        first = self._first_grid(high, duration, ends[0] * decay)
+        fastest = self._fastest_sampled(regime, duration, rate)
+        first = first_grid(ends[0] * decay, None if fastest is None else fastest * duration, self.tolerance)
         later = [Grid(degree=first.degree, pole=later_pole(start, end)) for start, end in pairwise(ends)]
         shares = np.diff([0.0, *ends]).tolist()
         return [Piece(share=share, grid=grid) for share, grid in zip(shares, [first, *later], strict=True)]
 
-    def _first_grid(self, high: High, duration: float, decay: float) -> Grid:
-        """Return the grid that the first piece of an interval of `duration` (s) begins with, with the lines `high`.
+    def _fastest_sampled(self, regime: Regime, duration: float, rate: Floats) -> float | None:
+        """Return the largest `rate` (1/s), (N,), of storages that points of an interval of `duration` (s) must resolve.
 
-        Its fastest storage discharges `decay` time constants within the piece.
+        None if all waveforms in this `regime` must be resolved: something may ring, or points inside the interval are
+        asked for.
         """
         if self.free.ranges or self.inside:
-            return first_grid(decay, decay, None, self.tolerance)
-        regime = Regime(high=high, idle=True)
+            return None
         order = self.order(regime, duration)
-        nodes = sampled(self.layout(regime, order))
-        fastest = float(rates(self.couplings(regime))[nodes].max(initial=0.0))
-        return first_grid(decay, fastest * duration, order, self.tolerance)
+        return None if order.may_ring else float(rate[sampled(self.layout(regime, order))].max(initial=0.0))
 
 
 _LENDER: Lender[Workspace] = Lender()
@@ -244,7 +268,7 @@ def workspace(
     precision: Precision = Precision.DOUBLE,
     inside: bool = False,
 ) -> AbstractContextManager[Workspace]:
-    """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and segments of `tolerance`.
+    """Lend a workspace, idle or new, for runs of `network` with efforts (*`lead`, N) and pieces within `tolerance`.
 
     `wanted` (N,) are the unknowns that are recorded or watched, `inside` intervals, too, or at their ends alone.
     Efforts are numbers of this `precision`.
@@ -255,23 +279,17 @@ def workspace(
         same = same and other.state.effort.dtype == precision.value and other.inside == inside
         return same and np.array_equal(other.wanted, wanted)
 
-    return _LENDER.lent(network, fits, partial(_new, network, lead, tolerance, wanted, precision, inside))
+    def make() -> Workspace:
+        spread, stamps = with_batch_axis(network), np.zeros(1 + len(network.unknowns.groups), dtype=np.int64)
+        effort = np.zeros((*lead, network.unknowns.size), precision.value)
+        return Workspace(
+            network=spread,
+            free=within(spread),
+            lead=lead,
+            tolerance=tolerance,
+            wanted=wanted,
+            inside=inside,
+            state=NetworkState(effort=effort, stamps=stamps, known={}),
+        )
 
-
-def _new(
-    network: Network, lead: tuple[int, ...], tolerance: Tolerance, wanted: Flags, precision: Precision, inside: bool
-) -> Workspace:
-    spread = with_batch_axis(network)
-    return Workspace(
-        network=spread,
-        free=within(spread),
-        lead=lead,
-        tolerance=tolerance,
-        wanted=wanted,
-        inside=inside,
-        state=NetworkState(
-            effort=np.zeros((*lead, network.unknowns.size), precision.value),
-            stamps=np.zeros(1 + len(network.unknowns.groups), dtype=np.int64),
-            known={},
-        ),
-    )
+    return _LENDER.lent(network, fits, make)
