@@ -74,7 +74,7 @@ def segment(
     steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
-        writing = with_drift(writing, couplings, order, plan.fields.places, fields, state, grid, duration)
+        writing = with_drift(writing, couplings, order, plan.fields.places, fields, state, grid, duration, slack)
     units = [couplings.scales[fields[k].nodes] for k in judged]
     judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
     return Segment(

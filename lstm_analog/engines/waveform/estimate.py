@@ -160,15 +160,17 @@ def with_drift(
     state: NetworkState,
     grid: Grid,
     duration: float,
+    slack: Floats,
 ) -> list[Call]:
     """Return the calls `writing`, which write ends into `state`, and those that add what torn edges did in `duration`.
 
     `duration` is in seconds, the edges are those of `order` among the `couplings`. Their waveforms are those of the
-    `fields`, which `places` finds, at the points of `grid`; they were guessed to stand still. The groups that drift
-    count as changed once more: products that were stored for the ends do not include the drift.
+    `fields`, which `places` finds, at the points of `grid`; they were guessed to stand still. Of what they did, stored
+    products know nothing: it is noted in units of `slack` (N,), if that is not 0.
     """
     torn = order.links.only(np.flatnonzero(order.torn))
     gains = duration * torn.values / couplings.capacity[..., torn.rows]
+    per_slack = np.divide(1.0, slack, out=np.zeros_like(slack), where=slack > 0.0)
     weights, finding, adding_up = chebyshev.integration(grid)[-1:], list[Call](), list[Call]()
     for number, some in places.by_field(torn.columns):
         start, values = fields[number].start, fields[number].values
@@ -185,5 +187,8 @@ def with_drift(
             change, fetching = reading(moved, span(places.place[torn.columns[chosen]]))
             effect = np.empty(change.shape)
             finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
+            one, slacks = np.empty(1), np.tile(per_slack[torn.rows[chosen]], effect.size // chosen.size)
             adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
-    return [*finding, *writing, *adding_up, state.mark_changed(np.unique(couplings.groups[torn.rows]))]
+            adding_up.append(partial(largest, one, effect.reshape(1, -1), slacks))
+            adding_up.append(partial(np.add, state.drift, one, state.drift))
+    return [*finding, *writing, *adding_up]

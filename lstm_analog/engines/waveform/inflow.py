@@ -206,8 +206,7 @@ class Inflow:
         for term, flow in zip(held, flows, strict=False):
             refresh = self.state.product(entry, *reading(term.weight, entry.places))
             before += [refresh, partial(np.copyto, flow, image.value)]
-        left = float(sum(abs(term.basis[-1]) for term in held))
-        self.after.extend([partial(np.multiply, image.off, left, image.off)] if self.guessing else [])
+        self.after.extend(image.count_error(float(sum(abs(term.basis[-1]) for term in held))) if self.guessing else [])
         before += self._moving_products(entry, terms[len(held) :], flows[len(held) :])
         last = np.array([[term.basis[-1] for term in terms]], flows.dtype)
         summing = partial(np.matmul, last, two_axes(flows), image.value.reshape(1, -1))

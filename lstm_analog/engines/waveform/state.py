@@ -44,7 +44,12 @@ class HeldProduct:
     version : int array, (1,)
         The present version of these efforts; while it is equal to the stamp, the product is not computed again.
     off : float array, (1,)
-        A bound of how far the efforts of the product are from the present ones, in slacks, since products were spared.
+        A bound of how far the efforts of the product are from the present ones, in slacks: it grows by what products
+        were spared (`NearProduct`), and by drifts.
+    drift : float array, (1,)
+        The sum of all drifts of the run, in slacks; a drift is a correction that is added to storages after a segment.
+    seen : float array, (1,)
+        How much of that is counted in `off`.
     """
 
     transposed: Floats
@@ -52,6 +57,17 @@ class HeldProduct:
     stamp: Indices
     version: Indices
     off: Floats
+    drift: Floats
+    seen: Floats
+
+    def count_error(self, left: float) -> list[Call]:
+        """Return the calls that update `off` at the end of a segment: the new product has a share `left` of it."""
+        return [
+            partial(np.add, self.off, self.drift, self.off),
+            partial(np.subtract, self.off, self.seen, self.off),
+            partial(np.copyto, self.seen, self.drift),
+            partial(np.multiply, self.off, left, self.off),
+        ]
 
     def expire(self) -> Call:
         """Return the call that has the product computed anew if it is too far off."""
@@ -111,6 +127,8 @@ class NetworkState:
         The efforts at the end of the last accepted segment, and what sources have imposed since.
     stamps : int array, (1 + groups,)
         The version of each group of unknowns, the datum first: one more whenever an effort of it may have changed.
+    drift : float array, (1,)
+        The sum of all drifts in the run, see `HeldProduct`.
     known : dict
         Stored products by the name of their matrix; phases share them.
     nearby : dict
@@ -125,6 +143,7 @@ class NetworkState:
     known: dict[tuple[int, bytes, bytes], HeldProduct]
     nearby: dict[tuple[bool, tuple[int, bytes, bytes]], NearProduct] = field(default_factory=dict)
     rooms: list[Floats] = field(default_factory=list)
+    drift: Floats = field(default_factory=lambda: np.zeros(1))
 
     def image(self, sheet: Sheet) -> HeldProduct:
         """Return the stored product of the dense matrix of `sheet` with its efforts; new ones are not computed yet."""
@@ -135,6 +154,8 @@ class NetworkState:
                 stamp=np.full(1, -1),
                 version=self.stamps[sheet.group : sheet.group + 1],
                 off=np.zeros(1),
+                drift=self.drift,
+                seen=self.drift.copy(),
             )
         return self.known[sheet.name]
 
@@ -172,9 +193,9 @@ class NetworkState:
 
         What Newton's method keeps, its last solution and slopes, stays: answers change within its tolerance.
         """
-        self.effort[...] = 0.0
+        self.effort[...] = self.drift[0] = 0.0
         for image in self.known.values():
-            image.stamp[0], image.off[0] = -1, 0.0
+            image.stamp[0], image.off[0], image.seen[0] = -1, 0.0, 0.0
         for near in self.nearby.values():
             near.weights.fill(np.inf)
 
