@@ -90,7 +90,7 @@ def solved(space, machine, name, grid, terms, feedback=Feedback.SWEPT):
         wanted=space.wanted,
         ranges=(),
         tolerance=space.tolerance,
-        first=first,
+        coarse=first,
     )
     made.solve()
     made.commit()

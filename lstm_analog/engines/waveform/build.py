@@ -59,12 +59,12 @@ def segment(
     wanted: Flags,
     ranges: tuple[Idle, ...],
     tolerance: Tolerance,
-    first: Segment | None,
+    coarse: Segment | None,
 ) -> Segment:
     """Return the segment of `duration` (s) in the phase of `couplings`, solved in `order`; `layout` are its fields.
 
     `guessing` describes its points and the guesses at torn edges; a grid of degree 0 asks for the state of rest. The
-    first guesses are what the coarser segment `first` finds, or that nothing moves if there is none. All segments of a
+    first guesses are what the segment `coarse` finds, or that nothing moves if there is none. All segments of a
     run share the `state`. `output` says what the segment must yield, for which `wanted` unknowns (N,), within
     `tolerance`. Efforts that must stay in `ranges` are watched.
     """
@@ -88,11 +88,11 @@ def segment(
         drawn=drawn,
         judging=compiled(judging),
         verdict=verdict,
-        starting=starting(found, first, guessing, couplings.scales),
+        starting=starting(found, coarse, guessing, couplings.scales),
         sweeps=tuple(LevelSweep(steps=compiled(calls), guess=found.get(k)) for k, calls in steps if found),
         after=compiled(writing),
         watches=tuple(watch for limits in ranges for watch in _watches(limits, plan, fields)),
-        coarse=first,
+        coarse=coarse,
     )
 
 

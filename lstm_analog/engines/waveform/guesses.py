@@ -242,20 +242,20 @@ def _some(effect: Floats) -> Floats:
     return effect[(len(effect) - 1) % _EACH :: _EACH]
 
 
-def starting(found: dict[int, Guess], first: Segment | None, described: Guessing, scales: Floats) -> tuple[Call, ...]:
-    """Return the calls that make the first guesses `found`: that nothing moves, or what the segment `first` finds.
+def starting(found: dict[int, Guess], coarse: Segment | None, described: Guessing, scales: Floats) -> tuple[Call, ...]:
+    """Return the calls that make the first guesses `found`: that nothing moves, or what the segment `coarse` finds.
 
-    That one is coarser than the segment, whose guesses are `described`. Units of signal are `scales` (N,).
+    The guesses of the finer segment are `described`. Units of signal are `scales` (N,).
     """
-    if first is None:
+    if coarse is None:
         return compiled(call for guess in found.values() for call in guess.beginning)
-    coarse = [sweep.guess for sweep in first.sweeps if sweep.guess]
+    earlier = [sweep.guess for sweep in coarse.sweeps if sweep.guess]
     calls: list[Call] = []
-    for guess, before in zip((found[key] for key in sorted(found)), coarse, strict=True):
-        calls += [*before.gathering, *described.setting(guess, before.waves, first.grid)]
+    for guess, before in zip((found[key] for key in sorted(found)), earlier, strict=True):
+        calls += [*before.gathering, *described.setting(guess, before.waves, coarse.grid)]
         if described.at_end:
             units = 1.0 / scales[guess.field.nodes]
-            calls += _effect(described.omitted(first.grid), two_axes(before.waves), units, guess.missed)[1]
+            calls += _effect(described.omitted(coarse.grid), two_axes(before.waves), units, guess.missed)[1]
     return compiled(calls)
 
 

@@ -176,7 +176,7 @@ class Workspace:
                 wanted=self.wanted,
                 ranges=self.free.ranges if regime.idle else (),
                 tolerance=self.tolerance,
-                first=None if still else self.segment(regime, duration, coarse, Feedback.STILL, Wanted.GUESSES),
+                coarse=None if still else self.segment(regime, duration, coarse, Feedback.STILL, Wanted.GUESSES),
             )
         return self.segments[key]
 
@@ -224,7 +224,7 @@ class Workspace:
             wanted=np.ones_like(self.wanted),
             ranges=self.free.ranges if regime.idle else (),
             tolerance=_REST_TOLERANCE,
-            first=None,
+            coarse=None,
         )
 
     def first_pieces(self, high: High, duration: float) -> list[Piece]:
