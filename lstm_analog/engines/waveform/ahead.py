@@ -68,7 +68,7 @@ class RunAhead:
             watch.note(own.lowest[..., None, :], own.highest[..., None, :])
 
     def _places_of(self, stretch: int, count: int) -> Indices:
-        """Return the cursors of each interval of a `stretch`, (intervals, cursors); `count` is that of all intervals."""
+        """Return the cursors of each interval of a `stretch`, (intervals, cursors), of `count` intervals in all."""
         part = slice(stretch * ROWS, min(count, (stretch + 1) * ROWS))
         if self._stretch != part:
             rows = np.arange(part.start, part.stop)
