@@ -149,8 +149,8 @@ class _Stream:
             self.kept += piece[: MOST_OUTPUT - len(self.kept)]
 
 
-OneSequence: TypeAlias = Callable[[Network, Schedule], tuple[Floats, Floats]]
-"""Runs a circuit in volts under one sequence; returns times (points,) and voltages (points, unknowns)."""
+OneSequence: TypeAlias = Callable[[int, Schedule], tuple[Floats, Floats]]
+"""Runs one sequence, given its number and its schedule; returns times (points,) and efforts (points, unknowns)."""
 
 
 def run_sequences(
@@ -164,18 +164,34 @@ def run_sequences(
 ) -> Trajectory:
     """Return the efforts of `network` under `schedule`, (..., points, unknowns), each sequence as `one` runs it.
 
-    Plumbing is run as its electrical analogue. `engine` is the name of what runs, `save` what is kept of its points;
-    `progress` is told after each sequence.
+    They are at the times of all sequences, linear between the points of each. `engine` is the name of what runs, `save`
+    what is kept of its points; `progress` is told after each sequence.
     """
-    circuit, count, runs = as_circuit(network, schedule), int(np.prod(schedule.lead)), list[Trajectory]()
+    count, runs = int(np.prod(schedule.lead)), list[Trajectory]()
     for number in range(count):
         alone = schedule.sequence(number)
-        time, voltages = one(circuit.network, circuit.schedule.sequence(number))
-        efforts = circuit.effort * voltages
+        time, efforts = one(number, alone)
         runs.append(cut(Trajectory(network=network, schedule=alone, time=time, efforts=efforts, engine=engine), save))
         if progress is not None:
             progress(number + 1, count)
     return _together(runs, schedule)
+
+
+def run_as_circuit(
+    network: Network, schedule: Schedule, one: Callable[[Network, Schedule], tuple[Floats, Floats]]
+) -> OneSequence:
+    """Return a `OneSequence` for `network` under `schedule` that has `one` run a circuit in volts.
+
+    `one` is given the circuit, which is the electrical analogue of plumbing, and the schedule of one sequence; it
+    returns times (points,) and voltages (points, unknowns).
+    """
+    circuit = as_circuit(network, schedule)
+
+    def run_one(number: int, _alone: Schedule) -> tuple[Floats, Floats]:
+        time, voltages = one(circuit.network, circuit.schedule.sequence(number))
+        return time, circuit.effort * voltages
+
+    return run_one
 
 
 def whole_waveform(time: Floats, voltages: Floats, schedule: Schedule, name: str, words: str) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest, run_sequences, whole_waveform
+from lstm_analog.engines.guest import own_folder, run_as_circuit, run_guest, run_sequences, whole_waveform
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import NGSPICE, Accuracy, suited, write_spice
@@ -61,7 +61,8 @@ class Ngspice:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        return run_sequences(network, schedule, self._sequence, engine=repr(self), save=self.save, progress=progress)
+        one = run_as_circuit(network, schedule, self._sequence)
+        return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def _sequence(self, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         with own_folder() as folder:

@@ -73,12 +73,13 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
 def start_efforts(network: Network, schedule: Schedule) -> Floats:
     """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
 
-    Raises `SimulationError` if the first interval has none.
+    Raises `SimulationError` if the first interval has none, or one at which switches with a threshold do not rest.
     """
     schedule.fit(network.verify())
+    first, _ = next(iter(schedule.stretches(network)))
     effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-    impose(effort, schedule, network, 0)
-    operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
+    impose(effort, schedule, first, 0)
+    start(system(first, schedule.phase(0)), Thresholds(network=first), effort, float(schedule.durations[0]))
     return effort.reshape(*schedule.lead, -1)
 
 

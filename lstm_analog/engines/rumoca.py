@@ -14,9 +14,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest
+from lstm_analog.engines.guest import own_folder, run_guest, run_sequences
 from lstm_analog.engines.operating import start_efforts
-from lstm_analog.engines.record import cut
 from lstm_analog.errors import (
     InvalidValueError,
     LstmAnalogError,
@@ -120,19 +119,14 @@ class Rumoca:
             If the operating point is not found, or rumoca fails, stops early or takes too long, in its own words.
         """
         starts = start_efforts(network, schedule).reshape(-1, network.unknowns.size)
-        runs = []
-        for number, start in enumerate(starts):
-            runs.append(self._sequence(network, schedule.sequence(number), start))
-            if progress is not None:
-                progress(number + 1, len(starts))
-        whole = Trajectory(
-            network=network,
-            schedule=schedule,
-            time=runs[0][0],
-            efforts=np.stack([efforts for _, efforts in runs]).reshape(*schedule.lead, *runs[0][1].shape),
-            engine=repr(self),
-        )
-        return cut(whole, self.save)
+
+        def one(number: int, alone: Schedule) -> tuple[Floats, Floats]:
+            with own_folder() as folder:
+                path = folder / _FILE
+                write_modelica(path, network, alone, name=_MODEL, start=starts[number])
+                return self._simulate(read_bytes(path), _MODEL, network, alone)
+
+        return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
         """Return what the model `name` in the file at `path` does, perhaps edited since it was written.
@@ -146,12 +140,6 @@ class Rumoca:
         return Trajectory(
             network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)
         )
-
-    def _sequence(self, network: Network, schedule: Schedule, start: Floats) -> tuple[Floats, Floats]:
-        with own_folder() as folder:
-            path = folder / _FILE
-            write_modelica(path, network, schedule, name=_MODEL, start=start)
-            return self._simulate(read_bytes(path), _MODEL, network, schedule)
 
     def _simulate(self, text: bytes, name: str, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
         """Return times and efforts of the model `name` in `text`; its file is alone, for rumoca reads all beside it."""

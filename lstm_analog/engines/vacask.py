@@ -13,7 +13,7 @@ from pathlib import Path
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest, run_sequences, whole_waveform
+from lstm_analog.engines.guest import own_folder, run_as_circuit, run_guest, run_sequences, whole_waveform
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import VACASK, Accuracy, suited, write_spice
@@ -76,7 +76,7 @@ class Vacask:
             If it fails, stops early or takes too long; the message carries its own words.
         """
         with own_folder() as folder:  # one for all sequences: what is compiled stays
-            one = partial(self._sequence, folder)
+            one = run_as_circuit(network, schedule, partial(self._sequence, folder))
             return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def run_deck(self, path: str | Path, nodes: Sequence[str]) -> tuple[Floats, Floats]:

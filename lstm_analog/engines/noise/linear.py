@@ -2,9 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, pieces_of
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count, check_number
@@ -33,6 +33,7 @@ class NominalRun:
     """The intervals of a `trajectory` that has kept everything, its leading axes as one batch."""
 
     trajectory: Trajectory
+    _systems: dict[High, System] = field(default_factory=dict, init=False)
 
     @cached_property
     def efforts(self) -> Floats:
@@ -49,13 +50,18 @@ class NominalRun:
         return tuple(np.arange(*ends) for ends in itertools.pairwise(places.tolist()))
 
     @cached_property
-    def _systems(self) -> MappingProxyType[High, System]:
-        phases = dict.fromkeys(map(self.trajectory.schedule.phase, range(len(self.points))))
-        return MappingProxyType({high: system(self.trajectory.network, high) for high in phases})
+    def _stretches(self) -> tuple[tuple[Network, range], ...]:
+        return tuple(self.trajectory.schedule.stretches(self.trajectory.network))
 
     def equations(self, number: int) -> System:
-        """Return the equations of interval `number`."""
-        return self._systems[self.trajectory.schedule.phase(number)]
+        """Return the equations of interval `number`; those of one stretch are kept until another is asked for."""
+        network = next(network for network, intervals in self._stretches if number in intervals)
+        high, known = self.trajectory.schedule.phase(number), self._systems
+        if any(each.network is not network for each in known.values()):
+            known.clear()
+        if high not in known:
+            known[high] = system(network, high)
+        return known[high]
 
     def end(self, number: int) -> Floats:
         """Return the efforts (batch, unknowns) at the end of interval `number`."""
@@ -128,7 +134,11 @@ class LinearNoise:
         if self.trajectory.saved != EVERYTHING:
             do = "run it with keep=Keep.EVERYTHING"
             raise InvalidValueError(explain("the trajectory", must="have kept everything", got="less", do=do))
-        size = self.trajectory.network.kinds()[Kind.STORED].size
+        kinds = self.trajectory.network.kinds()
+        if kinds[Kind.SWITCHED].size:
+            must, do = "have no switches with a threshold", "take sample paths: impose noise as flows on Integrate"
+            raise UnsupportedError(explain("the network", must=must, got=f"{kinds[Kind.SWITCHED].size}", do=do))
+        size = kinds[Kind.STORED].size
         if size > MOST_STORAGES:
             must, do = f"have at most {MOST_STORAGES} storages", "take a smaller model, or a layer of it"
             raise UnsupportedError(explain("the network", must=must, got=size, do=do))
