@@ -14,7 +14,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest, run_sequences
+from lstm_analog.engines.external import run_sequences, run_simulator, temporary_folder
 from lstm_analog.engines.operating import start_efforts
 from lstm_analog.errors import (
     InvalidValueError,
@@ -121,7 +121,7 @@ class Rumoca:
         starts = start_efforts(network, schedule).reshape(-1, network.unknowns.size)
 
         def one(number: int, alone: Schedule) -> tuple[Floats, Floats]:
-            with own_folder() as folder:
+            with temporary_folder() as folder:
                 path = folder / _FILE
                 write_modelica(path, network, alone, name=_MODEL, start=starts[number])
                 return self._simulate(read_bytes(path), _MODEL, network, alone)
@@ -148,7 +148,7 @@ class Rumoca:
         settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
         names = effort_names(network)[1:]
         order = {"model": name, "end": end, "settings": settings, "names": names}
-        with own_folder() as folder:
+        with temporary_folder() as folder:
             (folder / _FILE).write_bytes(text)
             words, out = self._call(folder, order), folder / "out.npy"
             if not out.exists():
@@ -164,12 +164,12 @@ class Rumoca:
     def _call(self, folder: Path, order: dict[str, object]) -> str:
         python = self.interpreter or sys.executable
         try:
-            done = run_guest(
+            done = run_simulator(
                 [python, "-P", "-c", _WORKER],
                 name="rumoca",
                 folder=folder,
                 time_limit=self.time_limit,
-                order=json.dumps(order).encode("ascii"),
+                stdin=json.dumps(order).encode("ascii"),
             )
         except (OSError, ValueError) as error:  # a name that no file can have
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"

@@ -1,9 +1,10 @@
-"""Simulators of others, run as guests: in folders of their own, with all their children, bounded in time and output.
+"""Runs external simulators as processes of their own, bounded in time and output, and reports how they failed.
 
-Those that know one circuit and one input run a batch as its sequences, one after another (`run_sequences`).
+A simulator knows one circuit and one input, so a batch is run as its sequences, one after another (`run_sequences`).
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.record import cut
-from lstm_analog.errors import FileAccessError, SimulationError, explain
+from lstm_analog.errors import FileAccessError, FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
@@ -31,15 +32,15 @@ from lstm_analog.network.trajectory import Extremes, Save, Trajectory
 MOST_OUTPUT = 2**18
 """Bytes kept of each output stream of a simulator, from its start: its messages; the rest is read and dropped."""
 
-_PIECE = 2**16
+_CHUNK = 2**16
 """Bytes that are read at once of a simulator's output; trades speed only."""
 _NO_PROGRAM = 126
 """The exit code of a shell for a file that it cannot execute."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a guest ended: its exit `code`, and what it said on each stream, up to `MOST_OUTPUT` bytes."""
+class ProcessResult:
+    """The exit `code` of a simulator, and what it wrote to each stream, up to `MOST_OUTPUT` bytes."""
 
     code: int
     output: bytes
@@ -47,8 +48,8 @@ class Ended:
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
-    """Make a temporary folder for a guest, and remove it with all that is in it, also where Python is told to end.
+def temporary_folder() -> Iterator[Path]:
+    """Make a temporary folder, and remove it with all that is in it afterwards, also when a signal ends Python.
 
     Raises `FileAccessError` if there is no place for temporary files.
     """
@@ -63,27 +64,27 @@ def own_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def run_guest(
+def run_simulator(
     command: Sequence[str | Path],
     *,
     name: str,
     folder: Path,
     time_limit: float,
-    order: bytes = b"",
+    stdin: bytes = b"",
     settings: Mapping[str, str] | None = None,
-) -> Ended:
-    """Run `command` of the simulator `name` in `folder`, feed it `order`, and return how it ended.
+) -> ProcessResult:
+    """Run the `command` of the simulator `name` in `folder`, with `stdin` as its standard input.
 
-    `settings` are added to its environment. It leads a process group, which ends with it: whatever it started is
-    killed too, as all is when `time_limit` (s) is over or Python is interrupted; where Python is killed they end by
-    themselves, after `time_limit` of work on each processor (not on Windows). Raises `SimulationError` when the
-    time is over, `OSError` if it cannot be started.
+    `settings` are added to its environment. It leads a process group. When it ends, when `time_limit` (s) is over or
+    when Python is interrupted, the whole group is killed. If Python itself is killed, each process of the group ends
+    after `time_limit` of processor time on each processor (not on Windows). Raises `SimulationError` when the time is
+    over, `FileAccessError` if there is no such program or it is for another machine, `OSError` if it cannot be started.
     """
     with tempfile.TemporaryFile() as fed, ExitStack() as ending:
-        fed.write(order)
+        fed.write(stdin)
         fed.seek(0)
         with undisturbed():
-            guest = subprocess.Popen(
+            process = subprocess.Popen(
                 _bounded(command, time_limit),
                 cwd=folder,
                 env={**os.environ, **(settings or {})},
@@ -92,24 +93,24 @@ def run_guest(
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            streams = [_Stream(source) for source in (guest.stdout, guest.stderr) if source is not None]
-            ending.callback(_end_all, guest, streams)
+            streams = [_Stream(source) for source in (process.stdout, process.stderr) if source is not None]
+            ending.callback(_end_all, process, streams)
         try:
-            code = guest.wait(time_limit)
+            code = process.wait(time_limit)
         except subprocess.TimeoutExpired:
             do = "raise time_limit, or run fewer steps"
             raise SimulationError(explain(name, must=f"end within {time_limit} s", got="no end yet", do=do)) from None
     if code == _NO_PROGRAM:
         got = ascii(bytes(streams[1].kept).decode("utf-8", errors="replace").strip().rpartition(": ")[2])
         raise FileAccessError(explain(name, must="be a program of this machine", got=got, do="install it for this one"))
-    return Ended(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
+    return ProcessResult(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
 
 
 def _bounded(command: Sequence[str | Path], time_limit: float) -> list[str]:
-    """Return `command` begun so that it and what it starts end by themselves, should Python be killed.
+    """Return `command` behind a shell that limits the processor time of it and of what it starts.
 
-    That is after `time_limit` (s) of work on every processor, told by the shell before the command begins; a bound that
-    is lower already stays. Raises `FileAccessError` for a command that is not there.
+    So they end even if Python is killed. The limit is `time_limit` (s) on every processor; a lower one that holds
+    already stays. Raises `FileAccessError` for a program that is not there.
     """
     found = shutil.which(command[0])
     if found is None:
@@ -121,17 +122,17 @@ def _bounded(command: Sequence[str | Path], time_limit: float) -> list[str]:
     return ["/bin/sh", "-c", f'ulimit -t {most} 2>/dev/null; exec "$@"', found, *words]
 
 
-def _end_all(guest: "subprocess.Popen[bytes]", streams: Sequence["_Stream"]) -> None:
-    """End the process group of `guest`, and read what is left on its `streams`."""
+def _end_all(process: "subprocess.Popen[bytes]", streams: Sequence["_Stream"]) -> None:
+    """Kill the process group of `process`, and read what is left on its `streams`."""
     with suppress(ProcessLookupError):  # all of it has ended
-        os.killpg(guest.pid, signal.SIGKILL)
-    guest.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     for stream in streams:
         stream.close()
 
 
 class _Stream:
-    """Reads what a guest says on one stream to its end, and keeps the start of it."""
+    """Reads one output stream of a simulator to its end in a thread, and keeps the first `MOST_OUTPUT` bytes."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.kept = bytearray()
@@ -145,8 +146,54 @@ class _Stream:
         self._source.close()
 
     def _read(self) -> None:
-        while piece := os.read(self._source.fileno(), _PIECE):
-            self.kept += piece[: MOST_OUTPUT - len(self.kept)]
+        while chunk := os.read(self._source.fileno(), _CHUNK):
+            self.kept += chunk[: MOST_OUTPUT - len(self.kept)]
+
+
+def run_batch_mode(
+    name: str,
+    program: str,
+    options: Sequence[str],
+    *,
+    folder: Path,
+    time_limit: float,
+    marks: re.Pattern[str],
+    install: str,
+    settings: Mapping[str, str] | None = None,
+) -> str:
+    """Run the `program` of the simulator `name` with `options`, and return its complaints in a line.
+
+    They are the lines of its output in which `marks` is found; without any, its exit code. `folder`, `time_limit` and
+    `settings` are those of `run_simulator`; `install` says how it is installed. Raises `SimulatorMissingError` if the
+    program is not there, `SimulationError` if it cannot be run or takes too long.
+    """
+    found = shutil.which(program)
+    if found is None:
+        raise SimulatorMissingError(explain(name, must="be installed", got=f"no {program!r}", do=install))
+    try:
+        command = [found, *options]
+        ended = run_simulator(command, name=name, folder=folder, time_limit=time_limit, settings=settings)
+    except OSError as error:
+        do = "give the path of one that is built for this machine"
+        raise SimulationError(explain(name, must=f"run as {found!r}", got=error, do=do)) from error
+    lines = (ended.errors + b"\n" + ended.output).decode("utf-8", errors="replace").splitlines()
+    return " | ".join(line.strip() for line in lines if marks.search(line))[:1000] or f"exit code {ended.code}"
+
+
+@contextmanager
+def reading_results(name: str, files: Sequence[Path], complaints: str, *, must: str) -> Iterator[None]:
+    """Turn the failure to read the `files` that the simulator `name` was to leave into its own `complaints`.
+
+    Raises `SimulationError`, which says that it must do what `must` says, if one of the files is missing or its content
+    is refused by what reads it inside the `with` statement.
+    """
+    do = "read its message"
+    if not all(file.exists() for file in files):
+        raise SimulationError(explain(name, must=must, got=complaints, do=do))
+    try:
+        yield
+    except FileFormatError as error:
+        raise SimulationError(explain(name, must=must, got=f"{complaints}; {error}", do=do)) from error
 
 
 OneSequence: TypeAlias = Callable[[int, Schedule], tuple[Floats, Floats]]
@@ -194,29 +241,37 @@ def run_as_circuit(
     return run_one
 
 
-def whole_waveform(time: Floats, voltages: Floats, schedule: Schedule, name: str, words: str) -> tuple[Floats, Floats]:
-    """Return `time` (points,) and `voltages` (points, nodes) with the datum before them, one point a time, the first.
+def whole_waveform(
+    time: Floats, voltages: Floats, schedule: Schedule, name: str, complaints: str
+) -> tuple[Floats, Floats]:
+    """Return `time` (points,) and `voltages` (points, nodes) with a column of zeros, the datum, before them.
 
-    Raises `SimulationError` with the `words` of the simulator `name` if it stopped before the end of `schedule`.
+    Of several points at one time only the first is kept. Raises `SimulationError` with the `complaints` of the
+    simulator `name` if it stopped before the end of `schedule`.
     """
-    if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
-        do = "loosen the tolerances"
-        raise SimulationError(explain(name, must=f"reach {schedule.ends[-1]:.6g} s", got=words, do=do))
+    check_end(time, schedule, name, complaints)
     later = np.append(True, np.diff(time) > 0)
     return time[later], np.column_stack((np.zeros(later.sum()), voltages[later]))
 
 
+def check_end(time: Floats, schedule: Schedule, name: str, complaints: str) -> None:
+    """Raise `SimulationError` with the `complaints` of the simulator `name` if `time` ends before `schedule`."""
+    if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
+        do = "loosen the tolerances"
+        raise SimulationError(explain(name, must=f"reach {schedule.ends[-1]:.6g} s", got=complaints, do=do))
+
+
 def _together(runs: list[Trajectory], schedule: Schedule) -> Trajectory:
-    """Return the `runs` of the sequences of a `schedule` as one, at the times of all of them."""
+    """Return the `runs` of the sequences of a `schedule` as one batch, at the times of all of them."""
     first = runs[0]
     time = first.time if len(runs) == 1 else np.unique(np.concatenate([run.time for run in runs]))
     efforts = np.stack([_resample(time, run) for run in runs]).reshape(*schedule.lead, time.size, -1)
     beside = [_together([run.more[place] for run in runs], schedule) for place in range(len(first.more))]
-    far = [_farthest([run.extremes[place] for run in runs]) for place in range(len(first.extremes))]
+    far = [_all_extremes([run.extremes[place] for run in runs]) for place in range(len(first.extremes))]
     return replace(first, schedule=schedule, time=time, efforts=efforts, more=tuple(beside), extremes=tuple(far))
 
 
-def _farthest(found: list[Extremes]) -> Extremes:
+def _all_extremes(found: list[Extremes]) -> Extremes:
     lowest, highest = np.min([one.lowest for one in found], axis=0), np.max([one.highest for one in found], axis=0)
     return replace(found[0], lowest=lowest, highest=highest)
 
