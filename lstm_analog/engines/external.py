@@ -21,7 +21,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.record import cut
+from lstm_analog.engines.record import keep_only
 from lstm_analog.errors import FileAccessError, FileFormatError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.interruption import ending_in_order, undisturbed
 from lstm_analog.network.analogy import as_circuit
@@ -218,7 +218,9 @@ def run_sequences(
     for number in range(count):
         alone = schedule.sequence(number)
         time, efforts = one(number, alone)
-        runs.append(cut(Trajectory(network=network, schedule=alone, time=time, efforts=efforts, engine=engine), save))
+        runs.append(
+            keep_only(Trajectory(network=network, schedule=alone, time=time, efforts=efforts, engine=engine), save)
+        )
         if progress is not None:
             progress(number + 1, count)
     return _together(runs, schedule)

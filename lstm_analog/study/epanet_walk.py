@@ -180,7 +180,7 @@ def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
 
 
 def _check_order(network: Network, stage: AlgebraicStage) -> None:
-    for part in stage.share.parts:
+    for part in stage.inflow.parts:
         if isinstance(part, Followers):
             own = [n for term in part.terms for n in term.inputs.tolist() if n in set(stage.nodes.tolist())]
             if own:
