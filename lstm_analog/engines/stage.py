@@ -53,7 +53,7 @@ class _Bound:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowInflow:
-    """The summed flow into some rows: the elements that feed them, as `parts`, and how `scatter` adds up their flows."""
+    """The summed flow into some rows: `parts`, the elements that feed them; `scatter` adds up their flows."""
 
     parts: tuple[Part, ...]
     high: High
@@ -117,7 +117,7 @@ def _kept(
 
 
 def _side_by_side(batch: int, shapes: list[tuple[int, ...]]) -> tuple[Floats, list[Floats]]:
-    """Return a zero array (batch, total) with room for arrays of such `shapes`, and the view (batch, *shape) of each."""
+    """Return a zero array (`batch`, total) for arrays of such `shapes`, and the view (batch, *shape) of each."""
     ends = np.cumsum([0, *(prod(shape) for shape in shapes)]).tolist()
     values = np.zeros((batch, ends[-1]))
     spans = zip(ends, ends[1:], shapes, strict=False)
