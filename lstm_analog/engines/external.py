@@ -22,7 +22,15 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.base import Progress
 from lstm_analog.engines.record import keep_only
-from lstm_analog.errors import FileAccessError, FileFormatError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import (
+    FileAccessError,
+    FileFormatError,
+    InvalidTypeError,
+    InvalidValueError,
+    SimulationError,
+    SimulatorMissingError,
+    explain,
+)
 from lstm_analog.interruption import ending_in_order, undisturbed
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.network.graph import Network
@@ -181,18 +189,19 @@ def run_batch_mode(
 
 
 @contextmanager
-def reading_results(name: str, files: Sequence[Path], complaints: str, *, must: str) -> Iterator[None]:
-    """Turn the failure to read the `files` that the simulator `name` was to leave into its own `complaints`.
+def reading_results(
+    name: str, files: Sequence[Path], complaints: str, *, must: str, do: str = "read its message"
+) -> Iterator[None]:
+    """Raise `SimulationError` with the `complaints` of the simulator `name` unless it left the `files`, readable.
 
-    Raises `SimulationError`, which says that it must do what `must` says, if one of the files is missing or its content
-    is refused by what reads it inside the `with` statement.
+    That is if one of them is missing, or its content is refused inside the `with` statement. The error says that the
+    simulator `must` do something, and what the user is to `do`.
     """
-    do = "read its message"
     if not all(file.exists() for file in files):
         raise SimulationError(explain(name, must=must, got=complaints, do=do))
     try:
         yield
-    except FileFormatError as error:
+    except (FileFormatError, InvalidTypeError, InvalidValueError) as error:
         raise SimulationError(explain(name, must=must, got=f"{complaints}; {error}", do=do)) from error
 
 
