@@ -44,12 +44,6 @@ class _Bound:
     values: Floats
     calls: tuple[Call, ...]
 
-    def at(self, effort: Floats) -> Floats:
-        """Return the values at an `effort`; the next call overwrites them."""
-        np.copyto(self.effort, effort)
-        make(self.calls)
-        return self.values
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowInflow:
@@ -62,7 +56,7 @@ class RowInflow:
 
     def flows(self, effort: Floats) -> Floats:
         """Return the summed flow into each row at `effort` (batch, unknowns), (batch, rows)."""
-        return self.scatter(_kept(self._bound, effort.shape, self._bind).at(effort))
+        return self.scatter(_evaluate(self._bound, effort, self._bind))
 
     def _bind(self, shape: tuple[int, ...]) -> _Bound:
         effort, sizes = np.zeros(shape), [rows(part).shape for part in self.parts]
@@ -85,7 +79,7 @@ class Partials:
 
         The next call overwrites them.
         """
-        return _kept(self._bound, effort.shape, self._bind).at(effort)
+        return _evaluate(self._bound, effort, self._bind)
 
     def _bind(self, shape: tuple[int, ...]) -> _Bound:
         """Return the calls of the partials that vary; those that are constant are computed here, once."""
@@ -102,18 +96,23 @@ class Partials:
         return _Bound(effort=effort, values=values, calls=tuple(calls))
 
 
-def _kept(
-    known: dict[tuple[int, ...], _Bound], shape: tuple[int, ...], bind: Callable[[tuple[int, ...]], _Bound]
-) -> _Bound:
-    """Return the calls for efforts of a `shape` by `bind`; for a few shapes they are kept in `known`."""
-    if shape in known:
-        return known[shape]
-    made = bind(shape)
-    if made.values.nbytes <= _ROOM:
-        if len(known) >= _SHAPES:
-            known.clear()
-        known[shape] = made
-    return made
+def _evaluate(
+    known: dict[tuple[int, ...], _Bound], effort: Floats, bind: Callable[[tuple[int, ...]], _Bound]
+) -> Floats:
+    """Return the values at `effort`; the next call overwrites them.
+
+    `bind` makes the calls for a shape of efforts; for a few shapes they are kept in `known`.
+    """
+    bound = known.get(effort.shape)
+    if bound is None:
+        bound = bind(effort.shape)
+        if bound.values.nbytes <= _ROOM:
+            if len(known) >= _SHAPES:
+                known.clear()
+            known[effort.shape] = bound
+    np.copyto(bound.effort, effort)
+    make(bound.calls)
+    return bound.values
 
 
 def _side_by_side(batch: int, shapes: list[tuple[int, ...]]) -> tuple[Floats, list[Floats]]:

@@ -72,7 +72,6 @@ def test_of_a_closed_switch_the_textbook_has_kt_over_c_and_the_model_nothing():
     overdrive = 5.0 - 1.0 - 0.7
     conductance = 120e-6 * 2.0 / 0.6 * overdrive
     assert noise.density[0] == pytest.approx(4.0 * ENERGY * conductance, rel=1e-3, abs=0.0)
-    assert noise.is_switch.tolist() == [True]
     assert noise.overdrive[0] == pytest.approx(overdrive, rel=1e-3, abs=0.0)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.external import reading_results, temporary_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.noise.spectra import deck_without_analysis, operating_lines
@@ -61,14 +61,12 @@ class OperatingNoise:
     ----------
     density : float array, (devices,)
         One-sided, A squared per Hz.
-    is_switch : bool array, (devices,)
-        Whether the device is a MOS transistor that is a closed switch: its gds is above 2/3 (gm + gmbs).
     overdrive : float array, (devices,)
-        Of closed switches, by how much the gate exceeds the threshold (vdsat, V); else 0.
+        By how much the gate of a closed switch exceeds the threshold (vdsat, V); else 0. A closed switch is a MOS
+        transistor whose gds is above 2/3 (gm + gmbs).
     """
 
     density: Floats
-    is_switch: Flags
     overdrive: Floats
 
 
@@ -99,7 +97,7 @@ def operating_noise(
     kelvin = KELVIN + next(part.temperature for part in network.parts if isinstance(part, Cells))
     each = [_noise(device, found, 4.0 * BOLTZMANN * kelvin) for device in devices]
     density, overdrive = (np.array(column) for column in zip(*each, strict=True))
-    return OperatingNoise(density=density, is_switch=overdrive > 0.0, overdrive=overdrive)
+    return OperatingNoise(density=density, overdrive=overdrive)
 
 
 def _noise(device: Device, found: Mapping[str, float], thermal: float) -> tuple[float, float]:

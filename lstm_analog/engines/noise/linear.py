@@ -86,22 +86,6 @@ class NodeNoise:
     white: Floats
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NodeReading:
-    """The linear dependence of m unknowns on the n storages at the end of an interval.
-
-    Attributes
-    ----------
-    of_storages : float array, (batch, m, n)
-        d(unknown) / d(storage).
-    white : float array, (batch, m, m)
-        As in `NodeNoise`.
-    """
-
-    of_storages: Floats
-    white: Floats
-
-
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearNoise:
@@ -164,11 +148,13 @@ class LinearNoise:
         for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
             covariance = transition @ covariance @ transition.mT + added
-            seen = self.reading(number, nodes)
-            found = seen.of_storages @ covariance @ seen.of_storages.mT
-            yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(seen.white))
+            equations, effort = self._nominal.equations(number), self._nominal.end(number)
+            reading = storages_read(equations, effort)[:, nodes]
+            white = white_on(equations, effort, nodes, self.temperature)
+            found = reading @ covariance @ reading.mT
+            yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(white))
 
-    def pieces(self, number: int) -> Iterator[NoisePiece]:
+    def _pieces(self, number: int) -> Iterator[NoisePiece]:
         """Yield the pieces of interval `number`, in each of which the network counts as constant."""
         schedule, points, batch = self.trajectory.schedule, self._nominal.points[number], self._batch
         equations = self._nominal.equations(number)
@@ -189,17 +175,11 @@ class LinearNoise:
         size = self.storages.size
         through: Floats = np.eye(size)
         total: Floats = np.zeros((self._batch, size, size))
-        for piece in self.pieces(number):
+        for piece in self._pieces(number):
             transition, added = piece.forward()
             through = transition @ through
             total = transition @ total @ transition.mT + added
         return through, total
-
-    def reading(self, number: int, nodes: Indices) -> NodeReading:
-        """Return the dependence of `nodes` (m,) on the storages at the end of interval `number`."""
-        equations, effort = self._nominal.equations(number), self._nominal.end(number)
-        white = white_on(equations, effort, nodes, self.temperature)
-        return NodeReading(of_storages=storages_read(equations, effort)[:, nodes], white=white)
 
     def origins(self, number: int, form: Floats) -> Iterator[tuple[int, Floats]]:
         """Yield the share of each part in the sum of `form` times the covariance at the end of interval `number`.
@@ -211,7 +191,7 @@ class LinearNoise:
         weight = reading.mT @ form @ reading
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
-            for piece in reversed(list(self.pieces(before))):
+            for piece in reversed(list(self._pieces(before))):
                 weight, added = piece.backward(weight)
                 np.add.at(share.T, piece.linear[0].flows.banks, added.T)
             yield before, self._nominal.by_sequence(share)

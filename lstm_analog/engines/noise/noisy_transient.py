@@ -91,14 +91,14 @@ class NoisyRuns:
     def _sources(self) -> Iterator[str]:
         """Yield the lines of all sources: with the conductance of a switch, of constant amplitude, or in steps."""
         density = np.stack([each.density for each in self.noise])
-        switch = np.stack([each.is_switch for each in self.noise])
+        overdrive = np.stack([each.overdrive for each in self.noise])
         nodes = {name: node for node, name in enumerate(self.network.unknowns.names())}
         for number, device in enumerate(self.devices):
             amplitude = np.sqrt(density[:, number] / (2.0 * self.period))
             gate = nodes.get(device.nodes[1])
-            if switch[:, number].any() and gate is not None:
+            if overdrive[:, number].any() and gate is not None:
                 on = int(np.argmax(amplitude))
-                share = self._share(self.noise[on].overdrive[number], device.nodes[1], self.efforts[on, gate])
+                share = self._share(overdrive[on, number], device.nodes[1], self.efforts[on, gate])
                 yield from self._modulated(number, device, f"{amplitude[on]:.9g}*sqrt({share})")
             elif np.ptp(density[:, number]) <= _SAME * density[:, number].max():
                 drawn = f"trrandom(2 {self.period:.9g} 0 {amplitude.max():.9g} 0)"
