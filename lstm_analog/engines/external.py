@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from threading import Thread
@@ -46,15 +46,6 @@ _NO_PROGRAM = 126
 """The exit code of a shell for a file that it cannot execute."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcessResult:
-    """The exit `code` of a simulator, and what it wrote to each stream, up to `MOST_OUTPUT` bytes."""
-
-    code: int
-    output: bytes
-    errors: bytes
-
-
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Make a temporary folder, and remove it with all that is in it afterwards, also when a signal ends Python.
@@ -80,13 +71,15 @@ def run_simulator(
     time_limit: float,
     stdin: bytes = b"",
     settings: Mapping[str, str] | None = None,
-) -> ProcessResult:
+) -> "subprocess.CompletedProcess[bytes]":
     """Run the `command` of the simulator `name` in `folder`, with `stdin` as its standard input.
 
-    `settings` are added to its environment. It leads a process group. When it ends, when `time_limit` (s) is over or
-    when Python is interrupted, the whole group is killed. If Python itself is killed, each process of the group ends
-    after `time_limit` of processor time on each processor (not on Windows). Raises `SimulationError` when the time is
-    over, `FileAccessError` if there is no such program or it is for another machine, `OSError` if it cannot be started.
+    Returns the first `MOST_OUTPUT` bytes of each output stream. `settings` are added to its environment. It leads a
+    process group. When it ends, `time_limit` (s) is over or Python is interrupted, the whole group is killed. If Python
+    itself is killed, each process ends after the processor time of `time_limit` on all processors (not on Windows).
+
+    Raises `SimulationError` when the time is over, `FileAccessError` if there is no such program or it is for another
+    machine, `OSError` if it cannot be started.
     """
     with tempfile.TemporaryFile() as fed, ExitStack() as ending:
         fed.write(stdin)
@@ -111,13 +104,13 @@ def run_simulator(
     if code == _NO_PROGRAM:
         got = ascii(bytes(streams[1].kept).decode("utf-8", errors="replace").strip().rpartition(": ")[2])
         raise FileAccessError(explain(name, must="be a program of this machine", got=got, do="install it for this one"))
-    return ProcessResult(code=code, output=bytes(streams[0].kept), errors=bytes(streams[1].kept))
+    return subprocess.CompletedProcess(process.args, code, bytes(streams[0].kept), bytes(streams[1].kept))
 
 
 def _bounded(command: Sequence[str | Path], time_limit: float) -> list[str]:
     """Return `command` behind a shell that limits the processor time of it and of what it starts.
 
-    So they end even if Python is killed. The limit is `time_limit` (s) on every processor; a lower one that holds
+    So they end even if Python is killed. The limit is `time_limit` (s) times the processors; a lower one that holds
     already stays. Raises `FileAccessError` for a program that is not there.
     """
     found = shutil.which(command[0])
@@ -184,8 +177,8 @@ def run_batch_mode(
     except OSError as error:
         do = "give the path of one that is built for this machine"
         raise SimulationError(explain(name, must=f"run as {found!r}", got=error, do=do)) from error
-    lines = (ended.errors + b"\n" + ended.output).decode("utf-8", errors="replace").splitlines()
-    return " | ".join(line.strip() for line in lines if marks.search(line))[:1000] or f"exit code {ended.code}"
+    lines = (ended.stderr + b"\n" + ended.stdout).decode("utf-8", errors="replace").splitlines()
+    return " | ".join(line.strip() for line in lines if marks.search(line))[:1000] or f"exit code {ended.returncode}"
 
 
 @contextmanager

@@ -173,12 +173,12 @@ class Rumoca:
         except (OSError, ValueError) as error:  # a name that no file can have
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"
             raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
-        lines = done.errors.decode("utf-8", errors="replace").splitlines()
+        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
         text = " | ".join(line.strip() for line in lines)[-1000:]
-        if done.code == _MISSING:
+        if done.returncode == _MISSING:
             do = "pip install rumoca==0.10.2, or use engine Integrate"
             raise SimulatorMissingError(explain("rumoca", must="be installed", got=text, do=do))
-        return text or f"exit code {done.code}"
+        return text or f"exit code {done.returncode}"
 
 
 def _read_table(path: Path, columns: int) -> Floats:

@@ -35,8 +35,8 @@ def gone(number, within=10.0):
 
 def test_what_a_program_is_given_and_says(tmp_path):
     ended = run("cat; echo $SPECIAL >&2; pwd; exit 3", tmp_path, stdin=b"order\n", settings={"SPECIAL": "word"})
-    assert (ended.code, ended.errors) == (3, b"word\n")
-    assert ended.output == f"order\n{tmp_path.resolve()}\n".encode()
+    assert (ended.returncode, ended.stderr) == (3, b"word\n")
+    assert ended.stdout == f"order\n{tmp_path.resolve()}\n".encode()
 
 
 def test_children_end_with_a_program_that_ends(tmp_path):
@@ -53,7 +53,7 @@ def test_children_end_with_a_program_whose_time_is_over(tmp_path):
 def test_chatter_is_read_and_dropped(tmp_path):
     """Fifty times what is kept; a program whose output nobody read would hang."""
     ended = run(f"head -c {50 * MOST_OUTPUT} /dev/zero; echo end >&2", tmp_path)
-    assert (len(ended.output), ended.errors, ended.code) == (MOST_OUTPUT, b"end\n", 0)
+    assert (len(ended.stdout), ended.stderr, ended.returncode) == (MOST_OUTPUT, b"end\n", 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process that runs cannot be bounded")
@@ -79,7 +79,7 @@ def test_a_bound_of_the_user_is_left_as_it_is(tmp_path):
         "from lstm_analog.engines.external import run_simulator as run\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (50, 50))\n"
         "ended = run(['/bin/sh', '-c', 'ulimit -t'], name='program', folder=Path(sys.argv[1]), time_limit=600.0)\n"
-        "print(ended.output.decode().strip())"
+        "print(ended.stdout.decode().strip())"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout == "50\n"
