@@ -100,8 +100,8 @@ class Integrate:
             If a step or the operating point fails; the message says in which interval.
         """
         schedule.fit(network.verify())
-        taken = recorder(network, schedule, self.save, points=self.points, lead=(int(np.prod(schedule.lead)),))
-        effort = np.zeros((*taken.lead, network.unknowns.size))
+        record = recorder(network, schedule, self.save, points=self.points, lead=(int(np.prod(schedule.lead)),))
+        effort = np.zeros((*record.lead, network.unknowns.size))
         thresholds = Thresholds(network=network)
         for present, intervals in schedule.stretches(network):
             systems: dict[High, System] = {}
@@ -114,13 +114,13 @@ class Integrate:
                 impose(effort, schedule, present, number)
                 if not number:
                     find_start(equations, thresholds, effort, float(schedule.durations[0]))
-                    taken.write(0, effort[:, None])
+                    record.write(0, effort[:, None])
                 path = self._interval(equations, thresholds, effort, schedule, number)
-                taken.write(number + 1, path)
+                record.write(number + 1, path)
                 effort = path[:, -1].copy()
                 if progress is not None:
                     progress(number + 1, len(schedule.names))
-        found = taken.trajectory(engine=repr(self), lead=schedule.lead)
+        found = record.trajectory(engine=repr(self), lead=schedule.lead)
         return replace(found, switchings=thresholds.switchings()) if thresholds.nodes.size else found
 
     def _interval(
@@ -208,11 +208,11 @@ def _options(method: Method | None, equations: System, effort: Floats, duration:
     return {"method": chosen.value, "jac": partial(jacobian, equations, effort)}
 
 
-def _suited(states: int, reach: float) -> Method:
-    """Return the method for so many `states` whose fastest rate times the interval is `reach`."""
-    if reach < _STIFF:
+def _suited(states: int, stiffness: float) -> Method:
+    """Return the method for so many `states` whose fastest rate times the interval is `stiffness`."""
+    if stiffness < _STIFF:
         return Method.DOP853
-    return Method.LSODA if states <= _SMALL and reach < _EXTREME else Method.BDF
+    return Method.LSODA if states <= _SMALL and stiffness < _EXTREME else Method.BDF
 
 
 def _fastest(jacobian: "scipy.sparse.csc_array") -> float:

@@ -205,20 +205,20 @@ class LinearNoise:
         check_count("count", count)
         nominal, trajectory = self._nominal, self.trajectory
         lead = (int(count), self._batch)
-        taken = recorder(trajectory.network, trajectory.schedule, save, points=1, lead=lead)
-        taken.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
+        record = recorder(trajectory.network, trajectory.schedule, save, points=1, lead=lead)
+        record.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
         deviation = np.zeros((self._batch, int(count), self.storages.size))
         for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
             fresh = rng.standard_normal(deviation.shape) @ _root(added).mT
             deviation = deviation @ transition.mT + fresh
-            if taken.asks(number + 1):
+            if record.asks(number + 1):
                 end = nominal.end(number)
                 reading = storages_read(nominal.equations(number), end)
                 efforts = end[:, None] + deviation @ reading.mT
-                taken.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
+                record.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
         text = f"noise at {self.temperature:g} K along {trajectory.engine}"
-        return taken.trajectory(engine=text, lead=(int(count), *trajectory.schedule.lead))
+        return record.trajectory(engine=text, lead=(int(count), *trajectory.schedule.lead))
 
 
 def _root(covariance: Floats) -> Floats:
