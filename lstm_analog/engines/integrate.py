@@ -194,18 +194,15 @@ def _jacobian(equations: System, effort: Floats, _time: float, states: Floats) -
     return equations.jacobian(effort)
 
 
-def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:
-    return _jacobian(equations, effort, _time, states).toarray()
-
-
 def _options(method: Method | None, equations: System, effort: Floats, duration: float) -> dict[str, Any]:
     """Return options of `solve_ivp`: for `method`, or for the one that suits the interval that begins at `effort`."""
     fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
     chosen = method or _suited(effort.shape[0] * equations.dynamic.size, fastest * duration)
     if chosen is Method.DOP853:
         return {"method": chosen.value, "max_step": _STABLE / fastest if fastest else np.inf}
-    jacobian = _dense_jacobian if chosen is Method.LSODA else _jacobian
-    return {"method": chosen.value, "jac": partial(jacobian, equations, effort)}
+    jacobian = partial(_jacobian, equations, effort)
+    dense = chosen is Method.LSODA
+    return {"method": chosen.value, "jac": (lambda *at: jacobian(*at).toarray()) if dense else jacobian}
 
 
 def _suited(states: int, stiffness: float) -> Method:

@@ -5,7 +5,7 @@ the algebraic ones from the others, stage by stage. At a completed effort `rates
 its derivative with the algebraic unknowns eliminated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -117,15 +117,7 @@ def system(network: Network, high: High) -> System:
 def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:
     """Return the blocks of `part`, with -1 in place of rows that are not in `fed`: flows that no unknown takes."""
     taking = np.unique(fed)
-    return [
-        Block(
-            rows=np.where(np.isin(block.rows, taking), block.rows, -1),
-            columns=block.columns,
-            form=block.form,
-            order=block.order,
-        )
-        for block in blocks(part, high)
-    ]
+    return [replace(each, rows=np.where(np.isin(each.rows, taking), each.rows, -1)) for each in blocks(part, high)]
 
 
 def _row_inflow(network: Network, fed: list[Indices], high: High, nodes: Indices) -> RowInflow:

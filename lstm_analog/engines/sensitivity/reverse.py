@@ -91,7 +91,7 @@ def sensitivities(
     return Sensitivities(
         parameters=MappingProxyType(frozen),
         imposed=MappingProxyType(imposed),
-        by_interval=None if changes is None else _by_interval(network, linear, changes, made.order.size),
+        by_interval=None if changes is None else _by_interval(network, linear, changes, (results, made.order.size)),
     )
 
 
@@ -221,19 +221,17 @@ def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> N
                     parameters[part.label][name] += value
 
 
-def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, points: int) -> Floats:
-    """Return the first-order effect of `changes` of parameters of `network` at each of the `points`, (r, points)."""
+def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, shape: tuple[int, int]) -> Floats:
+    """Return the first-order effect of `changes` of parameters of `network` at each point, of `shape` (r, points)."""
     kinds, size = network.kinds(), network.unknowns.size
     fed = [
         (part, rows)
         for part in network.parts
         if part.label in changes and (rows := fed_rows(network, kinds, part)).size
     ]
-    result: Floats = np.zeros((0, points))
+    result: Floats = np.zeros(shape)
     for each in linear:
         for effort, weights in _balances(each, size):
-            if not result.size:
-                result = np.zeros((len(weights), points))
             for number, one in enumerate(weights):
                 added = np.zeros(len(effort))
                 for part, rows in fed:
