@@ -159,3 +159,19 @@ def test_a_failure_says_what_ngspice_said():
     network = resistor()
     with pytest.raises(SimulationError, match="ngspice must find the noise"):
         spectra(network, [{1: float("nan")}])
+
+
+def test_an_operating_point_that_cannot_be_read_is_said_in_its_words(program):
+    network = sampler()
+    engine = Ngspice(program=program("echo 'singular matrix'; echo nonsense > point.raw"))
+    with pytest.raises(
+        SimulationError, match="ngspice must find an operating point, got singular matrix; raw file must"
+    ):
+        operating_noise(
+            network,
+            schedule([1e-6], s_ck=[5.0]),
+            devices_of(network),
+            efforts=np.ones(network.unknowns.size),
+            held=NOTHING,
+            engine=engine,
+        )
