@@ -68,7 +68,7 @@ class RunAhead:
             watch.note(own.lowest[..., None, :], own.highest[..., None, :])
 
     def _places_of(self, stretch: int, count: int) -> Indices:
-        """Return what the cursors of each interval are, (intervals, cursors), in one `stretch` of the `count`."""
+        """Return the cursors of each interval of a `stretch`, (intervals, cursors), of `count` intervals in all."""
         part = slice(stretch * ROWS, min(count, (stretch + 1) * ROWS))
         if self._stretch != part:
             rows = np.arange(part.start, part.stop)

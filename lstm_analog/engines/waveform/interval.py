@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import moments
+from lstm_analog.engines.base import kept_times
 from lstm_analog.engines.native import Unsolved
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.partition import AdaptivePartition
@@ -29,7 +29,7 @@ class IntervalSolver:
     @cached_property
     def _at(self) -> Floats:
         """The times of the points, as shares of the interval, (points,)."""
-        return moments(1.0, self.points)
+        return kept_times(1.0, self.points)
 
     def advance(self, effort: Floats, partition: AdaptivePartition) -> Floats:
         """Return all efforts (*lead, N) at the end of an interval with this `partition` that starts from `effort`.

@@ -40,7 +40,7 @@ def run_intervals(
     """
     space, count, by_programs = solver.space, len(schedule.names), is_available() and solver.points == 1
     space.state.forget()
-    space.worst[0], space.nonfinite[0] = 0.0, not by_programs  # of the kernel; else the trajectory looks
+    space.worst[0], space.nonfinite[0] = 0.0, not by_programs  # by which what is recorded is looked at, too
     sources = imposed_waveforms(space.sources, schedule, space.state.effort.dtype)
     if start is None:
         for source in sources:
