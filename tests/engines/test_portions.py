@@ -77,8 +77,8 @@ def test_a_run_went_as_far_and_is_as_wrong_as_any_of_its_portions(cases, engine)
 
 @pytest.mark.usefixtures("small")
 def test_portions_of_chips_are_analysed_once(cases, monkeypatch):
-    made, new = [], workspace._new
-    monkeypatch.setattr(workspace, "_new", lambda *given: made.append(given) or new(*given))
+    made, new = [], workspace.NetworkState
+    monkeypatch.setattr(workspace, "NetworkState", lambda **given: made.append(given) or new(**given))
     for _ in range(2):
         Waveform().run(*cases[2])
         assert len(made) == 4
