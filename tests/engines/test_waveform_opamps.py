@@ -100,10 +100,10 @@ def test_an_op_amp_is_solved_with_the_divider_that_loads_it(technology):
         assert max(level.members.shape[1] for level in order.levels) <= 8
 
 
-@pytest.mark.parametrize("limits", [(1e-2, np.inf), (np.inf, 1e-2)])
+@pytest.mark.parametrize("limits", [(1.0, np.inf), (np.inf, 1.0)])
 @pytest.mark.parametrize("engine", [Waveform(), Settle()])
 def test_op_amps_with_and_without_a_limit_of_current_stand_in_one_bank(engine, limits):
-    """The second reads the first. Of the one without, fewer partial derivatives are other than zero than of the bank."""
+    """The second reads the first. Of that without, fewer partial derivatives are other than zero than of the bank."""
     data = OpAmpData(gain=1e4, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=50.0, offset=0.0)
     summed, out = np.array([2, 3]), np.array([4, 5])
     pair = opamps("u", data, plus=np.array([0, 4]), minus=summed, out=out, state=np.array([6, 7]))
