@@ -94,10 +94,11 @@ def threshold_event(equations: System, thresholds: Thresholds, effort: Floats) -
 
 
 def find_overlooked(equations: System, thresholds: Thresholds, effort: Floats, path: "OdeSolution") -> float | None:
-    """Return when on the `path` a threshold was first passed within a step and back again; None if none was.
+    """Return the first time (s) at which one of the `thresholds` was passed within a step; None if there is none.
 
-    scipy compares the ends of steps only. The `path` of states is looked at between them, and at the vertices of
-    parabolas through what is found. The unknowns of `effort` (batch, unknowns) that are no states stay.
+    scipy compares the ends of steps only, so it misses what is passed and left again between them. The `path` of the
+    dynamic unknowns of `equations` is evaluated at times between, and at the vertices of parabolas through three of
+    them. `effort` (batch, unknowns) has the imposed unknowns.
     """
 
     def surplus(times: Floats) -> Floats:
