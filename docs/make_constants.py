@@ -47,6 +47,8 @@ JUDGED = {
     "base.py:_MOST_POINTS": (LIMIT, "yes: what is refused"),
     "base.py:_YEAR": (LIMIT, "yes: what is refused"),
     "events.py:_TOGETHER": (ACCURACY, "yes: thresholds so close are of parts that are alike"),
+    "events.py:_LOOKS": (ACCURACY, "yes: a peak between looks is found by parabolas"),
+    "events.py:_ROWS": (SPEED, "yes"),
     "events.py:_ROUNDS": (LIMIT, "yes: what is refused"),
     "external.py:MOST_OUTPUT": (MEMORY, "yes: the length of a message"),
     "external.py:_CHUNK": (SPEED, "yes"),

@@ -9,7 +9,9 @@ from lstm_analog.expressions.languages import LATEX, written
 from lstm_analog.network import parts
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.parts import (
+    CheckValves,
     Conductors,
+    Diodes,
     Factor,
     Followers,
     Inertances,
@@ -20,6 +22,7 @@ from lstm_analog.network.parts import (
     Stops,
     Switches,
     Term,
+    ThresholdSwitches,
     law,
 )
 from lstm_analog.network.parts.base import CARRIER, THERMAL_ENERGY, Law
@@ -37,8 +40,9 @@ and here (`python docs/make_parts.py`; a test holds this page against the laws).
 comes from the datum. `C` is the capacity of a state that the part itself stores: C times its rate is all that flows
 into it. `S` is the one-sided spectral density of a flow's white noise, in flow units squared per Hz, `kT` the thermal
 energy of the surroundings and `q_e` the charge of an electron. The `l` in script is 1 while the clock line of the part
-is high or if it has none, else 0. Dense banks (`Transconductors`, `Crossbars`) are sums of such elements; transistor
-cells are models of SPICE.
+is high or if it has none, else 0. `b` is how far a control is beyond the threshold at which a state of two values, 0
+and 1, switches next; it does as `b` rises through zero. Dense banks (`Transconductors`, `Crossbars`) are sums of such
+elements; transistor cells are models of SPICE.
 """
 
 
@@ -64,6 +68,11 @@ def samples() -> dict[str, tuple[type, Law]]:
         ),
         "Spools": Spools(label="s", p=[1], n=[2], position=[3], speed=[4], capacitance=1.0, frequency=1.0, damping=1.0),
         "Stops": Stops(label="s", nodes=[1], low=-1.0, high=1.0, conductance=1.0, band=0.1),
+        "ThresholdSwitches": ThresholdSwitches(
+            label="t", **one, p=[1], n=[0], state=[3], upper=1.0, lower=0.0, closed=1.0, opened=0.1
+        ),
+        "Diodes": Diodes(label="d", **one, saturation=1.0, slope=1.0),
+        "CheckValves": CheckValves(label="v", **one, conductance=1.0, cracking=0.1, leak=0.1),
     }
     found = {title: (type(part), law(part)) for title, part in made.items()}
     return found | {"A tube of Crossbars": (parts.Crossbars, TUBE)}
@@ -105,6 +114,7 @@ def equations(given: Law) -> list[str]:
     sides |= {f"q_{{\\to \\mathrm{{{named(end)}}}}}": value for end, value in given.into.items()}
     sides |= {f"C_{{\\mathrm{{{named(end)}}}}}": value for end, value in given.stored.items()}
     sides |= {f"e_{{\\mathrm{{{named(end)}}}}}": value for end, value in given.sets.items()}
+    sides |= {f"b_{{\\mathrm{{{named(end)}}}}}": guard.surplus(effort(end)) for end, guard in given.switched.items()}
     sides |= {f"S_{{\\mathrm{{{noisy(ends)}}}}}": value for ends, value in given.noise.items()}
     spelt: dict[Expression, Expression] = {effort(end): effort(named(end)) for end in given.terminals}
     spelt |= {parameter(name): parameter(named(name)) for name in given.units}

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 
 from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.engines.phase.couplings import switching_parts
@@ -15,8 +17,15 @@ from lstm_analog.network.laws import Kind, surplus
 from lstm_analog.network.parts import Part
 from lstm_analog.network.trajectory import Switchings
 
+if TYPE_CHECKING:
+    from scipy.integrate import OdeSolution
+
 _TOGETHER = 1e-9
 """Difference of surpluses, in effort units, up to which thresholds count as passed at once; trades accuracy."""
+_LOOKS = 8
+"""Looks at thresholds within a step of the integrator; larger: slower, narrower peaks are seen in long steps."""
+_ROWS = 64
+"""Efforts that are completed at once where thresholds are looked at; trades speed only."""
 _ROUNDS = 64
 """How often switches may set each other off at one time before the run stops with a `SimulationError`."""
 
@@ -82,6 +91,48 @@ def threshold_event(equations: System, thresholds: Thresholds, effort: Floats) -
 
     beyond.terminal, beyond.direction = True, 1.0  # type: ignore[attr-defined]
     return beyond
+
+
+def find_overlooked(equations: System, thresholds: Thresholds, effort: Floats, path: "OdeSolution") -> float | None:
+    """Return the first time (s) at which one of the `thresholds` was passed within a step; None if there is none.
+
+    scipy compares the ends of steps only, so it misses what is passed and left again between them. The `path` of the
+    dynamic unknowns of `equations` is evaluated at times between, and at the vertices of parabolas through three of
+    them. `effort` (batch, unknowns) has the imposed unknowns.
+    """
+
+    def surplus(times: Floats) -> Floats:
+        efforts = np.repeat(effort[None], times.size, axis=0)
+        efforts[..., equations.dynamic] = path(times).T.reshape(times.size, len(effort), -1)
+        rows = efforts.reshape(-1, effort.shape[-1])
+        for start in range(0, len(rows), _ROWS):  # of one size, for which calls are bound
+            some = np.resize(rows[start : start + _ROWS], (_ROWS, rows.shape[-1]))
+            equations.complete(some)
+            rows[start : start + _ROWS] = some[: len(rows) - start]
+        return thresholds.surplus(rows).reshape(times.size, -1)
+
+    steps = path.ts
+    between = steps[:-1, None] + np.diff(steps)[:, None] * np.arange(_LOOKS) / _LOOKS
+    times = np.unique(np.append(between.ravel(), steps[-1]))
+    found = surplus(times)
+    peaks = _peaks(times, found)
+    looked = np.append(times[1:-1], peaks)
+    passed = looked[(np.append(found[1:-1], surplus(peaks) if peaks.size else found[:0], axis=0) > 0.0).any(axis=1)]
+    if not passed.size:
+        return None
+    first, before = passed.min(), times[times < passed.min()][-1]
+    return float(scipy.optimize.brentq(lambda time: surplus(np.array([time])).max(), before, first))
+
+
+def _peaks(times: Floats, surplus: Floats) -> Floats:
+    """Return the times at which parabolas through neighbours in `surplus` (times, k) may rise above zero."""
+    slopes = np.diff(surplus, axis=0) / np.diff(times)[:, None]
+    bend = np.diff(slopes, axis=0) / (times[2:] - times[:-2])[:, None]
+    slope = slopes[:-1] + bend * np.diff(times)[:-1, None]
+    peaked = (slopes[:-1] >= 0.0) & (slopes[1:] <= 0.0) & (bend < 0.0)
+    rise = np.where(peaked, slope**2 / np.where(peaked, -4.0 * bend, 1.0), 0.0)
+    row, column = np.nonzero(peaked & (surplus[1:-1] + 2.0 * rise > 0.0))
+    return np.unique(times[row + 1] - slope[row, column] / (2.0 * bend[row, column]))
 
 
 def switch_until_rest(equations: System, thresholds: Thresholds, effort: Floats, time: float) -> bool:

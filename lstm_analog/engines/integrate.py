@@ -15,7 +15,7 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, kept_times
-from lstm_analog.engines.events import Thresholds, check_chatter, switch_until_rest, threshold_event
+from lstm_analog.engines.events import Thresholds, check_chatter, find_overlooked, switch_until_rest, threshold_event
 from lstm_analog.engines.operating import find_start, impose
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
@@ -167,12 +167,13 @@ class Integrate:
         It ends early where one of the `thresholds` is passed.
         """
         batch, dynamic, working = len(effort), equations.dynamic, effort.copy()
-        solution = scipy.integrate.solve_ivp(
+        solution: Any = scipy.integrate.solve_ivp(
             partial(_rates, equations, working),
             span,
             effort[:, dynamic].ravel(),
             t_eval=kept,
             events=threshold_event(equations, thresholds, working) if thresholds.nodes.size else None,
+            dense_output=thresholds.nodes.size > 0,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
             **_options(self.method, equations, working, span[1] - span[0]),
@@ -180,6 +181,11 @@ class Integrate:
         if not solution.success:
             do = "loosen the tolerance or check the parts"
             raise SimulationError(explain(f"interval {name!r}", must="be integrated", got=solution.message, do=do))
+        when = find_overlooked(equations, thresholds, working, solution.sol) if thresholds.nodes.size else None
+        if when is not None:
+            inside = np.flatnonzero(np.asarray(solution.t) <= when)
+            solution.t, solution.y = np.asarray(solution.t)[inside], np.asarray(solution.y)[..., inside]
+            solution.t_events, solution.y_events = [np.array([when])], [solution.sol(when)[None]]
         return solution
 
 

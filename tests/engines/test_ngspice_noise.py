@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from by_hand import schedule
+from by_hand import network, schedule
 from noisy_cells import CHARGE, ENERGY, FARAD, OHM, flickering, pair, resistor, sampler
 
 from lstm_analog.engines import Ngspice
+from lstm_analog.engines.noise import devices
 from lstm_analog.engines.noise.devices import devices_of, operating_noise
 from lstm_analog.engines.noise.noisy_transient import NoisyRuns
 from lstm_analog.engines.noise.spectra import Band, alone, expose_nodes, noise_spectra
-from lstm_analog.errors import InvalidValueError, SimulationError
+from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedPartError
+from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.device_models import ModelDevice, model_library
 
 BAND = Band(low=10.0, high=1e11, points=10)
 NOTHING = np.empty(0, dtype=np.int64)
@@ -146,6 +149,28 @@ def test_flicker_noise_of_a_model_that_has_it_is_told_apart():
     )
     slow = found.density[0, row, : 2 * BAND.points + 1 : BAND.points]
     np.testing.assert_allclose(slow[:-1] / slow[1:], 10.0, rtol=1e-3)
+
+
+def test_transistors_of_a_foundry_are_found_in_its_files_which_are_read_once(tmp_path, monkeypatch):
+    """The first definition counts, whatever the case, behind continuations and comments."""
+    defined = ".subckt cap a b\n.ends\n.SUBCKT NPN C B E S\n+ w=1\n\n* of q9\nQ1 C B E S m\n.ends\n"
+    (tmp_path / "all.lib").write_text(f".include more.lib\n{defined}")
+    (tmp_path / "more.lib").write_text(".subckt npn c b e s\nq2 c b e s other\n.ends\n")
+    circuit = Subcircuit(name="duo", terminals=("c",), outputs=("c",), cards=("xa c b 0 0 npn", "xb b c 0 0 npn"))
+    models = (model_library(tmp_path / "all.lib"),)
+    asked = ModelDevice(name="npn", terminals=("c", "b", "e", "s"))
+    library = Library(models=models, subcircuits=(circuit,), devices=(asked,))
+    cells = Cells(label="cell", device="duo", library=library, temperature=27.0, pins=[[1, 2]])
+    read = []
+    monkeypatch.setattr(devices, "read_bytes", lambda file: read.append(file.name) or file.read_bytes())
+    found = devices_of(network({"c": 2}, cells))
+    assert [device.name for device in found] == [f"q.xcell_{k}.{card}.q1" for k in range(2) for card in ("xa", "xb")]
+    assert found[-1].nodes == ("xcell_1.b", "c_1", "0")
+    assert read == ["all.lib", "more.lib"]
+    alike = replace(circuit, cards=("xa c b 0 0 pnp",))
+    other = replace(cells, library=replace(library, devices=(replace(asked, name="pnp"),), subcircuits=(alike,)))
+    with pytest.raises(UnsupportedPartError, match="device pnp must be defined in its files of models, got none"):
+        devices_of(network({"c": 2}, other))
 
 
 def test_a_network_without_cells_is_refused():

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
 import lstm_analog as la
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH
-from lstm_analog.engines import Integrate, Waveform
+from lstm_analog.engines import Integrate, Settle, Waveform
 from lstm_analog.engines.phase.couplings import couplings
 from lstm_analog.engines.phase.structure import structure
 from lstm_analog.engines.waveform.fields import BatchParts, Field, Places, Waves
@@ -15,6 +16,7 @@ from lstm_analog.expressions import make
 from lstm_analog.imperfections import AmplifierOffset, Streams
 from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.laws import flow, flow_into
+from lstm_analog.network.parts import Conductors, Junctions, Sources
 
 POINTS = 15
 X = np.random.default_rng(5).uniform(-1, 1, (2, 2))
@@ -96,3 +98,24 @@ def test_an_op_amp_is_solved_with_the_divider_that_loads_it(technology):
         weak = order.links.only(np.flatnonzero(order.torn))
         assert not (found.balanced[weak.columns] & found.balanced[weak.rows]).any()
         assert max(level.members.shape[1] for level in order.levels) <= 8
+
+
+@pytest.mark.parametrize("limits", [(1.0, np.inf), (np.inf, 1.0)])
+@pytest.mark.parametrize("engine", [Waveform(), Settle()])
+def test_op_amps_with_and_without_a_limit_of_current_stand_in_one_bank(engine, limits):
+    """The second reads the first. Of that without, fewer partial derivatives are other than zero than of the bank."""
+    data = OpAmpData(gain=1e4, gain_bandwidth=1e7, slew=1e7, rail=4.5, output_resistance=50.0, offset=0.0)
+    summed, out = np.array([2, 3]), np.array([4, 5])
+    pair = opamps("u", data, plus=np.array([0, 4]), minus=summed, out=out, state=np.array([6, 7]))
+    made = by_hand.network(
+        {"u": 1, "sum": 2, "out": 2, "x": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Junctions(label="sums", nodes=[*summed, *out]),
+        Conductors(label="r", a=[1, 0, *summed], b=[*summed, *out], conductance=1e-4),
+        Conductors(label="load", a=out, b=[0, 0], conductance=1e-4),
+        replace(pair, output_limit=np.array(limits)),
+    )
+    plan = by_hand.schedule([1e-5, 5e-5, 5e-5], drive=[0.0, 1.0, -0.2])
+    ours, exact = (each.run(made, plan)["out"] for each in (engine, Integrate(rtol=1e-11, atol=1e-13)))
+    np.testing.assert_allclose(ours, exact, rtol=0, atol=2e-6)
+    assert np.abs(exact[2] - [-1.0, -2.0]).max() < 2e-2

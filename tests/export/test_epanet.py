@@ -1,11 +1,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import by_hand
 import numpy as np
 import pytest
 
+from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.engines.system import system
 from lstm_analog.errors import (
     FileAccessError,
@@ -34,18 +36,23 @@ from lstm_analog.network.parts import (
     Transconductors,
 )
 from lstm_analog.network.shapes import Shape
+from lstm_analog.study.epanet import tubes_of
 from lstm_analog.study.epanet_walk import run_epanet
+from lstm_analog.study.tubes import cut
 
-UNIT, VISCOSITY, LENGTH = 1e4, 0.0275, 0.3
-
-
-def sizes(conductance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bores of tubes of one length that have the `conductance`, by Hagen-Poiseuille, and their lengths."""
-    bores = (128.0 * VISCOSITY * LENGTH * conductance / np.pi) ** 0.25
-    return bores, np.full(conductance.size, LENGTH)
+UNIT, VISCOSITY, LENGTH, LINE = 1e4, 0.0275, 0.3, 0.2
+"""Pa of a unit, Pa s, and the lengths (m) of capillaries and of tank lines."""
 
 
-TUBES = EpanetTubes(density=860.0, viscosity=VISCOSITY, datum=1e5, line_count=16, line=sizes, capillary=sizes)
+def sizes(conductance: np.ndarray, length: float = LENGTH) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bores of tubes of one `length` that have the `conductance`, by Hagen-Poiseuille, and their lengths."""
+    bores = (128.0 * VISCOSITY * length * conductance / np.pi) ** 0.25
+    return bores, np.full(conductance.size, length)
+
+
+TUBES = EpanetTubes(
+    density=860.0, viscosity=VISCOSITY, datum=1e5, line_count=16, line=partial(sizes, length=LINE), capillary=sizes
+)
 HI, LO, PLUS, MINUS, MIDDLE, TANK = 1, 2, 3, 4, 5, 6
 """Unknowns of the network below."""
 
@@ -106,13 +113,22 @@ def rows_of(content: str, section: str) -> Iterator[list[str]]:
 
 
 def test_the_tubes_of_a_tank_line_are_one_pipe_that_conducts_what_they_all_do(tmp_path: Path) -> None:
-    net = network()
+    """A filling cock, whose end is a source, is no tank line: it stays a tube of the capillaries' length."""
+    net = network(Switches(label="behind", line=0, a=[MIDDLE], b=[TANK], closed=3e-9, opened=3e-20))
     content = text(statics(net, solved(net), (True,), [TANK]), tmp_path)
-    ((name, *_, length, bore, _, _, _, _, bank),) = rows_of(content, "PIPES")
-    assert (name, bank, float(length)) == ("p0", "solenoid", LENGTH)
-    assert np.pi * (1e-3 * float(bore)) ** 4 / (128 * VISCOSITY * LENGTH) == pytest.approx(2e-9, rel=1e-12)
-    each = (128.0 * VISCOSITY * LENGTH * 2e-9 / 16 / np.pi) ** 0.25
-    assert 1e-3 * float(bore) == pytest.approx(2.0 * each, rel=1e-12)
+    for (name, *_, length, bore, _, _, _, _, bank), expected, conductance, metres, count in zip(
+        rows_of(content, "PIPES"), ("solenoid", "behind"), (2e-9, 3e-9), (LENGTH, LINE), (1, 16), strict=True
+    ):
+        each = (128.0 * VISCOSITY * metres * conductance / count / np.pi) ** 0.25
+        assert (bank, float(length)) == (expected, metres), name
+        assert 1e-3 * float(bore) == pytest.approx(count**0.25 * each, rel=1e-12)
+
+
+def test_a_technology_cuts_tank_lines_and_capillaries_to_lengths_of_their_own() -> None:
+    line, conductance = replace(OIL.tank_line, length=2.0 * OIL.capillary_length), np.array([1e-10])
+    tubes = tubes_of(replace(OIL, tank_line=line), OIL.fluid)
+    for sizes_of, length in ((tubes.line, line.length), (tubes.capillary, OIL.capillary_length)):
+        np.testing.assert_array_equal(sizes_of(conductance), cut(conductance, length, OIL.fluid))
 
 
 def test_tubes_are_pipes_by_bore_and_length_between_heads_above_the_atmosphere(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import by_hand
 import numpy as np
 import pytest
 from by_hand import network
+from scipy.optimize import brentq
 
 from lstm_analog.engines import Integrate, Method, Ngspice, Rumoca, Settle, Waveform, start_efforts
 from lstm_analog.engines.noise import LinearNoise
@@ -25,7 +26,16 @@ from lstm_analog.export import (
 from lstm_analog.export.graphs import law_table
 from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.verilog_a import write_verilog_a
-from lstm_analog.network.parts import Conductors, Followers, Junctions, Sources, Storages, Term, ThresholdSwitches
+from lstm_analog.network.parts import (
+    Conductors,
+    Followers,
+    Junctions,
+    Sources,
+    Spools,
+    Storages,
+    Term,
+    ThresholdSwitches,
+)
 
 CELLS = 3
 DRIVE = np.linspace(1.0, 2.0, CELLS) * 1e-6
@@ -106,6 +116,31 @@ def test_ngspice_finds_them_as_closely_as_it_steps(cells, plan, steps, bound):
         rises = theirs.time[1:][(state[1:] > 0.5) & (state[:-1] <= 0.5)]
         assert rises.size == ours.closings(node).size
         np.testing.assert_allclose(np.diff(rises).mean(), period(drive), rtol=bound)
+
+
+@pytest.mark.parametrize("method", [None, Method.LSODA])
+@pytest.mark.parametrize("margin", [1e-2, 1e-4, 1e-6])
+def test_a_threshold_that_is_passed_within_a_step_and_back_again_is_seen(method, margin):
+    """The overshoot of a spool in closed form: a step of the integrator may be longer than it is above the threshold.
+
+    What latches is opened by -5 alone, so that a crossing that was overlooked would show at the end.
+    """
+    damping, frequency, ringing = 0.1, 2.0, np.sqrt(0.99)
+    upper = 1.0 + np.exp(-np.pi * damping / ringing) - margin
+    latch = ThresholdSwitches(
+        label="latch", a=[1], b=[0], p=[2], n=[0], state=[4], upper=upper, lower=-5.0, closed=1.0, opened=1e-9
+    )
+    spool = Spools(label="spool", p=[1], n=[0], position=[2], speed=[3], capacitance=1.0, frequency=2.0, damping=0.1)
+    made = network({"u": 1, "x": 1, "v": 1, "s": 1}, Sources(label="drive", nodes=[1], effort=0.0), spool, latch)
+
+    def short_of(time):
+        angle = frequency * ringing * time
+        return 1.0 - np.exp(-damping * frequency * time) * (np.cos(angle) + damping / ringing * np.sin(angle)) - upper
+
+    run = Integrate(method=method, points=30).run(made, schedule([1.0, 15.0], [0.0, 1.0]))
+    (closed,) = run.switchings.closings(4)
+    assert closed - 1.0 == pytest.approx(brentq(short_of, 0.0, np.pi / (frequency * ringing)), abs=1e-4 * margin**0.25)
+    np.testing.assert_array_equal(run["s"][:, 0], run.time > closed)
 
 
 def test_a_batch_fires_each_at_its_own_time(cells, plan):

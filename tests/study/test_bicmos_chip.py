@@ -1,19 +1,20 @@
 """The chip in ngspice against the digital LSTM: a fast subset of `benchmarks/tables_bicmos.py`."""
 
 import subprocess
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
 import pytest
 from faulty_machines import with_banks
+from scipy.special import expit
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
 from lstm_analog.network.trajectory import Save
 from lstm_analog.study.calibration import Lesson, calibrate, corrected, textbook, trim
-from lstm_analog.study.calibration_sweep import Gains, fit, sweep
+from lstm_analog.study.calibration_sweep import CalibrationSweep, Gains, fit, points, sweep
 from lstm_analog.study.findings import Severity
 from lstm_analog.study.run import run_through
 
@@ -351,16 +352,40 @@ def test_one_round_from_the_textbook_comes_near_the_shipped_calibration():
     assert (found.technology, found.simulator) == (BICMOS.digest, "test")
 
 
-def test_corrections_take_gains_back_where_they_arise():
-    trims = BICMOS.trims
-    even = Gains(**dict.fromkeys(vars(swept()), 1.0))
-    assert corrected(trims, even) == trims
-    more = corrected(trims, replace(even, add=1.1, keep=1.2, hidden=1.3, tanh=1.4, input=1.5))
-    assert more.cell_volts == pytest.approx(1.1 * trims.cell_volts)
-    assert more.emitter_resistance == pytest.approx(1.2 * trims.emitter_resistance)
-    assert more.hidden_load == pytest.approx(trims.hidden_load / 1.3)
-    assert more.divider_ratio == pytest.approx(trims.divider_ratio / (1.4 * 1.1))
-    assert more.input_gain == pytest.approx(1.5 * trims.input_gain)
+@pytest.mark.parametrize(
+    ("gain", "powers"),
+    [
+        ("input", {"input_gain": 1}),
+        ("forget", {"forget_gain": 1}),
+        ("candidate", {"candidate_gain": 1}),
+        ("output", {"output_gain": 1}),
+        ("keep", {"emitter_resistance": 1}),
+        ("add", {"cell_volts": 1, "divider_ratio": -1}),
+        ("tanh", {"divider_ratio": -1}),
+        ("hidden", {"hidden_load": -1}),
+        ("cell_reset", {"cell_follower": 1}),
+        ("hidden_reset", {"hidden_follower": 1}),
+        ("residual", {}),
+    ],
+)
+def test_corrections_take_each_gain_back_where_it_arises(gain, powers):
+    trims, names = BICMOS.trims, [entry.name for entry in fields(Gains)]
+    more = corrected(trims, Gains(**(dict.fromkeys(names, 1.0) | {gain: 1.1})))
+    expected = {name: getattr(trims, name) * 1.1**power for name, power in powers.items()}
+    assert vars(more) == vars(trims) | {name: pytest.approx(value, rel=1e-14) for name, value in expected.items()}
+
+
+def test_the_fit_finds_each_gain_that_a_cell_has():
+    z, imposed = points(BICMOS)
+    made = {"input": 1.03, "forget": 0.98, "candidate": 1.05, "output": 0.96}
+    zi, zf, zg, zo = (z * list(made.values())).T
+    made |= {"tanh": 1.04, "add": 0.97, "keep": 0.99, "hidden": 1.02}
+    held = 0.95 * imposed
+    c = made["keep"] * expit(zf) * held + made["add"] * expit(zi) * np.tanh(zg)
+    h = made["hidden"] * expit(zo) * np.tanh(made["tanh"] * c)
+    gains = fit(CalibrationSweep(z=z, imposed=imposed, held_c=held, held_h=np.full(c.size, 0.9 * 0.25), c=c, h=h))
+    found = made | {"cell_reset": 0.95, "hidden_reset": 0.9, "residual": 0.0}
+    assert vars(gains) == {name: pytest.approx(value, abs=1e-6) for name, value in found.items()}
 
 
 def test_the_trim_finds_a_load_that_is_wrong():

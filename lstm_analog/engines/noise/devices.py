@@ -12,6 +12,7 @@ One-sided densities by the small-signal parameters of ngspice's operating point:
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import cards
 from lstm_analog.files import read_bytes
 from lstm_analog.network.cells import Cells, Library, called, nodes_of
-from lstm_analog.network.device_models import library_files
+from lstm_analog.network.device_models import ModelLibrary, library_files
 from lstm_analog.network.graph import Network
 from lstm_analog.network.properties import KELVIN
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
@@ -32,6 +33,8 @@ from lstm_analog.network.schedule import Schedule
 
 _ASKED = {"q": ("ic", "gm", "gx"), "m": ("gm", "gds", "vdsat", "gmbs")}
 """Parameters that are read of a device at its operating point, in ngspice's names, by the letter of its card."""
+_SUBCIRCUIT = re.compile(r"(?im)^[ \t]*\.subckt[ \t]+(\S+).*\n(?=(?:[^a-z\n].*\n|\n)*([a-z]\S*))")
+"""The head of a subcircuit in a file of models: its name, and that of its first card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,10 @@ def _called(library: Library, name: str, path: str, nodes: tuple[str, ...]) -> I
     if name not in process:
         yield from _inside(library, name, path, dict(zip(library[name].terminals, nodes, strict=True)))
         return
-    card = _card_of(library, name)
+    card = _first_cards(library.files).get(name, "")
+    if not card:
+        must, do = "be defined in its files of models", "restore the files that it was compiled with"
+        raise UnsupportedPartError(explain(f"device {name}", must=must, got="none of that name", do=do))
     ends = dict(zip(process[name], nodes, strict=True))
     if card[0] != "q" or not {"c", "b", "e"} <= ends.keys():
         must, do = "be a bipolar transistor with terminals c, b, e", "ask for .noise alone, without transients"
@@ -155,12 +161,11 @@ def _called(library: Library, name: str, path: str, nodes: tuple[str, ...]) -> I
     yield Device(name=f"q.{path}.{card}", nodes=tuple(ends[end] for end in "cbe"))
 
 
-def _card_of(library: Library, name: str) -> str:
-    """Return the name of the first card in the subcircuit `name` that files of models define, in lower case."""
-    first = re.compile(rf"(?im)^[ \t]*\.subckt[ \t]+{re.escape(name)}\b.*\n(?:[^a-z\n].*\n|\n)*([a-z]\S*)")
-    for file in (each for model in library.files for each in library_files(model.path)):
-        found = first.search(read_bytes(file).decode("utf-8", errors="replace"))
-        if found:
-            return found[1].lower()
-    must, do = "be defined in its files of models", "restore the files that it was compiled with"
-    raise UnsupportedPartError(explain(f"device {name}", must=must, got="none of that name", do=do))
+@lru_cache(maxsize=8)
+def _first_cards(models: tuple[ModelLibrary, ...]) -> Mapping[str, str]:
+    """Return the name of the first card in each subcircuit that the files of `models` define, all in lower case."""
+    found = dict[str, str]()
+    for file in (each for model in models for each in library_files(model.path)):
+        for name, card in _SUBCIRCUIT.findall(read_bytes(file).decode("utf-8", errors="replace")):
+            found.setdefault(name.lower(), card.lower())
+    return found

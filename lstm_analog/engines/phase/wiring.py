@@ -15,7 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices, Span, ranks, span
 from lstm_analog.engines.phase.couplings import Couplings, Curved
 from lstm_analog.engines.phase.structure import Level, Structure
-from lstm_analog.network.laws import Block, BlockForm, High, partials, take
+from lstm_analog.network.laws import Block, BlockForm, High, blocks, partials, take
 from lstm_analog.network.parts import Part
 
 
@@ -155,7 +155,8 @@ def wiring(couplings: Couplings, order: Structure, level: Level, first: int, pla
     """
     mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
     wires, own = _wires(order, level, first, (places, guesses), mine)
-    loads = [_load(curved, level, first, places, mine) for curved in couplings.curved if mine[curved.fed].any()]
+    feeding = (curved for curved in couplings.curved if mine[curved.fed].any())
+    loads = [_load(curved, couplings.high, level, first, places, mine) for curved in feeding]
     return Wiring(
         wires=tuple(wires),
         sheets=tuple(_sheets(couplings, first, places, mine)),
@@ -238,8 +239,11 @@ def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[
     ]
 
 
-def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indices) -> Load:
-    """Return the elements of the nonlinear part `curved` that feed the rows that are `mine`, and how."""
+def _load(curved: Curved, high: High, level: Level, first: int, places: Places, mine: Indices) -> Load:
+    """Return the elements of the nonlinear part `curved` that feed the rows that are `mine`, and how.
+
+    Of some elements, fewer blocks may be other than zero than of the whole bank: where none of them has a limit.
+    """
     inside = mine[curved.fed]
     elements = np.flatnonzero(inside.any(axis=0))
     part = curved.part if elements.size == inside.shape[1] else take(curved.part, elements)
@@ -251,29 +255,29 @@ def _load(curved: Curved, level: Level, first: int, places: Places, mine: Indice
             for these in _without_repetition(places.place[fed[chosen]], chosen) if chosen.size else ():
                 into = span(places.place[fed[these]])
                 routes.append(Route(terminal=terminal, row=row, elements=span(these), into=into))
-    dense = BlockForm.DENSE
-    columns = [block.columns if block.form is dense else block.columns[elements] for block in curved.blocks]
-    sources = {number for nodes in columns for number, _ in places.by_field(nodes)}
+    found = blocks(part, high)
+    sources = {number for block in found for number, _ in places.by_field(block.columns)}
     return Load(
         part=part,
         routes=tuple(routes),
-        own=tuple(_own_partials(curved, elements, first, places, mine)),
+        own=tuple(_own_partials(found, curved.fed, first, places, mine)),
         sources=frozenset(sources),
     )
 
 
-def _own_partials(curved: Curved, elements: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
-    """Return where partial derivatives by the level's own efforts enter its equations.
+def _own_partials(couples: tuple[Block, ...], taking: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
+    """Return where partial derivatives by the level's own efforts enter its equations, block by block of `couples`.
 
-    Blocks that are not dense have one entry for each element of the part.
+    `taking` are the unknowns that the flow enters, -1 for none. Blocks that are not dense have one entry for each
+    element of the part.
     """
     found: list[Own] = []
     fed = np.zeros(mine.size, dtype=bool)
-    fed[curved.fed[curved.fed >= 0]] = True
-    for number, block in enumerate(curved.blocks):
+    fed[taking[taking >= 0]] = True
+    for number, block in enumerate(couples):
         if block.form is BlockForm.DENSE:
             continue
-        rows, columns = _of_elements(block, elements)
+        rows, columns = block.rows, block.columns
         chosen = np.flatnonzero(mine[rows] & mine[columns] & fed[rows] & (places.place[rows] == places.place[columns]))
         row_of, column_of = places.field[rows[chosen]] - first, places.field[columns[chosen]] - first
         for row, column in sorted({*zip(row_of.tolist(), column_of.tolist(), strict=True)}):
@@ -282,7 +286,3 @@ def _own_partials(curved: Curved, elements: Indices, first: int, places: Places,
                 into = places.place[rows[these]]
                 found.append(Own(block=number, row=row, column=column, elements=these, into=into))
     return found
-
-
-def _of_elements(block: Block, elements: Indices) -> tuple[Indices, Indices]:
-    return block.rows[elements], block.columns[elements]
