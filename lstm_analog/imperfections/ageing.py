@@ -1,13 +1,14 @@
 """What programmed conductances do between programming and use, and a user's own statistics of them."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.base import InRange, Streams, alter, strength
 from lstm_analog.imperfections.devices import change_devices
 from lstm_analog.network.graph import Network
 
@@ -25,16 +26,14 @@ class Drift:
     as a column of known inputs tells it. In plumbing: tubes that foul.
     """
 
-    exponent: float
-    spread: float
+    exponent: Annotated[float, InRange("drift exponent", -1.0, 1.0, "give nu, 0.05 for phase-change memory")]
+    spread: Annotated[float, strength("drift spread", "give the standard deviation of nu")]
     seconds: float
     since: float = 1.0
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the spread is not below zero, and that the times follow each other."""
-        check_range("drift exponent", self.exponent, -1.0, 1.0, "give nu, 0.05 for phase-change memory")
-        check_strength("drift spread", self.spread, "give the standard deviation of nu")
+        """Check that the times follow each other."""
         check_elapsed("drift", self.since, self.seconds)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import chain, count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Part
+from lstm_analog.network.quantities import check_positive
 
 TUBES = ("positive", "negative", "plus_load", "minus_load")
 """The fields of a crossbar that are conductances."""
@@ -150,9 +151,33 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
 
 
-def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 %") -> None:
-    """Raise `InvalidValueError` unless `value` >= 0; the message calls it `what` and tells what to `do`."""
-    check_range(what, value, 0.0, np.inf, do)
+class InRange(NamedTuple):
+    """The rule of a field, in its annotation: it is finite and in [`least`, `most`], else as `check_range` says."""
+
+    what: str
+    least: float
+    most: float
+    do: str
+
+    def __call__(self, value: float) -> None:
+        """Raise `InvalidValueError` for a `value` against the rule."""
+        check_range(self.what, value, self.least, self.most, self.do)
+
+
+def strength(what: str, do: str = "give a share, 0.01 for 1 %") -> InRange:
+    """Return the rule that a field is finite and >= 0; the message calls it `what` and tells what to `do`."""
+    return InRange(what, 0.0, np.inf, do)
+
+
+class AboveZero(NamedTuple):
+    """The rule of a field, in its annotation: it is finite and above zero, else as `check_positive` says."""
+
+    what: str
+    do: str
+
+    def __call__(self, value: float) -> None:
+        """Raise `InvalidValueError` for a `value` against the rule."""
+        check_positive(self.what, value, self.do)
 
 
 def check_transition(transition: float) -> None:

@@ -167,5 +167,4 @@ class _Moves:
 
 
 def _with(record: _Record, values: Mapping[str, object]) -> _Record:
-    changed: _Record = replace(record, **values)  # type: ignore[type-var]
-    return changed
+    return replace(record, **values)  # type: ignore[type-var]

@@ -7,6 +7,7 @@ conductance of a bank. Each record gives the values of published arrays.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import scipy
@@ -15,7 +16,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.banks import device_banks, with_devices
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.base import InRange, Streams, alter, check_range, strength
 from lstm_analog.network.graph import Network
 
 _MOST_ROUNDS = 1000
@@ -30,11 +31,7 @@ class ProgrammingError:
     0.01 to 0.04 for phase-change memory, 0.009 to 0.056 for resistive memory; 0.03 is usual.
     """
 
-    sigma: float
-
-    def __post_init__(self) -> None:
-        """Check that sigma is a share."""
-        check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
+    sigma: Annotated[float, InRange("programming error", 0.0, 1.0, "give a share of Gmax, e.g. 0.03")]
 
 
 @checked_record
@@ -54,16 +51,10 @@ class VerifiedProgramming:
         Standard deviation of a reading, as a share of Gmax.
     """
 
-    sigma: float
-    tolerance: float
-    rounds: int
-    reading: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check that errors are shares, and that there is an attempt."""
-        for name in ("sigma", "tolerance", "reading"):
-            check_range(f"verified programming, {name}", getattr(self, name), 0.0, 1.0, "give a share of Gmax")
-        check_range("verified programming, rounds", self.rounds, 1, _MOST_ROUNDS, "count attempts")
+    sigma: Annotated[float, InRange("verified programming, sigma", 0.0, 1.0, "give a share of Gmax")]
+    tolerance: Annotated[float, InRange("verified programming, tolerance", 0.0, 1.0, "give a share of Gmax")]
+    rounds: Annotated[int, InRange("verified programming, rounds", 1, _MOST_ROUNDS, "count attempts")]
+    reading: Annotated[float, InRange("verified programming, reading", 0.0, 1.0, "give a share of Gmax")] = 0.0
 
 
 @checked_record
@@ -71,11 +62,7 @@ class VerifiedProgramming:
 class DeviceSpread:
     """Each conductance is off by a normal `share` of its own value, as resistors are; none below zero."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("device spread", self.share)
+    share: Annotated[float, strength("device spread")]
 
 
 @checked_record
@@ -100,12 +87,11 @@ class Quantisation:
 class StuckDevices:
     """The share `off` of all devices conducts nothing, the share `on` conducts Gmax; 0.001 together is usual."""
 
-    off: float
+    off: Annotated[float, InRange("stuck devices, off", 0.0, 1.0, "give a share of the devices")]
     on: float
 
     def __post_init__(self) -> None:
-        """Check that both are shares, and no more than all together."""
-        check_range("stuck devices, off", self.off, 0.0, 1.0, "give a share of the devices")
+        """Check that both are no more than all together."""
         check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
 
 
@@ -159,8 +145,7 @@ def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network
 
     def rounded(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
         step = (largest - least) / (imperfection.levels - 1)
-        result: Floats = least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
-        return result
+        return least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
 
     return change_devices(network, rounded)
 

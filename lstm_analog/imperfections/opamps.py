@@ -5,13 +5,14 @@ capacitor behind a switch.
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength, holding, unused_label
+from lstm_analog.imperfections.base import InRange, Streams, alter, change, holding, strength, unused_label
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Storages, Switches
@@ -23,11 +24,7 @@ from lstm_analog.network.shapes import Shape
 class AmplifierOffset:
     """Op-amps have input offsets, normally distributed with standard deviation `volts`."""
 
-    volts: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("amplifier offset", self.volts, "give volts")
+    volts: Annotated[float, strength("amplifier offset", "give volts")]
 
 
 @checked_record
@@ -35,11 +32,7 @@ class AmplifierOffset:
 class PairOffset:
     """Differential pairs have input offsets, normal with standard deviation `volts` at the pair, comparable to V_T."""
 
-    volts: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("pair offset", self.volts, "give volts at the pair")
+    volts: Annotated[float, strength("pair offset", "give volts at the pair")]
 
 
 @checked_record
@@ -47,11 +40,7 @@ class PairOffset:
 class PairGain:
     """Tail currents of pairs have a normal relative error of standard deviation `share`."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("pair gain", self.share)
+    share: Annotated[float, strength("pair gain")]
 
 
 @checked_record
@@ -59,11 +48,7 @@ class PairGain:
 class MultiplierGain:
     """Gains of multipliers have a normal relative error of standard deviation `share`."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("multiplier gain", self.share)
+    share: Annotated[float, strength("multiplier gain")]
 
 
 @checked_record
@@ -71,11 +56,7 @@ class MultiplierGain:
 class MultiplierOffset:
     """Multipliers have normal output offsets; the standard deviation is `share` of the output for a product of 1."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("multiplier offset", self.share, "give a share, 1e-3 for 1 mV of 1 V")
+    share: Annotated[float, strength("multiplier offset", "give a share, 1e-3 for 1 mV of 1 V")]
 
 
 @checked_record
@@ -83,13 +64,8 @@ class MultiplierOffset:
 class PairTemperature:
     """Pairs are at `kelvin`, their attenuators are `made_for` another temperature (K): only V_T = kT/q changes."""
 
-    kelvin: float
-    made_for: float
-
-    def __post_init__(self) -> None:
-        """Check that both are temperatures."""
-        for value in (self.kelvin, self.made_for):
-            check_range("temperature", value, 1.0, np.inf, "give kelvin")
+    kelvin: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
+    made_for: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
 
 
 @checked_record
@@ -103,15 +79,9 @@ class ClockFeedthrough:
     there while the switch is closed, too, when the output is not read.
     """
 
-    overlap: float
-    swing: float
-    fall: float
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        check_strength("feedthrough overlap", self.overlap, "give farad")
-        check_strength("feedthrough swing", self.swing, "give volts")
-        check_range("feedthrough fall", self.fall, np.nextafter(0.0, 1.0), np.inf, "give seconds")
+    overlap: Annotated[float, strength("feedthrough overlap", "give farad")]
+    swing: Annotated[float, strength("feedthrough swing", "give volts")]
+    fall: Annotated[float, InRange("feedthrough fall", 5e-324, np.inf, "give seconds")]
 
 
 @checked_record
@@ -119,11 +89,7 @@ class ClockFeedthrough:
 class HoldLeak:
     """Hold capacitors leak to ground through a `conductance` G (S): the droop rate is G/C_h."""
 
-    conductance: float
-
-    def __post_init__(self) -> None:
-        """Check that the conductance is not below zero."""
-        check_strength("hold leak", self.conductance, "give siemens, 1e-9 for 1 Gohm")
+    conductance: Annotated[float, strength("hold leak", "give siemens, 1e-9 for 1 Gohm")]
 
 
 @alter.register

@@ -6,6 +6,7 @@ aihwkit 1.1.0 has them (`PCMLikeNoiseModel`); g is a conductance as a share of G
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.imperfections.ageing import check_elapsed, compensated
 from lstm_analog.imperfections.banks import DeviceBank
-from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.base import Streams, alter, strength
 from lstm_analog.imperfections.devices import change_devices
 from lstm_analog.imperfections.in_time import fluctuate, varying
 from lstm_analog.imperfections.reading import scaled_errors
@@ -34,11 +35,7 @@ _SMALLEST = 1e-7
 class PhaseChangeProgramming:
     """Conductances are programmed with a normal error of (0.26348 + 1.9650 g - 1.1731 g^2)/25 Gmax times `scale`."""
 
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check that the scale is not below zero."""
-        check_strength("phase-change programming scale", self.scale, "give 1 for what was measured")
+    scale: Annotated[float, strength("phase-change programming scale", "give 1 for what was measured")] = 1.0
 
 
 @checked_record
@@ -51,13 +48,12 @@ class PhaseChangeDrift:
     """
 
     seconds: float
-    scale: float = 1.0
+    scale: Annotated[float, strength("phase-change drift scale", "give 1 for what was measured")] = 1.0
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the time has passed and the scale is not below zero."""
+        """Check that the time has passed."""
         check_elapsed("phase-change drift", PROGRAMMED, PROGRAMMED + self.seconds)
-        check_strength("phase-change drift scale", self.scale, "give 1 for what was measured")
 
 
 @checked_record
@@ -70,12 +66,11 @@ class PhaseChangeReadNoise:
     """
 
     seconds: float
-    scale: float = 1.0
+    scale: Annotated[float, strength("phase-change read noise scale", "give 1 for what was measured")] = 1.0
 
     def __post_init__(self) -> None:
-        """Check that the time has passed and the scale is not below zero."""
+        """Check that the time has passed."""
         check_elapsed("phase-change read noise", PROGRAMMED, PROGRAMMED + self.seconds)
-        check_strength("phase-change read noise scale", self.scale, "give 1 for what was measured")
 
 
 @alter.register

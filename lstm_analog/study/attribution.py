@@ -97,7 +97,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     )
     if result.rest > allowed:
         return result
-    alone = [(name, _apart(plain, each)) for name, each in _alone(rerun, trials, ideal)]
+    single = len(trials) == 1  # then the outputs without it are `ideal`
+    alone = [(name, _apart(plain, ideal if single else rerun.answers(passes))) for name, passes in trials.items()]
     costs = [Share(cause=name, error=error) for name, error in (*alone, (CALIBRATED, bound)) if error]
     return replace(result, causes=tuple(sorted(costs, key=lambda cost: -cost.error)))
 
@@ -159,12 +160,6 @@ def _trials(rerun: _Rerun, designed: Passes) -> dict[str, Passes]:
     exact = unrounded(rerun.setup.technology)
     rounded = {} if exact is rerun.setup.technology else {SERIES: rerun.designed(exact)}
     return rounded | {cause.value: _without(designed, (cause,)) for cause in _causes(designed)}
-
-
-def _alone(rerun: _Rerun, trials: dict[str, Passes], ideal: Answers) -> Iterator[tuple[str, Answers]]:
-    """Yield the name of each cause and the outputs without it, which are `ideal` if it is the only one."""
-    for name, passes in trials.items():
-        yield name, ideal if len(trials) == 1 else rerun.answers(passes)
 
 
 def _ideal(rerun: _Rerun, designed: Passes) -> Passes:

@@ -63,8 +63,7 @@ def _difference(value: Floats, other: Floats, what: str) -> Floats:
         must, got = "have what the imperfection changes", "an ideal one, without that effect"
         do = "choose a technology that has it, as electrical.OPAMP"
         raise UnsupportedError(explain(f"part {what}", must=must, got=got, do=do))
-    result: Floats = change
-    return result
+    return change
 
 
 def with_changes(network: Network, changes: Changes, strength: float) -> Network:

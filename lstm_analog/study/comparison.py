@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from dataclasses import replace
-from numbers import Real
 from types import MappingProxyType
 
 import numpy as np
@@ -13,6 +12,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.model import LSTM, Head, LayerTrace
 from lstm_analog.model.lstm import Trace
 from lstm_analog.network.chips import check_one_chip
+from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.attribution import shares
 from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.digest import networks_digest
@@ -78,7 +78,7 @@ def compare(
         If the layers of the run are not those of the LSTM, or it is one of several chips.
     """
     if tolerance is not None:
-        _check_tolerance(tolerance)
+        check_positive("tolerance", tolerance, "give units of h")
     if seed is not None and seed < 0:
         raise InvalidValueError(explain("seed", must="be at least 0", got=seed, do="give that of the inputs"))
     _check_kinds(run, lstm)
@@ -147,14 +147,6 @@ def _by_clock(run: Run, lstm: LSTM, trace: Trace, left: float) -> float:
     by_clock = max(float(np.abs(h - layer.h).max()) for h, layer in zip(behind, trace.layers, strict=True))
     largest = max(float(np.abs(h).max(initial=0.0)) for h in (*(layer.h for layer in trace.layers), *run.state.h))
     return min(by_clock, largest)
-
-
-def _check_tolerance(tolerance: object) -> None:
-    if isinstance(tolerance, bool) or not isinstance(tolerance, Real):
-        got = ascii(tolerance)[:80]
-        raise InvalidTypeError(explain("tolerance", must="be a number", got=got, do="give units of h"))
-    if not 0.0 < float(tolerance) < np.inf:
-        raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
 
 
 def _check_kinds(run: object, lstm: object) -> None:

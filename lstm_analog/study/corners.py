@@ -18,16 +18,15 @@ from lstm_analog.compiler import Compiled, lower
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.model_files import models_of
 from lstm_analog.compiler.passes import signal_network
-from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateLike, sequences
-from lstm_analog.study.calibration import calibrate, wafer_slope
+from lstm_analog.study.calibration import calibrate, transistor_technology, wafer_slope
 from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting, points_of
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import AHEAD, Handling, lots_of
@@ -191,7 +190,7 @@ def corners(
     FileAccessError, FileFormatError
         If the folder cannot be used or has another study.
     """
-    sizes, simulated = _transistors(technology), chosen_engine(engine, Ngspice())
+    sizes, simulated = transistor_technology(technology), chosen_engine(engine, Ngspice())
     _check_axes(sections, temperatures, supplies, settings)
     chips = CornerChips(
         lstm=lstm,
@@ -215,14 +214,6 @@ def corners(
         errors=errors.reshape(len(settings), len(sections), len(temperatures), len(supplies)),
         failures=tuple(Failure(chip=number, reason=reason) for number, reason in enumerate(reasons) if reason),
     )
-
-
-def _transistors(technology: Bicmos | str) -> Bicmos:
-    sizes = chosen_technology(technology)
-    if not isinstance(sizes, Bicmos):
-        got, do = ascii(technology)[:80], "give SKY130_MOS, or another record of that kind"
-        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
-    return sizes
 
 
 def _wafers(

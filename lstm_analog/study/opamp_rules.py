@@ -67,8 +67,7 @@ def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
         return np.ones(part.out.size)
     banks = (bank for bank in network.parts if isinstance(bank, Conductors))
     back = next(b for b in banks if np.array_equal(b.a, part.out) and np.array_equal(b.b, part.minus))
-    result: Floats = back.conductance / total[..., part.minus]
-    return result
+    return back.conductance / total[..., part.minus]
 
 
 def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> Iterator[Finding]:

@@ -215,5 +215,4 @@ def _of_chain(cell: Cell, traced: LayerTrace, by_h: Floats, last: Floats, backwa
 def _slope(activation: Activation, value: Floats) -> Floats:
     """Return the slope of a sigmoid or tanh where it has the `value`."""
     rest = value * (1.0 - value) if activation.curve is Curve.SIGMOID else 1.0 - value**2
-    result: Floats = activation.slope * rest
-    return result
+    return activation.slope * rest

@@ -86,8 +86,9 @@ def _granted(certificate: Certificate, lstm: LSTM, engine: Engine) -> float:
 def _of(made: tuple[Compiled, ...], lstm: LSTM) -> tuple[Compiled, ...]:
     """Return the passes `made` with the name and digest of `lstm` in their provenance, as `compile` writes them."""
     said = (("model", lstm.name), ("digest", lstm.digest))
-    networks = (replace(each.network, provenance=(*said, *each.network.provenance)) for each in made)
-    return tuple(replace(each, network=network) for each, network in zip(made, networks, strict=True))
+    return tuple(
+        replace(each, network=replace(each.network, provenance=(*said, *each.network.provenance))) for each in made
+    )
 
 
 _SAME_ANSWER = 1e-12
