@@ -8,6 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.imperfections.banks import DeviceBank
 from lstm_analog.imperfections.base import InRange, Streams, alter, strength
 from lstm_analog.imperfections.devices import change_devices
 from lstm_analog.network.graph import Network
@@ -33,7 +34,6 @@ class Drift:
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the times follow each other."""
         check_elapsed("drift", self.since, self.seconds)
 
 
@@ -63,7 +63,6 @@ class MeasuredDevices:
     sigma: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Check that targets increase and that each has a mean and a standard deviation."""
         for name in ("target", "mean", "sigma"):
             object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         sizes = len(self.target), len(self.mean), len(self.sigma)
@@ -82,8 +81,8 @@ def _(imperfection: Drift, network: Network, streams: Streams) -> Network:
     if not aged or not (imperfection.exponent or imperfection.spread):
         return network
 
-    def fallen(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        normal = streams.normal(f"drift {name}", device.shape[-2:])
+    def fallen(bank: DeviceBank) -> Floats:
+        device, normal = bank.conductance, bank.normal(streams, "drift")
         old = device * np.exp(-aged * (imperfection.exponent + imperfection.spread * normal))
         return compensated(old, device) if imperfection.compensated else old
 
@@ -99,12 +98,12 @@ def compensated(old: Floats, device: Floats) -> Floats:
 
 @alter.register
 def _(imperfection: MeasuredDevices, network: Network, streams: Streams) -> Network:
-    def measured(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        wanted = device / largest
+    def measured(bank: DeviceBank) -> Floats:
+        wanted = bank.conductance / bank.largest
         mean, sigma = (
             np.interp(wanted, imperfection.target, column) for column in (imperfection.mean, imperfection.sigma)
         )
-        found = largest * (mean + sigma * streams.normal(f"measured {name}", device.shape[-2:]))
-        return np.where(device > 0.0, np.maximum(found, 0.0), 0.0)
+        found = bank.largest * (mean + sigma * bank.normal(streams, "measured"))
+        return np.where(bank.conductance > 0.0, np.maximum(found, 0.0), 0.0)
 
     return change_devices(network, measured)

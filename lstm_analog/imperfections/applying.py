@@ -46,7 +46,6 @@ class Applied:
     streams: Streams
 
     def __post_init__(self) -> None:
-        """Check that it is a record, as imperfections are."""
         if not is_dataclass(self.imperfection) or isinstance(self.imperfection, type):
             got, do = ascii(self.imperfection)[:80], "give e.g. DeviceSpread(share=0.03)"
             raise InvalidTypeError(explain("imperfection", must="be a record", got=got, do=do))

@@ -51,7 +51,6 @@ class Streams:
     repeat: int = 0
 
     def __post_init__(self) -> None:
-        """Check that all are whole numbers in range."""
         for name, least in (("seed", 0), ("first", 0), ("repeat", 0), ("chips", 1)):
             value = getattr(self, name)
             if value is not None and not (value >= least and float(value).is_integer()):

@@ -55,7 +55,6 @@ class Clamp:
     units: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the value is finite and the units are numbers from 0 on."""
         if not np.isfinite(self.value):
             raise InvalidValueError(explain("clamp value", must="be finite", got=self.value, do="give e.g. -16"))
         if not all(unit >= 0 for unit in self.units):

@@ -35,7 +35,6 @@ class InputConverter:
     inl: Annotated[float, strength("input converter inl", "give steps, 0.5 for half of one")] = 0.0
 
     def __post_init__(self) -> None:
-        """Check the range."""
         _check_range("input", self)
 
 
@@ -54,7 +53,6 @@ class OutputConverter:
     inl: Annotated[float, strength("output converter inl", "give steps, 0.5 for half of one")] = 0.0
 
     def __post_init__(self) -> None:
-        """Check the range."""
         _check_range("output", self)
 
 

@@ -15,7 +15,7 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.banks import device_banks, with_devices
+from lstm_analog.imperfections.banks import DeviceBank, device_banks, with_devices
 from lstm_analog.imperfections.base import InRange, Streams, alter, check_range, strength
 from lstm_analog.network.graph import Network
 
@@ -76,7 +76,6 @@ class Quantisation:
     levels: float
 
     def __post_init__(self) -> None:
-        """Check that there are two whole levels, or infinitely many."""
         if not (self.levels >= 2 and (np.isinf(self.levels) or float(self.levels).is_integer())):
             must, do = "be a whole number >= 2 or infinite", "give e.g. 16"
             raise InvalidValueError(explain("quantisation levels", must=must, got=self.levels, do=do))
@@ -91,7 +90,6 @@ class StuckDevices:
     on: float
 
     def __post_init__(self) -> None:
-        """Check that both are no more than all together."""
         check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
 
 
@@ -100,9 +98,9 @@ def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Net
     if not imperfection.sigma:
         return network
 
-    def erring(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        error = streams.normal(f"programming {name}", device.shape[-2:])
-        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
+    def erring(bank: DeviceBank) -> Floats:
+        device, error = bank.conductance, bank.normal(streams, "programming")
+        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * bank.largest * error, 0.0), 0.0)
 
     return change_devices(network, erring)
 
@@ -112,15 +110,14 @@ def _(imperfection: VerifiedProgramming, network: Network, streams: Streams) -> 
     if not imperfection.sigma:
         return network
 
-    def verified(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        sizes = imperfection.sigma * largest, imperfection.reading * largest
-        attempts, readings = (
-            streams.normals(f"{what} {name}", device.shape[-2:]) for what in ("programming", "reading")
-        )
+    def verified(bank: DeviceBank) -> Floats:
+        device, tolerance = bank.conductance, imperfection.tolerance * bank.largest
+        sizes = imperfection.sigma * bank.largest, imperfection.reading * bank.largest
+        attempts, readings = (bank.normals(streams, what) for what in ("programming", "reading"))
         written, left = device, np.ones(device.shape[-2:], dtype=bool)
         for _ in range(imperfection.rounds):
             written = np.where(left, np.maximum(device + sizes[0] * next(attempts), 0.0), written)
-            left = left & (np.abs(written + sizes[1] * next(readings) - device) > imperfection.tolerance * largest)
+            left = left & (np.abs(written + sizes[1] * next(readings) - device) > tolerance)
         return np.where(device > 0.0, written, 0.0)
 
     return change_devices(network, verified)
@@ -131,9 +128,8 @@ def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network
     if not imperfection.share:
         return network
 
-    def spread(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        normal = streams.normal(f"spread {name}", device.shape[-2:])
-        return np.maximum(device * (1.0 + imperfection.share * normal), 0.0)
+    def spread(bank: DeviceBank) -> Floats:
+        return np.maximum(bank.conductance * (1.0 + imperfection.share * bank.normal(streams, "spread")), 0.0)
 
     return change_devices(network, spread)
 
@@ -143,9 +139,9 @@ def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network
     if np.isinf(imperfection.levels):
         return network
 
-    def rounded(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        step = (largest - least) / (imperfection.levels - 1)
-        return least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
+    def rounded(bank: DeviceBank) -> Floats:
+        step = (bank.largest - bank.least) / (imperfection.levels - 1)
+        return bank.least + np.rint((bank.conductance - bank.least) / np.where(step > 0.0, step, 1.0)) * step
 
     return change_devices(network, rounded)
 
@@ -155,18 +151,14 @@ def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network
     if not imperfection.off and not imperfection.on:
         return network
 
-    def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        lot = scipy.special.ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
-        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
+    def stuck(bank: DeviceBank) -> Floats:
+        device, lot = bank.conductance, scipy.special.ndtr(bank.normal(streams, "stuck"))
+        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, bank.largest, device))
         return np.where(device > 0.0, alive, 0.0)
 
     return change_devices(network, stuck)
 
 
-def change_devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
-    """Return `network` with the conductances of its banks replaced.
-
-    They are `by(size, least, largest, name)`: size (..., m, n), least and largest (..., 1, 1), and the bank's name.
-    """
-    banks = device_banks(network)
-    return with_devices(network, [by(bank.conductance, bank.least, bank.largest, bank.name) for bank in banks])
+def change_devices(network: Network, by: Callable[[DeviceBank], Floats]) -> Network:
+    """Return `network` with the conductances (..., m, n) of its `device_banks` replaced `by` a function of the bank."""
+    return with_devices(network, [by(bank) for bank in device_banks(network)])

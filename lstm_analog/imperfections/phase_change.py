@@ -52,7 +52,6 @@ class PhaseChangeDrift:
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the time has passed."""
         check_elapsed("phase-change drift", PROGRAMMED, PROGRAMMED + self.seconds)
 
 
@@ -69,7 +68,6 @@ class PhaseChangeReadNoise:
     scale: Annotated[float, strength("phase-change read noise scale", "give 1 for what was measured")] = 1.0
 
     def __post_init__(self) -> None:
-        """Check that the time has passed."""
         check_elapsed("phase-change read noise", PROGRAMMED, PROGRAMMED + self.seconds)
 
 
@@ -78,10 +76,10 @@ def _(imperfection: PhaseChangeProgramming, network: Network, streams: Streams) 
     if not imperfection.scale:
         return network
 
-    def programmed(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        sigma = imperfection.scale * np.polynomial.polynomial.polyval(device / largest, _PROGRAMMING)
-        error = streams.normal(f"phase-change programming {name}", device.shape[-2:])
-        return np.where(device > 0.0, np.maximum(device + largest * sigma * error, 0.0), 0.0)
+    def programmed(bank: DeviceBank) -> Floats:
+        device, error = bank.conductance, bank.normal(streams, "phase-change programming")
+        sigma = imperfection.scale * np.polynomial.polynomial.polyval(device / bank.largest, _PROGRAMMING)
+        return np.where(device > 0.0, np.maximum(device + bank.largest * sigma * error, 0.0), 0.0)
 
     return change_devices(network, programmed)
 
@@ -92,11 +90,12 @@ def _(imperfection: PhaseChangeDrift, network: Network, streams: Streams) -> Net
     if not aged:
         return network
 
-    def fallen(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        log_g = np.log(np.maximum(device / largest, _SMALLEST))
+    def fallen(bank: DeviceBank) -> Floats:
+        device = bank.conductance
+        log_g = np.log(np.maximum(device / bank.largest, _SMALLEST))
         mean = np.clip(0.0244 - 0.0155 * log_g, 0.049, 0.1)
         spread = np.clip(-0.0059 - 0.0125 * log_g, 0.008, 0.045)
-        nu = np.abs(mean + spread * streams.normal(f"phase-change drift {name}", device.shape[-2:]))
+        nu = np.abs(mean + spread * bank.normal(streams, "phase-change drift"))
         old = device * np.exp(-aged * nu)
         return compensated(old, device) if imperfection.compensated else old
 

@@ -54,7 +54,6 @@ class Flicker:
     longest: float
 
     def __post_init__(self) -> None:
-        """Check that the times increase."""
         if not 0.0 < self.shortest < self.longest < np.inf:
             got = f"{self.shortest:g} to {self.longest:g}"
             raise InvalidValueError(explain("flicker times", must="be positive and increase", got=got, do="give s"))
@@ -86,7 +85,7 @@ def scaled_errors(
 
     They are drawn from the `streams` of a `cause`.
     """
-    drawn = [streams.normals(f"{cause} {bank.name}", bank.conductance.shape[-2:]) for bank in banks]
+    drawn = [bank.normals(streams, cause) for bank in banks]
     while True:
         yield [_times(next(normal), size) for normal, size in zip(drawn, sizes, strict=True)]
 
@@ -117,5 +116,5 @@ def _(
 
 def _times_of(imperfection: Flicker, bank: DeviceBank, streams: Streams) -> Floats:
     """Return the time constants of the devices of a `bank` (s), (..., m, n)."""
-    even = scipy.special.ndtr(streams.normal(f"flicker times {bank.name}", bank.conductance.shape[-2:]))
+    even = scipy.special.ndtr(bank.normal(streams, "flicker times"))
     return imperfection.shortest * (imperfection.longest / imperfection.shortest) ** even

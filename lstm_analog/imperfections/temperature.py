@@ -45,7 +45,6 @@ class OperatingTemperature:
     per_kelvin: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check that resistances stay above zero."""
         if not self.factor > 0.0:
             must, do = "leave resistances above zero", "give 1e-4 for 100 ppm/K"
             raise InvalidValueError(explain("per_kelvin", must=must, got=self.per_kelvin, do=do))

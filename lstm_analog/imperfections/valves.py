@@ -55,7 +55,6 @@ class RelayLag:
     damping: float
 
     def __post_init__(self) -> None:
-        """Check that both are positive, and the damping finite."""
         do = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
         for what, value in (("frequency", self.frequency), ("damping", self.damping)):
             if not (value > 0 and (np.isfinite(value) or what == "frequency")):
@@ -94,7 +93,6 @@ class Rangeability:
     ratio: float
 
     def __post_init__(self) -> None:
-        """Check that there is a range."""
         must, do = "be above 1", "give largest over least conductance, e.g. 50"
         if not self.ratio > 1.0:
             raise InvalidValueError(explain("rangeability", must=must, got=self.ratio, do=do))

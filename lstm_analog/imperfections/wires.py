@@ -62,7 +62,6 @@ class Tiles:
     gain: Annotated[float, strength("gain error of tiles")]
 
     def __post_init__(self) -> None:
-        """Check that columns come in pairs."""
         if self.columns < _PAIR or self.columns % _PAIR:
             must, do = "be even and at least 2, two a weight", "give e.g. 128"
             raise InvalidValueError(explain("columns of a tile", must=must, got=self.columns, do=do))

@@ -88,7 +88,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     if result.rest > allowed:
         return result
     plain = rerun.answers(designed) if texts else again
-    ideal = rerun.answers(_ideal(rerun, designed)) if trials else plain
+    exact = _without(rerun.designed(unrounded(run.setup.technology)), _causes(designed)) if trials else ()
+    ideal = rerun.answers(exact) if trials else plain
     result = replace(
         result,
         by_imperfections=_apart(again, plain),
@@ -160,11 +161,6 @@ def _trials(rerun: _Rerun, designed: Passes) -> dict[str, Passes]:
     exact = unrounded(rerun.setup.technology)
     rounded = {} if exact is rerun.setup.technology else {SERIES: rerun.designed(exact)}
     return rounded | {cause.value: _without(designed, (cause,)) for cause in _causes(designed)}
-
-
-def _ideal(rerun: _Rerun, designed: Passes) -> Passes:
-    """Return the networks `designed` without any cause of error, with resistors of any value."""
-    return _without(rerun.designed(unrounded(rerun.setup.technology)), _causes(designed))
 
 
 def _causes(passes: Passes) -> tuple[Cause, ...]:

@@ -193,14 +193,13 @@ def _moved(calibration: Calibration, step: Floats) -> Calibration:
 
 
 def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> Floats:
-    return np.concatenate([_error(technology, engine, settling, lesson) for lesson in lessons])
-
-
-def _error(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Floats:
-    """Return analog minus digital h and c over their tolerances, as one flat array."""
-    run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
-    h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
-    return np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance
+    """Return analog minus digital h and c of all lessons over their tolerances, as one flat array."""
+    found = []
+    for lesson in lessons:
+        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
+        h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
+        found.append(np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance)
+    return np.concatenate(found)
 
 
 def _run(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Run:

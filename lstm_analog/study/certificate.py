@@ -46,7 +46,6 @@ class ShownSignal:
     values: Floats
 
     def __post_init__(self) -> None:
-        """Freeze the arrays and check that their shapes fit."""
         for name in ("gain", "values"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.label} {name}"))
         check_positive(f"{self.label} unit", self.unit, _RESTORE)
@@ -79,7 +78,6 @@ class Export:
     signals: tuple[ShownSignal, ...]
 
     def __post_init__(self) -> None:
-        """Check that it has a signal."""
         if not self.signals:
             raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=_RESTORE))
 
@@ -149,7 +147,6 @@ class Certificate:
     exports: tuple[Export, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check the numbers, and that there is an export."""
         object.__setattr__(self, "x", floats(self.x, "x"))
         check_positive("tolerance", self.tolerance, _RESTORE)
         check_positive("settling", self.settling, _RESTORE)

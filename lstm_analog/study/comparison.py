@@ -119,7 +119,7 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
     technology, scaling = (None, None) if own.setup is None else (own.setup.technology, own.setup.scaling)
     return Report(
         model=lstm.name,
-        layers=_measured_layers(given, lstm, trace) if isinstance(given, Measured) else _layers(given, lstm, trace),
+        layers=_layers(given, lstm, trace),
         head=_head(y, lstm.head, trace.outputs.y),
         tolerance=SETTLED,
         by_clock=_by_clock(own, lstm, trace, settled.error),
@@ -168,22 +168,18 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
         )
 
 
-def _layers(run: Run, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
-    """Return the errors of all signals of each chain."""
-    expected, got = ([layer.z.shape for layer in layers] for layers in (trace.layers, run.layers))
-    if expected != got:
-        do = "rerun the machine"
-        raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
-    return tuple(
-        _errors_of(chain.label, {"z", "c", "h"}, analog, digital)
-        for chain, analog, digital in zip(lstm.chains, run.layers, trace.layers, strict=True)
-    )
-
-
-def _measured_layers(bench: Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
-    """Return the errors of the measured signals of each chain that has some."""
-    chains = zip(lstm.chains, bench.run.layers, trace.layers, strict=True)
-    found = (_errors_of(chain.label, bench.signals(analog.place), analog, digital) for chain, analog, digital in chains)
+def _layers(given: Run | Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
+    """Return the errors of the signals of each chain: all, or those that were measured."""
+    if isinstance(given, Measured):
+        layers, known = given.run.layers, [given.signals(layer.place) for layer in given.run.layers]
+    else:
+        layers, known = given.layers, [{"z", "c", "h"} for _ in given.layers]
+        expected, got = ([layer.z.shape for layer in each] for each in (trace.layers, layers))
+        if expected != got:
+            what, do = "z of the layers of the run", "rerun the machine"
+            raise InvalidShapeError(explain(what, must=f"have shapes {expected}", got=got, do=do))
+    chains = zip(lstm.chains, known, layers, trace.layers, strict=True)
+    found = (_errors_of(chain.label, names, analog, digital) for chain, names, analog, digital in chains)
     return tuple(each for each in found if each.signals)
 
 

@@ -62,7 +62,6 @@ class Knob:
     source: str
 
     def __post_init__(self) -> None:
-        """Freeze the arrays; check that there is a price for each value, and that prices do not fall."""
         for name in ("values", "prices"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.name} {name}"))
         if self.values.ndim != 1 or not self.values.size or self.prices.shape != self.values.shape:

@@ -93,7 +93,6 @@ class Handling:
     folder: Path | None
 
     def __post_init__(self) -> None:
-        """Check that counts and time limit are positive, and that a time limit comes with an executor."""
         if self.lot_size is not None:
             check_count("lot_size", self.lot_size)
         check_count("ahead", self.ahead)

@@ -56,7 +56,6 @@ class LargestError:
     answer: Answer = y_or_h
 
     def __post_init__(self) -> None:
-        """Freeze what is expected."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
 
     def __call__(self, outputs: Outputs) -> Floats:
@@ -74,7 +73,6 @@ class RootMeanSquareError:
     answer: Answer = y_or_h
 
     def __post_init__(self) -> None:
-        """Freeze what is expected."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
 
     def __call__(self, outputs: Outputs) -> Floats:
@@ -102,7 +100,6 @@ class LabelAccuracy:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Freeze the labels, and check that there are some."""
         object.__setattr__(self, "labels", indices(self.labels, "labels"))
         if not self.labels.size:
             raise InvalidShapeError(explain("labels", must="be at least one", got="none", do="give one a sequence"))

@@ -170,7 +170,8 @@ def input_slopes(lstm: LSTM, trace: Trace, last: Floats) -> Floats:
     for layer in reversed(lstm.layers):
         mine, traces = traces[-len(layer.cells) :], traces[: -len(layer.cells)]
         cells = cast(tuple[Cell, ...], layer.cells)  # as `check_backpropagates` found them
-        parts = zip(cells, mine, _split(by_step, mine), _split(last, mine), strict=True)
+        by_h, ends = (np.split(slopes, len(mine), axis=-1) for slopes in (by_step, last))
+        parts = zip(cells, mine, by_h, ends, strict=True)
         ways = [chain.backward for chain in lstm.chains[len(traces) : len(traces) + len(mine)]]
         by_step = np.sum([_of_chain(*part, way) for part, way in zip(parts, ways, strict=True)], axis=0)
         last = np.zeros((len(by_step), by_step.shape[-1]))
@@ -181,10 +182,6 @@ def _is_plain(cell: RecurrentCell) -> bool:
     if not isinstance(cell, Cell) or cell.coupled or cell.peephole is not None or cell.projection is not None:
         return False
     return all(each.curve in (Curve.SIGMOID, Curve.TANH) for each in (cell.gate, cell.candidate, cell.hidden))
-
-
-def _split(signal: Floats, traces: list[LayerTrace]) -> list[Floats]:
-    return np.split(signal, len(traces), axis=-1)
 
 
 def _of_chain(cell: Cell, traced: LayerTrace, by_h: Floats, last: Floats, backward: bool) -> Floats:

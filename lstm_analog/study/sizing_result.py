@@ -29,7 +29,6 @@ class Target:
     level: float = LEVEL
 
     def __post_init__(self) -> None:
-        """Check that the share is one that can be shown by a sample."""
         check_level(self.level)
         if not 0.0 < self.share < 1.0:
             must, do = "be between 0 and 1", "give e.g. 0.9"

@@ -71,7 +71,6 @@ class Trimmer(Generic[AnyDesign]):
     engine: Engine
 
     def __post_init__(self) -> None:
-        """Freeze the arrays."""
         for name in ("x", "expected", "correction"):
             object.__setattr__(self, name, floats(getattr(self, name), name))
 

@@ -1,5 +1,6 @@
 """The result of a yield study: the metric of each chip, and the fraction that meets the specification."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Generic
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Flags, Floats, Indices, floats, plain
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.study.lots import AnyDesign, Trial
+from lstm_analog.study.lots import AnyDesign, Lot, Trial
 from lstm_analog.summaries import Rows, Summarised
 
 LEVEL = 0.95
@@ -29,7 +30,6 @@ class Spec:
     at_least: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is one finite limit."""
         given = [limit for limit in (self.at_most, self.at_least) if limit is not None]
         if len(given) != 1 or not isfinite(given[0]):
             got, do = f"at_most={self.at_most}, at_least={self.at_least}", "give one of the two"
@@ -98,6 +98,14 @@ class Failure:
     reason: str
 
 
+def joined(lots: Iterable[Lot]) -> tuple[Floats, tuple[Failure, ...]]:
+    """Return the metrics of the chips of all `lots`, (chips,), and those without one."""
+    taken = list(lots)
+    reasons = ((lot.first + n, reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason)
+    failures = tuple(Failure(chip=chip, reason=reason) for chip, reason in reasons)
+    return np.concatenate([lot.values for lot in taken]), failures
+
+
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Yield(Summarised, Generic[AnyDesign]):
@@ -127,7 +135,6 @@ class Yield(Summarised, Generic[AnyDesign]):
     level: float = LEVEL
 
     def __post_init__(self) -> None:
-        """Freeze the values."""
         values = _numbers(self.values).copy()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
@@ -20,7 +19,7 @@ from lstm_analog.study.lot_study import AHEAD, Handling, check_count, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
 from lstm_analog.study.metrics import Metric, measured
-from lstm_analog.study.yield_result import LEVEL, Failure, Spec, Yield, check_level, wilson_interval
+from lstm_analog.study.yield_result import LEVEL, Spec, Yield, check_level, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
 _MOST_HALF_WIDTH = 0.5
@@ -122,11 +121,7 @@ def yield_of(
         machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
     )
     with closing(lots_of(trial, int(chips), how)) as lots:
-        taken = list(_until(_telling(lots, progress, chips), spec, level, until))
-    values = np.concatenate([lot.values for lot in taken])
-    failures = tuple(
-        Failure(chip=lot.first + n, reason=reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason
-    )
+        values, failures = joined(_until(_telling(lots, progress, chips), spec, level, until))
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
@@ -196,7 +191,6 @@ class YieldCurve(Summarised, Generic[AnyDesign]):
     yields: tuple[Yield[AnyDesign], ...]
 
     def __post_init__(self) -> None:
-        """Freeze the strengths and check that there is a yield for each."""
         object.__setattr__(self, "strengths", _strengths(self.strengths))
         if self.strengths.shape != (len(self.yields),):
             got, do = f"{len(self.yields)} for strengths {self.strengths.shape}", "take what yield_curve returned"
