@@ -145,7 +145,7 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
     The message calls the value `what` and tells what to `do`.
     """
     if not (least <= value <= most and np.isfinite(value)):
-        must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
+        must = f"be {least:.10g} to {most:.10g}" if np.isfinite(most) else f"be at least {least:g}"
         must += "" if value < np.inf else " and finite"
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Generic
+from typing import Annotated, Generic
 
 import numpy as np
 import scipy
@@ -15,6 +15,14 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.study.lots import AnyDesign, Lot, Trial
 from lstm_analog.summaries import Rows, Summarised
 
+
+def check_level(level: float) -> None:
+    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))
+
+
+Confidence = Annotated[float, check_level]
 LEVEL = 0.95
 """Default confidence of an interval."""
 _SHOWN = (0.1, 0.5, 0.9)
@@ -65,7 +73,7 @@ class YieldInterval:
 
 
 @checked
-def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldInterval:
+def wilson_interval(passing: int, count: int, *, level: Confidence = LEVEL) -> YieldInterval:
     """Return the confidence interval at `level` of the yield, if `passing` of `count` chips meet the specification.
 
     E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, J. Am. Stat. Assoc. 22 (1927)
@@ -80,7 +88,6 @@ def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldI
     if count < 1 or not 0 <= passing <= count:
         got, do = f"{passing} of {count}", "count chips"
         raise InvalidValueError(explain("passing chips", must="be 0 to all, of one at least", got=got, do=do))
-    check_level(level)
     z = float(scipy.special.ndtri(0.5 * (1.0 + level)))
     share, shrink = passing / count, 1.0 + z**2 / count
     centre = (share + z**2 / (2 * count)) / shrink
@@ -132,13 +139,12 @@ class Yield(Summarised, Generic[AnyDesign]):
     failures: tuple[Failure, ...]
     nominal: float
     spec: Spec
-    level: float = LEVEL
+    level: Confidence = LEVEL
 
     def __post_init__(self) -> None:
         values = _numbers(self.values).copy()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
-        check_level(self.level)
         if values.ndim != 1 or not values.size:
             do = "take what yield_of returned"
             raise InvalidShapeError(explain("values", must="be one a chip", got=f"shape {values.shape}", do=do))
@@ -228,9 +234,3 @@ def _numbers(values: ArrayLike) -> Floats:
         do = "give the metric of each chip"
         raise InvalidTypeError(explain("values", must="be real numbers", got=array.dtype, do=do))
     return array.astype(np.float64)
-
-
-def check_level(level: float) -> None:
-    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
-    if not 0.0 < level < 1.0:
-        raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Annotated, Generic
 
 from numpy.typing import ArrayLike
 
@@ -15,15 +15,22 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import AHEAD, Handling, check_count, lots_of
+from lstm_analog.study.lot_study import AHEAD, Handling, a_count, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
 from lstm_analog.study.metrics import Metric, measured
-from lstm_analog.study.yield_result import LEVEL, Spec, Yield, check_level, joined, wilson_interval
+from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
 _MOST_HALF_WIDTH = 0.5
 """Largest half-width of an interval within 0 to 1."""
+
+
+def check_half_width(until: float) -> None:
+    """Raise `InvalidValueError` unless `until` is a half-width that an interval within 0 to 1 can have."""
+    if not 0.0 < until < _MOST_HALF_WIDTH:
+        do = "give half the width of the interval, 0.01 for 1 % to either side"
+        raise InvalidValueError(explain("until", must="be between 0 and 0.5", got=until, do=do))
 
 
 @checked
@@ -34,13 +41,13 @@ def yield_of(
     *,
     metric: Metric,
     spec: Spec,
-    chips: int,
+    chips: Annotated[int, a_count("chips")],
     seed: int,
     state: StateLike | None = None,
     lengths: ArrayLike | None = None,
     engine: EngineLike = None,
-    level: float = LEVEL,
-    until: float | None = None,
+    level: Confidence = LEVEL,
+    until: Annotated[float, check_half_width] | None = None,
     lot_size: int | None = None,
     executor: ExecutorLike = None,
     ahead: int = AHEAD,
@@ -115,8 +122,6 @@ def yield_of(
         timeout=timeout,
         folder=None if folder is None else Path(folder),
     )
-    check_count("chips", chips)
-    _check_interval(level, until)
     trial, nominal = _trial(
         machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
     )
@@ -173,13 +178,6 @@ def _telling(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iter
         if progress is not None:
             progress(lot.first + lot.values.size, chips)
         yield lot
-
-
-def _check_interval(level: float, until: float | None) -> None:
-    check_level(level)
-    if until is not None and not 0.0 < until < _MOST_HALF_WIDTH:
-        do = "give half the width of the interval, 0.01 for 1 % to either side"
-        raise InvalidValueError(explain("until", must="be between 0 and 0.5", got=until, do=do))
 
 
 @checked_record
