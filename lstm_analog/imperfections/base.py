@@ -15,7 +15,6 @@ from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Part
-from lstm_analog.network.quantities import check_positive
 
 TUBES = ("positive", "negative", "plus_load", "minus_load")
 """The fields of a crossbar that are conductances."""
@@ -144,7 +143,7 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
 
     The message calls the value `what` and tells what to `do`.
     """
-    if not (least <= value <= most and np.isfinite(value)):
+    if not (least <= value <= most and value < np.inf):
         must = f"be {least:.10g} to {most:.10g}" if np.isfinite(most) else f"be at least {least:g}"
         must += "" if value < np.inf else " and finite"
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
@@ -169,21 +168,22 @@ def strength(what: str, do: str = "give a share, 0.01 for 1 %") -> InRange:
 
 
 class AboveZero(NamedTuple):
-    """The rule of a field, in its annotation: it is finite and above zero, else as `check_positive` says."""
+    """The rule of a field, in its annotation: it is above zero, and finite unless that is not asked."""
 
     what: str
     do: str
+    finite: bool = True
 
     def __call__(self, value: float) -> None:
         """Raise `InvalidValueError` for a `value` against the rule."""
-        check_positive(self.what, value, self.do)
+        if not value > 0.0 or (self.finite and value == np.inf):
+            raise InvalidValueError(explain(self.what, must="be positive", got=value, do=self.do))
 
 
-def check_transition(transition: float) -> None:
-    """Raise `InvalidValueError` unless `transition` (Pa) is above zero, infinity included."""
-    if not transition > 0:
-        do = "give the drop at which the flow turns turbulent (Pa), infinity for never"
-        raise InvalidValueError(explain("transition", must="be positive", got=transition, do=do))
+TRANSITION = AboveZero(
+    "transition", "give the drop at which the flow turns turbulent (Pa), infinity for never", finite=False
+)
+"""The rule of a pressure drop (Pa) at which the flow through an orifice turns turbulent."""
 
 
 def circuit(network: Network) -> Network:

@@ -4,6 +4,7 @@ A pair is a bank of `Pairs` with a saturating tier, a multiplier is one of linea
 capacitor behind a switch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -103,19 +104,23 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
 
 @alter.register
 def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
-    def shifted(part: Pairs) -> Pairs:
-        tiers = range(len(part.factors))
-        return replace(part, factors=tuple(_shift(part, tier, imperfection.volts, streams) for tier in tiers))
+    def shifted(factor: Factor, part: Pairs, number: int) -> Factor:
+        drawn = streams.normal(f"pair offset {part.label} {number}", (part.out.size,))
+        return replace(factor, offset=factor.offset + factor.scale * imperfection.volts * drawn)
 
-    return change(holding(network, Pairs), Pairs, shifted)
+    return _change_tiers(network, shifted)
 
 
-def _shift(part: Pairs, tier: int, volts: float, streams: Streams) -> Factor:
-    factor = part.factors[tier]
-    if factor.shape is Shape.LINEAR:
-        return factor
-    drawn = streams.normal(f"pair offset {part.label} {tier}", (part.out.size,))
-    return replace(factor, offset=factor.offset + factor.scale * volts * drawn)
+def _change_tiers(network: Network, by: Callable[[Factor, Pairs, int], Factor]) -> Network:
+    """Return `network` with each saturating tier replaced `by` a function of it, of its bank and of its number."""
+
+    def changed(part: Pairs) -> Pairs:
+        tiers = enumerate(part.factors)
+        return replace(
+            part, factors=tuple(tier if tier.shape is Shape.LINEAR else by(tier, part, n) for n, tier in tiers)
+        )
+
+    return change(holding(network, Pairs), Pairs, changed)
 
 
 @alter.register
@@ -156,16 +161,10 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
 def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
     ratio = imperfection.made_for / imperfection.kelvin
 
-    def warmed(part: Pairs) -> Pairs:
-        return replace(part, factors=tuple(_warm(factor, ratio) for factor in part.factors))
+    def warmed(factor: Factor, part: Pairs, number: int) -> Factor:
+        return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
 
-    return change(holding(network, Pairs), Pairs, warmed)
-
-
-def _warm(factor: Factor, ratio: float) -> Factor:
-    if factor.shape is Shape.LINEAR:
-        return factor
-    return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
+    return _change_tiers(network, warmed)
 
 
 @alter.register

@@ -13,6 +13,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
+    TRANSITION,
     TUBES,
     AboveZero,
     InRange,
@@ -20,7 +21,6 @@ from lstm_analog.imperfections.base import (
     alter,
     change,
     change_part,
-    check_transition,
     filling,
     plumbing,
     strength,
@@ -73,7 +73,7 @@ class OrificeWeights:
     Areas are proportional to the weights; infinity leaves capillaries.
     """
 
-    transition: Annotated[float, check_transition]
+    transition: Annotated[float, TRANSITION]
 
 
 @checked_record

@@ -11,13 +11,13 @@ import numpy as np
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
+    TRANSITION,
     AboveZero,
     InRange,
     Streams,
     alter,
     change,
     change_part,
-    check_transition,
     holding,
     plumbing,
     strength,
@@ -29,6 +29,7 @@ from lstm_analog.network.parts import DATUM, Followers, Inertances, Ports, Spool
 from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.network.shapes import Shape
 
+_LAGS = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
 _Valve = TypeVar("_Valve", Switches, Inertances)
 
 
@@ -51,14 +52,8 @@ class RelayLag:
     liquid: a later change of viscosity changes it.
     """
 
-    frequency: float
-    damping: float
-
-    def __post_init__(self) -> None:
-        do = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
-        for what, value in (("frequency", self.frequency), ("damping", self.damping)):
-            if not (value > 0 and (np.isfinite(value) or what == "frequency")):
-                raise InvalidValueError(explain(f"relay lag {what}", must="be positive", got=value, do=do))
+    frequency: Annotated[float, AboveZero("relay lag frequency", _LAGS, finite=False)]
+    damping: Annotated[float, AboveZero("relay lag damping", _LAGS)]
 
 
 @checked_record
@@ -103,7 +98,7 @@ class Rangeability:
 class OrificePorts:
     """Ports are sharp-edged orifices above `transition` (Pa); areas exp(±z/4), half as steep, again give sigmoid(z)."""
 
-    transition: Annotated[float, check_transition]
+    transition: Annotated[float, TRANSITION]
 
 
 @alter.register

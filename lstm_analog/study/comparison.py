@@ -3,16 +3,17 @@
 from collections.abc import Set
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.imperfections.base import AboveZero, InRange
 from lstm_analog.model import LSTM, Head, LayerTrace
 from lstm_analog.model.lstm import Trace
 from lstm_analog.network.chips import check_one_chip
-from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.attribution import shares
 from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.digest import networks_digest
@@ -38,7 +39,12 @@ weights three times PyTorch's over 60 steps. A technology with a larger error is
 
 @checked
 def compare(
-    run: Run | Measured, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
+    run: Run | Measured,
+    lstm: LSTM,
+    *,
+    tolerance: Annotated[float, AboveZero("tolerance", "give units of h")] | None = None,
+    seed: Annotated[int, InRange("seed", 0, np.inf, "give that of the inputs")] | None = None,
+    causes: bool = False,
 ) -> Report:
     """Return the errors of `run` against `lstm` for the same inputs from the same state.
 
@@ -77,10 +83,6 @@ def compare(
     InvalidShapeError
         If the layers of the run are not those of the LSTM, or it is one of several chips.
     """
-    if tolerance is not None:
-        check_positive("tolerance", tolerance, "give units of h")
-    if seed is not None and seed < 0:
-        raise InvalidValueError(explain("seed", must="be at least 0", got=seed, do="give that of the inputs"))
     _check_kinds(run, lstm)
     own = run.own if isinstance(run, Measured) else run
     for each in own.passes:
