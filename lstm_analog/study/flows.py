@@ -108,12 +108,12 @@ def add_outflow(part: Part, efforts: Floats, high: High, out: Floats) -> None:
 
 @add_outflow.register
 def _(part: Crossbars, efforts: Floats, high: High, out: Floats) -> None:
-    entering, sides = flow(part, efforts, high), ((part.plus, part.positive), (part.minus, part.negative))
-    for side, (nodes, conductance) in enumerate(sides):
+    entering = flow(part, efforts, high)
+    for side, (nodes, conductance, _) in enumerate(part.sides):
         leaving = conductance.sum(axis=-2) * efforts[..., part.inputs] - efforts[..., nodes] @ conductance
         _add(out, part.inputs, leaving)
         _add(out, nodes, -entering[..., side, :])
-    for nodes, load in ((part.plus, part.plus_load), (part.minus, part.minus_load)):
+    for nodes, _, load in part.sides:
         out[:, DATUM] -= (load * efforts[:, nodes]).sum(axis=1)
 
 

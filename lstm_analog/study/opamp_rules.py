@@ -42,8 +42,7 @@ def _conductance(network: Network) -> Floats:
         if isinstance(part, Conductors):
             found += [(part.a, part.conductance), (part.b, part.conductance)]
         elif isinstance(part, Crossbars):
-            found += [(part.plus, part.positive.sum(axis=-1)), (part.plus, part.plus_load)]
-            found += [(part.minus, part.negative.sum(axis=-1)), (part.minus, part.minus_load)]
+            found += [pair for nodes, own, load in part.sides for pair in ((nodes, own.sum(axis=-1)), (nodes, load))]
     return _sums(network, found)
 
 
