@@ -78,15 +78,13 @@ class MeasuredDevices:
 @alter.register
 def _(imperfection: Drift, network: Network, streams: Streams) -> Network:
     aged = np.log(imperfection.seconds / imperfection.since)
-    if not aged or not (imperfection.exponent or imperfection.spread):
-        return network
 
     def fallen(bank: DeviceBank) -> Floats:
         device, normal = bank.conductance, bank.normal(streams, "drift")
         old = device * np.exp(-aged * (imperfection.exponent + imperfection.spread * normal))
         return compensated(old, device) if imperfection.compensated else old
 
-    return change_devices(network, fallen)
+    return change_devices(network, fallen) if aged and (imperfection.exponent or imperfection.spread) else network
 
 
 def compensated(old: Floats, device: Floats) -> Floats:

@@ -95,21 +95,15 @@ class StuckDevices:
 
 @alter.register
 def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Network:
-    if not imperfection.sigma:
-        return network
-
     def erring(bank: DeviceBank) -> Floats:
         device, error = bank.conductance, bank.normal(streams, "programming")
         return np.where(device > 0.0, np.maximum(device + imperfection.sigma * bank.largest * error, 0.0), 0.0)
 
-    return change_devices(network, erring)
+    return change_devices(network, erring) if imperfection.sigma else network
 
 
 @alter.register
 def _(imperfection: VerifiedProgramming, network: Network, streams: Streams) -> Network:
-    if not imperfection.sigma:
-        return network
-
     def verified(bank: DeviceBank) -> Floats:
         device, tolerance = bank.conductance, imperfection.tolerance * bank.largest
         sizes = imperfection.sigma * bank.largest, imperfection.reading * bank.largest
@@ -120,43 +114,34 @@ def _(imperfection: VerifiedProgramming, network: Network, streams: Streams) -> 
             left = left & (np.abs(written + sizes[1] * next(readings) - device) > tolerance)
         return np.where(device > 0.0, written, 0.0)
 
-    return change_devices(network, verified)
+    return change_devices(network, verified) if imperfection.sigma else network
 
 
 @alter.register
 def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
-    if not imperfection.share:
-        return network
-
     def spread(bank: DeviceBank) -> Floats:
         return np.maximum(bank.conductance * (1.0 + imperfection.share * bank.normal(streams, "spread")), 0.0)
 
-    return change_devices(network, spread)
+    return change_devices(network, spread) if imperfection.share else network
 
 
 @alter.register
 def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
-    if np.isinf(imperfection.levels):
-        return network
-
     def rounded(bank: DeviceBank) -> Floats:
         step = (bank.largest - bank.least) / (imperfection.levels - 1)
         return bank.least + np.rint((bank.conductance - bank.least) / np.where(step > 0.0, step, 1.0)) * step
 
-    return change_devices(network, rounded)
+    return change_devices(network, rounded) if np.isfinite(imperfection.levels) else network
 
 
 @alter.register
 def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network:
-    if not imperfection.off and not imperfection.on:
-        return network
-
     def stuck(bank: DeviceBank) -> Floats:
         device, lot = bank.conductance, scipy.special.ndtr(bank.normal(streams, "stuck"))
         alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, bank.largest, device))
         return np.where(device > 0.0, alive, 0.0)
 
-    return change_devices(network, stuck)
+    return change_devices(network, stuck) if imperfection.off or imperfection.on else network
 
 
 def change_devices(network: Network, by: Callable[[DeviceBank], Floats]) -> Network:

@@ -73,22 +73,17 @@ class PhaseChangeReadNoise:
 
 @alter.register
 def _(imperfection: PhaseChangeProgramming, network: Network, streams: Streams) -> Network:
-    if not imperfection.scale:
-        return network
-
     def programmed(bank: DeviceBank) -> Floats:
         device, error = bank.conductance, bank.normal(streams, "phase-change programming")
         sigma = imperfection.scale * np.polynomial.polynomial.polyval(device / bank.largest, _PROGRAMMING)
         return np.where(device > 0.0, np.maximum(device + bank.largest * sigma * error, 0.0), 0.0)
 
-    return change_devices(network, programmed)
+    return change_devices(network, programmed) if imperfection.scale else network
 
 
 @alter.register
 def _(imperfection: PhaseChangeDrift, network: Network, streams: Streams) -> Network:
     aged = imperfection.scale * np.log(1.0 + imperfection.seconds / PROGRAMMED)
-    if not aged:
-        return network
 
     def fallen(bank: DeviceBank) -> Floats:
         device = bank.conductance
@@ -99,7 +94,7 @@ def _(imperfection: PhaseChangeDrift, network: Network, streams: Streams) -> Net
         old = device * np.exp(-aged * nu)
         return compensated(old, device) if imperfection.compensated else old
 
-    return change_devices(network, fallen)
+    return change_devices(network, fallen) if aged else network
 
 
 @alter.register

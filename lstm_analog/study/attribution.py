@@ -189,5 +189,4 @@ def _collected(layers: Iterable[ChainRun | LayerTrace], y: Floats | None, lstm: 
 
 
 def _apart(one: Answers, other: Answers) -> float:
-    """Return the largest difference between the outputs `one` and `other`."""
     return max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True))

@@ -51,7 +51,6 @@ def parameter_changes(network: Network, altered: Network, chips: int) -> Changes
 
 
 def _form(part: Part) -> tuple[str, type, int, tuple[int, ...]]:
-    """Return the label, kind, size and numbers of entries of `part`."""
     sizes = tuple(len(inner) for _, inner in entries(part))
     return part.label, type(part), sum(value.shape[-1] for value in lever_values(part).values()), sizes
 

@@ -87,7 +87,6 @@ class Power:
         return self.supply * self.step_time / self.units
 
     def __str__(self) -> str:
-        """Return one line with supply, total, step rate and energy."""
         return (
             f"{self.supply / self.units * 1e3:.3g} mW a unit from the supply, {self.total / self.units * 1e3:.3g} mW "
             f"with all rails and inputs; {self.step_rate / 1e6:.3g} million steps a second, "

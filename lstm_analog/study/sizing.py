@@ -105,7 +105,6 @@ def size(
 
 
 def _sized(builder: SizingBuilder[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
-    """Return the sizing by the `costs` of all choices."""
     place = search(costs, builder.screen, builder.judge, builder.ideal())
     if place is None:
         raise _refusal(builder)
@@ -146,7 +145,6 @@ def _costs(builder: SizingBuilder[AnyDesign], cost: Cost) -> Floats:
 
 
 def _refusal(builder: SizingBuilder[AnyDesign]) -> InvalidValueError:
-    """Return the error that the finest values of all knobs miss the target."""
     finest = builder.sampling.finest
     beyond, values = builder.judge(finest), ", ".join(map(str, builder.sampling.values(finest)))
     do = "give finer values, other knobs, a wider spec, or more chips"

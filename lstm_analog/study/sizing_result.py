@@ -194,7 +194,6 @@ class Sizing(Summarised, Generic[AnyDesign]):
         )
 
     def __str__(self) -> str:
-        """Return the rows of the summary, one a line."""
         return "\n".join(f"{name}: {value}" for name, value in self.summary())
 
     def write(self, path: str | Path) -> None:

@@ -236,7 +236,6 @@ def _answer(certificate: Certificate, lstm: LSTM, made: tuple[Compiled, ...]) ->
 
 
 def _place(signal: ShownSignal) -> tuple[object, ...]:
-    """Return all fields of `signal` except its numbers."""
     return signal.label, signal.group, signal.against, signal.ends, signal.values.shape
 
 
