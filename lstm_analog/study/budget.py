@@ -29,7 +29,7 @@ from lstm_analog.study.budget_subject import (
     root_mean_square,
 )
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import a_count
+from lstm_analog.study.lot_study import count_rule
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.run_slopes import run_sensitivities
 from lstm_analog.study.trims import with_passes
@@ -99,8 +99,8 @@ def budget(
     state: StateLike | None = None,
     lengths: ArrayLike | None = None,
     engine: EngineLike = None,
-    draws: Annotated[int, a_count("draws")] = DRAWS,
-    chips: Annotated[int, a_count("chips")] = CHIPS,
+    draws: Annotated[int, count_rule("draws")] = DRAWS,
+    chips: Annotated[int, count_rule("chips")] = CHIPS,
     strengths: tuple[float, ...] = STRENGTHS,
 ) -> ErrorBudget:
     """Return the error budget of copies of `machine` with `imperfections`: how much each of them and each part makes.

@@ -85,7 +85,7 @@ AHEAD = 32
 """Default number of lots submitted to an executor at a time: enough for 16 workers."""
 
 
-def a_count(what: str) -> InRange:
+def count_rule(what: str) -> InRange:
     """Return the rule that a number, called `what`, is from one to `MOST_CHIPS`."""
     return InRange(what, 1, MOST_CHIPS, "give a whole number there")
 
@@ -95,9 +95,9 @@ def a_count(what: str) -> InRange:
 class Handling:
     """How lots are run; the fields are parameters of `study.yield_of`."""
 
-    lot_size: Annotated[int, a_count("lot_size")] | None
+    lot_size: Annotated[int, count_rule("lot_size")] | None
     executor: ExecutorLike
-    ahead: Annotated[int, a_count("ahead")]
+    ahead: Annotated[int, count_rule("ahead")]
     timeout: float | None
     folder: Path | None
 

@@ -13,7 +13,7 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.study.cheapest import Position, next_cheaper, search
 from lstm_analog.study.knobs import Build, Knob, usual_knobs
-from lstm_analog.study.lot_study import a_count
+from lstm_analog.study.lot_study import count_rule
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.metrics import Metric
 from lstm_analog.study.sampling import MachineMaker, Sampling, SizingBuilder
@@ -43,7 +43,7 @@ def size(
     *,
     metric: Metric,
     target: Target,
-    chips: Annotated[int, a_count("chips")],
+    chips: Annotated[int, count_rule("chips")],
     seed: int,
     knobs: tuple[Knob, ...] | None = None,
     imperfections: tuple[object, ...] = (),

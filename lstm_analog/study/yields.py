@@ -15,7 +15,7 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import AHEAD, Handling, a_count, lots_of
+from lstm_analog.study.lot_study import AHEAD, Handling, count_rule, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
 from lstm_analog.study.metrics import Metric, measured
@@ -41,7 +41,7 @@ def yield_of(
     *,
     metric: Metric,
     spec: Spec,
-    chips: Annotated[int, a_count("chips")],
+    chips: Annotated[int, count_rule("chips")],
     seed: int,
     state: StateLike | None = None,
     lengths: ArrayLike | None = None,
