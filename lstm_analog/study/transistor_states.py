@@ -96,6 +96,11 @@ class ClockStates:
         )
 
     @property
+    def master_signals(self) -> list[dict[int, float]]:
+        """What the masters take, c of all units, then h, as weights of unknowns of `network`."""
+        return [each for signals in self._between(MASTERS) for each in signals]
+
+    @property
     def held_signals(self) -> list[dict[int, float]]:
         """What the slaves hold, c of all units, then h, as weights of unknowns of `network`."""
         return [each for signals in self._between(SLAVES) for each in signals]
