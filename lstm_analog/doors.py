@@ -1,6 +1,7 @@
 """Check the types of arguments of public functions against their annotations; errors name the argument.
 
-The functions themselves check values, and `arrays` checks the content of arrays.
+A rule in an annotation, `Annotated[float, rule]`, is called with the value and raises if it breaks it. Other values
+are checked by the functions themselves, the content of arrays by `arrays`.
 """
 
 import os
@@ -15,7 +16,7 @@ from operator import is_
 from pathlib import Path
 from sys import modules
 from types import FunctionType, MappingProxyType, SimpleNamespace, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -108,14 +109,16 @@ def _hints(function: Callable[..., object]) -> dict[str, Any]:
     given = [each for each in signature(function).parameters.values() if each.kind not in several]
     hints = {each.name: _read(each.annotation, function.__module__) for each in given}
     free = function.__name__ == "__init__"
-    return {name: Any if free and "numpy" in str(hint) else hint for name, hint in hints.items()}
+    arrays = [name for name, hint in hints.items() if "numpy" in str(hint) and get_origin(hint) is not Callable]
+    return hints | (dict.fromkeys(arrays, Any) if free else {})
 
 
 def _read(annotation: object, module: str) -> Any:
     if annotation is Parameter.empty:
         return Any
     try:
-        return get_type_hints(SimpleNamespace(__annotations__={"it": annotation}), vars(modules[module]))["it"]
+        named_so = SimpleNamespace(__annotations__={"it": annotation})
+        return get_type_hints(named_so, vars(modules[module]), include_extras=True)["it"]
     except (NameError, TypeError):  # of names that only a type checker has
         return Any
 
@@ -131,6 +134,8 @@ def _kind(hint: Any) -> _Kind:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return partial(_is_any, tuple(map(_kind, inner)))
+    if origin is Annotated:
+        return partial(_obeys, _kind(inner[0]), inner[1:])
     if origin is tuple:
         return partial(_are_each, tuple(_kind(each) for each in inner if each is not Ellipsis), inner)
     if hint is None or hint is type(None):
@@ -146,6 +151,15 @@ def _kind(hint: Any) -> _Kind:
     if kind in (float, int):
         return partial(_is_number, kind)
     return partial(_is_one, _NUMBERS.get(kind, (kind,)))
+
+
+def _obeys(kind: _Kind, rules: tuple[Callable[[Any], None], ...], value: object) -> bool:
+    """Return whether `value` is of a `kind`; if it is, the `rules` in its annotation raise errors of their own."""
+    if not kind(value):
+        return False
+    for rule in rules:
+        rule(value)
+    return True
 
 
 def _is_anything(value: object) -> bool:
@@ -203,13 +217,16 @@ def _is_array(numbers: Any, value: object) -> bool:
 def _told(hint: Any) -> str:
     """Return the type `hint` in words, such as "a text, Path or None"."""
     hint = unaliased(hint)
+    if get_origin(hint) is Annotated:
+        return _told(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
         names = list(dict.fromkeys(_told(each) for each in get_args(hint)))
         return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
     kind = get_origin(hint) or hint
-    if "numpy" in str(hint) and kind is not tuple and kind is not list:
+    if "numpy" in str(hint) and kind not in (tuple, list, Callable):
         return "an array"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return f"one of {', '.join(map(str, kind))}"
-    words = {float: "a number of float64", int: "a whole number", bool: "True or False", str: "a text"}
+    words: dict[Any, str] = {float: "a number of float64", int: "a whole number", bool: "True or False", str: "a text"}
+    words |= {Callable: "a function"}
     return "None" if kind is type(None) else words.get(kind, getattr(kind, "__name__", str(kind)))

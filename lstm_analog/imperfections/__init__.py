@@ -1,9 +1,8 @@
 """Imperfections of real parts as frozen records; `apply` returns a new network, strength zero returns the same."""
 
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
-from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, parsed, reapply, recorded
+from lstm_analog.imperfections.applying import IMPERFECTION, Applied, apply, imperfection_of, parsed, reapply, recorded
 from lstm_analog.imperfections.base import Streams, alter
-from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
@@ -18,7 +17,6 @@ from lstm_analog.imperfections.devices import (
 from lstm_analog.imperfections.in_banks import InBanks
 from lstm_analog.imperfections.in_time import AtStep, FedBank, StepPlan, convert, disturb, fluctuate
 from lstm_analog.imperfections.liquids import EntrainedAir, ViscosityChange
-from lstm_analog.imperfections.naming import imperfection_of
 from lstm_analog.imperfections.opamps import (
     AmplifierOffset,
     ClockFeedthrough,
@@ -45,11 +43,16 @@ from lstm_analog.imperfections.presets import (
 from lstm_analog.imperfections.reading import Flicker, ReadNoise
 from lstm_analog.imperfections.remembered import changing, read_out, run_schedule
 from lstm_analog.imperfections.temperature import OperatingTemperature
-from lstm_analog.imperfections.tiles import Tiles, tiled_conductances
-from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
+from lstm_analog.imperfections.transistors import (
+    CurrentByArea,
+    JunctionArea,
+    MosThreshold,
+    ResistorSpread,
+    ThresholdByArea,
+)
 from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights, Tubes
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
-from lstm_analog.imperfections.wires import WireResistance, seen_conductances
+from lstm_analog.imperfections.wires import Tiles, WireResistance, seen_conductances, tiled_conductances
 
 __all__ = [
     "BENCH_BOARD",

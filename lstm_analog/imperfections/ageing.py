@@ -1,13 +1,15 @@
 """What programmed conductances do between programming and use, and a user's own statistics of them."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.banks import DeviceBank
+from lstm_analog.imperfections.base import InRange, Streams, alter, strength
 from lstm_analog.imperfections.devices import change_devices
 from lstm_analog.network.graph import Network
 
@@ -25,16 +27,13 @@ class Drift:
     as a column of known inputs tells it. In plumbing: tubes that foul.
     """
 
-    exponent: float
-    spread: float
+    exponent: Annotated[float, InRange("drift exponent", -1.0, 1.0, "give nu, 0.05 for phase-change memory")]
+    spread: Annotated[float, strength("drift spread", "give the standard deviation of nu")]
     seconds: float
     since: float = 1.0
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the spread is not below zero, and that the times follow each other."""
-        check_range("drift exponent", self.exponent, -1.0, 1.0, "give nu, 0.05 for phase-change memory")
-        check_strength("drift spread", self.spread, "give the standard deviation of nu")
         check_elapsed("drift", self.since, self.seconds)
 
 
@@ -64,7 +63,6 @@ class MeasuredDevices:
     sigma: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Check that targets increase and that each has a mean and a standard deviation."""
         for name in ("target", "mean", "sigma"):
             object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         sizes = len(self.target), len(self.mean), len(self.sigma)
@@ -80,15 +78,13 @@ class MeasuredDevices:
 @alter.register
 def _(imperfection: Drift, network: Network, streams: Streams) -> Network:
     aged = np.log(imperfection.seconds / imperfection.since)
-    if not aged or not (imperfection.exponent or imperfection.spread):
-        return network
 
-    def fallen(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        normal = streams.normal(f"drift {name}", device.shape[-2:])
+    def fallen(bank: DeviceBank) -> Floats:
+        device, normal = bank.conductance, bank.normal(streams, "drift")
         old = device * np.exp(-aged * (imperfection.exponent + imperfection.spread * normal))
         return compensated(old, device) if imperfection.compensated else old
 
-    return change_devices(network, fallen)
+    return change_devices(network, fallen) if aged and (imperfection.exponent or imperfection.spread) else network
 
 
 def compensated(old: Floats, device: Floats) -> Floats:
@@ -100,12 +96,12 @@ def compensated(old: Floats, device: Floats) -> Floats:
 
 @alter.register
 def _(imperfection: MeasuredDevices, network: Network, streams: Streams) -> Network:
-    def measured(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        wanted = device / largest
+    def measured(bank: DeviceBank) -> Floats:
+        wanted = bank.conductance / bank.largest
         mean, sigma = (
             np.interp(wanted, imperfection.target, column) for column in (imperfection.mean, imperfection.sigma)
         )
-        found = largest * (mean + sigma * streams.normal(f"measured {name}", device.shape[-2:]))
-        return np.where(device > 0.0, np.maximum(found, 0.0), 0.0)
+        found = bank.largest * (mean + sigma * bank.normal(streams, "measured"))
+        return np.where(bank.conductance > 0.0, np.maximum(found, 0.0), 0.0)
 
     return change_devices(network, measured)

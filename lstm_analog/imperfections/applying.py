@@ -1,4 +1,7 @@
-"""Apply imperfections to a network, record them as text in its provenance, and read that text back exactly."""
+"""Apply imperfections to a network, record them as text in its provenance, and read that text back exactly.
+
+A user types such texts, too (`imperfection_of`); errors then suggest the nearest name.
+"""
 
 import ast
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -9,11 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeError, explain
+from lstm_analog.doors import checked, checked_record, named
+from lstm_analog.errors import (
+    FileFormatError,
+    InvalidShapeError,
+    InvalidTypeError,
+    InvalidValueError,
+    LstmAnalogError,
+    explain,
+)
 from lstm_analog.imperfections.base import Streams, alter
 from lstm_analog.imperfections.order import ORDER, cause_of, place_of
-from lstm_analog.imperfections.presets import Preset
+from lstm_analog.imperfections.presets import PRESETS, Preset
 from lstm_analog.imperfections.tubes import Tubes
 from lstm_analog.network.graph import Network
 
@@ -36,7 +46,6 @@ class Applied:
     streams: Streams
 
     def __post_init__(self) -> None:
-        """Check that it is a record, as imperfections are."""
         if not is_dataclass(self.imperfection) or isinstance(self.imperfection, type):
             got, do = ascii(self.imperfection)[:80], "give e.g. DeviceSpread(share=0.03)"
             raise InvalidTypeError(explain("imperfection", must="be a record", got=got, do=do))
@@ -101,7 +110,7 @@ def _streams_of(text: str) -> Streams:
 def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     """Return the record that the `call`, a part of the whole `text`, constructs; it must be one of `kinds`."""
     try:
-        record = value_of(ast.parse(call, mode="eval").body)
+        record = _value_of(ast.parse(call, mode="eval").body)
         if type(record) in kinds:
             return record
     except (SyntaxError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
@@ -140,10 +149,7 @@ def _not_yet_drawn(new: str, network: Network, streams: Streams) -> Streams:
     return replace(streams, repeat=repeat)
 
 
-def _check_streams(streams: object, network: Network) -> None:
-    if not isinstance(streams, Streams):
-        got, do = ascii(streams)[:80], "give Streams(seed=...)"
-        raise InvalidTypeError(explain("streams", must="be Streams", got=got, do=do))
+def _check_streams(streams: Streams, network: Network) -> None:
     there = network.chips
     if there and streams.chips not in (None, there):
         must = f"be {there}, as many as the network has side by side, or None"
@@ -166,16 +172,70 @@ def _text(value: Any) -> str:
     return ascii(value)
 
 
-def value_of(tree: ast.expr) -> Any:
+def _value_of(tree: ast.expr) -> Any:
     """Return the value of the syntax `tree` of such an expression; only known records and plain values are allowed."""
     match tree:
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
-            return _KINDS[name](**{str(entry.arg): value_of(entry.value) for entry in keywords})
+            return _KINDS[name](**{str(entry.arg): _value_of(entry.value) for entry in keywords})
         case ast.Attribute(value=ast.Name(id=name), attr=member):
             return _KINDS[name][member]  # type: ignore[index]
         case ast.Name(id="inf"):
             return float("inf")
         case ast.Tuple(elts=items):
-            return tuple(map(value_of, items))
+            return tuple(map(_value_of, items))
         case _:
             return ast.literal_eval(tree)
+
+
+_FORM = "read like DeviceSpread(share=0.03)"
+
+
+@checked
+def imperfection_of(text: str) -> object:
+    """Return the imperfection or the preset that `text`, a Python expression, constructs.
+
+    >>> imperfection_of("DeviceSpread(share=0.03)")
+    DeviceSpread(share=0.03)
+    >>> imperfection_of("RRAM").name
+    'RRAM'
+
+    Raises
+    ------
+    InvalidValueError
+        If it is no imperfection, or a field is missing or unknown; the message suggests the nearest name.
+    """
+    tree = _tree(text)
+    if isinstance(tree, ast.Name):
+        return named("preset", tree.id, PRESETS, any_case=False)
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+        raise InvalidValueError(explain("imperfection", must=_FORM, got=ascii(text)[:80], do="quote it in a shell"))
+    return _made(tree, tree.func.id, text)
+
+
+def _tree(text: str) -> ast.expr | None:
+    """Return the syntax of `text`, None if it has none."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _made(tree: ast.Call, name: str, text: str) -> object:
+    """Return the imperfection that `tree` makes, a call of the kind `name` written as `text`."""
+    known = fields(named("imperfection", name, {kind.__name__: kind for kind in ORDER}, any_case=False))
+    for keyword in tree.keywords:
+        named(f"field of {name}", str(keyword.arg), {entry.name: entry for entry in known}, any_case=False)
+    given = {keyword.arg for keyword in tree.keywords}
+    missing = [e.name for e in known if e.default is MISSING and e.default_factory is MISSING and e.name not in given]
+    if missing or tree.args:
+        must, got = f"name its fields {', '.join(entry.name for entry in known)}", ascii(text)[:80]
+        raise InvalidValueError(explain(name, must=must, got=got, do=f"give {missing[0] if missing else 'names'}=..."))
+    try:
+        return _value_of(tree)
+    except LstmAnalogError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        got = ascii(text)[:80]
+        raise InvalidValueError(
+            explain(name, must="be made of numbers and records", got=got, do="write e.g. DeviceSpread(share=0.03)")
+        ) from error

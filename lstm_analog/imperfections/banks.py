@@ -30,6 +30,14 @@ class DeviceBank:
     least: Floats
     largest: Floats
 
+    def normal(self, streams: Streams, cause: str) -> Floats:
+        """Return a standard normal number of `streams` for each device and the `cause`, (..., m, n)."""
+        return streams.normal(f"{cause} {self.name}", self.conductance.shape[-2:])
+
+    def normals(self, streams: Streams, cause: str) -> Iterator[Floats]:
+        """Yield for ever what `normal` returns of `streams` and `cause`: the first the same, all independent."""
+        return streams.normals(f"{cause} {self.name}", self.conductance.shape[-2:])
+
 
 def device_banks(network: Network) -> tuple[DeviceBank, ...]:
     """Return the devices of `network`, in the order of its parts."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import chain, count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -50,7 +50,6 @@ class Streams:
     repeat: int = 0
 
     def __post_init__(self) -> None:
-        """Check that all are whole numbers in range."""
         for name, least in (("seed", 0), ("first", 0), ("repeat", 0), ("chips", 1)):
             value = getattr(self, name)
             if value is not None and not (value >= least and float(value).is_integer()):
@@ -144,22 +143,47 @@ def check_range(what: str, value: float, least: float, most: float, do: str) -> 
 
     The message calls the value `what` and tells what to `do`.
     """
-    if not (least <= value <= most and np.isfinite(value)):
-        must = f"be {least:g} to {most:g}" if np.isfinite(most) else f"be at least {least:g}"
+    if not (least <= value <= most and value < np.inf):
+        must = f"be {least:.10g} to {most:.10g}" if np.isfinite(most) else f"be at least {least:g}"
         must += "" if value < np.inf else " and finite"
         raise InvalidValueError(explain(what, must=must, got=value, do=do))
 
 
-def check_strength(what: str, value: float, do: str = "give a share, 0.01 for 1 %") -> None:
-    """Raise `InvalidValueError` unless `value` >= 0; the message calls it `what` and tells what to `do`."""
-    check_range(what, value, 0.0, np.inf, do)
+class InRange(NamedTuple):
+    """The rule of a field, in its annotation: it is finite and in [`least`, `most`], else as `check_range` says."""
+
+    what: str
+    least: float
+    most: float
+    do: str
+
+    def __call__(self, value: float) -> None:
+        """Raise `InvalidValueError` for a `value` against the rule."""
+        check_range(self.what, value, self.least, self.most, self.do)
 
 
-def check_transition(transition: float) -> None:
-    """Raise `InvalidValueError` unless `transition` (Pa) is above zero, infinity included."""
-    if not transition > 0:
-        do = "give the drop at which the flow turns turbulent (Pa), infinity for never"
-        raise InvalidValueError(explain("transition", must="be positive", got=transition, do=do))
+def strength(what: str, do: str = "give a share, 0.01 for 1 %") -> InRange:
+    """Return the rule that a field is finite and >= 0; the message calls it `what` and tells what to `do`."""
+    return InRange(what, 0.0, np.inf, do)
+
+
+class AboveZero(NamedTuple):
+    """The rule of a field, in its annotation: it is above zero, and finite unless that is not asked."""
+
+    what: str
+    do: str
+    finite: bool = True
+
+    def __call__(self, value: float) -> None:
+        """Raise `InvalidValueError` for a `value` against the rule."""
+        if not value > 0.0 or (self.finite and value == np.inf):
+            raise InvalidValueError(explain(self.what, must="be positive", got=value, do=self.do))
+
+
+TRANSITION = AboveZero(
+    "transition", "give the drop at which the flow turns turbulent (Pa), infinity for never", finite=False
+)
+"""The rule of a pressure drop (Pa) at which the flow through an orifice turns turbulent."""
 
 
 def circuit(network: Network) -> Network:

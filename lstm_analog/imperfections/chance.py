@@ -1,6 +1,7 @@
 """Chance in a circuit of channels: in each step the share of the channels of a gate that are open is drawn anew."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.banks import tiled
-from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.base import Streams, alter, strength
 from lstm_analog.imperfections.in_time import OUTSIDE, StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -27,11 +28,7 @@ class ChannelNoise:
     sqrt(2 t/T) for shares averaged over a phase T (docs/chance.md#how-long-a-draw-lasts).
     """
 
-    amplitude: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check that the amplitude is not below zero."""
-        check_strength("channel noise amplitude", self.amplitude, "give 1 for channels read once a step")
+    amplitude: Annotated[float, strength("channel noise amplitude", "give 1 for channels read once a step")] = 1.0
 
 
 @alter.register
@@ -60,5 +57,4 @@ def _draws(imperfection: ChannelNoise, network: Network, label: str, lead: tuple
     """Return the efforts (chips, *lead, sources) of the bank `label` of sources that stand for chance."""
     nodes = network.unknowns[label]
     drawn = streams.normal(f"channel noise {label}", (*lead, nodes.size))
-    efforts: Floats = imperfection.amplitude * network.unknowns.scales()[nodes] * drawn
-    return efforts
+    return imperfection.amplitude * network.unknowns.scales()[nodes] * drawn

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from operator import is_
-from typing import TypeVar
+from operator import is_not
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,24 +12,32 @@ from lstm_analog.arrays import Flags, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, NetworkError, explain
 from lstm_analog.imperfections.base import Streams, alter, unused_label, with_unknowns
+from lstm_analog.network.bank import entries
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import (
     DATUM,
     Conductors,
     Crossbars,
+    Factor,
     Followers,
     Pairs,
-    Part,
     Ports,
     Sources,
     Spools,
+    Term,
     Transconductors,
 )
 
 _Record = TypeVar("_Record")
 _OTHER_SIDE = ("_neg", "_n")
 """Suffixes of the group that a signal is counted against, where it is the difference of two."""
+_READINGS: Mapping[type, tuple[str, ...]] = MappingProxyType(
+    dict.fromkeys((Ports, Spools, Factor), ("p", "n"))
+    | dict.fromkeys((Transconductors, Crossbars, Term), ("inputs",))
+    | {Conductors: ("a", "b")}
+)
+"""The fields that are unknowns read by a part, or by an entry of one."""
 
 
 @checked_record
@@ -55,7 +64,6 @@ class Clamp:
     units: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the value is finite and the units are numbers from 0 on."""
         if not np.isfinite(self.value):
             raise InvalidValueError(explain("clamp value", must="be finite", got=self.value, do="give e.g. -16"))
         if not all(unit >= 0 for unit in self.units):
@@ -80,7 +88,7 @@ def _(imperfection: Clamp, network: Network, streams: Streams) -> Network:
         network = replace(network, parts=(*network.parts, Sources(label=name, nodes=held, effort=effort)))
         places[nodes] = held
     moves = _Moves(places=places, controls=_controls(network), read=np.zeros(places.size, dtype=bool))
-    parts = tuple(moves.of_part(part) for part in network.parts)
+    parts = tuple(moves.moved(part) for part in network.parts)
     if not moves.read[places != np.arange(places.size)].all():
         must, do = "be read by parts with equations", "clamp what is not clamped yet, and no transistor cells"
         got = "units that are not"
@@ -128,44 +136,19 @@ class _Moves:
     controls: Flags
     read: Flags
 
-    def of_part(self, part: Part) -> Part:
-        """Return `part` with its readings moved, itself if it has none to move."""
-        match part:
-            case Ports() | Spools():
-                return self._moved(part, "p", "n")
-            case Transconductors() | Crossbars():
-                return self._moved(part, "inputs")
-            case Pairs():
-                return self._each(part, "factors", "p", "n")
-            case Followers():
-                return self._each(part, "terms", "inputs")
-            case Conductors():
-                return self._divided(part)
-        return part
-
-    def _each(self, part: _Record, entries: str, *names: str) -> _Record:
-        """Return `part` with the readings `names` of its `entries`, tiers or terms, moved."""
-        before = getattr(part, entries)
-        moved = tuple(self._moved(entry, *names) for entry in before)
-        return part if all(map(is_, moved, before)) else _with(part, {entries: moved})
-
-    def _moved(self, record: _Record, *names: str) -> _Record:
-        nodes = {name: getattr(record, name) for name in names}
-        return self._put(record, {name: (old, self.places[old]) for name, old in nodes.items()})
-
-    def _divided(self, part: Conductors) -> Conductors:
-        ends = {"a": (part.a, part.b), "b": (part.b, part.a)}
-        place, control = self.places, self.controls
-        return self._put(part, {name: (n, np.where(control[far], place[n], n)) for name, (n, far) in ends.items()})
-
-    def _put(self, record: _Record, nodes: dict[str, tuple[Indices, Indices]]) -> _Record:
-        """Return `record` with new for old `nodes`, itself if they are the same."""
-        for old, new in nodes.values():
-            self.read[old[old != new]] = True
-        changed = {name: new for name, (old, new) in nodes.items() if (old != new).any()}
-        return _with(record, changed) if changed else record
-
-
-def _with(record: _Record, values: Mapping[str, object]) -> _Record:
-    changed: _Record = replace(record, **values)  # type: ignore[type-var]
-    return changed
+    def moved(self, record: _Record) -> _Record:
+        """Return `record`, a part or an entry of one, with its readings moved; itself if it has none to move."""
+        values: dict[str, Any] = {}
+        for name in _READINGS.get(type(record), ()):
+            old = getattr(record, name)
+            new = self.places[old]
+            if isinstance(record, Conductors):
+                new = np.where(self.controls[record.b if name == "a" else record.a], new, old)
+            if (old != new).any():
+                self.read[old[old != new]] = True
+                values[name] = new
+        for name, held in entries(record) if isinstance(record, Pairs | Followers) else ():
+            moved = tuple(map(self.moved, held))
+            if any(map(is_not, moved, held)):
+                values[name] = moved
+        return replace(record, **values) if values else record  # type: ignore[type-var]

@@ -1,6 +1,7 @@
 """What a clock and a supply do over time: edges that jitter, rails that ripple."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import scipy
@@ -9,11 +10,10 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
 from lstm_analog.imperfections.banks import tiled
-from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.base import AboveZero, Streams, alter, strength
 from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
-from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _LEAST = 0.01
@@ -29,11 +29,7 @@ class ClockJitter:
     so they run one after the other.
     """
 
-    seconds: float
-
-    def __post_init__(self) -> None:
-        """Check that the jitter is not below zero."""
-        check_strength("clock jitter", self.seconds, "give seconds, 50e-12 for 50 ps")
+    seconds: Annotated[float, strength("clock jitter", "give seconds, 50e-12 for 50 ps")]
 
 
 @checked_record
@@ -46,13 +42,8 @@ class SupplyRipple:
     its end: exact where all settles faster than the sine moves.
     """
 
-    share: float
-    frequency: float
-
-    def __post_init__(self) -> None:
-        """Check that the share is not below zero, and the frequency positive."""
-        check_strength("supply ripple", self.share)
-        check_positive("supply ripple frequency", self.frequency, "give hertz, 100 for a rectified mains")
+    share: Annotated[float, strength("supply ripple")]
+    frequency: Annotated[float, AboveZero("supply ripple frequency", "give hertz, 100 for a rectified mains")]
 
 
 @alter.register

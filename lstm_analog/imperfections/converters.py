@@ -4,7 +4,7 @@ In plumbing they are the valve drivers that set the input pressures, and the gau
 """
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.banks import tiled
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.base import InRange, Streams, alter, strength
 from lstm_analog.imperfections.in_time import FedBank, StepPlan, acted_on, convert, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -29,14 +29,13 @@ class InputConverter:
     standard deviation of `inl` steps. Every input has a converter, every chip others.
     """
 
-    bits: int
+    bits: Annotated[int, InRange("input converter bits", 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")]
     low: float
     high: float
-    inl: float = 0.0
+    inl: Annotated[float, strength("input converter inl", "give steps, 0.5 for half of one")] = 0.0
 
     def __post_init__(self) -> None:
-        """Check bits, range and nonlinearity."""
-        _check("input", self)
+        _check_range("input", self)
 
 
 @checked_record
@@ -48,22 +47,19 @@ class OutputConverter:
     yields; `Run.h` and `Run.y`, files and the state that a run leaves are what stands before the converter.
     """
 
-    bits: int
+    bits: Annotated[int, InRange("output converter bits", 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")]
     low: float
     high: float
-    inl: float = 0.0
+    inl: Annotated[float, strength("output converter inl", "give steps, 0.5 for half of one")] = 0.0
 
     def __post_init__(self) -> None:
-        """Check bits, range and nonlinearity."""
-        _check("output", self)
+        _check_range("output", self)
 
 
 _Converter: TypeAlias = InputConverter | OutputConverter
 
 
-def _check(what: str, converter: _Converter) -> None:
-    check_range(f"{what} converter bits", converter.bits, 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")
-    check_strength(f"{what} converter inl", converter.inl, "give steps, 0.5 for half of one")
+def _check_range(what: str, converter: _Converter) -> None:
     if not -np.inf < converter.low < converter.high < np.inf:
         got, do = f"{converter.low:g} to {converter.high:g}", "give the range, low below high"
         raise InvalidValueError(explain(f"{what} converter range", must="be finite and increase", got=got, do=do))
@@ -116,5 +112,4 @@ def _codes(converter: _Converter, values: Floats, bow: Floats) -> Floats:
     step = (converter.high - converter.low) / steps
     code = np.rint(np.clip((values - converter.low) / step, 0.0, steps))
     share = code / steps
-    found: Floats = converter.low + step * (code + 4.0 * bow * share * (1.0 - share))
-    return found
+    return converter.low + step * (code + 4.0 * bow * share * (1.0 - share))

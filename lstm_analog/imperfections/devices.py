@@ -7,6 +7,7 @@ conductance of a bank. Each record gives the values of published arrays.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import scipy
@@ -14,8 +15,8 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.imperfections.banks import device_banks, with_devices
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.banks import DeviceBank, device_banks, with_devices
+from lstm_analog.imperfections.base import InRange, Streams, alter, check_range, strength
 from lstm_analog.network.graph import Network
 
 _MOST_ROUNDS = 1000
@@ -30,11 +31,7 @@ class ProgrammingError:
     0.01 to 0.04 for phase-change memory, 0.009 to 0.056 for resistive memory; 0.03 is usual.
     """
 
-    sigma: float
-
-    def __post_init__(self) -> None:
-        """Check that sigma is a share."""
-        check_range("programming error", self.sigma, 0.0, 1.0, "give a share of Gmax, e.g. 0.03")
+    sigma: Annotated[float, InRange("programming error", 0.0, 1.0, "give a share of Gmax, e.g. 0.03")]
 
 
 @checked_record
@@ -54,16 +51,10 @@ class VerifiedProgramming:
         Standard deviation of a reading, as a share of Gmax.
     """
 
-    sigma: float
-    tolerance: float
-    rounds: int
-    reading: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check that errors are shares, and that there is an attempt."""
-        for name in ("sigma", "tolerance", "reading"):
-            check_range(f"verified programming, {name}", getattr(self, name), 0.0, 1.0, "give a share of Gmax")
-        check_range("verified programming, rounds", self.rounds, 1, _MOST_ROUNDS, "count attempts")
+    sigma: Annotated[float, InRange("verified programming, sigma", 0.0, 1.0, "give a share of Gmax")]
+    tolerance: Annotated[float, InRange("verified programming, tolerance", 0.0, 1.0, "give a share of Gmax")]
+    rounds: Annotated[int, InRange("verified programming, rounds", 1, _MOST_ROUNDS, "count attempts")]
+    reading: Annotated[float, InRange("verified programming, reading", 0.0, 1.0, "give a share of Gmax")] = 0.0
 
 
 @checked_record
@@ -71,11 +62,7 @@ class VerifiedProgramming:
 class DeviceSpread:
     """Each conductance is off by a normal `share` of its own value, as resistors are; none below zero."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("device spread", self.share)
+    share: Annotated[float, strength("device spread")]
 
 
 @checked_record
@@ -89,7 +76,6 @@ class Quantisation:
     levels: float
 
     def __post_init__(self) -> None:
-        """Check that there are two whole levels, or infinitely many."""
         if not (self.levels >= 2 and (np.isinf(self.levels) or float(self.levels).is_integer())):
             must, do = "be a whole number >= 2 or infinite", "give e.g. 16"
             raise InvalidValueError(explain("quantisation levels", must=must, got=self.levels, do=do))
@@ -100,88 +86,64 @@ class Quantisation:
 class StuckDevices:
     """The share `off` of all devices conducts nothing, the share `on` conducts Gmax; 0.001 together is usual."""
 
-    off: float
+    off: Annotated[float, InRange("stuck devices, off", 0.0, 1.0, "give a share of the devices")]
     on: float
 
     def __post_init__(self) -> None:
-        """Check that both are shares, and no more than all together."""
-        check_range("stuck devices, off", self.off, 0.0, 1.0, "give a share of the devices")
         check_range("stuck devices, on", self.on, 0.0, 1.0 - self.off, "give a share of the others")
 
 
 @alter.register
 def _(imperfection: ProgrammingError, network: Network, streams: Streams) -> Network:
-    if not imperfection.sigma:
-        return network
+    def erring(bank: DeviceBank) -> Floats:
+        device, error = bank.conductance, bank.normal(streams, "programming")
+        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * bank.largest * error, 0.0), 0.0)
 
-    def erring(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        error = streams.normal(f"programming {name}", device.shape[-2:])
-        return np.where(device > 0.0, np.maximum(device + imperfection.sigma * largest * error, 0.0), 0.0)
-
-    return change_devices(network, erring)
+    return change_devices(network, erring) if imperfection.sigma else network
 
 
 @alter.register
 def _(imperfection: VerifiedProgramming, network: Network, streams: Streams) -> Network:
-    if not imperfection.sigma:
-        return network
-
-    def verified(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        sizes = imperfection.sigma * largest, imperfection.reading * largest
-        attempts, readings = (
-            streams.normals(f"{what} {name}", device.shape[-2:]) for what in ("programming", "reading")
-        )
+    def verified(bank: DeviceBank) -> Floats:
+        device, tolerance = bank.conductance, imperfection.tolerance * bank.largest
+        sizes = imperfection.sigma * bank.largest, imperfection.reading * bank.largest
+        attempts, readings = (bank.normals(streams, what) for what in ("programming", "reading"))
         written, left = device, np.ones(device.shape[-2:], dtype=bool)
         for _ in range(imperfection.rounds):
             written = np.where(left, np.maximum(device + sizes[0] * next(attempts), 0.0), written)
-            left = left & (np.abs(written + sizes[1] * next(readings) - device) > imperfection.tolerance * largest)
+            left = left & (np.abs(written + sizes[1] * next(readings) - device) > tolerance)
         return np.where(device > 0.0, written, 0.0)
 
-    return change_devices(network, verified)
+    return change_devices(network, verified) if imperfection.sigma else network
 
 
 @alter.register
 def _(imperfection: DeviceSpread, network: Network, streams: Streams) -> Network:
-    if not imperfection.share:
-        return network
+    def spread(bank: DeviceBank) -> Floats:
+        return np.maximum(bank.conductance * (1.0 + imperfection.share * bank.normal(streams, "spread")), 0.0)
 
-    def spread(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        normal = streams.normal(f"spread {name}", device.shape[-2:])
-        return np.maximum(device * (1.0 + imperfection.share * normal), 0.0)
-
-    return change_devices(network, spread)
+    return change_devices(network, spread) if imperfection.share else network
 
 
 @alter.register
 def _(imperfection: Quantisation, network: Network, streams: Streams) -> Network:
-    if np.isinf(imperfection.levels):
-        return network
+    def rounded(bank: DeviceBank) -> Floats:
+        step = (bank.largest - bank.least) / (imperfection.levels - 1)
+        return bank.least + np.rint((bank.conductance - bank.least) / np.where(step > 0.0, step, 1.0)) * step
 
-    def rounded(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        step = (largest - least) / (imperfection.levels - 1)
-        result: Floats = least + np.rint((device - least) / np.where(step > 0.0, step, 1.0)) * step
-        return result
-
-    return change_devices(network, rounded)
+    return change_devices(network, rounded) if np.isfinite(imperfection.levels) else network
 
 
 @alter.register
 def _(imperfection: StuckDevices, network: Network, streams: Streams) -> Network:
-    if not imperfection.off and not imperfection.on:
-        return network
-
-    def stuck(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        lot = scipy.special.ndtr(streams.normal(f"stuck {name}", device.shape[-2:]))
-        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, largest, device))
+    def stuck(bank: DeviceBank) -> Floats:
+        device, lot = bank.conductance, scipy.special.ndtr(bank.normal(streams, "stuck"))
+        alive = np.where(lot < imperfection.off, 0.0, np.where(lot > 1.0 - imperfection.on, bank.largest, device))
         return np.where(device > 0.0, alive, 0.0)
 
-    return change_devices(network, stuck)
+    return change_devices(network, stuck) if imperfection.off or imperfection.on else network
 
 
-def change_devices(network: Network, by: Callable[[Floats, Floats, Floats, str], Floats]) -> Network:
-    """Return `network` with the conductances of its banks replaced.
-
-    They are `by(size, least, largest, name)`: size (..., m, n), least and largest (..., 1, 1), and the bank's name.
-    """
-    banks = device_banks(network)
-    return with_devices(network, [by(bank.conductance, bank.least, bank.largest, bank.name) for bank in banks])
+def change_devices(network: Network, by: Callable[[DeviceBank], Floats]) -> Network:
+    """Return `network` with the conductances (..., m, n) of its `device_banks` replaced `by` a function of the bank."""
+    return with_devices(network, [by(bank) for bank in device_banks(network)])

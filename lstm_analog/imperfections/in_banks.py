@@ -21,7 +21,6 @@ class InBanks:
     banks: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Check that the imperfection is a record that is not itself of some banks, and that there are banks."""
         inner = self.imperfection
         if not is_dataclass(inner) or isinstance(inner, type | InBanks):
             do = "give e.g. ProgrammingError(sigma=0.05)"

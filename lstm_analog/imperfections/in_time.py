@@ -9,6 +9,7 @@ converter at the output (`convert`) what is read.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
+from typing import Annotated
 
 import numpy as np
 
@@ -16,9 +17,8 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.imperfections.banks import DeviceBank, device_banks, tiled, with_devices
-from lstm_analog.imperfections.base import Streams, check_range
+from lstm_analog.imperfections.base import AboveZero, InRange, Streams
 from lstm_analog.network.graph import Network
-from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import IN_TIME
 
@@ -67,13 +67,8 @@ class AtStep:
     So it can be written as a netlist and run by every engine. `Machine.at_step` knows the time.
     """
 
-    number: int
-    step_time: float
-
-    def __post_init__(self) -> None:
-        """Check that there is such a step."""
-        check_range("step number", self.number, 0.0, _MOST_STEPS, "count steps from 0")
-        check_positive("step_time", self.step_time, "give seconds")
+    number: Annotated[int, InRange("step number", 0.0, _MOST_STEPS, "count steps from 0")]
+    step_time: Annotated[float, AboveZero("step_time", "give seconds")]
 
 
 @singledispatch

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
@@ -11,11 +12,12 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
 from lstm_analog.imperfections.base import (
     TUBES,
+    AboveZero,
+    InRange,
     Streams,
     alter,
     change,
     change_fields,
-    check_range,
     filling,
     plumbing,
 )
@@ -34,7 +36,6 @@ from lstm_analog.network.parts import (
     Switches,
 )
 from lstm_analog.network.properties import Multiple
-from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.roles import tanks
 
 _Chamber = Storages | Junctions
@@ -50,11 +51,7 @@ _CONDUCTANCES: Mapping[type, tuple[str, ...]] = MappingProxyType(
 class ViscosityChange:
     """Multiply the liquid's viscosity, and so the friction of spools, by `factor` everywhere; 1 changes nothing."""
 
-    factor: float
-
-    def __post_init__(self) -> None:
-        """Check that the factor is positive."""
-        check_positive("viscosity factor", self.factor, "give new over old viscosity")
+    factor: Annotated[float, AboveZero("viscosity factor", "give new over old viscosity")]
 
 
 @checked_record
@@ -69,14 +66,9 @@ class EntrainedAir:
     a chamber; in ideal detail, where it has none, that is its C.
     """
 
-    share: float
-    volume: float
+    share: Annotated[float, InRange("entrained air", 0.0, 0.5, "give a share of the volume, 0.01 for 1 %")]
+    volume: Annotated[float, AboveZero("volume of entrained air", "give what one chamber encloses (m3)")]
     banks: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check that it is a share below one, and the volume positive."""
-        check_range("entrained air", self.share, 0.0, 0.5, "give a share of the volume, 0.01 for 1 %")
-        check_positive("volume of entrained air", self.volume, "give what one chamber encloses (m3)")
 
 
 def heated_liquid(network: Network, celsius: float) -> Network:

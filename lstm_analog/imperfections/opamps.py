@@ -4,14 +4,16 @@ A pair is a bank of `Pairs` with a saturating tier, a multiplier is one of linea
 capacitor behind a switch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_range, check_strength, holding, unused_label
+from lstm_analog.imperfections.base import InRange, Streams, alter, change, holding, strength, unused_label
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Storages, Switches
@@ -23,11 +25,7 @@ from lstm_analog.network.shapes import Shape
 class AmplifierOffset:
     """Op-amps have input offsets, normally distributed with standard deviation `volts`."""
 
-    volts: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("amplifier offset", self.volts, "give volts")
+    volts: Annotated[float, strength("amplifier offset", "give volts")]
 
 
 @checked_record
@@ -35,11 +33,7 @@ class AmplifierOffset:
 class PairOffset:
     """Differential pairs have input offsets, normal with standard deviation `volts` at the pair, comparable to V_T."""
 
-    volts: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("pair offset", self.volts, "give volts at the pair")
+    volts: Annotated[float, strength("pair offset", "give volts at the pair")]
 
 
 @checked_record
@@ -47,11 +41,7 @@ class PairOffset:
 class PairGain:
     """Tail currents of pairs have a normal relative error of standard deviation `share`."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("pair gain", self.share)
+    share: Annotated[float, strength("pair gain")]
 
 
 @checked_record
@@ -59,11 +49,7 @@ class PairGain:
 class MultiplierGain:
     """Gains of multipliers have a normal relative error of standard deviation `share`."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("multiplier gain", self.share)
+    share: Annotated[float, strength("multiplier gain")]
 
 
 @checked_record
@@ -71,11 +57,7 @@ class MultiplierGain:
 class MultiplierOffset:
     """Multipliers have normal output offsets; the standard deviation is `share` of the output for a product of 1."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("multiplier offset", self.share, "give a share, 1e-3 for 1 mV of 1 V")
+    share: Annotated[float, strength("multiplier offset", "give a share, 1e-3 for 1 mV of 1 V")]
 
 
 @checked_record
@@ -83,13 +65,8 @@ class MultiplierOffset:
 class PairTemperature:
     """Pairs are at `kelvin`, their attenuators are `made_for` another temperature (K): only V_T = kT/q changes."""
 
-    kelvin: float
-    made_for: float
-
-    def __post_init__(self) -> None:
-        """Check that both are temperatures."""
-        for value in (self.kelvin, self.made_for):
-            check_range("temperature", value, 1.0, np.inf, "give kelvin")
+    kelvin: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
+    made_for: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
 
 
 @checked_record
@@ -103,15 +80,9 @@ class ClockFeedthrough:
     there while the switch is closed, too, when the output is not read.
     """
 
-    overlap: float
-    swing: float
-    fall: float
-
-    def __post_init__(self) -> None:
-        """Check the sizes."""
-        check_strength("feedthrough overlap", self.overlap, "give farad")
-        check_strength("feedthrough swing", self.swing, "give volts")
-        check_range("feedthrough fall", self.fall, np.nextafter(0.0, 1.0), np.inf, "give seconds")
+    overlap: Annotated[float, strength("feedthrough overlap", "give farad")]
+    swing: Annotated[float, strength("feedthrough swing", "give volts")]
+    fall: Annotated[float, InRange("feedthrough fall", 5e-324, np.inf, "give seconds")]
 
 
 @checked_record
@@ -119,11 +90,7 @@ class ClockFeedthrough:
 class HoldLeak:
     """Hold capacitors leak to ground through a `conductance` G (S): the droop rate is G/C_h."""
 
-    conductance: float
-
-    def __post_init__(self) -> None:
-        """Check that the conductance is not below zero."""
-        check_strength("hold leak", self.conductance, "give siemens, 1e-9 for 1 Gohm")
+    conductance: Annotated[float, strength("hold leak", "give siemens, 1e-9 for 1 Gohm")]
 
 
 @alter.register
@@ -137,19 +104,23 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
 
 @alter.register
 def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
-    def shifted(part: Pairs) -> Pairs:
-        tiers = range(len(part.factors))
-        return replace(part, factors=tuple(_shift(part, tier, imperfection.volts, streams) for tier in tiers))
+    def shifted(factor: Factor, part: Pairs, number: int) -> Factor:
+        drawn = streams.normal(f"pair offset {part.label} {number}", (part.out.size,))
+        return replace(factor, offset=factor.offset + factor.scale * imperfection.volts * drawn)
 
-    return change(holding(network, Pairs), Pairs, shifted)
+    return _change_tiers(network, shifted)
 
 
-def _shift(part: Pairs, tier: int, volts: float, streams: Streams) -> Factor:
-    factor = part.factors[tier]
-    if factor.shape is Shape.LINEAR:
-        return factor
-    drawn = streams.normal(f"pair offset {part.label} {tier}", (part.out.size,))
-    return replace(factor, offset=factor.offset + factor.scale * volts * drawn)
+def _change_tiers(network: Network, by: Callable[[Factor, Pairs, int], Factor]) -> Network:
+    """Return `network` with each saturating tier replaced `by` a function of it, of its bank and of its number."""
+
+    def changed(part: Pairs) -> Pairs:
+        tiers = enumerate(part.factors)
+        return replace(
+            part, factors=tuple(tier if tier.shape is Shape.LINEAR else by(tier, part, n) for n, tier in tiers)
+        )
+
+    return change(holding(network, Pairs), Pairs, changed)
 
 
 @alter.register
@@ -190,16 +161,10 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
 def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
     ratio = imperfection.made_for / imperfection.kelvin
 
-    def warmed(part: Pairs) -> Pairs:
-        return replace(part, factors=tuple(_warm(factor, ratio) for factor in part.factors))
+    def warmed(factor: Factor, part: Pairs, number: int) -> Factor:
+        return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
 
-    return change(holding(network, Pairs), Pairs, warmed)
-
-
-def _warm(factor: Factor, ratio: float) -> Factor:
-    if factor.shape is Shape.LINEAR:
-        return factor
-    return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
+    return _change_tiers(network, warmed)
 
 
 @alter.register

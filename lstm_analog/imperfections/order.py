@@ -3,7 +3,6 @@
 from types import MappingProxyType
 
 from lstm_analog.imperfections.ageing import Drift, MeasuredDevices
-from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.chance import ChannelNoise
 from lstm_analog.imperfections.clamping import Clamp
 from lstm_analog.imperfections.clocks import ClockJitter, SupplyRipple
@@ -31,11 +30,16 @@ from lstm_analog.imperfections.opamps import (
 from lstm_analog.imperfections.phase_change import PhaseChangeDrift, PhaseChangeProgramming, PhaseChangeReadNoise
 from lstm_analog.imperfections.reading import Flicker, ReadNoise
 from lstm_analog.imperfections.temperature import OperatingTemperature
-from lstm_analog.imperfections.tiles import Tiles
-from lstm_analog.imperfections.transistors import JunctionArea, MosThreshold, ResistorSpread
+from lstm_analog.imperfections.transistors import (
+    CurrentByArea,
+    JunctionArea,
+    MosThreshold,
+    ResistorSpread,
+    ThresholdByArea,
+)
 from lstm_analog.imperfections.tubes import BoreTolerance, EndLoss, HotTubes, OrificeWeights
 from lstm_analog.imperfections.valves import Deadband, OrificePorts, Rangeability, RelayGain, RelayLag, SeatLeak
-from lstm_analog.imperfections.wires import WireResistance
+from lstm_analog.imperfections.wires import Tiles, WireResistance
 
 _CHOSEN = (OrificeWeights, OrificePorts, Rangeability, Quantisation)
 _MADE = (

@@ -6,6 +6,7 @@ aihwkit 1.1.0 has them (`PCMLikeNoiseModel`); g is a conductance as a share of G
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.imperfections.ageing import check_elapsed, compensated
 from lstm_analog.imperfections.banks import DeviceBank
-from lstm_analog.imperfections.base import Streams, alter, check_strength
+from lstm_analog.imperfections.base import Streams, alter, strength
 from lstm_analog.imperfections.devices import change_devices
 from lstm_analog.imperfections.in_time import fluctuate, varying
 from lstm_analog.imperfections.reading import scaled_errors
@@ -34,11 +35,7 @@ _SMALLEST = 1e-7
 class PhaseChangeProgramming:
     """Conductances are programmed with a normal error of (0.26348 + 1.9650 g - 1.1731 g^2)/25 Gmax times `scale`."""
 
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check that the scale is not below zero."""
-        check_strength("phase-change programming scale", self.scale, "give 1 for what was measured")
+    scale: Annotated[float, strength("phase-change programming scale", "give 1 for what was measured")] = 1.0
 
 
 @checked_record
@@ -51,13 +48,11 @@ class PhaseChangeDrift:
     """
 
     seconds: float
-    scale: float = 1.0
+    scale: Annotated[float, strength("phase-change drift scale", "give 1 for what was measured")] = 1.0
     compensated: bool = False
 
     def __post_init__(self) -> None:
-        """Check that the time has passed and the scale is not below zero."""
         check_elapsed("phase-change drift", PROGRAMMED, PROGRAMMED + self.seconds)
-        check_strength("phase-change drift scale", self.scale, "give 1 for what was measured")
 
 
 @checked_record
@@ -70,42 +65,36 @@ class PhaseChangeReadNoise:
     """
 
     seconds: float
-    scale: float = 1.0
+    scale: Annotated[float, strength("phase-change read noise scale", "give 1 for what was measured")] = 1.0
 
     def __post_init__(self) -> None:
-        """Check that the time has passed and the scale is not below zero."""
         check_elapsed("phase-change read noise", PROGRAMMED, PROGRAMMED + self.seconds)
-        check_strength("phase-change read noise scale", self.scale, "give 1 for what was measured")
 
 
 @alter.register
 def _(imperfection: PhaseChangeProgramming, network: Network, streams: Streams) -> Network:
-    if not imperfection.scale:
-        return network
+    def programmed(bank: DeviceBank) -> Floats:
+        device, error = bank.conductance, bank.normal(streams, "phase-change programming")
+        sigma = imperfection.scale * np.polynomial.polynomial.polyval(device / bank.largest, _PROGRAMMING)
+        return np.where(device > 0.0, np.maximum(device + bank.largest * sigma * error, 0.0), 0.0)
 
-    def programmed(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        sigma = imperfection.scale * np.polynomial.polynomial.polyval(device / largest, _PROGRAMMING)
-        error = streams.normal(f"phase-change programming {name}", device.shape[-2:])
-        return np.where(device > 0.0, np.maximum(device + largest * sigma * error, 0.0), 0.0)
-
-    return change_devices(network, programmed)
+    return change_devices(network, programmed) if imperfection.scale else network
 
 
 @alter.register
 def _(imperfection: PhaseChangeDrift, network: Network, streams: Streams) -> Network:
     aged = imperfection.scale * np.log(1.0 + imperfection.seconds / PROGRAMMED)
-    if not aged:
-        return network
 
-    def fallen(device: Floats, least: Floats, largest: Floats, name: str) -> Floats:
-        log_g = np.log(np.maximum(device / largest, _SMALLEST))
+    def fallen(bank: DeviceBank) -> Floats:
+        device = bank.conductance
+        log_g = np.log(np.maximum(device / bank.largest, _SMALLEST))
         mean = np.clip(0.0244 - 0.0155 * log_g, 0.049, 0.1)
         spread = np.clip(-0.0059 - 0.0125 * log_g, 0.008, 0.045)
-        nu = np.abs(mean + spread * streams.normal(f"phase-change drift {name}", device.shape[-2:]))
+        nu = np.abs(mean + spread * bank.normal(streams, "phase-change drift"))
         old = device * np.exp(-aged * nu)
         return compensated(old, device) if imperfection.compensated else old
 
-    return change_devices(network, fallen)
+    return change_devices(network, fallen) if aged else network
 
 
 @alter.register

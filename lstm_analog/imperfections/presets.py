@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from lstm_analog.doors import checked_record
 from lstm_analog.imperfections.ageing import MeasuredDevices
-from lstm_analog.imperfections.by_area import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.clocks import SupplyRipple
 from lstm_analog.imperfections.devices import DeviceSpread, StuckDevices
 from lstm_analog.imperfections.opamps import AmplifierOffset, MultiplierGain, PairOffset
 from lstm_analog.imperfections.phase_change import PhaseChangeDrift, PhaseChangeProgramming, PhaseChangeReadNoise
 from lstm_analog.imperfections.reading import Flicker, ReadNoise
+from lstm_analog.imperfections.transistors import CurrentByArea, ThresholdByArea
 from lstm_analog.imperfections.tubes import BoreTolerance
 from lstm_analog.imperfections.valves import RelayGain, SeatLeak
 

@@ -6,6 +6,7 @@ Reynolds numbers it is turbulent.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import scipy
@@ -14,7 +15,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.banks import DeviceBank
-from lstm_analog.imperfections.base import Streams, alter, check_range, check_strength
+from lstm_analog.imperfections.base import InRange, Streams, alter, strength
 from lstm_analog.imperfections.in_time import fluctuate, varying
 from lstm_analog.network.graph import Network
 
@@ -27,13 +28,10 @@ class ReadNoise:
     With the exponent 1 it is a share of the conductance itself, with 0 one of Gmax, of 0.5 as shot noise goes.
     """
 
-    sigma: float
-    exponent: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check that sigma is a share, and the exponent a power between that of Gmax and that of the conductance."""
-        check_range("read noise", self.sigma, 0.0, 1.0, "give a share of the conductance, e.g. 0.01")
-        check_range("read noise exponent", self.exponent, 0.0, 1.0, "give 1 for a share of the conductance itself")
+    sigma: Annotated[float, InRange("read noise", 0.0, 1.0, "give a share of the conductance, e.g. 0.01")]
+    exponent: Annotated[
+        float, InRange("read noise exponent", 0.0, 1.0, "give 1 for a share of the conductance itself")
+    ] = 1.0
 
 
 @checked_record
@@ -51,13 +49,11 @@ class Flicker:
     beginnings of steps: noise faster than a step folds down.
     """
 
-    share: float
+    share: Annotated[float, strength("flicker")]
     shortest: float
     longest: float
 
     def __post_init__(self) -> None:
-        """Check that the share is not below zero and the times increase."""
-        check_strength("flicker", self.share)
         if not 0.0 < self.shortest < self.longest < np.inf:
             got = f"{self.shortest:g} to {self.longest:g}"
             raise InvalidValueError(explain("flicker times", must="be positive and increase", got=got, do="give s"))
@@ -89,7 +85,7 @@ def scaled_errors(
 
     They are drawn from the `streams` of a `cause`.
     """
-    drawn = [streams.normals(f"{cause} {bank.name}", bank.conductance.shape[-2:]) for bank in banks]
+    drawn = [bank.normals(streams, cause) for bank in banks]
     while True:
         yield [_times(next(normal), size) for normal, size in zip(drawn, sizes, strict=True)]
 
@@ -120,6 +116,5 @@ def _(
 
 def _times_of(imperfection: Flicker, bank: DeviceBank, streams: Streams) -> Floats:
     """Return the time constants of the devices of a `bank` (s), (..., m, n)."""
-    even = scipy.special.ndtr(streams.normal(f"flicker times {bank.name}", bank.conductance.shape[-2:]))
-    found: Floats = imperfection.shortest * (imperfection.longest / imperfection.shortest) ** even
-    return found
+    even = scipy.special.ndtr(bank.normal(streams, "flicker times"))
+    return imperfection.shortest * (imperfection.longest / imperfection.shortest) ** even

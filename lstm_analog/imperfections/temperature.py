@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.imperfections.base import TUBES, Streams, alter, change_fields, check_range
+from lstm_analog.imperfections.base import TUBES, InRange, Streams, alter, change_fields
 from lstm_analog.imperfections.liquids import heated_liquid
 from lstm_analog.imperfections.opamps import PairTemperature
 from lstm_analog.network.domain import HYDRAULIC
@@ -39,14 +40,11 @@ class OperatingTemperature:
     Capacitors and op-amps keep their values.
     """
 
-    celsius: float
-    made_for: float = _NOMINAL
+    celsius: Annotated[float, InRange("operating temperature", -_ZERO, 1000.0, "give C")]
+    made_for: Annotated[float, InRange("temperature made for", -_ZERO, 1000.0, "give C")] = _NOMINAL
     per_kelvin: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check that both are temperatures, and that resistances stay above zero."""
-        check_range("operating temperature", self.celsius, -_ZERO, 1000.0, "give C")
-        check_range("temperature made for", self.made_for, -_ZERO, 1000.0, "give C")
         if not self.factor > 0.0:
             must, do = "leave resistances above zero", "give 1e-4 for 100 ppm/K"
             raise InvalidValueError(explain("per_kelvin", must=must, got=self.per_kelvin, do=do))

@@ -1,18 +1,22 @@
 """Mismatch between the devices of a chip of transistor cells.
 
 Cells that differ need different SPICE texts, so each becomes a bank of its own with a flat text: literal values, and
-its own models where a model parameter differs. Only one chip is drawn at a time, as a text has no axis of chips.
+its own models where a model parameter differs. Models from files are no texts that could be changed: an error of theirs
+stands on the card of its transistor. Only one chip is drawn at a time, as a text has no axis of chips.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, UnsupportedError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_strength, holding
+from lstm_analog.imperfections.base import Streams, alter, change, holding, strength
 from lstm_analog.imperfections.cell_cards import (
     LEAST,
     apart,
@@ -25,7 +29,7 @@ from lstm_analog.imperfections.cell_cards import (
     with_cards,
 )
 from lstm_analog.imperfections.devices import DeviceSpread
-from lstm_analog.network.cells import NODES, SHUNT, Cells, Subcircuit
+from lstm_analog.network.cells import NODES, SHUNT, Cells, Subcircuit, called
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors
 
@@ -42,11 +46,7 @@ _THRESHOLDS = re.compile(r"\bv(?:to|t0|th0)\b")
 class JunctionArea:
     """Areas of bipolar transistors have a normal relative error of `share`: 0.01 shifts V_BE by 0.26 mV."""
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("junction area", self.share)
+    share: Annotated[float, strength("junction area")]
 
 
 @checked_record
@@ -57,11 +57,7 @@ class ResistorSpread:
     The shunt is not on the chip: the test bench measures the supply current by it.
     """
 
-    share: float
-
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("resistor spread", self.share)
+    share: Annotated[float, strength("resistor spread")]
 
 
 @checked_record
@@ -72,11 +68,34 @@ class MosThreshold:
     Models must set `vto=` to a number without suffix, and no other threshold.
     """
 
-    volts: float
+    volts: Annotated[float, strength("threshold spread", "give volts")]
 
-    def __post_init__(self) -> None:
-        """Check that the spread is not below zero."""
-        check_strength("threshold spread", self.volts, "give volts")
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class ThresholdByArea:
+    """Thresholds of the MOS transistors of a `model` in files of models have a normal error that falls with their area.
+
+    Its standard deviation is `coefficient`/sqrt(W L m), the coefficient in V um, W and L in um, of m transistors in
+    parallel: M. Pelgrom, A. Duinmaijer, A. Welbers, Matching Properties of MOS Transistors, IEEE J. Solid-State
+    Circuits 24 (1989) 1433. It stands on the card, as `delvto`, which BSIM4 has in ngspice.
+    """
+
+    model: str
+    coefficient: Annotated[float, strength("threshold coefficient", "give V um, 0.01 for 10 mV um")]
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class CurrentByArea:
+    """Currents of the bipolar transistors of a `model` in files of models have a normal error that falls with area.
+
+    Its standard deviation is `share`/sqrt(m), relative, of m emitters in parallel. The currents of collector and base
+    both go with it, for it stands on the card, as another m.
+    """
+
+    model: str
+    share: Annotated[float, strength("spread of currents")]
 
 
 @alter.register
@@ -164,3 +183,47 @@ def _beside(model: str, shift: float) -> str:
         must, do = "give its threshold once, as vto= and a plain number", "write vto=0.7, without blanks and suffix"
         raise UnsupportedError(explain(f"model {model.split()[1]}", must=must, got=model[:80], do=do))
     return moved
+
+
+@alter.register
+def _(imperfection: ThresholdByArea, network: Network, streams: Streams) -> Network:
+    def changed(card: str, normal: float) -> str:
+        values = _values(card)
+        width, length = (float(values[name].removesuffix("u")) for name in "wl")
+        sigma = imperfection.coefficient / sqrt(width * length * float(values.get("m", "1")))
+        return _valued_anew(card, "delvto", float(values.get("delvto", "0")) + sigma * normal)
+
+    return apart(network, imperfection.coefficient, lambda part: _redrawn(part, imperfection.model, changed, streams))
+
+
+@alter.register
+def _(imperfection: CurrentByArea, network: Network, streams: Streams) -> Network:
+    def changed(card: str, normal: float) -> str:
+        emitters = float(_values(card).get("m", "1"))
+        return _valued_anew(card, "m", emitters * max(1.0 + imperfection.share / sqrt(emitters) * normal, LEAST))
+
+    return apart(network, imperfection.share, lambda part: _redrawn(part, imperfection.model, changed, streams))
+
+
+def _redrawn(part: Cells, model: str, changed: Callable[[str, float], str], streams: Streams) -> Cells:
+    """Return the cell `part` with each card of `model` `changed` by a normal number of `streams`."""
+    circuit, inside = part.circuit, named_models(part)
+    used = [called(card)[2] if card.startswith("x") else model_on(card) for card in circuit.cards]
+    chosen = [number for number, name in enumerate(used) if name == model]
+    if not chosen or model in inside:
+        must, do = f"have transistors of {model} from files of models", "use MosThreshold or JunctionArea for others"
+        raise UnsupportedError(explain(f"cells {part.label}", must=must, got="none", do=do))
+    cards = list(circuit.cards)
+    for number, normal in zip(chosen, normals(streams, f"area {model}", part, len(chosen)), strict=True):
+        cards[number] = changed(cards[number], float(normal))
+    return with_cards(part, part.library.texts, cards)
+
+
+def _values(card: str) -> dict[str, str]:
+    """Return the values `key=value` of a `card`."""
+    return dict(word.split("=") for word in card.split() if "=" in word)
+
+
+def _valued_anew(card: str, key: str, value: float) -> str:
+    """Return the `card` with the value of `key` replaced, or added."""
+    return " ".join([*(word for word in card.split() if not word.startswith(f"{key}=")), f"{key}={number_text(value)}"])

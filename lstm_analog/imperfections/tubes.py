@@ -5,7 +5,7 @@ docs/hydraulics.md#imperfections lists them.
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -13,20 +13,20 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
+    TRANSITION,
     TUBES,
+    AboveZero,
+    InRange,
     Streams,
     alter,
     change,
     change_part,
-    check_range,
-    check_strength,
-    check_transition,
     filling,
     plumbing,
+    strength,
 )
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars
-from lstm_analog.network.quantities import check_positive
 
 _BORE = 4.0
 """Exponent of the bore in the law of Hagen-Poiseuille."""
@@ -47,11 +47,7 @@ class BoreTolerance:
     Conductances are proportional to the fourth power, dG/G = 4 dd/d. Applies to weight tubes and dummies of crossbars.
     """
 
-    sigma: float
-
-    def __post_init__(self) -> None:
-        """Check that sigma is a share."""
-        check_range("bore tolerance", self.sigma, 0.0, 1.0, "give the standard deviation of d over d")
+    sigma: Annotated[float, InRange("bore tolerance", 0.0, 1.0, "give the standard deviation of d over d")]
 
 
 @checked_record
@@ -63,14 +59,10 @@ class HotTubes:
     temperature of the rest are those of the network.
     """
 
-    kelvin: float
+    kelvin: Annotated[float, InRange("hot tubes", -100.0, 100.0, "give the difference to the rest, in kelvin")]
     bank: str
     which: Tubes
     elements: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        """Check that the temperature is a number."""
-        check_range("hot tubes", self.kelvin, -100.0, 100.0, "give the difference to the rest, in kelvin")
 
 
 @checked_record
@@ -81,11 +73,7 @@ class OrificeWeights:
     Areas are proportional to the weights; infinity leaves capillaries.
     """
 
-    transition: float
-
-    def __post_init__(self) -> None:
-        """Check that the transition is positive."""
-        check_transition(self.transition)
+    transition: Annotated[float, TRANSITION]
 
 
 @checked_record
@@ -93,13 +81,8 @@ class OrificeWeights:
 class EndLoss:
     """Entrance and exit losses of weight tubes: `share` of the friction at `flow` (m3/s), and proportional to flow."""
 
-    share: float
-    flow: float
-
-    def __post_init__(self) -> None:
-        """Check that the loss is not below zero and the flow positive."""
-        check_strength("end loss", self.share, "give a share of the friction, e.g. 0.01")
-        check_positive("end loss flow", self.flow, "say at which flow the share was found")
+    share: Annotated[float, strength("end loss", "give a share of the friction, e.g. 0.01")]
+    flow: Annotated[float, AboveZero("end loss flow", "say at which flow the share was found")]
 
 
 @alter.register
@@ -108,8 +91,7 @@ def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Networ
         conductance: Floats = getattr(part, name)
         own = part.positive.shape[-2:] if name in ("positive", "negative") else part.plus.shape
         scatter = streams.normal(f"bore {part.label}.{name}", own)
-        result: Floats = conductance * np.exp(_BORE * imperfection.sigma * scatter)
-        return result
+        return conductance * np.exp(_BORE * imperfection.sigma * scatter)
 
     def vary(part: Crossbars) -> Crossbars:
         made: dict[str, Any] = {name: drawn(part, name) for name in TUBES}

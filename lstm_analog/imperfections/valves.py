@@ -4,22 +4,23 @@ docs/hydraulics.md#imperfections lists them.
 """
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections.base import (
+    TRANSITION,
+    AboveZero,
+    InRange,
     Streams,
     alter,
     change,
     change_part,
-    check_range,
-    check_strength,
-    check_transition,
     holding,
     plumbing,
+    strength,
     unused_label,
     with_unknowns,
 )
@@ -28,6 +29,7 @@ from lstm_analog.network.parts import DATUM, Followers, Inertances, Ports, Spool
 from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.network.shapes import Shape
 
+_LAGS = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
 _Valve = TypeVar("_Valve", Switches, Inertances)
 
 
@@ -36,13 +38,7 @@ _Valve = TypeVar("_Valve", Switches, Inertances)
 class RelayGain:
     """The output of every relay is `gain` times its nominal value; 1 is perfect."""
 
-    gain: float
-
-    def __post_init__(self) -> None:
-        """Check that the gain is above zero and finite."""
-        if not 0.0 < self.gain < np.inf:
-            must = "be positive and finite"
-            raise InvalidValueError(explain("relay gain", must=must, got=self.gain, do="give about 1"))
+    gain: Annotated[float, AboveZero("relay gain", "give about 1")]
 
 
 @checked_record
@@ -56,15 +52,8 @@ class RelayLag:
     liquid: a later change of viscosity changes it.
     """
 
-    frequency: float
-    damping: float
-
-    def __post_init__(self) -> None:
-        """Check that both are positive, and the damping finite."""
-        do = "give rad/s, infinity for none, and a damping ratio, 0.7 for the flattest response"
-        for what, value in (("frequency", self.frequency), ("damping", self.damping)):
-            if not (value > 0 and (np.isfinite(value) or what == "frequency")):
-                raise InvalidValueError(explain(f"relay lag {what}", must="be positive", got=value, do=do))
+    frequency: Annotated[float, AboveZero("relay lag frequency", _LAGS, finite=False)]
+    damping: Annotated[float, AboveZero("relay lag damping", _LAGS)]
 
 
 @checked_record
@@ -75,12 +64,8 @@ class SeatLeak:
     Filling cocks, which set the memories before the first step, are bubble-tight and leak only if named.
     """
 
-    share: float
+    share: Annotated[float, InRange("seat leak", 0.0, 1.0, "give a share of the open conductance")]
     banks: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check that the leak is a share."""
-        check_range("seat leak", self.share, 0.0, 1.0, "give a share of the open conductance")
 
 
 @checked_record
@@ -92,11 +77,7 @@ class Deadband:
     and the same friction: it loses half as much of its pre-activation.
     """
 
-    z: float
-
-    def __post_init__(self) -> None:
-        """Check that the deadband is not below zero."""
-        check_strength("deadband", self.z, "give pre-activation units")
+    z: Annotated[float, strength("deadband", "give pre-activation units")]
 
 
 @checked_record
@@ -107,7 +88,6 @@ class Rangeability:
     ratio: float
 
     def __post_init__(self) -> None:
-        """Check that there is a range."""
         must, do = "be above 1", "give largest over least conductance, e.g. 50"
         if not self.ratio > 1.0:
             raise InvalidValueError(explain("rangeability", must=must, got=self.ratio, do=do))
@@ -118,11 +98,7 @@ class Rangeability:
 class OrificePorts:
     """Ports are sharp-edged orifices above `transition` (Pa); areas exp(±z/4), half as steep, again give sigmoid(z)."""
 
-    transition: float
-
-    def __post_init__(self) -> None:
-        """Check that the transition is positive."""
-        check_transition(self.transition)
+    transition: Annotated[float, TRANSITION]
 
 
 @alter.register

@@ -1,22 +1,29 @@
-"""Resistance of the wires of a crossbar; as devices are linear, a crossbar with its wires is one conductance matrix.
+"""Crossbars as they are built: the resistance of their wires, and arrays of a size that exists (`Tiles`).
 
-A driver feeds its line at one end; each line crosses all columns, and each column ends in a virtual ground. A segment
-of wire precedes every crossing. The reduction is exact, by block elimination along the lines.
+As devices are linear, a crossbar with its wires is one conductance matrix. A driver feeds its line at one end; each
+line crosses all columns, and each column ends in a virtual ground. A segment of wire precedes every crossing. The
+reduction is exact, by block elimination along the lines.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.imperfections.base import Streams, alter, change, check_strength, circuit
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.imperfections.base import InRange, Streams, alter, change, circuit, strength
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Crossbars, Transconductors
 
 _AXES = 2
+_PAIR = 2
+"""Columns of a weight: one for each sign."""
+_LineOhms = Annotated[float, strength("wire resistance, line", "give ohms a cell")]
+_ColumnOhms = Annotated[float, strength("wire resistance, column", "give ohms a cell")]
 
 
 @checked_record
@@ -29,12 +36,35 @@ class WireResistance:
     Columns end in virtual grounds, which is exact where an op-amp or a current mirror holds them.
     """
 
-    line: float
-    column: float
+    line: _LineOhms
+    column: _ColumnOhms
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True)
+class Tiles:
+    """Each crossbar is built of arrays of `drivers` lines and `columns` columns, a weight being a pair of columns.
+
+    A tile has wires of `line` and `column` ohms a cell, as `WireResistance` has them for the whole crossbar, so that no
+    wire is longer than a tile; lines are driven anew at each tile. Each pair of columns of a tile ends in a summing
+    amplifier, a virtual ground, which hands the partial sum on to the row with a gain of 1 and a normal error of the
+    standard deviation `gain`. Tiles at the edge are used in part.
+
+    Li et al. (2019) had 128 by 64 cells; published arrays have 0.35 to 1 ohm a cell (docs/electrical.md#wires). A gain
+    error of 0.001, of two matched resistors, is an assumption. Offsets and poles of the amplifiers of tiles are not in
+    it, nor converters: partial sums that are rounded make steps, which no law of a part can have here.
+    """
+
+    drivers: Annotated[int, InRange("drivers of a tile", 1, np.inf, "give e.g. 128")]
+    columns: int
+    line: _LineOhms
+    column: _ColumnOhms
+    gain: Annotated[float, strength("gain error of tiles")]
 
     def __post_init__(self) -> None:
-        """Check that no resistance is below zero."""
-        _check_segments(self.line, self.column)
+        if self.columns < _PAIR or self.columns % _PAIR:
+            must, do = "be even and at least 2, two a weight", "give e.g. 128"
+            raise InvalidValueError(explain("columns of a tile", must=must, got=self.columns, do=do))
 
 
 @alter.register
@@ -71,7 +101,7 @@ def change_columns(network: Network, by: Callable[[Floats, str], Floats]) -> Net
 
 
 @checked
-def seen_conductances(conductance: Floats, *, line: float, column: float) -> Floats:
+def seen_conductances(conductance: Floats, *, line: _LineOhms, column: _ColumnOhms) -> Floats:
     """Return the conductance from each driver to the end of each column (S), (..., columns, drivers), wires included.
 
     Parameters
@@ -97,7 +127,6 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
     per column, of the size of the number of drivers, for all chips at once: the Schur complements of the sparse network
     in the order of its columns.
     """
-    _check_segments(line, column)
     conductance = floats(conductance, "conductance")
     if conductance.ndim < _AXES:
         must, do = "have the axes (..., columns, drivers)", "give a row of devices to each column"
@@ -117,6 +146,39 @@ def seen_conductances(conductance: Floats, *, line: float, column: float) -> Flo
     return seen
 
 
-def _check_segments(line: float, column: float) -> None:
-    for what, ohms in (("line", line), ("column", column)):
-        check_strength(f"wire resistance, {what}", ohms, "give ohms a cell")
+@alter.register
+def _(imperfection: Tiles, network: Network, streams: Streams) -> Network:
+    network = circuit(network)
+    if not (imperfection.line or imperfection.column or imperfection.gain):
+        return network
+
+    def tiled(columns: Floats, label: str) -> Floats:
+        gains = 1.0 + imperfection.gain * _gain_errors(columns, imperfection.drivers, label, streams)
+        return tiled_conductances(columns, imperfection) * gains.repeat(_PAIR, axis=-2)
+
+    return change_columns(network, tiled)
+
+
+@checked
+def tiled_conductances(conductance: Floats, tiles: Tiles) -> Floats:
+    """Return the current at the row's end of each column for one volt on each driver, (..., columns, drivers), in S.
+
+    `conductance` (..., columns, drivers) of the devices (S) is cut into `tiles`, whose gains are 1 here. Each tile is
+    reduced as `seen_conductances` says; the partial sums of a column add up.
+    """
+    seen = np.empty_like(conductance)
+    down, across = (
+        range(0, size, step) for size, step in zip(conductance.shape[-2:], (tiles.columns, tiles.drivers), strict=True)
+    )
+    for first, left in product(down, across):
+        place = (..., slice(first, first + tiles.columns), slice(left, left + tiles.drivers))
+        seen[place] = seen_conductances(conductance[place], line=tiles.line, column=tiles.column)
+    return seen
+
+
+def _gain_errors(columns: Floats, drivers: int, label: str, streams: Streams) -> Floats:
+    """Return a normal number for each weight (..., rows, n) in `columns`, one a row and tile of so many `drivers`."""
+    rows, count = columns.shape[-2] // _PAIR, columns.shape[-1]
+    tile = np.arange(count) // drivers
+    drawn = streams.normal(f"tiles {label}", (rows, int(tile.max(initial=0)) + 1))
+    return drawn[..., tile]

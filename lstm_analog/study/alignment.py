@@ -35,8 +35,7 @@ class Alignment:
 
     def of_instrument(self, times: Floats) -> Floats:
         """Return the times of the instrument at the `times` of the schedule (s)."""
-        result: Floats = self.offset + self.rate * times
-        return result
+        return self.offset + self.rate * times
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

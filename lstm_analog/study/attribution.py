@@ -88,7 +88,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     if result.rest > allowed:
         return result
     plain = rerun.answers(designed) if texts else again
-    ideal = rerun.answers(_ideal(rerun, designed)) if trials else plain
+    exact = _without(rerun.designed(unrounded(run.setup.technology)), _causes(designed)) if trials else ()
+    ideal = rerun.answers(exact) if trials else plain
     result = replace(
         result,
         by_imperfections=_apart(again, plain),
@@ -97,7 +98,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     )
     if result.rest > allowed:
         return result
-    alone = [(name, _apart(plain, each)) for name, each in _alone(rerun, trials, ideal)]
+    single = len(trials) == 1  # then the outputs without it are `ideal`
+    alone = [(name, _apart(plain, ideal if single else rerun.answers(passes))) for name, passes in trials.items()]
     costs = [Share(cause=name, error=error) for name, error in (*alone, (CALIBRATED, bound)) if error]
     return replace(result, causes=tuple(sorted(costs, key=lambda cost: -cost.error)))
 
@@ -161,17 +163,6 @@ def _trials(rerun: _Rerun, designed: Passes) -> dict[str, Passes]:
     return rounded | {cause.value: _without(designed, (cause,)) for cause in _causes(designed)}
 
 
-def _alone(rerun: _Rerun, trials: dict[str, Passes], ideal: Answers) -> Iterator[tuple[str, Answers]]:
-    """Yield the name of each cause and the outputs without it, which are `ideal` if it is the only one."""
-    for name, passes in trials.items():
-        yield name, ideal if len(trials) == 1 else rerun.answers(passes)
-
-
-def _ideal(rerun: _Rerun, designed: Passes) -> Passes:
-    """Return the networks `designed` without any cause of error, with resistors of any value."""
-    return _without(rerun.designed(unrounded(rerun.setup.technology)), _causes(designed))
-
-
 def _causes(passes: Passes) -> tuple[Cause, ...]:
     return tuple(dict.fromkeys(cause for each in passes for cause in causes_of(each.network)))
 
@@ -198,5 +189,4 @@ def _collected(layers: Iterable[ChainRun | LayerTrace], y: Floats | None, lstm: 
 
 
 def _apart(one: Answers, other: Answers) -> float:
-    """Return the largest difference between the outputs `one` and `other`."""
     return max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True))

@@ -223,7 +223,6 @@ def _split(part: Crossbars, column: BiasColumn, trims: Floats) -> Crossbars:
 
 
 def _crossed(part: Crossbars) -> Crossbars:
-    """Return `part` with both banks exchanged."""
     return replace(part, positive=part.negative, negative=part.positive)
 
 

@@ -100,7 +100,6 @@ class Bill:
         )
 
     def __str__(self) -> str:
-        """Return the table and the totals."""
         lines = [f"{self.technology}: bill of materials", f"{'count':>7}  {'part':<22} {'size':<52} where"]
         lines += [f"{i.count:7}  {i.part:<22} {i.size:<52} {i.where}" for i in self.items]
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in self.totals)])

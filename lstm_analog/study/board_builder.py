@@ -66,8 +66,7 @@ class BoardBuilder:
 
     def read(self, nodes: Indices) -> Indices:
         """Return the nets (m,) at which the signals of `nodes` are read: behind the buffer that follows an op-amp."""
-        nets: Indices = self._read[nodes]
-        return nets
+        return self._read[nodes]
 
     def net(self, name: str) -> Indices:
         """Return the number (1,) of the net `name`, which is new unless there is one."""

@@ -23,88 +23,44 @@ LARGEST = 10e6
 """Largest resistor of the series (ohm)."""
 
 
-def _pins(names: str) -> tuple[tuple[str, str], ...]:
-    """Return the pins of a package that are called `names`, in order from 1."""
-    return tuple((str(number), name) for number, name in enumerate(names.split(), start=1))
+def _part(prefix: str, symbol: str, footprint: str, maker: str, number: str, names: str) -> BoughtPart:
+    """Return the part whose pins have these `names`, in order from 1."""
+    pins = tuple((str(place), name) for place, name in enumerate(names.split(), start=1))
+    return BoughtPart(prefix=prefix, symbol=symbol, footprint=footprint, maker=maker, number=number, pins=pins)
 
 
-OPAMP = BoughtPart(
-    prefix="U",
-    symbol="lstm_analog:OPA192",
-    footprint=_SOIC,
-    maker="Texas Instruments",
-    number="OPA192IDR",
-    pins=_pins("NC IN- IN+ V- NC OUT V+ NC"),
+OPAMP = _part("U", "lstm_analog:OPA192", _SOIC, "Texas Instruments", "OPA192IDR", "NC IN- IN+ V- NC OUT V+ NC")
+BUFFER = _part("U", "Amplifier_Buffer:BUF634U", _SOIC, "Texas Instruments", "BUF634U", "BW NC VIN V- NC VO V+ NC")
+MULTIPLIER = _part(
+    "U",
+    "lstm_analog:AD734",
+    "Package_DIP:DIP-14_W7.62mm",
+    "Analog Devices",
+    "AD734ANZ",
+    "X1 X2 U0 U1 U2 Y1 Y2 VN ER Z2 Z1 W DD VP",
 )
-BUFFER = BoughtPart(
-    prefix="U",
-    symbol="Amplifier_Buffer:BUF634U",
-    footprint=_SOIC,
-    maker="Texas Instruments",
-    number="BUF634U",
-    pins=_pins("BW NC VIN V- NC VO V+ NC"),
-)
-MULTIPLIER = BoughtPart(
-    prefix="U",
-    symbol="lstm_analog:AD734",
-    footprint="Package_DIP:DIP-14_W7.62mm",
-    maker="Analog Devices",
-    number="AD734ANZ",
-    pins=_pins("X1 X2 U0 U1 U2 Y1 Y2 VN ER Z2 Z1 W DD VP"),
-)
-PAIR = BoughtPart(
-    prefix="Q",
-    symbol="lstm_analog:MAT01",
-    footprint="Package_TO_SOT_THT:TO-78-6",
-    maker="Analog Devices",
-    number="MAT01GHZ",
-    pins=_pins("C1 B1 E1 E2 B2 C2"),
-)
-CURRENT_SOURCE = BoughtPart(
-    prefix="U",
-    symbol="Reference_Current:LM334Z",
-    footprint="Package_TO_SOT_THT:TO-92_Inline",
-    maker="Texas Instruments",
-    number="LM334Z/NOPB",
-    pins=_pins("V+ R V-"),
+PAIR = _part("Q", "lstm_analog:MAT01", "Package_TO_SOT_THT:TO-78-6", "Analog Devices", "MAT01GHZ", "C1 B1 E1 E2 B2 C2")
+CURRENT_SOURCE = _part(
+    "U", "Reference_Current:LM334Z", "Package_TO_SOT_THT:TO-92_Inline", "Texas Instruments", "LM334Z/NOPB", "V+ R V-"
 )
 SET_VOLTAGE = 67.7e-3
 """Voltage of LM334 across the resistor that sets its current, at 25 C and with its bias current (V); it is PTAT."""
-SWITCH = BoughtPart(
-    prefix="U",
-    symbol="lstm_analog:ADG1212",
-    footprint="Package_SO:TSSOP-16_4.4x5mm_P0.65mm",
-    maker="Analog Devices",
-    number="ADG1212YRUZ",
-    pins=_pins("IN1 D1 S1 VSS GND S4 D4 IN4 IN3 D3 S3 NC VDD S2 D2 IN2"),
+SWITCH = _part(
+    "U",
+    "lstm_analog:ADG1212",
+    "Package_SO:TSSOP-16_4.4x5mm_P0.65mm",
+    "Analog Devices",
+    "ADG1212YRUZ",
+    "IN1 D1 S1 VSS GND S4 D4 IN4 IN3 D3 S3 NC VDD S2 D2 IN2",
 )
 """ADG1211 of the other logic: closed at 1."""
 SWITCH_PINS = (("S1", "D1", "IN1"), ("S2", "D2", "IN2"), ("S3", "D3", "IN3"), ("S4", "D4", "IN4"))
 """The pins of the four switches in a package."""
-RESISTOR = BoughtPart(
-    prefix="R",
-    symbol="Device:R",
-    footprint="Resistor_SMD:R_0603_1608Metric",
-    maker="Vishay",
-    number="",
-    pins=(("1", "1"), ("2", "2")),
+RESISTOR = _part("R", "Device:R", "Resistor_SMD:R_0603_1608Metric", "Vishay", "", "1 2")
+TRIMMER = _part(
+    "RV", "Device:R_Potentiometer", "Potentiometer_THT:Potentiometer_Bourns_3296W_Vertical", "Bourns", "", "CCW W CW"
 )
-TRIMMER = BoughtPart(
-    prefix="RV",
-    symbol="Device:R_Potentiometer",
-    footprint="Potentiometer_THT:Potentiometer_Bourns_3296W_Vertical",
-    maker="Bourns",
-    number="",
-    pins=_pins("CCW W CW"),
-)
-CAPACITOR = BoughtPart(
-    prefix="C",
-    symbol="Device:C",
-    footprint="Capacitor_SMD:C_0603_1608Metric",
-    maker="Murata",
-    number="",
-    pins=(("1", "1"), ("2", "2")),
-)
+CAPACITOR = _part("C", "Device:C", "Capacitor_SMD:C_0603_1608Metric", "Murata", "", "1 2")
 _CAPACITORS = {10e-12: "GRM1885C1H100JA01D", 1e-9: "GRM1885C1H102JA01D"}
 """Capacitors of 50 V, C0G, 5 %, by capacitance (F)."""
 DECOUPLING = "GRM188R71H104KA93D"
@@ -114,14 +70,10 @@ _TRIMMERS = np.array([m * 10.0**n for n in range(1, 6) for m in (1.0, 2.0, 5.0)]
 
 def connector(pins: int) -> BoughtPart:
     """Return the pin header of one row with a number of `pins`, 2 to 40."""
-    return BoughtPart(
-        prefix="J",
-        symbol=f"Connector_Generic:Conn_01x{pins:02d}",
-        footprint=f"Connector_PinHeader_2.54mm:PinHeader_1x{pins:02d}_P2.54mm_Vertical",
-        maker="Samtec",
-        number=f"TSW-1{pins:02d}-07-G-S",
-        pins=tuple((str(number), f"Pin_{number}") for number in range(1, pins + 1)),
-    )
+    symbol = f"Connector_Generic:Conn_01x{pins:02d}"
+    footprint = f"Connector_PinHeader_2.54mm:PinHeader_1x{pins:02d}_P2.54mm_Vertical"
+    names = " ".join(f"Pin_{number}" for number in range(1, pins + 1))
+    return _part("J", symbol, footprint, "Samtec", f"TSW-1{pins:02d}-07-G-S", names)
 
 
 def is_of_series(resistance: Floats) -> bool:

@@ -6,6 +6,7 @@ The chips show how far first order holds (`strength_row`), and what imperfection
 from dataclasses import replace
 from itertools import combinations
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +29,7 @@ from lstm_analog.study.budget_subject import (
     root_mean_square,
 )
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import check_count
+from lstm_analog.study.lot_study import count_rule
 from lstm_analog.study.lots import AnyDesign, check_design
 from lstm_analog.study.run_slopes import run_sensitivities
 from lstm_analog.study.trims import with_passes
@@ -98,8 +99,8 @@ def budget(
     state: StateLike | None = None,
     lengths: ArrayLike | None = None,
     engine: EngineLike = None,
-    draws: int = DRAWS,
-    chips: int = CHIPS,
+    draws: Annotated[int, count_rule("draws")] = DRAWS,
+    chips: Annotated[int, count_rule("chips")] = CHIPS,
     strengths: tuple[float, ...] = STRENGTHS,
 ) -> ErrorBudget:
     """Return the error budget of copies of `machine` with `imperfections`: how much each of them and each part makes.
@@ -142,7 +143,7 @@ def budget(
         differentiated, as a storage that neither settles nor is single; if there are too many numbers in an answer.
     """
     check_design(machine)
-    _check_numbers(draws, chips, strengths)
+    _check_strengths(strengths)
     run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
     subject, slopes = budget_subject(machine, run, of)
     source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))
@@ -166,9 +167,7 @@ def budget(
     )
 
 
-def _check_numbers(draws: int, chips: int, strengths: tuple[float, ...]) -> None:
-    for name, count in (("draws", draws), ("chips", chips)):
-        check_count(name, count)
+def _check_strengths(strengths: tuple[float, ...]) -> None:
     if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
         do = "give multiples of the imperfections, such as (0.1, 1.0)"
         raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))

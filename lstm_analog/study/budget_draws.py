@@ -51,7 +51,6 @@ def parameter_changes(network: Network, altered: Network, chips: int) -> Changes
 
 
 def _form(part: Part) -> tuple[str, type, int, tuple[int, ...]]:
-    """Return the label, kind, size and numbers of entries of `part`."""
     sizes = tuple(len(inner) for _, inner in entries(part))
     return part.label, type(part), sum(value.shape[-1] for value in lever_values(part).values()), sizes
 
@@ -63,8 +62,7 @@ def _difference(value: Floats, other: Floats, what: str) -> Floats:
         must, got = "have what the imperfection changes", "an ideal one, without that effect"
         do = "choose a technology that has it, as electrical.OPAMP"
         raise UnsupportedError(explain(f"part {what}", must=must, got=got, do=do))
-    result: Floats = change
-    return result
+    return change
 
 
 def with_changes(network: Network, changes: Changes, strength: float) -> Network:

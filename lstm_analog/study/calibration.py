@@ -10,6 +10,7 @@ right; the resistors and the calibration of the design stay.
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -23,11 +24,21 @@ from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import Engine, EngineLike, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidTypeError, explain
+from lstm_analog.imperfections.base import AboveZero, InRange
 from lstm_analog.model import LSTM, State
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
 from lstm_analog.study.lag import lagging
 from lstm_analog.study.run import Run, run_through
+
+
+def transistor_technology(technology: Bicmos | str) -> Bicmos:
+    """Return `technology`, or the preset of that name; `InvalidTypeError` unless it is of transistor cells."""
+    sizes = chosen_technology(technology)
+    if not isinstance(sizes, Bicmos):
+        got, do = ascii(technology)[:80], "give BICMOS, SKY130_MOS, or another record of that kind"
+        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
+    return sizes
 
 
 def textbook(technology: Bicmos) -> Calibration:
@@ -77,13 +88,7 @@ class Lesson:
 
     lstm: LSTM
     x: Floats
-    tolerance: float
-
-    def __post_init__(self) -> None:
-        """Check that the tolerance is above zero."""
-        if not 0.0 < self.tolerance < np.inf:
-            must, do = "be positive and finite", "give the error of h that counts as one"
-            raise InvalidValueError(explain("tolerance", must=must, got=self.tolerance, do=do))
+    tolerance: Annotated[float, AboveZero("tolerance", "give the error of h that counts as one")]
 
 
 @checked
@@ -93,7 +98,7 @@ def calibrate(
     *,
     settling: float,
     lessons: tuple[Lesson, ...] = (),
-    sweeps: int = 4,
+    sweeps: Annotated[int, InRange("sweeps", 1, np.inf, "give e.g. 4")] = 4,
     simulator: str,
 ) -> Calibration:
     """Return the calibration of cells of `technology`, found by `engine`, starting from `textbook` values.
@@ -113,12 +118,7 @@ def calibrate(
     simulator : str
         Name and version of the simulator, for the record.
     """
-    if sweeps < 1:
-        raise InvalidValueError(explain("sweeps", must="be at least 1", got=sweeps, do="give e.g. 4"))
-    sizes, simulated = chosen_technology(technology), chosen_engine(engine, Ngspice())
-    if not isinstance(sizes, Bicmos):
-        got, do = ascii(technology)[:80], "give BICMOS, or another record of that kind"
-        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
+    sizes, simulated = transistor_technology(technology), chosen_engine(engine, Ngspice())
     found = replace(sizes, calibration=replace(textbook(sizes), simulator=simulator))
     for _ in range(sweeps):
         gains = measure_gains(found, simulated, settling)
@@ -193,14 +193,13 @@ def _moved(calibration: Calibration, step: Floats) -> Calibration:
 
 
 def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> Floats:
-    return np.concatenate([_error(technology, engine, settling, lesson) for lesson in lessons])
-
-
-def _error(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Floats:
-    """Return analog minus digital h and c over their tolerances, as one flat array."""
-    run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
-    h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
-    return np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance
+    """Return analog minus digital h and c of all lessons over their tolerances, as one flat array."""
+    found = []
+    for lesson in lessons:
+        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
+        h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
+        found.append(np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance)
+    return np.concatenate(found)
 
 
 def _run(technology: Bicmos, engine: Engine, settling: float, lesson: Lesson) -> Run:
@@ -229,10 +228,7 @@ def wafer_slope(technology: Bicmos | str, engine: EngineLike, *, settling: float
     InvalidValueError
         If its calibration is for other sizes or models.
     """
-    sizes, simulated = chosen_technology(technology), chosen_engine(engine, Ngspice())
-    if not isinstance(sizes, Bicmos):
-        got, do = ascii(technology)[:80], "give SKY130_MOS, or another record of that kind"
-        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
+    sizes, simulated = transistor_technology(technology), chosen_engine(engine, Ngspice())
     slope = sizes.conditions.slope
     for _ in range(_SLOPE_SWEEPS):
         turned = replace(sizes, conditions=replace(sizes.conditions, slope=slope))

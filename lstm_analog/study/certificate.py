@@ -9,6 +9,7 @@ of the certified run, its tolerance and the versions in use. `certification.cert
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.export import Deck
 from lstm_analog.imperfections import reapply
+from lstm_analog.imperfections.base import AboveZero
 from lstm_analog.model import LSTM, State
 from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.digest import digest_of
@@ -46,7 +48,6 @@ class ShownSignal:
     values: Floats
 
     def __post_init__(self) -> None:
-        """Freeze the arrays and check that their shapes fit."""
         for name in ("gain", "values"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.label} {name}"))
         check_positive(f"{self.label} unit", self.unit, _RESTORE)
@@ -79,7 +80,6 @@ class Export:
     signals: tuple[ShownSignal, ...]
 
     def __post_init__(self) -> None:
-        """Check that it has a signal."""
         if not self.signals:
             raise InvalidValueError(explain(f"signals of {self.file}", must="be at least one", got=0, do=_RESTORE))
 
@@ -134,12 +134,12 @@ class Certificate:
     source: ModelFile | None
     technology: object
     timing: Timing
-    settling: float
+    settling: Annotated[float, AboveZero("settling", _RESTORE)]
     as_compiled: bool
     x: Floats = field(repr=False)
     start: State = field(repr=False)
     seed: int | None
-    tolerance: float
+    tolerance: Annotated[float, AboveZero("tolerance", _RESTORE)]
     error: float
     errors: dict[str, float] = field(repr=False)
     network_digest: str
@@ -149,10 +149,7 @@ class Certificate:
     exports: tuple[Export, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check the numbers, and that there is an export."""
         object.__setattr__(self, "x", floats(self.x, "x"))
-        check_positive("tolerance", self.tolerance, _RESTORE)
-        check_positive("settling", self.settling, _RESTORE)
         if not 0.0 <= self.error <= self.tolerance:
             do = "certify what agrees with the LSTM"
             raise InvalidValueError(explain("error", must=f"be 0 to {self.tolerance:.3g}", got=self.error, do=do))

@@ -8,7 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.bicmos import LINEAR_TAIL, Bicmos
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot
-from lstm_analog.network.parts import Conductors, Crossbars
+from lstm_analog.network.parts import Crossbars, parameters_of
 from lstm_analog.study.findings import Bound, Finding, Rule, judge
 from lstm_analog.study.run import Run
 
@@ -54,7 +54,8 @@ def _unit(number: int) -> str:
 def _columns(compiled: Compiled, layer: LayerLayout, crossbar: Crossbars) -> Finding:
     """Return the finding on the conductance of weights in a column, as a fraction of the column's total."""
     weights = crossbar.positive.sum(axis=-1)
-    rest = np.concatenate([_part(compiled, f"{_signal(spot)}_term_p").conductance for spot in layer.z], axis=-1)
+    ends = (compiled.network.part(f"{_signal(spot)}_term_p") for spot in layer.z)
+    rest = np.concatenate([parameters_of(end)["conductance"] for end in ends], axis=-1)
     size = rest.shape[-1] // len(layer.z)
     names = [f"{_signal(spot)} of unit {unit}" for spot in layer.z for unit in range(size)]
     return judge(Rule.COLUMN, weights / (weights + rest), 1.0, part=crossbar.label, place=lambda n: names[n])
@@ -67,7 +68,7 @@ def _row_drivers(
 
     The rows of a layer lead to its own columns and to those of the layer above, among the `crossbars`.
     """
-    nodes = np.concatenate([compiled.network.unknowns[label] for label in _wires(layer.h)])
+    nodes = np.concatenate([compiled.network.unknowns[label] for label in layer.h.groups])
     fed = [crossbar for crossbar in crossbars if np.isin(nodes, crossbar.inputs).all()]
     weights = np.concatenate([_into(crossbar, nodes) for crossbar in fed], axis=-2)
     columns = np.concatenate([side for crossbar in fed for side in (crossbar.plus, crossbar.minus)])
@@ -88,8 +89,7 @@ def _row_drivers(
 def _into(crossbar: Crossbars, nodes: Indices) -> Floats:
     """Return the conductances (S) from `nodes` (k,) to the columns of `crossbar`, (..., columns, k)."""
     places = np.array([int(np.flatnonzero(crossbar.inputs == node)[0]) for node in nodes])
-    weights: Floats = np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
-    return weights
+    return np.concatenate((crossbar.positive, crossbar.negative), axis=-2)[..., places]
 
 
 def _collectors(technology: Bicmos, volts: Floats) -> Floats:
@@ -117,11 +117,3 @@ def _rails(technology: Bicmos, crossbar: Crossbars, gates: bool) -> Floats:
 
 def _signal(spot: Spot) -> str:
     return spot.group.removesuffix("_p")
-
-
-def _wires(spot: Spot) -> tuple[str, str]:
-    return spot.group, f"{_signal(spot)}_n"
-
-
-def _part(compiled: Compiled, label: str) -> Conductors:
-    return next(part for part in compiled.network.parts if isinstance(part, Conductors) and part.label == label)

@@ -6,7 +6,7 @@ current for one unit of its input. A gate of a clocked switch takes C V^2 each t
 transistor cells a run has the power of each source (`power`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,7 +41,7 @@ from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.network.varying import CHANCE
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount
 from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
-from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow
+from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow, shares_on
 from lstm_analog.study.run import PassRun, Run, check_run
 
 
@@ -87,7 +87,6 @@ class Power:
         return self.supply * self.step_time / self.units
 
     def __str__(self) -> str:
-        """Return one line with supply, total, step rate and energy."""
         return (
             f"{self.supply / self.units * 1e3:.3g} mW a unit from the supply, {self.total / self.units * 1e3:.3g} mW "
             f"with all rails and inputs; {self.step_rate / 1e6:.3g} million steps a second, "
@@ -174,8 +173,7 @@ def _given(part: Part, some: Moments, out: Floats) -> Floats:
     """Return the current (n, m) that each output of `part` gives at the moments, `out` being that out of each node."""
     if isinstance(part, OpAmps):
         return flow(part, some.efforts, some.high)[..., _OUT, :]
-    nodes: Floats = out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
-    return nodes
+    return out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
 
 
 _OUT = 1
@@ -198,7 +196,7 @@ def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consu
         source = f"{each.source}; {figures.amplifier_rate.source}" if more else each.source
         if number:
             yield Consumer(what=what, power=both * (each.value * number + more), source=source)
-    on = _shares_on(trajectory.schedule)
+    on = shares_on(trajectory.schedule)
     tail = sum(float(np.abs(bank.current).sum()) * on(bank.line) for bank in pairs)
     if tail:
         yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
@@ -207,12 +205,6 @@ def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consu
     full = sum(float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in banks)
     if full:
         yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
-
-
-def _shares_on(schedule: Schedule) -> Callable[[int], float]:
-    """Return the function from a clock line to the share of time for which it is high, the reset left out."""
-    share = schedule.durations[1:] @ schedule.high[1:] / schedule.durations[1:].sum()
-    return lambda line: 1.0 if line == ALWAYS else float(share[line])
 
 
 def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Consumer:

@@ -2,14 +2,15 @@
 
 from collections.abc import Set
 from dataclasses import replace
-from numbers import Real
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.imperfections.base import AboveZero, InRange
 from lstm_analog.model import LSTM, Head, LayerTrace
 from lstm_analog.model.lstm import Trace
 from lstm_analog.network.chips import check_one_chip
@@ -38,7 +39,12 @@ weights three times PyTorch's over 60 steps. A technology with a larger error is
 
 @checked
 def compare(
-    run: Run | Measured, lstm: LSTM, *, tolerance: float | None = None, seed: int | None = None, causes: bool = False
+    run: Run | Measured,
+    lstm: LSTM,
+    *,
+    tolerance: Annotated[float, AboveZero("tolerance", "give units of h")] | None = None,
+    seed: Annotated[int, InRange("seed", 0, np.inf, "give that of the inputs")] | None = None,
+    causes: bool = False,
 ) -> Report:
     """Return the errors of `run` against `lstm` for the same inputs from the same state.
 
@@ -77,10 +83,6 @@ def compare(
     InvalidShapeError
         If the layers of the run are not those of the LSTM, or it is one of several chips.
     """
-    if tolerance is not None:
-        _check_tolerance(tolerance)
-    if seed is not None and seed < 0:
-        raise InvalidValueError(explain("seed", must="be at least 0", got=seed, do="give that of the inputs"))
     _check_kinds(run, lstm)
     own = run.own if isinstance(run, Measured) else run
     for each in own.passes:
@@ -119,7 +121,7 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
     technology, scaling = (None, None) if own.setup is None else (own.setup.technology, own.setup.scaling)
     return Report(
         model=lstm.name,
-        layers=_measured_layers(given, lstm, trace) if isinstance(given, Measured) else _layers(given, lstm, trace),
+        layers=_layers(given, lstm, trace),
         head=_head(y, lstm.head, trace.outputs.y),
         tolerance=SETTLED,
         by_clock=_by_clock(own, lstm, trace, settled.error),
@@ -149,14 +151,6 @@ def _by_clock(run: Run, lstm: LSTM, trace: Trace, left: float) -> float:
     return min(by_clock, largest)
 
 
-def _check_tolerance(tolerance: object) -> None:
-    if isinstance(tolerance, bool) or not isinstance(tolerance, Real):
-        got = ascii(tolerance)[:80]
-        raise InvalidTypeError(explain("tolerance", must="be a number", got=got, do="give units of h"))
-    if not 0.0 < float(tolerance) < np.inf:
-        raise InvalidValueError(explain("tolerance", must="be positive", got=tolerance, do="give units of h"))
-
-
 def _check_kinds(run: object, lstm: object) -> None:
     for what, value, kind, do in (
         ("run", run, Measured if isinstance(run, Measured) else Run, "give what Machine.run returned, then the LSTM"),
@@ -176,22 +170,18 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
         )
 
 
-def _layers(run: Run, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
-    """Return the errors of all signals of each chain."""
-    expected, got = ([layer.z.shape for layer in layers] for layers in (trace.layers, run.layers))
-    if expected != got:
-        do = "rerun the machine"
-        raise InvalidShapeError(explain("z of the layers of the run", must=f"have shapes {expected}", got=got, do=do))
-    return tuple(
-        _errors_of(chain.label, {"z", "c", "h"}, analog, digital)
-        for chain, analog, digital in zip(lstm.chains, run.layers, trace.layers, strict=True)
-    )
-
-
-def _measured_layers(bench: Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
-    """Return the errors of the measured signals of each chain that has some."""
-    chains = zip(lstm.chains, bench.run.layers, trace.layers, strict=True)
-    found = (_errors_of(chain.label, bench.signals(analog.place), analog, digital) for chain, analog, digital in chains)
+def _layers(given: Run | Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
+    """Return the errors of the signals of each chain: all, or those that were measured."""
+    if isinstance(given, Measured):
+        layers, known = given.run.layers, [given.signals(layer.place) for layer in given.run.layers]
+    else:
+        layers, known = given.layers, [{"z", "c", "h"} for _ in given.layers]
+        expected, got = ([layer.z.shape for layer in each] for each in (trace.layers, layers))
+        if expected != got:
+            what, do = "z of the layers of the run", "rerun the machine"
+            raise InvalidShapeError(explain(what, must=f"have shapes {expected}", got=got, do=do))
+    chains = zip(lstm.chains, known, layers, trace.layers, strict=True)
+    found = (_errors_of(chain.label, names, analog, digital) for chain, names, analog, digital in chains)
     return tuple(each for each in found if each.signals)
 
 

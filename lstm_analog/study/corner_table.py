@@ -68,7 +68,6 @@ class CornerTable(Summarised):
     failures: tuple[Failure, ...]
 
     def __post_init__(self) -> None:
-        """Freeze the errors and check their shape."""
         errors = np.array(self.errors, dtype=np.float64)
         errors.setflags(write=False)
         object.__setattr__(self, "errors", errors)

@@ -7,27 +7,24 @@ wafer, so that what is set for the wafer is found once for each lot.
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled, lower
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.model_files import models_of
 from lstm_analog.compiler.passes import signal_network
-from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateLike, sequences
-from lstm_analog.study.calibration import calibrate, wafer_slope
+from lstm_analog.study.calibration import calibrate, transistor_technology, wafer_slope
 from lstm_analog.study.corner_table import CornerPoint, CornerTable, WaferSetting, points_of
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import AHEAD, Handling, lots_of
@@ -35,7 +32,7 @@ from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import Trial
 from lstm_analog.study.metrics import LargestError
 from lstm_analog.study.run import Run, run_through
-from lstm_analog.study.yield_result import Failure
+from lstm_analog.study.yield_result import joined
 
 TEMPERATURES, SUPPLIES = (0.0, 27.0, 85.0), (4.5, 5.0, 5.5)
 """The temperatures (C) and supply voltages (V) of `corners` unless others are given."""
@@ -191,7 +188,7 @@ def corners(
     FileAccessError, FileFormatError
         If the folder cannot be used or has another study.
     """
-    sizes, simulated = _transistors(technology), chosen_engine(engine, Ngspice())
+    sizes, simulated = transistor_technology(technology), chosen_engine(engine, Ngspice())
     _check_axes(sections, temperatures, supplies, settings)
     chips = CornerChips(
         lstm=lstm,
@@ -206,23 +203,16 @@ def corners(
         timeout=None,
         folder=None if folder is None else Path(folder),
     )
-    errors, reasons = _measured(_trial(chips, x, simulated), len(chips.points), how)
+    with closing(lots_of(_trial(chips, x, simulated), len(chips.points), how)) as lots:
+        errors, failures = joined(lots)
     return CornerTable(
         settings=settings,
         corners=sections,
         temperatures=temperatures,
         supplies=supplies,
         errors=errors.reshape(len(settings), len(sections), len(temperatures), len(supplies)),
-        failures=tuple(Failure(chip=number, reason=reason) for number, reason in enumerate(reasons) if reason),
+        failures=failures,
     )
-
-
-def _transistors(technology: Bicmos | str) -> Bicmos:
-    sizes = chosen_technology(technology)
-    if not isinstance(sizes, Bicmos):
-        got, do = ascii(technology)[:80], "give SKY130_MOS, or another record of that kind"
-        raise InvalidTypeError(explain("technology", must="be of transistor cells", got=got, do=do))
-    return sizes
 
 
 def _wafers(
@@ -258,13 +248,6 @@ def _trial(chips: CornerChips, x: ArrayLike, engine: Engine) -> Trial[CornerChip
         engine=engine,
         metric=LargestError(expected=expected.h if expected.y is None else expected.y),
     )
-
-
-def _measured(trial: Trial[CornerChips], count: int, how: Handling) -> tuple[Floats, tuple[str, ...]]:
-    """Return the error at each of `count` points of `trial`, run by `how`, (count,), and the reasons of failures."""
-    with closing(lots_of(trial, count, how)) as lots:
-        taken = list(lots)
-    return np.concatenate([lot.values for lot in taken]), tuple(chain.from_iterable(lot.reasons for lot in taken))
 
 
 def _check_axes(*axes: tuple[object, ...]) -> None:

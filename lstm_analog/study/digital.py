@@ -45,7 +45,6 @@ class DigitalCost:
     source: str
 
     def __str__(self) -> str:
-        """Return one line."""
         told = "time not known" if np.isnan(self.time) else f"{self.time:.3g} s"
         return f"{self.name}: {self.energy:.3g} J a step of {self.products} products, {told} ({self.source})"
 

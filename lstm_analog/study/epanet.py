@@ -24,7 +24,7 @@ from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
 from lstm_analog.engines import Settle
 from lstm_analog.engines.external import temporary_folder
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export import statics, write_epanet
 from lstm_analog.export.epanet import EpanetTubes
 from lstm_analog.export.epanet_links import links
@@ -142,10 +142,7 @@ def tubes_in(technology: object, network: Network) -> EpanetTubes | None:
     return tubes_of(used, used.fluid)
 
 
-def _check_origin(compiled: Compiled, lstm: LSTM, technology: object) -> None:
-    if not isinstance(technology, Hydraulic):
-        got, do = type(technology).__name__, "give the one that the machine was compiled in"
-        raise InvalidTypeError(explain("technology for EPANET", must="be a Hydraulic", got=got, do=do))
+def _check_origin(compiled: Compiled, lstm: LSTM, technology: Hydraulic) -> None:
     provenance = dict(compiled.network.provenance)
     for what, expected in (("technology", technology.name), ("digest", lstm.digest)):
         got = provenance.get(what, "none")
@@ -168,7 +165,8 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
     `InvalidValueError` if no interval has that name, `InvalidShapeError` if there is more than one sequence or a part
     has a chip axis, `FileAccessError` if the file cannot be written; nothing is left behind then.
     """
-    if not isinstance(technology, Hydraulic):
+    tubes = tubes_in(technology, network)
+    if tubes is None:
         got, do = network.domain.name, "compile in a hydraulic technology"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     check_one_chip(network)
@@ -178,8 +176,7 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
     effort, high = trajectory.efforts[-1], fed.phase(number)
     massless = without_mass(network)
     problem = statics(massless, effort, high, _chambers(massless, effort, high), settled=True)
-    used = as_used(technology, network)
-    write_epanet(path, problem, tubes_of(used, used.fluid))
+    write_epanet(path, problem, tubes)
 
 
 def _last(fed: Schedule, interval: str) -> int:

@@ -28,7 +28,6 @@ class SourcedValue:
     source: str
 
     def __post_init__(self) -> None:
-        """Check that the value is not below zero."""
         if not 0.0 <= self.value < float("inf"):
             must, do = "be zero or positive", "give it in the unit"
             raise InvalidValueError(explain(f"constant ({self.unit})", must=must, got=self.value, do=do))

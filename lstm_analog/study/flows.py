@@ -3,7 +3,7 @@
 They are computed at the moments of a run (`moments_of`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import pairwise
@@ -13,7 +13,19 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, flow, rows
-from lstm_analog.network.parts import DATUM, Conductors, Crossbars, Followers, Inertances, Pairs, Part, Ports, Switches
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Crossbars,
+    Followers,
+    Inertances,
+    Pairs,
+    Part,
+    Ports,
+    Switches,
+)
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.operation import Plant, Snapshots
 from lstm_analog.study.tubes import port_flow
@@ -58,6 +70,12 @@ def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
         )
 
 
+def shares_on(schedule: Schedule) -> Callable[[int], float]:
+    """Return the share of time for which a clock line is high in `schedule`, by its number, the reset left out."""
+    share = schedule.durations[1:] @ schedule.high[1:] / schedule.durations[1:].sum()
+    return lambda line: 1.0 if line == ALWAYS else float(share[line])
+
+
 def mean_heat(trajectory: Trajectory) -> float:
     """Return the mean power (W) that the conductances of the network of `trajectory` turn to heat, reset left out."""
     energy = duration = 0.0
@@ -90,12 +108,12 @@ def add_outflow(part: Part, efforts: Floats, high: High, out: Floats) -> None:
 
 @add_outflow.register
 def _(part: Crossbars, efforts: Floats, high: High, out: Floats) -> None:
-    entering, sides = flow(part, efforts, high), ((part.plus, part.positive), (part.minus, part.negative))
-    for side, (nodes, conductance) in enumerate(sides):
+    entering = flow(part, efforts, high)
+    for side, (nodes, conductance, _) in enumerate(part.sides):
         leaving = conductance.sum(axis=-2) * efforts[..., part.inputs] - efforts[..., nodes] @ conductance
         _add(out, part.inputs, leaving)
         _add(out, nodes, -entering[..., side, :])
-    for nodes, load in ((part.plus, part.plus_load), (part.minus, part.minus_load)):
+    for nodes, _, load in part.sides:
         out[:, DATUM] -= (load * efforts[:, nodes]).sum(axis=1)
 
 

@@ -62,7 +62,6 @@ class Knob:
     source: str
 
     def __post_init__(self) -> None:
-        """Freeze the arrays; check that there is a price for each value, and that prices do not fall."""
         for name in ("values", "prices"):
             object.__setattr__(self, name, floats(getattr(self, name), f"{self.name} {name}"))
         if self.values.ndim != 1 or not self.values.size or self.prices.shape != self.values.shape:
@@ -90,14 +89,6 @@ def _graded(name: str, unit: str, values: Floats, imperfection: Callable[..., ob
 def _free(name: str, unit: str, values: Floats, turn: Turn, source: str) -> Knob:
     """Return a knob without a price of its own."""
     return Knob(name=name, unit=unit, values=values, turn=turn, prices=np.ones(values.size), source=source)
-
-
-def _set_settling(build: Build, value: float) -> Build:
-    return replace(build, settling=value)
-
-
-def _set_levels(build: Build, value: float) -> Build:
-    return build.with_grade(Quantisation(levels=value))
 
 
 def _opamps(build: Build) -> OpAmpCircuit:
@@ -128,7 +119,7 @@ PHASE_LENGTH = _free(
     "phase length",
     "time constants",
     np.array([4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 16.0, 20.0, 24.0]),
-    _set_settling,
+    lambda build, value: replace(build, settling=value),
     "any value can be set",
 )
 """The clock: the length of a phase."""
@@ -145,7 +136,7 @@ LEVELS = Knob(
     name="levels",
     unit="1",
     values=np.exp2(np.arange(3.0, 13.0)),
-    turn=_set_levels,
+    turn=lambda build, value: build.with_grade(Quantisation(levels=value)),
     prices=np.arange(3.0, 13.0) / 3.0,
     source="3 to 12 bits; a device is assumed to cost as many times as much as it has bits",
 )

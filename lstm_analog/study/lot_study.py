@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError, explain
+from lstm_analog.imperfections.base import InRange
 from lstm_analog.records import load_record, save_record
 from lstm_analog.study.lot_workers import ExecutorLike, run_lots
 from lstm_analog.study.lots import AnyDesign, Lot, Trial
@@ -82,21 +85,23 @@ AHEAD = 32
 """Default number of lots submitted to an executor at a time: enough for 16 workers."""
 
 
+def count_rule(what: str) -> InRange:
+    """Return the rule that a number, called `what`, is from one to `MOST_CHIPS`."""
+    return InRange(what, 1, MOST_CHIPS, "give a whole number there")
+
+
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Handling:
     """How lots are run; the fields are parameters of `study.yield_of`."""
 
-    lot_size: int | None
+    lot_size: Annotated[int, count_rule("lot_size")] | None
     executor: ExecutorLike
-    ahead: int
+    ahead: Annotated[int, count_rule("ahead")]
     timeout: float | None
     folder: Path | None
 
     def __post_init__(self) -> None:
-        """Check that counts and time limit are positive, and that a time limit comes with an executor."""
-        if self.lot_size is not None:
-            check_count("lot_size", self.lot_size)
-        check_count("ahead", self.ahead)
         if self.timeout is None:
             return
         if not (self.timeout > 0.0 and isfinite(self.timeout)):
@@ -136,10 +141,3 @@ def usual_lot_size(trial: Trial[AnyDesign]) -> int:
     steps = trial.x[..., 0].size
     chips = LOT_BYTES / (_SIGNAL_BYTES * steps * unknowns + _PART_BYTES * numbers)
     return int(min(max(chips, 1.0), MOST_IN_LOT))
-
-
-def check_count(what: str, value: int) -> None:
-    """Raise `InvalidValueError` unless `value`, called `what`, is from one to `MOST_CHIPS`."""
-    if not 1 <= value <= MOST_CHIPS:
-        must = f"be 1 to {MOST_CHIPS}"
-        raise InvalidValueError(explain(what, must=must, got=value, do="give a whole number there"))

@@ -17,7 +17,7 @@ from itertools import islice
 from multiprocessing import active_children, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from lstm_analog.errors import InvalidTypeError, LstmAnalogError, SimulationError, UnsupportedError, explain
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, run_lot
@@ -99,7 +99,7 @@ def _answers(
             done, _ = wait(pending, timeout, FIRST_COMPLETED)
             if not done:
                 raise _late(timeout, left)
-            for future in sorted(done, key=lambda one: isinstance(_error(one), BrokenExecutor)):  # answers first
+            for future in sorted(done, key=_is_broken):  # answers first
                 lot = _result(future, pending.pop(future))
                 del left[lot.first, lot.values.size]
                 yield lot
@@ -109,8 +109,8 @@ def _answers(
         raise
 
 
-def _error(future: Future[Any]) -> BaseException | None:
-    return None if future.cancelled() else future.exception()
+def _is_broken(future: Future[Lot]) -> bool:
+    return not future.cancelled() and isinstance(future.exception(), BrokenExecutor)
 
 
 def _result(future: Future[Lot], span: _Span) -> Lot:

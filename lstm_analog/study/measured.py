@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,7 @@ from lstm_analog.compiler.passes import only
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.imperfections.base import check_range
+from lstm_analog.imperfections.base import InRange
 from lstm_analog.model import Outputs, State
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.trajectory import Save, Trajectory
@@ -95,6 +96,12 @@ class Measured(Summarised):
         )
 
 
+def _check_gain(gain: float) -> None:
+    if not 0.0 < abs(gain) < np.inf:
+        do = "give 10 for a probe of 1 : 10"
+        raise InvalidValueError(explain("gain", must="be finite and not zero", got=gain, do=do))
+
+
 @checked
 def measured(
     machine: AnyDesign,
@@ -102,9 +109,9 @@ def measured(
     x: ArrayLike,
     *,
     columns: Mapping[str, str],
-    gain: float = 1.0,
+    gain: Annotated[float, _check_gain] = 1.0,
     state: StateLike | None = None,
-    clock_error: float = CLOCK_ERROR,
+    clock_error: Annotated[float, InRange("clock_error", 0.0, 0.1, "give e.g. 1e-3")] = CLOCK_ERROR,
 ) -> Measured:
     """Return the run of a board that an instrument recorded, aligned with the clock of the `machine` that it is.
 
@@ -145,7 +152,6 @@ def measured(
     """
     check_design(machine)
     compiled = only(machine.passes, "machine")
-    _check_numbers(gain, clock_error)
     clocks = [name for name, node in columns.items() if node in compiled.network.lines]
     if len(clocks) > 1:
         raise InvalidValueError(explain("columns", must="have one clock line at most", got=clocks, do="leave one"))
@@ -179,13 +185,6 @@ def _run(own: Run, trace: Recording, where: Alignment, groups: tuple[str, ...], 
         saved=Save(groups=groups),
     )
     return replace(own, passes=(replace(own.passes[0], trajectory=trajectory),), setup=None)
-
-
-def _check_numbers(gain: float, clock_error: float) -> None:
-    if not 0.0 < abs(gain) < np.inf:
-        do = "give 10 for a probe of 1 : 10"
-        raise InvalidValueError(explain("gain", must="be finite and not zero", got=gain, do=do))
-    check_range("clock_error", clock_error, 0.0, 0.1, "give e.g. 1e-3")
 
 
 def _groups(compiled: Compiled, nodes: list[str]) -> tuple[str, ...]:

@@ -56,9 +56,7 @@ class LargestError:
     answer: Answer = y_or_h
 
     def __post_init__(self) -> None:
-        """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
-        check_answer(self.answer)
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the largest error of each chip in `outputs`, (chips,)."""
@@ -75,9 +73,7 @@ class RootMeanSquareError:
     answer: Answer = y_or_h
 
     def __post_init__(self) -> None:
-        """Freeze what is expected; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "expected", floats(self.expected, "expected"))
-        check_answer(self.answer)
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the error of each chip in `outputs`, (chips,)."""
@@ -104,9 +100,7 @@ class LabelAccuracy:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Freeze the labels; raises `InvalidTypeError` for an answer that is no function."""
         object.__setattr__(self, "labels", indices(self.labels, "labels"))
-        check_answer(self.answer)
         if not self.labels.size:
             raise InvalidShapeError(explain("labels", must="be at least one", got="none", do="give one a sequence"))
 
@@ -165,13 +159,6 @@ def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
     if values.shape != (chips,):
         raise InvalidShapeError(explain(what, must=f"have shape ({chips},)", got=values.shape, do=do))
     return values.astype(np.float64)
-
-
-def check_answer(answer: object) -> None:
-    """Raise `InvalidTypeError` unless an `answer` is a function."""
-    if not callable(answer):
-        do = "give e.g. ModelAnswer(model=..., fed=...)"
-        raise InvalidTypeError(explain("answer", must="be a function of outputs", got=ascii(answer)[:80], do=do))
 
 
 def _errors(answer: Floats, expected: Floats) -> Floats:

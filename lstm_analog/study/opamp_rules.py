@@ -42,8 +42,7 @@ def _conductance(network: Network) -> Floats:
         if isinstance(part, Conductors):
             found += [(part.a, part.conductance), (part.b, part.conductance)]
         elif isinstance(part, Crossbars):
-            found += [(part.plus, part.positive.sum(axis=-1)), (part.plus, part.plus_load)]
-            found += [(part.minus, part.negative.sum(axis=-1)), (part.minus, part.minus_load)]
+            found += [pair for nodes, own, load in part.sides for pair in ((nodes, own.sum(axis=-1)), (nodes, load))]
     return _sums(network, found)
 
 
@@ -67,8 +66,7 @@ def _share(network: Network, part: OpAmps, total: Floats) -> Floats:
         return np.ones(part.out.size)
     banks = (bank for bank in network.parts if isinstance(bank, Conductors))
     back = next(b for b in banks if np.array_equal(b.a, part.out) and np.array_equal(b.b, part.minus))
-    result: Floats = back.conductance / total[..., part.minus]
-    return result
+    return back.conductance / total[..., part.minus]
 
 
 def _speed(compiled: Compiled, part: OpAmps, share: Floats, total: Floats) -> Iterator[Finding]:

@@ -101,10 +101,7 @@ class Plant:
         result[DATUM] = 0.0
         for part in self.compiled.network.parts:
             if isinstance(part, Crossbars):
-                for nodes, tubes, load in (
-                    (part.plus, part.positive, part.plus_load),
-                    (part.minus, part.negative, part.minus_load),
-                ):
+                for nodes, tubes, load in part.sides:
                     total = tubes.sum(axis=-1)
                     share = total / np.maximum(total + load, np.finfo(float).tiny)
                     result[nodes] = self.design * share.reshape(-1, nodes.size).max(axis=0)

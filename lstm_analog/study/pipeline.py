@@ -8,11 +8,15 @@ whole sequence begins when the one before has ended.
 """
 
 from dataclasses import dataclass
+from math import inf
+from typing import Annotated
 
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.timing import COPY, compute_line
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections.base import InRange
+
+_Steps = Annotated[int, InRange("steps", 0, inf, "give those of a sequence")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +54,22 @@ class Pipeline:
         """Steps per second, without the reset; with several passes, if they run one after the other."""
         return 1.0 / sum(each.step for each in self.passes)
 
-    def latency(self, steps: int) -> float:
+    def latency(self, steps: _Steps) -> float:
         """Return the time from the first input of a sequence of `steps` steps to the first output, in seconds.
 
         With one pass that is the reset plus the time until its last stage holds; with several, all but the last run
         over the whole sequence first. Raises `InvalidValueError` for a negative number of steps.
         """
-        _check_steps(steps)
         whole = sum(each.reset + steps * each.step for each in self.passes[:-1])
         last = self.passes[-1]
         return whole + last.reset + last.stages[-1].ready
 
-    def duration(self, steps: int) -> float:
+    def duration(self, steps: _Steps) -> float:
         """Return the time for a sequence of `steps` steps, resets included, in seconds.
 
         Raises `InvalidValueError` for a negative number of steps.
         """
-        _check_steps(steps)
         return sum(each.reset + steps * each.step for each in self.passes)
-
-
-def _check_steps(steps: int) -> None:
-    if steps < 0:
-        raise InvalidValueError(explain("steps", must="be at least 0", got=steps, do="give those of a sequence"))
 
 
 def pipeline(passes: tuple[Compiled, ...]) -> Pipeline:

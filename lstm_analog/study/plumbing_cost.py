@@ -10,7 +10,7 @@ from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.study.bill import Bill, bill_of_materials
 from lstm_analog.study.consumption import Consumer, Consumption, PartCount
 from lstm_analog.study.figures import PlumbingFigures
-from lstm_analog.study.flows import mean_heat
+from lstm_analog.study.flows import mean_heat, shares_on
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun, Run
 
@@ -35,10 +35,8 @@ def plumbing_cost(run: Run, one: PassRun, technology: object, figures: PlumbingF
 
 def _opened(one: PassRun) -> float:
     """Return the mean number of solenoid valves that are open in the pass `one`, the reset left out."""
-    schedule, network = one.trajectory.schedule, one.trajectory.network
-    share = schedule.durations[1:] @ schedule.high[1:] / schedule.durations[1:].sum()
-    solenoids = (part for part in valves(network) if not is_filling(network, part))
-    return sum(part.a.size * float(share[part.line]) for part in solenoids)
+    network, share = one.trajectory.network, shares_on(one.trajectory.schedule)
+    return sum(part.a.size * share(part.line) for part in valves(network) if not is_filling(network, part))
 
 
 def _parts(bill: Bill, one: PassRun, technology: object, figures: PlumbingFigures) -> tuple[PartCount, ...]:

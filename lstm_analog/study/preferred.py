@@ -6,13 +6,14 @@ LSTM cells with sigmoid and tanh, of one direction or of both.
 """
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.imperfections.base import InRange
 from lstm_analog.model import LSTM
 from lstm_analog.model.activations import Activation, Curve
 from lstm_analog.model.gates import Gate
@@ -48,13 +49,13 @@ def preferred_inputs(
     lstm: LSTM,
     *,
     layer: int,
-    steps: int,
+    steps: Annotated[int, InRange("steps", 1, np.inf, "give those of a sequence")],
     units: tuple[int, ...] | None = None,
     met: Floats | None = None,
     low: float = 0.0,
     high: float = 1.0,
-    starts: int = 8,
-    iterations: int = 200,
+    starts: Annotated[int, InRange("starts", 1, np.inf, "give e.g. 8")] = 8,
+    iterations: Annotated[int, InRange("iterations", 1, np.inf, "give e.g. 200")] = 200,
     seed: int = 0,
 ) -> PreferredInputs:
     """Return the sequences of `steps` with inputs from `low` to `high` that drive `units` of `layer` of `lstm` most.
@@ -67,7 +68,7 @@ def preferred_inputs(
     Raises `InvalidValueError` or `InvalidShapeError` for a layer, a unit, a range or a count that there is not, or
     sequences `met` that do not fit; `UnsupportedError` for cells other than plain LSTM cells.
     """
-    size = _checked_size(lstm, layer, low, high, (steps, starts, iterations))
+    size = _checked_size(lstm, layer, low, high)
     chosen = tuple(range(size)) if units is None else units
     if not chosen or any(not 0 <= unit < size for unit in chosen):
         raise InvalidValueError(explain("units", must=f"be 0 to {size - 1}", got=chosen, do="choose among the units"))
@@ -123,16 +124,13 @@ def _climbed(
     return x, h
 
 
-def _checked_size(lstm: LSTM, layer: int, low: float, high: float, counts: tuple[int, ...]) -> int:
-    """Return the number of outputs of `layer`; raise unless it is there, `low` < `high`, and `counts` are positive."""
+def _checked_size(lstm: LSTM, layer: int, low: float, high: float) -> int:
+    """Return the number of outputs of `layer`; raise unless it is there, and `low` < `high`."""
     if not 0 <= layer < len(lstm.layers):
         must, do = f"be 0 to {len(lstm.layers) - 1}", "choose one of the LSTM"
         raise InvalidValueError(explain("layer", must=must, got=layer, do=do))
     if not (np.isfinite([low, high]).all() and low < high):
         raise InvalidValueError(explain("low", must="be below high", got=f"{low} and {high}", do="give e.g. 0 and 1"))
-    if min(counts) < 1:
-        must, do = "be at least 1 each", "give whole numbers above zero"
-        raise InvalidValueError(explain("steps, starts and iterations", must=must, got=counts, do=do))
     return lstm.layers[layer].output_size
 
 
@@ -170,7 +168,8 @@ def input_slopes(lstm: LSTM, trace: Trace, last: Floats) -> Floats:
     for layer in reversed(lstm.layers):
         mine, traces = traces[-len(layer.cells) :], traces[: -len(layer.cells)]
         cells = cast(tuple[Cell, ...], layer.cells)  # as `check_backpropagates` found them
-        parts = zip(cells, mine, _split(by_step, mine), _split(last, mine), strict=True)
+        by_h, ends = (np.split(slopes, len(mine), axis=-1) for slopes in (by_step, last))
+        parts = zip(cells, mine, by_h, ends, strict=True)
         ways = [chain.backward for chain in lstm.chains[len(traces) : len(traces) + len(mine)]]
         by_step = np.sum([_of_chain(*part, way) for part, way in zip(parts, ways, strict=True)], axis=0)
         last = np.zeros((len(by_step), by_step.shape[-1]))
@@ -181,10 +180,6 @@ def _is_plain(cell: RecurrentCell) -> bool:
     if not isinstance(cell, Cell) or cell.coupled or cell.peephole is not None or cell.projection is not None:
         return False
     return all(each.curve in (Curve.SIGMOID, Curve.TANH) for each in (cell.gate, cell.candidate, cell.hidden))
-
-
-def _split(signal: Floats, traces: list[LayerTrace]) -> list[Floats]:
-    return np.split(signal, len(traces), axis=-1)
 
 
 def _of_chain(cell: Cell, traced: LayerTrace, by_h: Floats, last: Floats, backward: bool) -> Floats:
@@ -215,5 +210,4 @@ def _of_chain(cell: Cell, traced: LayerTrace, by_h: Floats, last: Floats, backwa
 def _slope(activation: Activation, value: Floats) -> Floats:
     """Return the slope of a sigmoid or tanh where it has the `value`."""
     rest = value * (1.0 - value) if activation.curve is Curve.SIGMOID else 1.0 - value**2
-    result: Floats = activation.slope * rest
-    return result
+    return activation.slope * rest

@@ -3,7 +3,7 @@
 `warn_of_stops` warns of tanks that reached their stops in a run, where signals are cut off.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -81,10 +81,9 @@ def beyond(
     valid steps of each sequence. `scaling` has the ranges for which the machine was compiled. A technology whose ranges
     are not known has only the limit of ideal parts.
     """
-    room = room_of(technology)
     inputs, labels = in_time(x, lengths, backward=False), [chain.label for chain in lstm.chains]
-    signals = [*_fed(labels, inputs, state), *_own(lstm, inputs, layers, rows=np.isfinite(room.rows))]
-    return tuple(found for signal in signals if (found := _judged(signal, room, scaling)) is not None)
+    own = _own(lstm, inputs, layers, rows=bool(np.isfinite(room_of(technology).rows)))
+    return _beyond((*_fed(labels, inputs, state), *own), technology, scaling)
 
 
 def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> tuple[Beyond, ...]:
@@ -97,8 +96,7 @@ def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> t
         layers = lstm.trace(x, state).layers
         found = beyond(technology, None, lstm, x=x, state=state, lengths=None, layers=layers)
     else:
-        labels, room = [f"chain {number}" for number in range(len(state.h))], room_of(technology)
-        found = tuple(each for signal in _fed(labels, x, state) if (each := _judged(signal, room, None)) is not None)
+        found = _beyond(_fed(None, x, state), technology, None)
     return tuple(each for each in found if each.harmful)
 
 
@@ -106,9 +104,7 @@ def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> t
 def beyond_fed(run: Run) -> tuple[Beyond, ...]:
     """Return the inputs and start states of `run` beyond the ranges for which its machine was made."""
     technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)
-    labels, room = [f"chain {number}" for number in range(len(run.state.h))], room_of(technology)
-    fed = _fed(labels, in_time(run.x, run.lengths, backward=False), run.state)
-    return tuple(found for signal in fed if (found := _judged(signal, room, scaling)) is not None)
+    return _beyond(_fed(None, in_time(run.x, run.lengths, backward=False), run.state), technology, scaling)
 
 
 def room_of(technology: object) -> Ranges:
@@ -124,11 +120,12 @@ def farthest(scaling: Scaling | None) -> float:
     return FAR * (1.0 if scaling is None else scaling.ranges.x)
 
 
-def _fed(labels: list[str], x: Floats, state: State) -> Iterator[_Signal]:
-    """Yield the inputs, and the start states of the chains of `labels`.
+def _fed(labels: list[str] | None, x: Floats, state: State) -> Iterator[_Signal]:
+    """Yield the inputs, and the start states of the chains, by their `labels` or else by number.
 
     h has the range of c, because both are memories.
     """
+    labels = [f"chain {number}" for number in range(len(state.h))] if labels is None else labels
     yield _Signal(label="x", range_="x", values=_batch(x), fed=True)
     for chain, h, c in zip(labels, state.h, state.c, strict=False):
         for name, start in (("h", h), ("c", c)):
@@ -158,6 +155,11 @@ def _own(lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], *, rows: bool) -
 
 def _batch(values: Floats) -> Floats:
     return values.reshape(int(np.prod(values.shape[:-2])), *values.shape[-2:])
+
+
+def _beyond(signals: Iterable[_Signal], technology: object, scaling: Scaling | None) -> tuple[Beyond, ...]:
+    room = room_of(technology)
+    return tuple(found for signal in signals if (found := _judged(signal, room, scaling)) is not None)
 
 
 def _judged(signal: _Signal, room: Ranges, scaling: Scaling | None) -> Beyond | None:

@@ -48,7 +48,6 @@ class DigitalRun:
     lengths: Indices | None = None
 
     def __post_init__(self) -> None:
-        """Check that inputs and lengths fit the LSTM."""
         x = sequences(self.x, self.lstm.input_size)
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "lengths", given_lengths(self.lengths, x.shape))

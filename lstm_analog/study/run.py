@@ -138,7 +138,6 @@ class Run(Summarised):
     setup: Setup | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is a pass."""
         if not self.passes:
             raise InvalidValueError(explain("passes of a run", must="be there", got="none", do="take Machine.run"))
 

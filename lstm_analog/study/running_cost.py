@@ -151,7 +151,6 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
 
 
 def _consumption(run: Run, one: PassRun, technology: object, figures: Figures) -> Consumption:
-    """Return what the pass `one` of `run` takes."""
     network = one.trajectory.network
     cells = any(isinstance(part, Cells) for part in network.parts)
     if network.filling is not None and isinstance(figures, PlumbingFigures):

@@ -21,7 +21,6 @@ from lstm_analog.study.keeping import Keep
 from lstm_analog.study.knobs import Build, Knob
 from lstm_analog.study.lots import AnyDesign, Design, beside
 from lstm_analog.study.metrics import Metric, measured
-from lstm_analog.study.run import Run
 from lstm_analog.study.running_cost import RunningCost, running_cost
 from lstm_analog.study.sizing_result import KnobValue, Offer, Target
 from lstm_analog.study.yield_result import Yield
@@ -126,7 +125,9 @@ class Sampling(Generic[AnyDesign]):
             rest = machine.run(self.x, engine=Settle(), keep=Keep.OUTPUTS)
         except SimulationError:
             return self.metric, self.engine
-        return _clocked(self.metric, timed, rest), Settle()
+        given, settled = timed.outputs, rest.outputs
+        y = None if given.y is None or settled.y is None else given.y - settled.y
+        return ClockedMetric(metric=self.metric, h=given.h - settled.h, y=y), Settle()
 
     def excess(self, found: Yield[AnyDesign]) -> float:
         """Return the excess of a yield `found` beyond the limit of the target."""
@@ -211,10 +212,3 @@ class SizingBuilder(Generic[AnyDesign]):
             engine=engine,
             level=asked.target.level,
         )
-
-
-def _clocked(metric: Metric, timed: Run, rest: Run) -> Metric:
-    """Return `metric` with the difference of the run that is `timed` and that at `rest` added to the outputs."""
-    given, settled = timed.outputs, rest.outputs
-    y = None if given.y is None or settled.y is None else given.y - settled.y
-    return ClockedMetric(metric=metric, h=given.h - settled.h, y=y)

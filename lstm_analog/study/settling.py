@@ -11,6 +11,7 @@ before h is computed from it: the path has two poles there, and the error falls 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import scipy
@@ -20,10 +21,10 @@ from lstm_analog.compiler.timing import Interval, compute_line
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.phase.graph import strong_components
 from lstm_analog.engines.system import System, system
-from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.imperfections.base import AboveZero, InRange
 from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Cells
-from lstm_analog.network.quantities import check_positive
 from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import PassRun, Run
 
@@ -92,7 +93,10 @@ class _RateEdges:
 
 
 @checked
-def settling_error(ratio: float, poles: int) -> float:
+def settling_error(
+    ratio: Annotated[float, AboveZero("ratio", "give T/tau")],
+    poles: Annotated[int, InRange("poles", 1, np.inf, "count the poles in the chain")],
+) -> float:
     """Return exp(-N) sum_{j<poles} N^j/j! with N = `ratio`: the rest of a unit step after `poles` equal poles.
 
     It is the regularised incomplete gamma function Q(poles, N).
@@ -100,9 +104,6 @@ def settling_error(ratio: float, poles: int) -> float:
     >>> round(settling_error(20.0, 5) * 1e6)
     17
     """
-    check_positive("ratio", ratio, "give T/tau")
-    if poles < 1:
-        raise InvalidValueError(explain("poles", must="be at least 1", got=poles, do="count the poles in the chain"))
     return float(scipy.special.gammaincc(poles, ratio))
 
 

@@ -1,7 +1,7 @@
 """Size a machine: from a target to the cheapest values of its knobs, with a Monte Carlo that shows it."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 from lstm_analog.study.cheapest import Position, next_cheaper, search
 from lstm_analog.study.knobs import Build, Knob, usual_knobs
-from lstm_analog.study.lot_study import check_count
+from lstm_analog.study.lot_study import count_rule
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.metrics import Metric
 from lstm_analog.study.sampling import MachineMaker, Sampling, SizingBuilder
@@ -43,7 +43,7 @@ def size(
     *,
     metric: Metric,
     target: Target,
-    chips: int,
+    chips: Annotated[int, count_rule("chips")],
     seed: int,
     knobs: tuple[Knob, ...] | None = None,
     imperfections: tuple[object, ...] = (),
@@ -88,7 +88,6 @@ def size(
     SimulationError, UnsupportedError
         If the costs of a choice cannot be found, no knobs of the technology are known, or engines refuse the machine.
     """
-    check_count("chips", chips)
     target.needed(int(chips))
     sampling = Sampling(
         make=make,
@@ -106,7 +105,6 @@ def size(
 
 
 def _sized(builder: SizingBuilder[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
-    """Return the sizing by the `costs` of all choices."""
     place = search(costs, builder.screen, builder.judge, builder.ideal())
     if place is None:
         raise _refusal(builder)
@@ -147,7 +145,6 @@ def _costs(builder: SizingBuilder[AnyDesign], cost: Cost) -> Floats:
 
 
 def _refusal(builder: SizingBuilder[AnyDesign]) -> InvalidValueError:
-    """Return the error that the finest values of all knobs miss the target."""
     finest = builder.sampling.finest
     beyond, values = builder.judge(finest), ", ".join(map(str, builder.sampling.values(finest)))
     do = "give finer values, other knobs, a wider spec, or more chips"

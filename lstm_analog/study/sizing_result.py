@@ -11,7 +11,7 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.study.knobs import Build
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.running_cost import RunningCost
-from lstm_analog.study.yield_result import LEVEL, Spec, Yield, check_level, wilson_interval
+from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 from lstm_analog.tables import write_rows
 
@@ -26,11 +26,9 @@ class Target:
 
     spec: Spec
     share: float
-    level: float = LEVEL
+    level: Confidence = LEVEL
 
     def __post_init__(self) -> None:
-        """Check that the share is one that can be shown by a sample."""
-        check_level(self.level)
         if not 0.0 < self.share < 1.0:
             must, do = "be between 0 and 1", "give e.g. 0.9"
             raise InvalidValueError(explain("target share", must=must, got=self.share, do=do))
@@ -196,7 +194,6 @@ class Sizing(Summarised, Generic[AnyDesign]):
         )
 
     def __str__(self) -> str:
-        """Return the rows of the summary, one a line."""
         return "\n".join(f"{name}: {value}" for name, value in self.summary())
 
     def write(self, path: str | Path) -> None:

@@ -111,8 +111,7 @@ class CellEstimate:
     def _of_columns(self) -> Floats:
         """The density of z by the resistors of its column, both sides, (4, units); 1 of z is n kT/q, of g twice."""
         volts = self.technology.sensed_volts * np.array([2.0 if gate is Gate.CELL else 1.0 for gate in Gate])[:, None]
-        result: Floats = 8.0 * self._thermal_energy / self.columns / volts**2
-        return result
+        return 8.0 * self._thermal_energy / self.columns / volts**2
 
     def _of_resistor(self, resistance: float) -> float:
         """Return the density of the current of a `resistance` (ohm), A squared per Hz."""

@@ -91,10 +91,11 @@ def transistor_noise(
     estimate = CellEstimate(technology=technology, signals=signals, columns=columns)
     names = states.schedule.names
     numbers = range(len(names))
+    by_hand = [_estimated(estimate, compiled, number, names[number]) for number in numbers]
     return TransistorNoise(
         run=run,
         simulated=_sampled(compiled, names, signals, [states.added(number) for number in numbers]),
-        estimated=_sampled(compiled, names, signals, [_estimated(estimate, compiled, number) for number in numbers]),
+        estimated=_sampled(compiled, names, signals, by_hand),
         standing=_standing(states, (0, *numbers[-len(compiled.cycle.step) :])),
         states=states,
     )
@@ -123,11 +124,8 @@ def _columns(compiled: Compiled) -> tuple[Floats, Floats]:
     return (own - crossed)[rows][..., of_h], crossbar.positive.sum(axis=-1)[rows] + rest
 
 
-def _estimated(estimate: CellEstimate, compiled: Compiled, number: int) -> Mapping[NoiseCause, Floats]:
-    """Return what interval `number` adds by hand."""
-    name = (
-        compiled.cycle.reset.name if number == 0 else compiled.cycle.step[(number - 1) % len(compiled.cycle.step)].name
-    )
+def _estimated(estimate: CellEstimate, compiled: Compiled, number: int, name: str) -> Mapping[NoiseCause, Floats]:
+    """Return what interval `number`, called `name`, adds by hand."""
     step = max(number - 1, 0) // len(compiled.cycle.step)
     return {cause: added[step] for cause, added in estimate.added(name).items()}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,23 +70,10 @@ def rows_of(
     none = np.zeros(2)
     variances = np.array([[*(found.get(key, 0.0) for found in held), *standing.get(key, none)] for key in keys])
     sigmas = np.sqrt(np.maximum(variances, 0.0)).tolist()
-    rows = [_row(key, sigma) for key, sigma in zip(keys, sigmas, strict=True) if any(sigma)]
+    names = [entry.name for entry in fields(NoiseRow)]
+    pairs = zip(keys, sigmas, strict=True)
+    rows = [NoiseRow(**dict[str, Any](zip(names, (*key, *sigma), strict=True))) for key, sigma in pairs if any(sigma)]
     return tuple(sorted(rows, key=lambda row: (states.index(row.state), -max(row.h, row.h_by_hand), -row.h_standing)))
-
-
-def _row(key: RowKey, sigma: list[float]) -> NoiseRow:
-    c, h, c_by_hand, h_by_hand, *standing = sigma
-    return NoiseRow(
-        state=key[0],
-        part=key[1],
-        kind=key[2],
-        c=c,
-        h=h,
-        c_by_hand=c_by_hand,
-        h_by_hand=h_by_hand,
-        c_standing=standing[0],
-        h_standing=standing[1],
-    )
 
 
 def largest_of(rows: tuple[NoiseRow, ...]) -> tuple[NoiseRow, ...]:

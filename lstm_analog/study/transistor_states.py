@@ -126,7 +126,6 @@ class ClockStates:
 
     @property
     def _spots(self) -> tuple[Spot, Spot]:
-        """Where c and h are read."""
         place = self.compiled.layout.layers[0]
         return place.cell, place.h
 

@@ -71,7 +71,6 @@ class Trimmer(Generic[AnyDesign]):
     engine: Engine
 
     def __post_init__(self) -> None:
-        """Freeze the arrays."""
         for name in ("x", "expected", "correction"):
             object.__setattr__(self, name, floats(getattr(self, name), name))
 
@@ -170,11 +169,11 @@ class Trimmer(Generic[AnyDesign]):
         return np.concatenate([np.full(each.rows.size, each.largest) for each in self.columns])
 
     def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:
-        """Return the next trims (chips, K) after those `turned`, with which answers are `wrong` (chips, n)."""
-        return self._possible(own, turned - _RELAXATION * wrong @ self.correction.T)
+        """Return the next trims (chips, K) after those `turned`, with which answers are `wrong` (chips, n).
 
-    def _possible(self, own: Floats, wanted: Floats) -> Floats:
-        """Return the nearest to the `wanted` trims (chips, K) to which devices of values `own` (..., K) can be set."""
+        They are the nearest to which devices of values `own` (..., K) can be set.
+        """
+        wanted = turned - _RELAXATION * wrong @ self.correction.T
         steps = self.resolution * np.rint(wanted / self.resolution) if self.resolution else wanted
         lowest, highest = np.minimum(-self.largest - own, 0.0), np.maximum(self.largest - own, 0.0)
         return np.clip(steps, lowest, highest)

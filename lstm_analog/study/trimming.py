@@ -1,6 +1,6 @@
 """Make a `Trimmer`: measure what each bias of a machine does to its answers, once for all its copies."""
 
-from math import isfinite
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,7 @@ from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.imperfections.base import AboveZero, InRange, check_range
 from lstm_analog.study.biases import Adjustable, bias_columns, gains_of
 from lstm_analog.study.cell_offsets import cell_offsets
 from lstm_analog.study.lots import ONE_AT_A_TIME, AnyDesign, check_design
@@ -34,13 +35,13 @@ def trimmer(
     x: ArrayLike,
     *,
     resolution: float,
-    largest: float,
+    largest: Annotated[float, AboveZero("largest", "give a share of Gmax, 1 for Gmax")],
     sums: tuple[str, ...] | None = None,
     gains: bool = False,
     offsets: bool = False,
     step: float = STEP,
-    rounds: int = ROUNDS,
-    damping: float = DAMPING,
+    rounds: Annotated[int, InRange("rounds", 1, np.inf, "give 6")] = ROUNDS,
+    damping: Annotated[float, AboveZero("damping", "give 0.01")] = DAMPING,
     answer: Answer = y_or_h,
     engine: EngineLike = None,
 ) -> Trimmer[AnyDesign]:
@@ -90,7 +91,7 @@ def trimmer(
         If the machine has no biases that can be turned, or gains or offsets are asked for that it does not have.
     """
     check_design(machine)
-    _check_numbers(resolution, largest, step, rounds, damping)
+    _check_turns(resolution, largest, step)
     biases, chosen = bias_columns(machine.passes, sums), chosen_engine(engine, Settle())
     columns: tuple[Adjustable, ...] = (*biases, *map(gains_of, biases)) if gains else biases
     columns += cell_offsets(machine.passes) if offsets else ()
@@ -131,14 +132,9 @@ def _jacobian(
     return np.concatenate(rows) / step
 
 
-def _check_numbers(resolution: float, largest: float, step: float, rounds: int, damping: float) -> None:
-    """Raise `InvalidValueError` unless devices can be turned to several values, in rounds and with damping."""
-    for name, value, must, right, do in (
-        ("largest", largest, "be above 0 and finite", 0.0 < largest < np.inf, "give a share of Gmax, 1 for Gmax"),
-        ("resolution", resolution, f"be 0 to {largest:g}", 0.0 <= resolution <= largest, "give a share of Gmax"),
-        ("step", step, "be above 0 and at most 1", 0.0 < step <= 1.0, "give 1e-4, 0.01 with ngspice"),
-        ("rounds", rounds, "be at least 1", rounds >= 1, "give 6"),
-        ("damping", damping, "be above 0 and finite", damping > 0.0 and isfinite(damping), "give 0.01"),
-    ):
-        if not right:
-            raise InvalidValueError(explain(name, must=must, got=value, do=do))
+def _check_turns(resolution: float, largest: float, step: float) -> None:
+    """Raise `InvalidValueError` unless devices can be turned to several values."""
+    check_range("resolution", resolution, 0.0, largest, "give a share of Gmax")
+    if not 0.0 < step <= 1.0:
+        must, do = "be above 0 and at most 1", "give 1e-4, 0.01 with ngspice"
+        raise InvalidValueError(explain("step", must=must, got=step, do=do))

@@ -47,7 +47,6 @@ class Trimmed(Summarised, Generic[AnyDesign]):
     kept: Indices
 
     def __post_init__(self) -> None:
-        """Freeze the arrays."""
         for name in ("trims", "errors"):
             object.__setattr__(self, name, floats(getattr(self, name), name))
         object.__setattr__(self, "kept", indices(self.kept, "kept"))
@@ -107,7 +106,6 @@ class Correction:
     error: float
 
     def __post_init__(self) -> None:
-        """Freeze the trims."""
         object.__setattr__(self, "trims", floats(self.trims, "trims"))
 
 

@@ -87,10 +87,7 @@ def _(part: Sources | Junctions | Storages | Followers | Pairs | Spools | Stops,
 @_tubes.register
 def _(part: Crossbars, plant: Plant) -> TubeBank:
     ends: list[tuple[Indices, Indices, Floats, Floats]] = []
-    for nodes, weights, loads in (
-        (part.plus, part.positive, part.plus_load),
-        (part.minus, part.negative, part.minus_load),
-    ):
+    for nodes, weights, loads in part.sides:
         widest, load = (array.reshape(-1, *array.shape[-k:]).max(axis=0) for array, k in ((weights, 2), (loads, 1)))
         row, column = np.nonzero(widest)
         ends.append(

@@ -3,14 +3,12 @@
 Also the claims of a certificate besides its netlists: its tolerance, and the ranges of its signals.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Integrate, Ngspice
@@ -86,8 +84,9 @@ def _granted(certificate: Certificate, lstm: LSTM, engine: Engine) -> float:
 def _of(made: tuple[Compiled, ...], lstm: LSTM) -> tuple[Compiled, ...]:
     """Return the passes `made` with the name and digest of `lstm` in their provenance, as `compile` writes them."""
     said = (("model", lstm.name), ("digest", lstm.digest))
-    networks = (replace(each.network, provenance=(*said, *each.network.provenance)) for each in made)
-    return tuple(replace(each, network=network) for each, network in zip(made, networks, strict=True))
+    return tuple(
+        replace(each, network=replace(each.network, provenance=(*said, *each.network.provenance))) for each in made
+    )
 
 
 _SAME_ANSWER = 1e-12
@@ -232,23 +231,18 @@ def _answer(certificate: Certificate, lstm: LSTM, made: tuple[Compiled, ...]) ->
     now = [signal for signals in answers(lstm, made, certificate.x, certificate.start) for signal in signals]
     if [_place(signal) for signal in now] != [_place(signal) for signal in then]:
         return Outcome(check=Check.ANSWER, holds=False, got="answers of other signals, or read in another place")
-    off = max(_apart(a, b) for one, other in zip(now, then, strict=True) for a, b in _numbers(one, other))
+    off = max(map(_apart, now, then))
     return Outcome(check=Check.ANSWER, holds=off <= _SAME_ANSWER, got=f"off by {off:.2g}")
 
 
 def _place(signal: ShownSignal) -> tuple[object, ...]:
-    """Return all fields of `signal` except its numbers."""
     return signal.label, signal.group, signal.against, signal.ends, signal.values.shape
 
 
-def _numbers(one: ShownSignal, other: ShownSignal) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the numbers of two signals in pairs."""
-    yield from ((one.values, other.values), (one.gain, other.gain), (np.array(one.unit), np.array(other.unit)))
-
-
-def _apart(now: Floats, then: Floats) -> float:
-    """Return the largest difference of `now` and `then`, relative to the larger of 1 and the value."""
-    return float((np.abs(now - then) / np.maximum(np.abs(then), 1.0)).max())
+def _apart(now: ShownSignal, then: ShownSignal) -> float:
+    """Return the largest difference of the numbers of `now` and `then`, relative to the larger of 1 and the value."""
+    pairs = ((now.values, then.values), (now.gain, then.gain), (np.array(now.unit), np.array(then.unit)))
+    return max(float((np.abs(one - other) / np.maximum(np.abs(other), 1.0)).max()) for one, other in pairs)
 
 
 def _rerun(deck: Deck, export: Export, certificate: Certificate, engine: Engine) -> Outcome:

@@ -1,8 +1,9 @@
 """The result of a yield study: the metric of each chip, and the fraction that meets the specification."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Generic
+from typing import Annotated, Generic
 
 import numpy as np
 import scipy
@@ -11,9 +12,17 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Flags, Floats, Indices, floats, plain
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.study.lots import AnyDesign, Trial
+from lstm_analog.study.lots import AnyDesign, Lot, Trial
 from lstm_analog.summaries import Rows, Summarised
 
+
+def check_level(level: float) -> None:
+    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))
+
+
+Confidence = Annotated[float, check_level]
 LEVEL = 0.95
 """Default confidence of an interval."""
 _SHOWN = (0.1, 0.5, 0.9)
@@ -29,7 +38,6 @@ class Spec:
     at_least: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is one finite limit."""
         given = [limit for limit in (self.at_most, self.at_least) if limit is not None]
         if len(given) != 1 or not isfinite(given[0]):
             got, do = f"at_most={self.at_most}, at_least={self.at_least}", "give one of the two"
@@ -65,7 +73,7 @@ class YieldInterval:
 
 
 @checked
-def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldInterval:
+def wilson_interval(passing: int, count: int, *, level: Confidence = LEVEL) -> YieldInterval:
     """Return the confidence interval at `level` of the yield, if `passing` of `count` chips meet the specification.
 
     E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, J. Am. Stat. Assoc. 22 (1927)
@@ -80,7 +88,6 @@ def wilson_interval(passing: int, count: int, *, level: float = LEVEL) -> YieldI
     if count < 1 or not 0 <= passing <= count:
         got, do = f"{passing} of {count}", "count chips"
         raise InvalidValueError(explain("passing chips", must="be 0 to all, of one at least", got=got, do=do))
-    check_level(level)
     z = float(scipy.special.ndtri(0.5 * (1.0 + level)))
     share, shrink = passing / count, 1.0 + z**2 / count
     centre = (share + z**2 / (2 * count)) / shrink
@@ -96,6 +103,14 @@ class Failure:
 
     chip: int
     reason: str
+
+
+def joined(lots: Iterable[Lot]) -> tuple[Floats, tuple[Failure, ...]]:
+    """Return the metrics of the chips of all `lots`, (chips,), and those without one."""
+    taken = list(lots)
+    reasons = ((lot.first + n, reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason)
+    failures = tuple(Failure(chip=chip, reason=reason) for chip, reason in reasons)
+    return np.concatenate([lot.values for lot in taken]), failures
 
 
 @checked_record
@@ -124,14 +139,12 @@ class Yield(Summarised, Generic[AnyDesign]):
     failures: tuple[Failure, ...]
     nominal: float
     spec: Spec
-    level: float = LEVEL
+    level: Confidence = LEVEL
 
     def __post_init__(self) -> None:
-        """Freeze the values."""
         values = _numbers(self.values).copy()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
-        check_level(self.level)
         if values.ndim != 1 or not values.size:
             do = "take what yield_of returned"
             raise InvalidShapeError(explain("values", must="be one a chip", got=f"shape {values.shape}", do=do))
@@ -221,9 +234,3 @@ def _numbers(values: ArrayLike) -> Floats:
         do = "give the metric of each chip"
         raise InvalidTypeError(explain("values", must="be real numbers", got=array.dtype, do=do))
     return array.astype(np.float64)
-
-
-def check_level(level: float) -> None:
-    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
-    if not 0.0 < level < 1.0:
-        raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))

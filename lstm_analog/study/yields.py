@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Annotated, Generic
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
@@ -16,15 +15,22 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lot_study import AHEAD, Handling, check_count, lots_of
+from lstm_analog.study.lot_study import AHEAD, Handling, count_rule, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
 from lstm_analog.study.metrics import Metric, measured
-from lstm_analog.study.yield_result import LEVEL, Failure, Spec, Yield, check_level, wilson_interval
+from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
 _MOST_HALF_WIDTH = 0.5
 """Largest half-width of an interval within 0 to 1."""
+
+
+def check_half_width(until: float) -> None:
+    """Raise `InvalidValueError` unless `until` is a half-width that an interval within 0 to 1 can have."""
+    if not 0.0 < until < _MOST_HALF_WIDTH:
+        do = "give half the width of the interval, 0.01 for 1 % to either side"
+        raise InvalidValueError(explain("until", must="be between 0 and 0.5", got=until, do=do))
 
 
 @checked
@@ -35,13 +41,13 @@ def yield_of(
     *,
     metric: Metric,
     spec: Spec,
-    chips: int,
+    chips: Annotated[int, count_rule("chips")],
     seed: int,
     state: StateLike | None = None,
     lengths: ArrayLike | None = None,
     engine: EngineLike = None,
-    level: float = LEVEL,
-    until: float | None = None,
+    level: Confidence = LEVEL,
+    until: Annotated[float, check_half_width] | None = None,
     lot_size: int | None = None,
     executor: ExecutorLike = None,
     ahead: int = AHEAD,
@@ -116,17 +122,11 @@ def yield_of(
         timeout=timeout,
         folder=None if folder is None else Path(folder),
     )
-    check_count("chips", chips)
-    _check_interval(level, until)
     trial, nominal = _trial(
         machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
     )
     with closing(lots_of(trial, int(chips), how)) as lots:
-        taken = list(_until(_telling(lots, progress, chips), spec, level, until))
-    values = np.concatenate([lot.values for lot in taken])
-    failures = tuple(
-        Failure(chip=lot.first + n, reason=reason) for lot in taken for n, reason in enumerate(lot.reasons) if reason
-    )
+        values, failures = joined(_until(_telling(lots, progress, chips), spec, level, until))
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
@@ -180,13 +180,6 @@ def _telling(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iter
         yield lot
 
 
-def _check_interval(level: float, until: float | None) -> None:
-    check_level(level)
-    if until is not None and not 0.0 < until < _MOST_HALF_WIDTH:
-        do = "give half the width of the interval, 0.01 for 1 % to either side"
-        raise InvalidValueError(explain("until", must="be between 0 and 0.5", got=until, do=do))
-
-
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class YieldCurve(Summarised, Generic[AnyDesign]):
@@ -196,7 +189,6 @@ class YieldCurve(Summarised, Generic[AnyDesign]):
     yields: tuple[Yield[AnyDesign], ...]
 
     def __post_init__(self) -> None:
-        """Freeze the strengths and check that there is a yield for each."""
         object.__setattr__(self, "strengths", _strengths(self.strengths))
         if self.strengths.shape != (len(self.yields),):
             got, do = f"{len(self.yields)} for strengths {self.strengths.shape}", "take what yield_curve returned"

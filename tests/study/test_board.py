@@ -11,7 +11,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError
-from lstm_analog.study.board_parts import resistor_code, trimmer_size
+from lstm_analog.study.board_parts import OPAMP, resistor_code, trimmer_size
 
 # The reader calls its parser by names that are deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -195,3 +195,7 @@ def test_part_numbers_of_values():
     for call, text in ((resistor_code, "must be 1 ohm or more, got 0.5"), (trimmer_size, "at most 980 kohm")):
         with pytest.raises(UnsupportedError, match=text):
             call(0.5 if call is resistor_code else 1e6 + 1)
+
+
+def test_pins_are_counted_from_one():
+    assert OPAMP.pins[1:4] == (("2", "IN-"), ("3", "IN+"), ("4", "V-"))

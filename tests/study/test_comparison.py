@@ -146,7 +146,7 @@ def test_tolerance_must_be_positive(settled: Run, tolerance: float) -> None:
 
 @pytest.mark.parametrize("tolerance", ["1e-3", True])
 def test_tolerance_must_be_a_number(settled: Run, tolerance: object) -> None:
-    with pytest.raises(InvalidTypeError, match=r"^tolerance must be a number, got .*: give units of h$"):
+    with pytest.raises(InvalidTypeError, match=r"^tolerance must be a number of float64 or None, got .*: give that$"):
         compare(settled, LSTM, tolerance=tolerance)  # type: ignore[arg-type]
 
 

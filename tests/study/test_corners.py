@@ -149,7 +149,7 @@ def test_points_of_a_folder_are_not_run_again_and_workers_find_the_same(tmp_path
 
 
 def test_what_cannot_be_run_is_refused_by_name():
-    with pytest.raises(InvalidTypeError, match="technology must be of transistor cells, got 'opamp': give SKY130_MOS"):
+    with pytest.raises(InvalidTypeError, match="technology must be of transistor cells, got 'opamp': give BICMOS"):
         told(technology="opamp")
     with pytest.raises(InvalidValueError, match=r"temperatures must be at least one, all different, got \(27\.0"):
         told(temperatures=(27.0, 27.0))

@@ -69,3 +69,9 @@ def test_two_directions_need_the_whole_sequence_first():
         first.reset + 7 * first.step + second.reset + second.stages[-1].ready, rel=1e-12
     )
     assert pipeline.throughput == pytest.approx(1.0 / (first.step + second.step), rel=1e-12)
+
+
+def test_fewer_steps_than_none_are_refused(watched):
+    for ask in (watched[1].pipeline.latency, watched[1].pipeline.duration):
+        with pytest.raises(la.errors.InvalidValueError, match=r"^steps must be at least 0, got -1: give those"):
+            ask(-1)

@@ -193,7 +193,7 @@ def test_what_cannot_be_climbed_is_refused_by_name():
         ("layer must be 0 to 0, got 1", {"layer": 1}),
         (r"units must be 0 to 2, got \(3,\)", {"units": (3,)}),
         ("low must be below high, got 1.0 and 1.0", {"low": 1.0}),
-        ("must be at least 1 each", {"starts": 0}),
+        ("starts must be at least 1, got 0", {"starts": 0}),
     ):
         with pytest.raises(InvalidValueError, match=match):
             preferred_inputs(lstm, **{"layer": 0, "steps": 2} | values)

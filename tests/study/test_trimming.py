@@ -257,14 +257,14 @@ def test_a_machine_without_biases_is_refused(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"largest": 0.0}, "largest must be above 0 and finite, got 0.0"),
-        ({"largest": np.inf}, "largest must be above 0 and finite, got inf"),
+        ({"largest": 0.0}, "largest must be positive, got 0.0"),
+        ({"largest": np.inf}, "largest must be positive, got inf"),
         ({"resolution": -0.1}, "resolution must be 0 to 10, got -0.1"),
         ({"resolution": 11.0}, "resolution must be 0 to 10, got 11.0"),
-        ({"resolution": np.nan}, "resolution must be 0 to 10, got nan"),
+        ({"resolution": np.nan}, "resolution must be 0 to 10 and finite, got nan"),
         ({"step": 0.0}, "step must be above 0 and at most 1, got 0.0"),
         ({"rounds": 0}, "rounds must be at least 1, got 0"),
-        ({"damping": 0.0}, "damping must be above 0 and finite, got 0.0"),
+        ({"damping": 0.0}, "damping must be positive, got 0.0"),
         ({"sums": ("l0_zx",)}, "sums must be among l0_zi, l0_zf, l0_zg, l0_zo, got 'l0_zx'"),
         ({"sums": ()}, "sums must be among l0_zi, l0_zf, l0_zg, l0_zo, got none"),
         ({"machine": drawn(compiled("BEHAVIOURAL"))}, "machine must have no axis of chips, got 8 chips"),

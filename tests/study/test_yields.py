@@ -420,7 +420,7 @@ def test_what_was_not_made_is_not_handed_out(asked):
         found.quantiles(2)
     with pytest.raises(InvalidShapeError, match=r"^shares must be a number or a vector, got \(1, 1\): give one, or a"):
         found.quantiles([[0.5]])
-    with pytest.raises(InvalidTypeError, match=r"^answer must be a function of outputs, got 3: give e.g. ModelAnswer"):
+    with pytest.raises(InvalidTypeError, match=r"^answer must be a function, got 3: give that$"):
         LargestError(expected=np.zeros(2), answer=3)
     with pytest.raises(InvalidValueError, match=r"^passing chips must be 0 to all, of one at least, got 4 of 3"):
         wilson_interval(4, 3)

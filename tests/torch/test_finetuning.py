@@ -276,7 +276,7 @@ REFUSED = {
         lambda: tuned(Mapped(), batches()),
         "output of module must be a tensor, got dict: wrap the module",
     ),
-    "epochs": (InvalidValueError, lambda: tuned(Model(), batches(), epochs=0), "epochs must be 1 to 1e"),
+    "epochs": (InvalidValueError, lambda: tuned(Model(), batches(), epochs=0), "epochs must be 1 to 1000000, got 0"),
     "rate": (InvalidValueError, lambda: tuned(Model(), batches(), rate=0.0), "rate must be positive and finite"),
     "clip": (InvalidValueError, lambda: tuned(Model(), batches(), clip=-1.0), "clip must be positive or infinite"),
     "seed": (InvalidValueError, lambda: tuned(Model(), batches(), seed=-1), "seed must be 0 to"),

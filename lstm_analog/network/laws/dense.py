@@ -51,11 +51,7 @@ def _(part: Crossbars) -> Indices:
 @flow.register
 def _(part: Crossbars, effort: Floats, high: High) -> Floats:
     drive = effort[..., part.inputs]
-    return into_rows(*(_manifold_flow(part, *side, drive, effort) for side in _sides(part)))
-
-
-def _sides(part: Crossbars) -> tuple[tuple[Indices, Floats, Floats], ...]:
-    return (part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)
+    return into_rows(*(_manifold_flow(part, *side, drive, effort) for side in part.sides))
 
 
 def _manifold_flow(
@@ -87,7 +83,7 @@ def _(part: Crossbars, high: High) -> tuple[Block, ...]:
 @partials.register
 def _(part: Crossbars, effort: Floats, high: High) -> tuple[Floats, ...]:
     drive = effort[..., part.inputs]
-    return tuple(value for side in _sides(part) for value in _manifold_partials(part, *side, drive, effort))
+    return tuple(value for side in part.sides for value in _manifold_partials(part, *side, drive, effort))
 
 
 def _manifold_partials(
@@ -143,7 +139,7 @@ def _(part: Crossbars, effort: Floats, high: High, weights: Floats) -> dict[str,
     summed = _linear_levers if part.linear else _tube_levers
     result = {name: np.zeros((len(weights), part.plus.size)) for name in ("transition", "end_flow")}
     names = (("positive", "plus_load"), ("negative", "minus_load"))
-    for row, ((name, load), side) in enumerate(zip(names, _sides(part), strict=True)):
+    for row, ((name, load), side) in enumerate(zip(names, part.sides, strict=True)):
         found = summed(part, *side, effort, weights[:, :, row])
         result[name], result[load] = found.pop("conductance"), found.pop("load")
         for loss, value in found.items():
@@ -180,7 +176,7 @@ def _(part: Crossbars, effort: Floats, high: High, changes: Mapping[str, Floats]
     if part.linear:
         sides = zip((part.plus, part.minus), banks, strict=True)
         return into_rows(*(_linear_flow(node, *bank, drive, effort) for node, bank in sides))
-    pairs = zip(_sides(part), banks, strict=True)
+    pairs = zip(part.sides, banks, strict=True)
     return into_rows(*(_tube_flow(part, *side, drive, effort, bank, losses) for side, bank in pairs))
 
 

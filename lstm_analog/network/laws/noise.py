@@ -85,8 +85,7 @@ def _(part: Transconductors, effort: Floats, high: High, temperature: float = RO
 
 @noise.register
 def _(part: Crossbars, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
-    sides = (part.plus, part.positive, part.plus_load), (part.minus, part.negative, part.minus_load)
-    return tuple(_into(node, tubes.sum(axis=-1) + load, temperature) for node, tubes, load in sides)
+    return tuple(_into(node, tubes.sum(axis=-1) + load, temperature) for node, tubes, load in part.sides)
 
 
 def _into(nodes: Indices, conductance: Floats, temperature: float) -> Noise:

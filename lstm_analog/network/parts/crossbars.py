@@ -58,6 +58,11 @@ class Crossbars:
             must, got = "be orifices or tubes with end losses", "transition and end_flow both finite"
             raise InvalidValueError(explain(self.label, must=must, got=got, do="leave one infinite"))
 
+    @property
+    def sides(self) -> tuple[tuple[Indices, Floats, Floats], ...]:
+        """The nodes, the tubes and the load of the positive and of the negative manifolds."""
+        return (self.plus, self.positive, self.plus_load), (self.minus, self.negative, self.minus_load)
+
     @cached_property
     def linear(self) -> bool:
         """Whether all flows are proportional to the difference of efforts."""
