@@ -133,7 +133,7 @@ def couplings(network: Network, high: High) -> Couplings:
     for part in network.parts:
         couples, fed = blocks(part, high), fed_rows(network, kinds, part)
         counted += fed.shape[1]
-        if not couples or not (fed >= 0).any():
+        if not (fed >= 0).any():
             continue
         if any(block.order is not Order.CONSTANT for block in couples):
             curved.append(Curved(part=part, fed=fed, blocks=couples))
@@ -190,17 +190,18 @@ def _check_no_thresholds(network: Network) -> None:
 def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Couplings:
     """Return the couplings `found` with the parameters of the banks `changed`, which `network` has now.
 
-    Banks that carry flow where all efforts are zero are worked out with all others.
+    All are worked out anew if a changed bank carries flow where all efforts are zero, or may have done so before: an
+    unknown that it feeds has an offset.
     """
     rest = np.zeros(network.unknowns.size)
-    if any(flow(part, rest, found.high).any() for part in changed):
-        return couplings(network, found.high)
     kinds = {Kind.BALANCED: np.flatnonzero(found.balanced), Kind.STORED: np.flatnonzero(found.dynamic)}
     links: dict[str, list[DiagonalCoupling]] = {}
     dense: dict[str, list[DenseCoupling]] = {}
     parts = {part.label: part for part in changed}
     for label, part in parts.items():
         receiving = _receiving(fed_rows(network, kinds, part), rest.size)
+        if flow(part, rest, found.high).any() or found.offset[..., receiving].any():
+            return couplings(network, found.high)
         links[label], dense[label] = [], []
         for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
             _sort_in(label, block, value, receiving, 0, links[label], dense[label])

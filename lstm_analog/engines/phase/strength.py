@@ -51,11 +51,11 @@ def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
 def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
     """Return which storages of `couplings` move by less than `drop` units of signal in `duration` (s), (N,).
 
-    So they do whatever the others do. The bound is a unit of signal at every column of their links. Storages fed by
-    dense blocks or nonlinear parts have none, and count as moved.
+    So they do whatever the others do. The bound is their constant inflow and a unit of signal at every column of their
+    links. Storages fed by dense blocks or nonlinear parts have none, and count as moved.
     """
     size = couplings.dynamic.size
-    pull = np.zeros(size)
+    pull = np.abs(couplings.offset).reshape(-1, size).max(axis=0) / couplings.scales
     for link in couplings.links:
         ratio = couplings.scales[link.columns] / couplings.scales[link.rows]
         np.add.at(pull, link.rows, np.abs(link.values).reshape(-1, link.rows.size).max(axis=0) * ratio)
