@@ -160,7 +160,7 @@ JUDGED = {
     "waveform/segment.py:SWEEP_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
     "phase/structure.py:WEAK": (SPEED, "care: much larger, sweeps converge slowly or not at all"),
     "phase/structure.py:LARGEST": ("speed and memory", "care: halved, more networks are left to `Integrate`"),
-    "phase/structure.py:_TIED": (SPEED, "yes: weak edges between junctions are swept or solved as one"),
+    "phase/structure.py:_LARGEST_WHOLE": (SPEED, "yes: weak edges between junctions are swept or solved as one"),
     "waveform/workspace.py:DROPPED": (ACCURACY, "care: many small effects add up; each may cost so much"),
     "waveform/workspace.py:_REST_TOLERANCE": (ACCURACY, "yes, upwards; halved it is rounding"),
     "waveform/workspace.py:_ONE_PIECE": (SPEED, "yes: pieces adapt"),
