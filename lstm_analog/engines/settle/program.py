@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.arrays import Array, Flags, Floats, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.stages import ComponentStage, Key
@@ -127,9 +127,9 @@ def _planned(
     starts = np.frombuffer(fresh, dtype=np.int64)
     intervals, kinds = _interval_kinds(network, settled, spans, high, flags, starts)
     wish = np.zeros(network.unknowns.size, dtype=bool).tobytes()
-    asked = [np.frombuffer(points, dtype=bool).astype(np.int64) << number for number, (_, points) in enumerate(kept)]
-    which = sum(asked, np.zeros(kinds.size, np.int64))
-    keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
+    written = np.stack([np.frombuffer(points, dtype=bool) for _, points in kept], axis=1)
+    first, which = _alike(np.packbits(written, axis=1))
+    keeping = [tuple(np.flatnonzero(row).tolist()) for row in written[first]]
     known: dict[tuple[int, int, bytes], tuple[int, bytes]] = {}
     instructions: dict[Instruction, int] = {}
     order: list[int] = []
@@ -185,7 +185,7 @@ def _spans(durations: Floats) -> tuple[Floats, Floats]:
     return durations / spans, spans
 
 
-def _alike(rows: Indices) -> tuple[Indices, Indices]:
+def _alike(rows: Array) -> tuple[Indices, Indices]:
     """Return the number of the first of each kind of `rows` (k, n), and the kind of each row, (k,)."""
     _, first, kinds = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     return first, kinds.reshape(-1)

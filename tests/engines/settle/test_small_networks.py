@@ -24,6 +24,7 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Imposed
 from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Save
 from lstm_analog.network.varying import VaryingParameters
 
 EXACT = Integrate(rtol=1e-10, atol=1e-12)
@@ -103,6 +104,14 @@ def test_parameters_that_change_are_seen_where_nothing_else_does(circuit, tie):
     plan = schedule([1.0] * 4, [200.0] * 4, varying=varying)
     found = Settle().run(drifted(1.0), plan)["c"]
     np.testing.assert_allclose(found, np.repeat([0.5, 0.5, 0.5, 2 / 3, 2 / 3], 2).reshape(-1, 2), rtol=1e-12)
+
+
+def test_any_number_of_records_may_be_kept(circuit):
+    """From the 64th on each was written where the first or none was."""
+    each = tuple(Save(groups=("c",), intervals=(f"part{k % 3}",)) for k in range(70))
+    network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2]))
+    found = Settle(save=replace(each[0], more=each[1:])).run(network, schedule([1.0, 2.0, 3.0], [60.0] * 3))
+    np.testing.assert_allclose([one.efforts[-1, 0] for one in found.each], 1.0 + np.arange(70) % 3, rtol=1e-12)
 
 
 def test_a_port_that_its_own_storage_controls_is_solved_by_newtons_method(circuit):
