@@ -103,7 +103,7 @@ JUDGED = {
     "sensitivity/linearised.py:_SMALL": (ACCURACY, "no: terms of the series go with it"),
     "sensitivity/reverse.py:_MOST_NUMBERS": (MEMORY, "yes"),
     "settle/binding.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
-    "settle/stages.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
+    "settle/stages.py:_LARGEST_CONTROL": (LIMIT, "yes: openings beyond it no longer differ"),
     "settle/stages.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
     "settle/phase.py:_NEGLIGIBLE": (
         ACCURACY,
