@@ -141,9 +141,9 @@ def couplings(network: Network, high: High) -> Couplings:
             curved.append(Curved(part=part, fed=fed, blocks=couples))
             continue
         offset = _with_offset(offset, fed, flow(part, rest, high))
-        takes = receiving(fed, size)
-        for block, value in zip(couples, partials(part, rest, high), strict=True):
-            _sort_in(part.label, block, value, takes, counted - fed.shape[1], links, dense)
+        some, matrices = _constant_couplings(part, high, couples, receiving(fed, size), counted - fed.shape[1])
+        links += some
+        dense += matrices
     return Couplings(
         high=high,
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
@@ -198,14 +198,12 @@ def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Coupli
     kinds = {Kind.BALANCED: np.flatnonzero(found.balanced), Kind.STORED: np.flatnonzero(found.dynamic)}
     links: dict[str, list[DiagonalCoupling]] = {}
     dense: dict[str, list[DenseCoupling]] = {}
-    parts = {part.label: part for part in changed}
+    parts, shifted = {part.label: part for part in changed}, found.offset.any()
     for label, part in parts.items():
         takes = receiving(fed_rows(network, kinds, part), rest.size)
-        if flow(part, rest, found.high).any() or found.offset[..., takes].any():
+        if flow(part, rest, found.high).any() or (shifted and found.offset[..., takes].any()):
             return couplings(network, found.high)
-        links[label], dense[label] = [], []
-        for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
-            _sort_in(label, block, value, takes, 0, links[label], dense[label])
+        links[label], dense[label] = _constant_couplings(part, found.high, blocks(part, found.high), takes, 0)
     return replace(
         found,
         links=tuple(
@@ -223,29 +221,29 @@ def receiving(fed: Indices, size: int) -> Flags:
     return found[:size]
 
 
-def _sort_in(
-    label: str,
-    block: Block,
-    value: Floats,
-    takes: Flags,
-    first: int,
-    links: list[DiagonalCoupling],
-    dense: list[DenseCoupling],
-) -> None:
-    """Append `block` of the bank `label`, with its coefficients `value`, to `links` or `dense`.
+def _constant_couplings(
+    part: Part, high: High, couples: tuple[Block, ...], takes: Flags, first: int
+) -> tuple[list[DiagonalCoupling], list[DenseCoupling]]:
+    """Return the couplings of the linear bank `part` with the clock lines `high`, one for each of its blocks `couples`.
 
     `takes` (N,) says which unknowns take its flow, `first` is the number of the first element of the bank.
     """
-    entering = takes[block.rows]
-    if not entering.any():
-        return
-    if block.form is BlockForm.DENSE:
-        rows = np.where(entering, block.rows, -1)
-        dense.append(DenseCoupling(label=label, rows=rows, columns=block.columns, matrix=value))
-        return
-    elements = np.arange(first, first + block.rows.size)
-    whole = DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value, elements=elements)
-    links.append(whole if entering.all() else whole.only(np.flatnonzero(entering)))
+    links, dense = [], []
+    for block, value in zip(couples, partials(part, np.zeros(takes.size), high), strict=True):
+        entering = takes[block.rows]
+        if entering.any() and block.form is BlockForm.DENSE:
+            rows = np.where(entering, block.rows, -1)
+            dense.append(DenseCoupling(label=part.label, rows=rows, columns=block.columns, matrix=value))
+        elif entering.any():
+            whole = DiagonalCoupling(
+                label=part.label,
+                rows=block.rows,
+                columns=block.columns,
+                values=value,
+                elements=np.arange(first, first + block.rows.size),
+            )
+            links.append(whole if entering.all() else whole.only(np.flatnonzero(entering)))
+    return links, dense
 
 
 def _with_offset(offset: Floats, fed: Indices, inflow: Floats) -> Floats:

@@ -32,20 +32,21 @@ class BlockGraph:
 
 def block_graph(blocks: Sequence[Block], inside: Flags) -> BlockGraph:
     """Return the graph of the `blocks` between the unknowns `inside`, flags (N,); rows below 0 do not count."""
-    ends, total = [np.empty((2, 0), np.int64)], inside.size
+    none, total = np.empty(0, np.int64), inside.size
+    tails, heads = [none], [none]
     for block in blocks:
         entering = (block.rows >= 0) & inside[block.rows]
         if block.form is BlockForm.DENSE:
             first, last, hub = block.columns[inside[block.columns]], block.rows[entering], total
-            pairs = (np.append(first, np.full(last.size, hub)), np.append(np.full(first.size, hub), last))
-            ends.append(np.stack(pairs))
+            tails.append(np.append(first, np.full(last.size, hub)))
+            heads.append(np.append(np.full(first.size, hub), last))
             total += 1
         else:
             both = inside[block.columns] & entering
-            ends.append(np.stack((block.columns[both], block.rows[both])))
-    tails, heads = np.concatenate(ends, axis=1)
-    sizes = np.array([each.shape[1] for each in ends[1:]], dtype=np.int64)
-    return BlockGraph(tails=tails, heads=heads, block=np.repeat(np.arange(sizes.size), sizes), total=total)
+            tails.append(block.columns[both])
+            heads.append(block.rows[both])
+    number = np.repeat(np.arange(-1, len(blocks)), [some.size for some in tails])
+    return BlockGraph(tails=np.concatenate(tails), heads=np.concatenate(heads), block=number, total=total)
 
 
 def generations(blocks: Sequence[Block], members: Indices, size: int) -> list[Indices]:

@@ -161,7 +161,8 @@ def _blocks(couplings: Couplings, links: DiagonalCoupling) -> list[Block]:
         for block in curved.blocks:
             # what is dense and not constant is solved by no linear system, so that Settle makes no exponential of it
             order = Order.NONLINEAR if block.form is form else block.order
-            found.append(replace(block, rows=np.where(takes[block.rows], block.rows, -1), order=order))
+            rows = np.where(takes[block.rows], block.rows, -1)
+            found.append(Block(rows=rows, columns=block.columns, form=block.form, order=order))
     return found
 
 
