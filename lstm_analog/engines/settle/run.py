@@ -132,7 +132,7 @@ class ProgramPoints:
             *((label, values.shape[:-2], values.strides) for label, (_, values, _) in self._sources.items()),
             *((np.arange(space.efforts.shape[-1])[each.nodes].tobytes(), each.efforts.shape) for each in records),
         )
-        space.keep_only(program.instructions, self._layout)
+        space.drop_others(program.instructions, self._layout)
 
     def _source(self, label: str) -> tuple[Span, Array, Indices]:
         """Return the nodes of the sources `label`, the efforts that they impose, and which of these at each point.

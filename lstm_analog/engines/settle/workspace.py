@@ -66,7 +66,7 @@ class SettledSpace:
         self.lowest.fill(np.inf)
         self.highest.fill(-np.inf)
 
-    def keep_only(self, instructions: Sequence[Instruction], layout: _Layout) -> None:
+    def drop_others(self, instructions: Sequence[Instruction], layout: _Layout) -> None:
         """Drop calls and programs of all but these `instructions`, and programs for arrays of another `layout`."""
         if layout not in self.cursors:
             self.programs.clear()
