@@ -106,7 +106,7 @@ JUDGED = {
     "sensitivity/linearised.py:_SMALL": (ACCURACY, "no: terms of the series go with it"),
     "sensitivity/reverse.py:_MOST_NUMBERS": (MEMORY, "yes"),
     "settle/binding.py:_SAME": (ACCURACY, "care: larger, a small divider passes for a copy"),
-    "settle/stages.py:_FARTHEST": (LIMIT, "yes: openings beyond it no longer differ"),
+    "settle/stages.py:_LARGEST_CONTROL": (LIMIT, "yes: openings beyond it no longer differ"),
     "settle/stages.py:_POINTS": (SPEED, "yes: the least opening found is a percent above the true one"),
     "settle/phase.py:_NEGLIGIBLE": (
         ACCURACY,
@@ -163,7 +163,7 @@ JUDGED = {
     "waveform/segment.py:SWEEP_SHARE": (ACCURACY, "yes, while the three shares add up to less than 1"),
     "phase/structure.py:WEAK": (SPEED, "care: much larger, sweeps converge slowly or not at all"),
     "phase/structure.py:LARGEST": ("speed and memory", "care: halved, more networks are left to `Integrate`"),
-    "phase/structure.py:_TIED": (SPEED, "yes: weak edges between junctions are swept or solved as one"),
+    "phase/structure.py:_LARGEST_WHOLE": (SPEED, "yes: weak edges between junctions are swept or solved as one"),
     "waveform/state.py:_TRUSTED": (ACCURACY, "yes, while it is below the tolerance, 20 slacks"),
     "waveform/workspace.py:DROPPED": (ACCURACY, "care: many small effects add up; each may cost so much"),
     "waveform/workspace.py:_REST_TOLERANCE": (ACCURACY, "yes, upwards; halved it is rounding"),

@@ -86,8 +86,8 @@ def test_every_point_runs_ahead(name, engine, monkeypatch):
     left = []
 
     class Watched(run.ProgramPoints):
-        def left(self, points):
-            for point in super().left(points):
+        def by_kernel(self, points):
+            for point in super().by_kernel(points):
                 left.append(point)
                 yield point
 

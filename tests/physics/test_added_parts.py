@@ -1,4 +1,4 @@
-"""A diode, a check valve, and a memristor added from outside by a record and a law alone: all engines agree on them."""
+"""Diodes, check valves; a memristor and a source of flow, each a record and a law from outside: all engines agree."""
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ import pytest
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
 from lstm_analog.expressions import effort, parameter
-from lstm_analog.network.bank import node_array, positive_array
+from lstm_analog.network.bank import node_array, positive_array, value_array
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow, lever_slopes
 from lstm_analog.network.parts import CheckValves, Conductors, Diodes, Sources, Storages
@@ -48,12 +48,29 @@ def _(part: Memristors) -> Law:
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FlowSources:
+    """A constant flow `amount` into `out`, which depends on no effort."""
+
+    label: str
+    out: Indices = node_array()
+    amount: Floats = value_array()
+
+    __post_init__ = check_bank
+
+
+@law.register
+def _(part: FlowSources) -> Law:
+    return Law(terminals=("out",), into={"out": parameter("amount")}, units={"amount": "flow"})
+
+
 ADDED = {
     "diode": Diodes(label="d", a=[2], b=[0], saturation=1e-6, slope=0.2),
     "memristor": Memristors(
         label="m", a=[2], b=[0], state=[3], least=2e-5, swing=1e-4, mobility=3e-5, capacitance=1e-10
     ),
     "check valve": CheckValves(label="v", a=[2], b=[0], conductance=5e-5, cracking=0.1, leak=1e-9),
+    "flow source": FlowSources(label="i", out=[2], amount=5e-5),
 }
 ENGINES = {
     "waveform": (Waveform(rtol=1e-7, atol=1e-9), 1e-6),
@@ -86,7 +103,7 @@ def test_all_engines_agree(name: str, engine: str) -> None:
     np.testing.assert_allclose(found.sample(ends, every), exact.sample(ends, every), rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ["diode", "check valve"])
+@pytest.mark.parametrize("name", ["diode", "check valve", "flow source"])
 def test_settle_finds_where_they_rest(name: str) -> None:
     """A hundred time constants on, the flow through the resistor is that through the part."""
     network, schedule = driven(ADDED[name])

@@ -1,1 +1,1 @@
-"""The analysis of a clock phase, which both `Settle` (at rest) and `Waveform` (over time) evaluate."""
+"""Analyses a network in a clock phase: who acts on whom, how strongly, in which order; for `Settle` and `Waveform`."""

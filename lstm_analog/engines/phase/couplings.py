@@ -2,7 +2,8 @@
 
 They come from the laws of the parts. A bank that is linear with constant coefficients becomes these coefficients: a
 `DiagonalCoupling` between single unknowns, a `DenseCoupling` (a matrix) between many, and an offset. Every other bank
-stays a part whose law is evaluated (`Curved`). Axes of chips have been given an axis of length 1 for the batch.
+stays a part whose law is evaluated (`Curved`). Where parameters have an axis of chips, an axis of length 1 for the
+batch follows it.
 """
 
 from dataclasses import dataclass, replace
@@ -20,10 +21,10 @@ from lstm_analog.network.parts import Part
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DiagonalCoupling:
-    """The flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, for j from 0 to m - 1.
+    """Links: the flow into unknown `rows[j]` is `values[..., j]` times the effort of `columns[j]`, j from 0 to m - 1.
 
-    `elements` (m,) are the numbers of the parts' elements that carry it, counted through the whole network. The flow is
-    that of the bank of the `label`, if it is that of one.
+    `elements` (m,) are the numbers of the parts' elements that carry it, counted through all banks of the network. They
+    are elements of the bank called `label`, or of several banks if it is empty.
     """
 
     label: str
@@ -33,7 +34,7 @@ class DiagonalCoupling:
     elements: Indices
 
     def only(self, chosen: Indices) -> "DiagonalCoupling":
-        """Return the couplings `chosen` (k,) of these."""
+        """Return the links number `chosen` (k,) of these."""
         return replace(
             self,
             rows=self.rows[chosen],
@@ -45,9 +46,9 @@ class DiagonalCoupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DenseCoupling:
-    """The flow into `rows` (m,) is the `matrix` (..., m, n) times the efforts of `columns` (n,); -1 takes no flow.
+    """The flow of the bank `label` into `rows` (m,) is `matrix` (..., m, n) times the efforts of `columns` (n,).
 
-    It is that of the bank of the `label`.
+    Rows of -1 take no flow.
     """
 
     label: str
@@ -58,9 +59,10 @@ class DenseCoupling:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curved:
-    """A nonlinear `part` of m elements; `fed` (terminals, m) are the unknowns that its flow enters, -1 for none.
+    """A bank `part` of m elements some of whose partial derivatives change with efforts.
 
-    `blocks` say which flows depend on which efforts.
+    `fed` (terminals, m) are the unknowns that its flow enters, -1 for none; `blocks` say which flows depend on which
+    efforts.
     """
 
     part: Part
@@ -70,22 +72,22 @@ class Curved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Couplings:
-    """All couplings of a network of N unknowns with the clock lines `high`.
+    """All couplings of a network of N unknowns while certain clock lines are high.
 
     Attributes
     ----------
     high : tuple of bool
         Which clock lines are high.
     groups, scales : arrays, (N,)
-        The number of each unknown's group, and its unit of signal.
+        The number of each unknown's group, and the effort that is one unit of its signal.
     dynamic, balanced, imposed : flags, (N,)
-        Which unknowns have storage, which are junctions, and which are set from outside.
+        Which unknowns have storage, which are junctions, and which are set by sources; the rest are set by followers.
     capacity : float array, (..., N)
         Capacity of each unknown with storage, 1 elsewhere.
     offset : float array, (..., N)
         Flow into each unknown through linear banks where all efforts are zero.
-    links, dense, curved : tuples
-        Constant coefficients, constant matrices, and nonlinear parts.
+    links, dense, curved : tuples of DiagonalCoupling, DenseCoupling, Curved
+        Constant coefficients, constant matrices, and parts whose law is evaluated.
     """
 
     high: High
@@ -101,15 +103,15 @@ class Couplings:
     curved: tuple[Curved, ...]
 
 
-_SPREAD: WeakKeyDictionary[Network, Network] = WeakKeyDictionary()
-"""The networks with an axis for the batch, of networks that are in use."""
+_WITH_BATCH_AXIS: WeakKeyDictionary[Network, Network] = WeakKeyDictionary()
+"""A cache of `with_batch_axis`."""
 
 
 def with_batch_axis(network: Network) -> Network:
     """Return a copy of `network` with an axis of length 1 for the batch behind the chip axes; the same each time."""
-    if network not in _SPREAD:
-        _SPREAD[network] = replace(network, parts=tuple(beside_batches(part) for part in network.parts))
-    return _SPREAD[network]
+    if network not in _WITH_BATCH_AXIS:
+        _WITH_BATCH_AXIS[network] = replace(network, parts=tuple(beside_batches(part) for part in network.parts))
+    return _WITH_BATCH_AXIS[network]
 
 
 def couplings(network: Network, high: High) -> Couplings:
@@ -133,15 +135,15 @@ def couplings(network: Network, high: High) -> Couplings:
     for part in network.parts:
         couples, fed = blocks(part, high), fed_rows(network, kinds, part)
         counted += fed.shape[1]
-        if not couples or not (fed >= 0).any():
+        if not (fed >= 0).any():
             continue
         if any(block.order is not Order.CONSTANT for block in couples):
             curved.append(Curved(part=part, fed=fed, blocks=couples))
             continue
         offset = _with_offset(offset, fed, flow(part, rest, high))
-        receiving = _receiving(fed, size)
-        for block, value in zip(couples, partials(part, rest, high), strict=True):
-            _sort_in(part.label, block, value, receiving, counted - fed.shape[1], links, dense)
+        some, matrices = _constant_couplings(part, high, couples, receiving(fed, size), counted - fed.shape[1])
+        links += some
+        dense += matrices
     return Couplings(
         high=high,
         groups=np.repeat(np.arange(1 + len(network.unknowns.groups)), [1, *sizes]),
@@ -158,11 +160,10 @@ def couplings(network: Network, high: High) -> Couplings:
 
 
 def fed_rows(network: Network, kinds: dict[Kind, Indices], part: Part) -> Indices:
-    """Return the rows of `part` of `network` that take its flow, (terminals, m); -1 where another sets the effort.
+    """Return the unknowns that the flow of `part` of `network` changes, (terminals, m); -1 at sources and followers.
 
-    `kinds` are those of the network's unknowns.
-
-    A flow into a source or a follower is supplied by it; the row of a follower is its own equation.
+    These supply whatever flows into them. `kinds` are those of the network's unknowns. A bank of followers has rows,
+    too: those that it sets, its flow there being what their efforts should be less what they are.
     """
     setting = sets(part)
     takes = np.zeros(network.unknowns.size, dtype=bool)
@@ -190,20 +191,19 @@ def _check_no_thresholds(network: Network) -> None:
 def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Couplings:
     """Return the couplings `found` with the parameters of the banks `changed`, which `network` has now.
 
-    Banks that carry flow where all efforts are zero are worked out with all others.
+    All are worked out anew if a changed bank carries flow where all efforts are zero, or may have done so before: an
+    unknown that it feeds has an offset.
     """
     rest = np.zeros(network.unknowns.size)
-    if any(flow(part, rest, found.high).any() for part in changed):
-        return couplings(network, found.high)
     kinds = {Kind.BALANCED: np.flatnonzero(found.balanced), Kind.STORED: np.flatnonzero(found.dynamic)}
     links: dict[str, list[DiagonalCoupling]] = {}
     dense: dict[str, list[DenseCoupling]] = {}
-    parts = {part.label: part for part in changed}
+    parts, shifted = {part.label: part for part in changed}, found.offset.any()
     for label, part in parts.items():
-        receiving = _receiving(fed_rows(network, kinds, part), rest.size)
-        links[label], dense[label] = [], []
-        for block, value in zip(blocks(part, found.high), partials(part, rest, found.high), strict=True):
-            _sort_in(label, block, value, receiving, 0, links[label], dense[label])
+        takes = receiving(fed_rows(network, kinds, part), rest.size)
+        if flow(part, rest, found.high).any() or (shifted and found.offset[..., takes].any()):
+            return couplings(network, found.high)
+        links[label], dense[label] = _constant_couplings(part, found.high, blocks(part, found.high), takes, 0)
     return replace(
         found,
         links=tuple(
@@ -214,44 +214,44 @@ def recoupled(found: Couplings, network: Network, changed: list[Part]) -> Coupli
     )
 
 
-def _receiving(fed: Indices, size: int) -> Flags:
-    """Return which of `size` unknowns are among the rows `fed`, of which some are -1."""
+def receiving(fed: Indices, size: int) -> Flags:
+    """Return which of `size` unknowns are among the rows `fed` that take a flow, of which some are -1, (N,)."""
     found = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
     found[fed] = True
     return found[:size]
 
 
-def _sort_in(
-    label: str,
-    block: Block,
-    value: Floats,
-    receiving: Flags,
-    first: int,
-    links: list[DiagonalCoupling],
-    dense: list[DenseCoupling],
-) -> None:
-    """Append `block` with its coefficients `value` to `links` or `dense`, for the unknowns `receiving` (N,) its flow.
+def _constant_couplings(
+    part: Part, high: High, couples: tuple[Block, ...], takes: Flags, first: int
+) -> tuple[list[DiagonalCoupling], list[DenseCoupling]]:
+    """Return the couplings of the linear bank `part` with the clock lines `high`, one for each of its blocks `couples`.
 
-    `first` is the number of the first element of its part.
+    `takes` (N,) says which unknowns take its flow, `first` is the number of the first element of the bank.
     """
-    entering = receiving[block.rows]
-    if not entering.any():
-        return
-    if block.form is BlockForm.DENSE:
-        rows = np.where(entering, block.rows, -1)
-        dense.append(DenseCoupling(label=label, rows=rows, columns=block.columns, matrix=value))
-        return
-    elements = np.arange(first, first + block.rows.size)
-    whole = DiagonalCoupling(label=label, rows=block.rows, columns=block.columns, values=value, elements=elements)
-    links.append(whole if entering.all() else whole.only(np.flatnonzero(entering)))
+    links, dense = [], []
+    for block, value in zip(couples, partials(part, np.zeros(takes.size), high), strict=True):
+        entering = takes[block.rows]
+        if entering.any() and block.form is BlockForm.DENSE:
+            rows = np.where(entering, block.rows, -1)
+            dense.append(DenseCoupling(label=part.label, rows=rows, columns=block.columns, matrix=value))
+        elif entering.any():
+            whole = DiagonalCoupling(
+                label=part.label,
+                rows=block.rows,
+                columns=block.columns,
+                values=value,
+                elements=np.arange(first, first + block.rows.size),
+            )
+            links.append(whole if entering.all() else whole.only(np.flatnonzero(entering)))
+    return links, dense
 
 
-def _with_offset(offset: Floats, fed: Indices, still: Floats) -> Floats:
-    """Return `offset` (..., N) plus the flow `still` (..., terminals, m) of a bank into the unknowns `fed`."""
-    if not still.any():
+def _with_offset(offset: Floats, fed: Indices, inflow: Floats) -> Floats:
+    """Return `offset` (..., N) plus the flow `inflow` (..., terminals, m) of a bank into the unknowns `fed`."""
+    if not inflow.any():
         return offset
-    wide = np.array(np.broadcast_to(offset, np.broadcast_shapes(offset.shape, (*still.shape[:-2], offset.shape[-1]))))
-    for row, value in zip(fed, np.moveaxis(still, -2, 0), strict=True):
+    wide = np.array(np.broadcast_to(offset, np.broadcast_shapes(offset.shape, (*inflow.shape[:-2], offset.shape[-1]))))
+    for row, value in zip(fed, np.moveaxis(inflow, -2, 0), strict=True):
         inside = row >= 0
         np.add.at(np.moveaxis(wide, -1, 0), row[inside], np.moveaxis(value[..., inside], -1, 0))
     return wide

@@ -1,7 +1,7 @@
-"""How strongly the unknowns of a phase act on each other, and which couplings count.
+"""How strongly the unknowns of a phase act on each other, and which couplings are negligible.
 
 The strength of a coupling is the change of its row, in units of signal, that one unit of signal at its column causes
-within the segment.
+within the segment. Where there are many chips, one order serves all of them: bounds are those of the worst chip.
 """
 
 from dataclasses import replace
@@ -9,20 +9,26 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.arrays import Flags, Floats, Indices, ranks
-from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
+from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling, receiving
 
 _BALANCED = 1e-13
-"""Difference of what an unknown takes and gives through a conductance up to which it is tied to its other end alone."""
+"""Share of a coefficient up to which those into an unknown add up to zero: it is a leaf, see `without_leaves`."""
 
 
 def at_rest(couplings: Couplings, duration: float) -> Couplings:
-    """Return `couplings` at rest: without rates, and with the storages imposed that nothing moves in `duration` (s)."""
+    """Return `couplings` as equations of rest: at each storage flows balance, as at a junction.
+
+    Storages that nothing moves in `duration` (s) are imposed instead.
+    """
     unmoved = unmoved_within(couplings, min(duration, 1e300), 1e-12)
     return replace(couplings, imposed=couplings.imposed | unmoved, dynamic=np.zeros_like(unmoved))
 
 
 def rates(couplings: Couplings) -> Floats:
-    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,)."""
+    """Return the rate G/C (1/s) at which each storage of `couplings` discharges by itself, else 0, (N,).
+
+    G is its own conductance through constant coefficients. Of many chips it is the least, and so is C.
+    """
     least = couplings.capacity.reshape(-1, couplings.dynamic.size).min(axis=0)
     return np.where(couplings.dynamic & ~couplings.imposed, _own_conductance(couplings) / least, 0.0)
 
@@ -38,9 +44,10 @@ def _own_conductance(couplings: Couplings) -> Floats:
 
 
 def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
-    """Return the change of each effort per unit of flow within `duration` (s), (N,): 1/G, at storages at most T/C.
+    """Return a bound on the change of each effort per unit of flow into it within `duration` T (s), (N,).
 
-    G is the constant conductance that the `couplings` give the unknown.
+    It is 1/G, at storages T/C if that is less: G is the unknown's own conductance through constant coefficients of
+    `couplings`, and the bound is infinite where an unknown without storage has none.
     """
     own = _own_conductance(couplings)
     balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
@@ -51,28 +58,30 @@ def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
 def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:
     """Return which storages of `couplings` move by less than `drop` units of signal in `duration` (s), (N,).
 
-    So they do whatever the others do. The bound is a unit of signal at every column of their links. Storages fed by
-    dense blocks or nonlinear parts have none, and count as moved.
+    They do so whatever others do: the bound is their constant inflow plus that of one unit of signal at the column of
+    each of their links. Storages that dense banks or nonlinear parts feed count as moved.
     """
     size = couplings.dynamic.size
-    pull = np.zeros(size)
+    pull = np.abs(couplings.offset).reshape(-1, size).max(axis=0) / couplings.scales
     for link in couplings.links:
         ratio = couplings.scales[link.columns] / couplings.scales[link.rows]
         np.add.at(pull, link.rows, np.abs(link.values).reshape(-1, link.rows.size).max(axis=0) * ratio)
-    unbounded = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
-    for dense in couplings.dense:
-        unbounded[dense.rows] = True
-    for curved in couplings.curved:
-        unbounded[curved.fed] = True
+    bounded = ~_fed_otherwise(couplings)
     least = couplings.capacity.reshape(-1, size).min(axis=0)
     with np.errstate(over="ignore"):  # for good, nothing that pulls is too weak
         weak = pull * duration <= drop * least
-    unmoved: Flags = couplings.dynamic & ~unbounded[:-1] & weak
+    unmoved: Flags = couplings.dynamic & bounded & weak
     return unmoved
 
 
+def _fed_otherwise(couplings: Couplings) -> Flags:
+    """Return which unknowns dense banks or nonlinear parts feed, (N,)."""
+    fed = [*(dense.rows for dense in couplings.dense), *(curved.fed.ravel() for curved in couplings.curved)]
+    return receiving(np.concatenate([np.empty(0, np.int64), *fed]), couplings.dynamic.size)
+
+
 def all_links(couplings: Couplings) -> DiagonalCoupling:
-    """Return all links of `couplings` side by side."""
+    """Return all links of `couplings`, bank after bank, as one record without a label."""
     lead = np.broadcast_shapes(*(link.values.shape[:-1] for link in couplings.links))
     none = np.empty(0, dtype=np.int64)
     wide = [np.broadcast_to(link.values, (*lead, link.rows.size)) for link in couplings.links]
@@ -88,10 +97,10 @@ def all_links(couplings: Couplings) -> DiagonalCoupling:
 def significant(
     couplings: Couplings, links: DiagonalCoupling, moving: Flags, sensitivity: Floats, drop: float
 ) -> tuple[Indices, Floats]:
-    """Return which `links` of `couplings` into `moving` unknowns (N,) are stronger than `drop`, and how strong, (k,).
+    """Return which `links` of `couplings` into `moving` unknowns (N,) are kept, and the strength of each, (k,).
 
-    `sensitivity` (N,) is the change of effort per unit of flow into each unknown. Links of an unknown with itself, its
-    own conductance, all stay.
+    These are stronger than `drop`, or of an unknown with itself: its own conductance. `sensitivity` (N,) is the change
+    of effort per unit of flow into each unknown. Links that are zero, or from the datum, are left out.
     """
     size = np.abs(links.values).max(axis=tuple(range(links.values.ndim - 1)), initial=0.0)
     with np.errstate(invalid="ignore"):
@@ -102,7 +111,7 @@ def significant(
 
 
 def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
-    """Return which of the `links` of `couplings` matter at rest, (k,): all but those of conductances without flow.
+    """Return which of the `links` of `couplings` matter at rest, (k,): all but those that cancel at leaves.
 
     A leaf is an unknown that nothing feeds but one conductance, which ties it to one other unknown: a storage behind a
     closed switch. At rest it has the effort of the other, and no flow passes between them. So of that conductance G the
@@ -119,6 +128,7 @@ def without_leaves(couplings: Couplings, links: DiagonalCoupling) -> Indices:
     ends = np.column_stack((links.elements, links.rows))
     same = np.concatenate([np.column_stack((ends[some], sign * values[some])) for some, sign in sides])
     kind = np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)
+    # two links cancel if all but their sign is alike; of several that are alike the n-th cancels the n-th
     code = [kind[some] * (kind.size + 1) + ranks(kind[some]) for some in (slice(0, back.size), slice(back.size, None))]
     stays = np.ones(links.rows.size, dtype=bool)
     stays[back[np.isin(code[0], code[1])]] = False
@@ -130,14 +140,11 @@ def _tied(couplings: Couplings, links: DiagonalCoupling) -> Indices:
     """Return for each leaf the unknown that it is tied to, see `without_leaves`, and -1 for all others, (N,).
 
     A leaf has one link from another unknown, of the value of its own conductance, and no offset, dense bank or
-    nonlinear part. A follower of gain 1 is one, too. Of two that are tied to each other alone none is.
+    nonlinear part. A follower of gain 1 is one, too. Of two unknowns that are only tied to each other none is a leaf.
     """
     size = couplings.dynamic.size
     own = links.rows == links.columns
-    fed = np.zeros(size + 1, dtype=bool)  # the last entry takes the rows that are -1
-    fed[:-1] = (couplings.offset != 0.0).reshape(-1, size).any(axis=0)
-    for rows in (*(dense.rows for dense in couplings.dense), *(curved.fed for curved in couplings.curved)):
-        fed[rows] = True
+    fed = (couplings.offset != 0.0).reshape(-1, size).any(axis=0) | _fed_otherwise(couplings)
     flat = links.values.reshape(-1, links.rows.size)
     total = np.zeros((len(flat), size))
     np.add.at(total.T, links.rows, flat.T)

@@ -2,16 +2,16 @@
 
 1. The strength of a coupling is the change of its row, in units of signal, that one unit of signal at its column causes
    within the segment. Couplings of negligible strength are dropped. Storages that nothing moves keep their effort.
-2. The rest is a directed graph: an edge leads from an unknown to each unknown whose balance it enters. A dense block is
-   one extra node (a hub) between its columns and its rows, not an edge for each weight.
-3. Unknowns in a loop (a strongly connected component) must be solved together. To make loops smaller, weak edges are
-   torn: the waveform at the tail of a torn edge is guessed, the levels are solved, and solved again from what was found
-   until it no longer changes (a sweep each; waveform relaxation).
-4. Components of like shape that depend on earlier ones only form a level, and are solved side by side.
+2. The rest is a graph of which unknown acts on which (`graph`). Unknowns in a loop, a strongly connected component,
+   must be solved together. To make loops smaller, weak edges are torn: the waveform at the tail of a torn edge is
+   guessed, the levels are solved, and solved again from what was found until it no longer changes (a sweep each;
+   waveform relaxation).
+3. Components of like shape that depend on earlier ones only form a level, and are solved side by side.
 
 The first guess is that the tail stays at its effort at the start of the segment. A junction has no storage and may jump
-there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with strong edges, and
-one between two junctions, such as an op-amp's output and the divider that loads it, only in a loop of many unknowns.
+there, which makes that guess bad; so an edge from a junction is torn only where it closes a loop with edges that are
+not torn, and one between two junctions, such as an op-amp's output and the divider that loads it, only in a loop of
+many unknowns.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ from functools import cached_property
 import numpy as np
 
 from lstm_analog.arrays import Flags, Indices
-from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling
-from lstm_analog.engines.phase.graph import block_edges, depths, strong_components
+from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling, receiving
+from lstm_analog.engines.phase.graph import BlockGraph, block_graph, depths
 from lstm_analog.engines.phase.strength import (
     all_links,
     rates,
@@ -30,15 +30,16 @@ from lstm_analog.engines.phase.strength import (
     unmoved_within,
     without_leaves,
 )
-from lstm_analog.network.laws import BlockForm, Order
+from lstm_analog.network.laws import Block, BlockForm, Order, diagonal
 
 WEAK = 5e-2
 """Strength below which an edge is torn if that opens a loop; larger: smaller components, more sweeps."""
 LARGEST = 24
 """Unknowns up to which a component is solved as one system; a larger one is left to `Integrate`."""
-_TIED = 8
+_LARGEST_WHOLE = 8
 """Unknowns up to which a component keeps its weak edges between junctions; larger: fewer sweeps, larger components."""
-_RANK = {Order.CONSTANT: 0, Order.AFFINE: 1, Order.NONLINEAR: 2}
+_ORDERS = (Order.CONSTANT, Order.AFFINE, Order.NONLINEAR)
+"""Of an edge or of all edges in a component, by what is harder to solve."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,8 +47,8 @@ class Level:
     """Components solved side by side: `members` (m, k) are m components of k unknowns each.
 
     The first `dynamic` unknowns of each component have storage. `order` says how flows into a component depend on its
-    own efforts: by constant coefficients, affinely or nonlinearly. Levels of the same `sweep` number are solved again
-    together until their guesses rest.
+    own efforts. Levels that read each other's guesses have the same `sweep` number: they are solved again together
+    until no guess changes any more.
     """
 
     members: Indices
@@ -58,18 +59,18 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Structure:
-    """The order in which the waveforms of a phase are computed: `levels`, each depends on earlier ones and on guesses.
+    """The order in which the waveforms of a phase are computed.
 
     Attributes
     ----------
     levels : tuple of Level
-        In the order in which they are solved.
+        In the order in which they are solved: each depends on earlier ones and on guesses only.
     kept : index array, (m,)
-        Which links between single unknowns are not negligible, as places among all of the phase's.
+        Which of the links of the phase, as `all_links` counts them, are not negligible.
     links : DiagonalCoupling
-        These links.
+        These m links.
     torn : flags, (m,)
-        Which of them read a guess.
+        Which of the m links are torn, and read a guess.
     weakness : float
         Largest strength of a torn link: units of signal at its row for one unit at its column.
     slow : bool
@@ -89,7 +90,7 @@ class Structure:
 
     @cached_property
     def content(self) -> tuple[object, ...]:
-        """What is solved in which order and reads which guesses, to be compared: all but strengths and numbers."""
+        """A key of this order: equal where the same levels are solved and the same links kept and torn."""
         levels = (
             (level.members.shape, level.members.tobytes(), level.dynamic, level.order, level.sweep)
             for level in self.levels
@@ -98,34 +99,15 @@ class Structure:
 
     @property
     def may_ring(self) -> bool:
-        """Whether there may be a mode that rings: several storages that act on each other strongly, or a curved one.
+        """Whether a mode may oscillate: in a component of several storages, or of one that is not linear in itself.
 
-        Waveforms of all other orders are those of single filters, one behind the other.
+        In all other orders each waveform is that of a first-order filter behind others.
         """
         return any(level.dynamic > 1 or (level.dynamic and level.order is not Order.CONSTANT) for level in self.levels)
 
     def refreshed(self, couplings: Couplings) -> "Structure":
         """Return the same order with the numbers of other `couplings` of the same unknowns, parts and clock lines."""
         return replace(self, links=all_links(couplings).only(self.kept))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _DependencyEdges:
-    """The dependency graph, as e edges between `total` nodes: unknowns first, then a hub for each dense block.
-
-    Unknown `tails` (e,) enters the balance of unknown `heads` (e,). `rank` (e,) says how: 0 by a constant coefficient,
-    1 affinely, 2 nonlinearly, 3 into a dense nonlinear block. `weak` (e,) are the edges that may be torn.
-    """
-
-    tails: Indices
-    heads: Indices
-    rank: Indices
-    weak: Flags
-    total: int
-
-    def components(self, wanted: Flags) -> Indices:
-        """Return the number of the strongly connected component of each node by the `wanted` edges (e,), (total,)."""
-        return strong_components(self.tails[wanted], self.heads[wanted], self.total)
 
 
 def structure(couplings: Couplings, duration: float, drop: float, weak: float = WEAK) -> Structure:
@@ -146,21 +128,15 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
         some = without_leaves(couplings, every.only(kept))
         kept, strength = kept[some], strength[some]
     links = every.only(kept)
-    edges = _edges(couplings, links, strength < weak, moving)
-    loops = edges.components(np.ones(edges.tails.size, dtype=bool))
-    torn_edges = edges.weak & (loops[edges.tails] == loops[edges.heads]) & (edges.tails != edges.heads)
-    junctions = np.append(couplings.balanced, np.zeros(edges.total - moving.size, dtype=bool))
-    tied = torn_edges & junctions[edges.tails] & junctions[edges.heads]
-    whole = edges.components(~torn_edges | tied)
-    torn_edges &= ~tied | (np.bincount(whole) > _TIED)[whole[edges.heads]]
-    from_junction = torn_edges & junctions[edges.tails]
-    left = edges.components(~torn_edges | from_junction)  # loops that need no weak edge but those from junctions
-    torn_edges &= ~from_junction | (left[edges.tails] == left[edges.heads])
-    parts = edges.components(~torn_edges)
-    outer = depths(loops, edges.tails, edges.heads)[loops]
-    inner = depths(parts, edges.tails[~torn_edges], edges.heads[~torn_edges])[parts]
-    levels = _levels(couplings, edges, moving, parts, (outer, inner))
-    # a weak edge that leads forward in the order found needs no guess
+    blocks = _blocks(couplings, links)
+    graph = block_graph(blocks, moving)
+    loops = graph.components(np.ones(graph.tails.size, dtype=bool))
+    torn_edges = _torn_edges(graph, strength[moving[links.columns]] < weak, loops, couplings.balanced)
+    parts = graph.components(~torn_edges)
+    outer = depths(loops, graph.tails, graph.heads)[loops]
+    inner = depths(parts, graph.tails[~torn_edges], graph.heads[~torn_edges])[parts]
+    ranks = np.array([_ORDERS.index(block.order) for block in blocks])[graph.block]
+    levels = _levels(couplings.dynamic, np.flatnonzero(moving), _ranks(graph, parts, ranks), parts, (outer, inner))
     torn = (strength < weak) & moving[links.columns] & (loops[links.columns] == loops[links.rows])
     torn &= (parts[links.columns] != parts[links.rows]) & (inner[links.columns] >= inner[links.rows])
     heads = links.rows[torn]
@@ -175,59 +151,70 @@ def structure(couplings: Couplings, duration: float, drop: float, weak: float = 
     )
 
 
-def _edges(couplings: Couplings, links: DiagonalCoupling, weak: Flags, moving: Flags) -> _DependencyEdges:
-    """Return the dependency graph among the `moving` unknowns (N,); `weak` (m,) are the `links` that may be torn."""
-    both = moving[links.columns]
-    tails, heads = [links.columns[both]], [links.rows[both]]
-    ranks, total = [0], moving.size
-    blocks = [(BlockForm.DENSE, dense.columns, dense.rows, 0) for dense in couplings.dense]
+def _blocks(couplings: Couplings, links: DiagonalCoupling) -> list[Block]:
+    """Return the `links`, as block 0, and all other `couplings` as blocks; rows are -1 where a flow is not taken."""
+    found = [diagonal(links.rows, links.columns, Order.CONSTANT)]
+    form, order = BlockForm.DENSE, Order.CONSTANT
+    found += [Block(rows=dense.rows, columns=dense.columns, form=form, order=order) for dense in couplings.dense]
     for curved in couplings.curved:
-        fed = np.zeros(moving.size, dtype=bool)
-        fed[curved.fed[curved.fed >= 0]] = True
+        takes = receiving(curved.fed, couplings.dynamic.size)
         for block in curved.blocks:
-            rank = 3 if block.form is BlockForm.DENSE else _RANK[block.order]  # 3: no component can contain it
-            blocks.append((block.form, block.columns, np.where(fed[block.rows], block.rows, -1), rank))
-    for form, columns, rows, rank in blocks:
-        tail, head = block_edges(form, columns, rows, moving, total)
-        tails.append(tail)
-        heads.append(head)
-        ranks.append(rank)
-        total += form is BlockForm.DENSE
-    tail = np.concatenate(tails)
-    may_tear = np.zeros(tail.size, dtype=bool)
-    may_tear[: tails[0].size] = weak[both]
-    rank_of = np.concatenate([np.full(some.size, rank) for some, rank in zip(tails, ranks, strict=True)])
-    return _DependencyEdges(tails=tail, heads=np.concatenate(heads), rank=rank_of, weak=may_tear, total=total)
+            # what is dense and not constant is solved by no linear system, so that Settle makes no exponential of it
+            order = Order.NONLINEAR if block.form is form else block.order
+            rows = np.where(takes[block.rows], block.rows, -1)
+            found.append(Block(rows=rows, columns=block.columns, form=block.form, order=order))
+    return found
+
+
+def _torn_edges(graph: BlockGraph, weak: Flags, loops: Indices, balanced: Flags) -> Flags:
+    """Return which edges of the `graph` are torn, (e,): those that are weak and in a loop, with two exceptions.
+
+    `weak` are the flags of the first edges, those of block 0; no other is weak. `loops` (total,) are the components by
+    all edges, `balanced` (N,) the junctions. The exceptions stand in the docstring of this module.
+    """
+    tails, heads = graph.tails, graph.heads
+    junctions = np.append(balanced, np.zeros(graph.total - balanced.size, dtype=bool))
+    torn = np.append(weak, np.zeros(tails.size - weak.size, dtype=bool))
+    torn &= (loops[tails] == loops[heads]) & (tails != heads)
+    between = torn & junctions[tails] & junctions[heads]
+    whole = graph.components(~torn | between)
+    torn &= ~between | (np.bincount(whole) > _LARGEST_WHOLE)[whole[heads]]
+    from_junction = torn & junctions[tails]
+    left = graph.components(~torn | from_junction)  # loops that need no weak edge but those from junctions
+    torn &= ~from_junction | (left[tails] == left[heads])
+    return torn
+
+
+def _ranks(graph: BlockGraph, parts: Indices, ranks: Indices) -> Indices:
+    """Return for each node the highest of the `ranks` (e,) of the edges within its component of `parts`, (total,)."""
+    found = np.zeros(graph.total, dtype=np.int64)
+    inside = parts[graph.tails] == parts[graph.heads]
+    np.maximum.at(found, parts[graph.heads[inside]], ranks[inside])
+    return found[parts]
 
 
 def _levels(
-    couplings: Couplings, edges: _DependencyEdges, moving: Flags, parts: Indices, depth: tuple[Indices, Indices]
+    dynamic: Flags, members: Indices, rank: Indices, parts: Indices, depth: tuple[Indices, Indices]
 ) -> tuple[Level, ...]:
     """Return the levels: components of equal depth, size, number of storages and kind of equations, in order of depth.
 
-    `parts` is the component of each node, `depth` the depths of its loop and of its component, each (total,).
+    `dynamic` (N,) are the storages, `members` the unknowns that are solved. Of each node (total,): `rank` is the place
+    in `_ORDERS` of its component's equations, `parts` its component, `depth` the depths of its loop and of its part.
     """
-    members = np.flatnonzero(moving)
-    count = int(parts.max(initial=-1)) + 1
-    size = np.bincount(parts[members], minlength=count)
-    dynamic = np.bincount(parts[members], weights=couplings.dynamic[members], minlength=count).astype(np.int64)
-    rank = np.zeros(count, dtype=np.int64)
-    inside = parts[edges.tails] == parts[edges.heads]
-    np.maximum.at(rank, parts[edges.heads[inside]], edges.rank[inside])
-    place = parts[members]
-    first = np.full(count, moving.size)
+    if not members.size:
+        return ()
+    place, stored = parts[members], dynamic[members]
+    size, states = np.bincount(place), np.bincount(place[stored], minlength=int(place.max()) + 1)
+    first = np.full(size.size, dynamic.size)
     np.minimum.at(first, place, members)
-    static = ~couplings.dynamic[members]
-    rows = np.stack((depth[0][members], depth[1][members], size[place], dynamic[place], rank[place]))
-    _, group = np.unique(rows, axis=1, return_inverse=True)
-    order = np.lexsort((members, static, first[place], group.ravel()))
+    traits = np.stack((depth[0][members], depth[1][members], size[place], states[place], rank[members]))
+    group = np.unique(traits, axis=1, return_inverse=True)[1].reshape(-1)
+    order = np.lexsort((members, ~stored, first[place], group))
     levels = []
-    for number in range(int(group.max(initial=-1)) + 1):
-        chosen = order[group.ravel()[order] == number]
-        outer, _, width, states, kind = rows[:, chosen[0]].tolist()
-        own = next((order_ for order_, value in _RANK.items() if value == kind), Order.NONLINEAR)
-        level = Level(members=members[chosen].reshape(-1, width), dynamic=states, order=own, sweep=outer)
-        levels.append(level)
+    for chosen in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        sweep, _, width, count, kind = traits[:, chosen[0]].tolist()
+        nodes = members[chosen].reshape(-1, width)
+        levels.append(Level(members=nodes, dynamic=count, order=_ORDERS[kind], sweep=sweep))
     return tuple(levels)
 
 

@@ -1,19 +1,21 @@
 """Sorts the flow into a level by the fields that it comes from, so that it can be added up field by field.
 
-A level has m components of k members each. Its row r are the m members number r, which lie in one field; `into` are
-places in that row, `places` are places in the field that a flow comes from.
+A field is an array of the efforts of some unknowns, a place an index into it. A level of m components of k members has
+k fields, its rows: row r holds member number r of each component. What flows into a row is
 
-* wire: coefficients between single unknowns;
-* sheet: a dense matrix between two fields;
-* load: a nonlinear part, whose law is evaluated.
+* a wire: constant coefficients between single unknowns of two fields;
+* a sheet: a dense matrix between two fields;
+* a load: a nonlinear part, whose law is evaluated.
+
+In all of these `into` are places in the row, `places` those in the field that the flow comes from, the `source`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, Span, ranks, span
-from lstm_analog.engines.phase.couplings import Couplings, Curved
+from lstm_analog.arrays import Flags, Floats, Indices, Span, ranks, span
+from lstm_analog.engines.phase.couplings import Couplings, Curved, receiving
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.network.laws import Block, BlockForm, High, blocks, partials, take
 from lstm_analog.network.parts import Part
@@ -27,7 +29,7 @@ class Places:
     place: Indices
 
     def by_field(self, nodes: Indices) -> list[tuple[int, Indices]]:
-        """Return for each field with some of `nodes` (n,) its number, and which of them it has, (k,)."""
+        """Return for each field that holds some of `nodes` (n,) its number, and which of the n these are, (k,)."""
         of = self.field[nodes]
         if of.size and (of == of[0]).all():
             return [(int(of[0]), np.arange(of.size))]
@@ -36,7 +38,7 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wire:
-    """Flow into places `into` of row `row`: `values` (..., n) times n efforts, those at `places` of field `source`."""
+    """Flow into n places of a row: `values` (..., n) times the efforts at n places of field number `source`."""
 
     row: int
     into: Span
@@ -47,10 +49,10 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """Flow through a dense `matrix` (..., m, n) into m places of row `row`, from n places of field `source`.
+    """Flow through a dense `matrix` (..., m, n) into m places of a row, from n places of field number `source`.
 
-    These are unknowns of one `group`. Sheets of equal `name`, the bank and which of its rows and columns, are the same
-    matrix, also in another phase.
+    The n unknowns are of one `group`, so that who keeps the product knows when to renew it. Sheets of equal `name`, the
+    bank's array and which of its rows and columns, are the same matrix, also in another phase.
     """
 
     row: int
@@ -64,7 +66,7 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Route:
-    """Where flow of a part enters the level: from `elements` of its `terminal` to the places `into` of row `row`."""
+    """Where flow of a part enters the level: that of n `elements` at a `terminal`, into n places of a row."""
 
     terminal: int
     row: int
@@ -74,9 +76,9 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Own:
-    """Where partial derivatives of a part enter the equations of the level: d flow into `row` / d effort of `column`.
+    """Which partial derivatives of a part are of the level's flow by its own efforts: into `row`, by that of `column`.
 
-    Those of the `elements` (n,) of block number `block` belong to the components `into` (n,).
+    They are those of block number `block` and the `elements` (n,), and belong to the components `into` (n,).
     """
 
     block: int
@@ -88,9 +90,9 @@ class Own:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Load:
-    """A nonlinear `part` that feeds the level, the `routes` of its flow, and its `sources`, the fields that it reads.
+    """The elements of a nonlinear bank that feed the level, as a `part`, and the `routes` of their flow.
 
-    `own` are its partial derivatives by the level's own efforts; empty if it depends on other efforts only.
+    `sources` are the numbers of the fields that they read; `own` is empty if the level's own are not among them.
     """
 
     part: Part
@@ -106,7 +108,7 @@ class Wiring:
     Attributes
     ----------
     wires, sheets, loads : tuples
-        What flows in from other fields, and through nonlinear parts.
+        What flows in from other components and as guesses say, and through nonlinear parts.
     own : float array, (..., m, k, k)
         Constant coefficients d flow / d effort among the members of each component.
     offset : float array, (..., m, k)
@@ -133,9 +135,9 @@ class Wiring:
         return frozenset(plain).union(*(load.sources for load in self.loads))
 
     def slopes(self, efforts: Floats, high: High) -> Floats:
-        """Return d flow / d own efforts of all components about `efforts` (..., unknowns), (..., m, k, k).
+        """Return the derivatives of the flows into members by the efforts in their component, (..., m, k, k).
 
-        `high` are the clock lines.
+        They are those at `efforts` (..., unknowns) with the clock lines `high`.
         """
         values = [(load, partials(load.part, efforts, high)) for load in self.loads if load.own]
         leads = (value[own.block].shape[:-1] for load, value in values for own in load.own)
@@ -148,10 +150,10 @@ class Wiring:
 
 
 def wiring(couplings: Couplings, order: Structure, level: Level, first: int, places: Places, guesses: Places) -> Wiring:
-    """Return the flow into `level` through the `couplings`, without the links that `order` found negligible.
+    """Return the flow into `level` through the `couplings`, without the links that are negligible by their `order`.
 
-    Its rows are the fields from number `first` on; `places` says in which fields all unknowns lie, `guesses` where the
-    guesses of those at torn links lie.
+    The rows of the level are the fields from number `first` on. `places` says in which fields all unknowns lie,
+    `guesses` in which fields the guesses lie that torn links read.
     """
     mine = np.append((places.field >= first) & (places.field < first + level.members.shape[1]), False)
     wires, own = _wires(order, level, first, (places, guesses), mine)
@@ -168,9 +170,13 @@ def wiring(couplings: Couplings, order: Structure, level: Level, first: int, pla
 
 
 def _wires(
-    order: Structure, level: Level, first: int, where: tuple[Places, Places], mine: Indices
+    order: Structure, level: Level, first: int, where: tuple[Places, Places], mine: Flags
 ) -> tuple[list[Wire], Floats]:
-    """Return the wires into `level`, and the constant coefficients among its own members, (..., m, k, k)."""
+    """Return the wires into `level`, and the constant coefficients among the members of each component, (..., m, k, k).
+
+    `where` are the places of unknowns and of guesses; `mine` (N + 1,) are the members of the level, the last flag being
+    that of rows of -1.
+    """
     (count, width), (places, guesses), links = level.members.shape, where, order.links
     lead = links.values.shape[:-1]
     own = np.zeros((*lead, count, width, width))
@@ -183,7 +189,7 @@ def _wires(
         itself = mine[columns] & (places.place[columns] == rows) & ~torn
         inner = places.field[columns[itself]] - first
         np.add.at(np.moveaxis(own, (-3, -1), (0, 1))[..., row], (rows[itself], inner), values[chosen[itself]])
-        for sources, others in ((places, ~itself & ~torn), (guesses, ~itself & torn)):
+        for sources, others in ((places, ~itself & ~torn), (guesses, torn)):
             for number, some in sources.by_field(columns[others]):
                 for these in _without_repetition(rows[others][some], some):
                     there = chosen[others][these]
@@ -196,26 +202,26 @@ def _wires(
                             values=links.values[..., there],
                         )
                     )
-    return wires, own if own.any() or not lead else own[(0,) * len(lead)]
+    return wires, own if own.any() or not lead else own[(0,) * len(lead)]  # zeros need no axis of chips
 
 
 def _without_repetition(rows: Indices, chosen: Indices) -> list[Indices]:
-    """Return the entries `chosen` (n,) in groups in none of which one of their `rows` (n,) comes twice.
+    """Return the numbers `chosen` (n,) in groups, so that no group has two of which the `rows` (n,) are equal.
 
-    So each group can be added by index: numpy drops what is added twice to one place.
+    Each group can be added by index: of two numbers added to one place numpy would add one only.
     """
     group = ranks(rows)
     return [chosen[group == number] for number in range(int(group.max(initial=-1)) + 1)]
 
 
-def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> list[Sheet]:
+def _sheets(couplings: Couplings, first: int, places: Places, mine: Flags) -> list[Sheet]:
     """Return the dense matrices into the rows that are `mine`, divided by row, source field and group."""
     sheets = []
     for dense in couplings.dense:
         for row in np.unique(places.field[dense.rows[mine[dense.rows]]]) - first:
             chosen = np.flatnonzero(mine[dense.rows] & (places.field[dense.rows] == first + row))
             for these in _without_repetition(places.place[dense.rows[chosen]], chosen):
-                for number, group, some in _runs(couplings, places, dense.columns):
+                for number, group, some in _by_field_and_group(couplings, places, dense.columns):
                     matrix = dense.matrix[..., span(these), :][..., span(some)]
                     sheet = Sheet(
                         row=int(row),
@@ -230,7 +236,7 @@ def _sheets(couplings: Couplings, first: int, places: Places, mine: Indices) -> 
     return sheets
 
 
-def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[int, int, Indices]]:
+def _by_field_and_group(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[int, int, Indices]]:
     """Return the `columns` (n,) by field and group: the field's number, the group's, and which of them, (some,)."""
     return [
         (number, int(group), some[couplings.groups[columns[some]] == group])
@@ -239,8 +245,8 @@ def _runs(couplings: Couplings, places: Places, columns: Indices) -> list[tuple[
     ]
 
 
-def _load(curved: Curved, high: High, level: Level, first: int, places: Places, mine: Indices) -> Load:
-    """Return the elements of the nonlinear part `curved` that feed the rows that are `mine`, and how.
+def _load(curved: Curved, high: High, level: Level, first: int, places: Places, mine: Flags) -> Load:
+    """Return the elements of the nonlinear part `curved` that feed the rows that are `mine`, with their routes.
 
     Of some elements, fewer blocks may be other than zero than of the whole bank: where none of them has a limit.
     """
@@ -265,15 +271,14 @@ def _load(curved: Curved, high: High, level: Level, first: int, places: Places, 
     )
 
 
-def _own_partials(couples: tuple[Block, ...], taking: Indices, first: int, places: Places, mine: Indices) -> list[Own]:
-    """Return where partial derivatives by the level's own efforts enter its equations, block by block of `couples`.
+def _own_partials(couples: tuple[Block, ...], taking: Indices, first: int, places: Places, mine: Flags) -> list[Own]:
+    """Return which partial derivatives of a part are of the level's flow by its own efforts, block by block.
 
-    `taking` are the unknowns that the flow enters, -1 for none. Blocks that are not dense have one entry for each
-    element of the part.
+    `couples` are its blocks, `taking` the unknowns that the flow enters, -1 for none. Dense blocks have none: a
+    component that one leads back into is not solved, it is an obstacle of the order.
     """
     found: list[Own] = []
-    fed = np.zeros(mine.size, dtype=bool)
-    fed[taking[taking >= 0]] = True
+    fed = receiving(taking, mine.size)
     for number, block in enumerate(couples):
         if block.form is BlockForm.DENSE:
             continue

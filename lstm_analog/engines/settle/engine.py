@@ -21,18 +21,19 @@ from lstm_analog.network.trajectory import Save, Trajectory
 class Settle:
     """Computes the fixed point of each phase without its transient: for studies of accuracy, at the cost of inference.
 
-    Junctions, followers and storages that settle take the values at which all flows balance. What its phase moves by
-    less than `settled` time constants does not settle. Where the flows that move it are linear in it, it takes its
-    exponential, which is exact if its inflow stands still: so a gated leak drains for its time, an open switch droops,
-    two capacitors share their charge. The inflow counts as settled from the beginning of the phase: a droop is off by
-    the share of the phase in which the inflow still moved, and what settles does not lag behind an inflow that moves to
-    the end. Where they are not linear, as in an op-amp, the fixed point is taken if what would be left of the way to it
-    is below 1e-7 of a unit, and else the whole interval is run over time, as `Waveform` does it; the trajectory's
-    `engine` then says how many and which.
+    Junctions, followers and storages that settle take the values at which all flows balance. A storage does not settle
+    if the phase lasts less than `settled` of its time constants. Where the flows that move it are linear in its effort,
+    it takes its exponential, which is exact if its inflow stands still: so a gated leak drains for its time, an open
+    switch droops, two capacitors share their charge. The inflow counts as settled from the beginning of the phase: a
+    droop is off by the share of the phase in which the inflow still moved, and what settles does not lag behind an
+    inflow that moves to the end. Where the flows are not linear, as in an op-amp, the storage takes its fixed point if
+    the phase leaves it within 1e-7 of a unit of there; else the whole interval is run over time, as by `Waveform`, and
+    the trajectory's `engine` says how many intervals were, and which.
 
-    Time constants are those near efforts of zero. Where ports feed a storage, which others may shut, the run looks at
-    those at the efforts that it finds, and runs the interval over time if they are too few. An op-amp that slews, and a
-    flow that saturates, count as if they did not: `Waveform` shows whether that matters.
+    Time constants are those at efforts of zero. Where ports that others may shut feed a storage, the run takes those at
+    the efforts that it finds, and runs the interval over time if they are too few. An op-amp that slews, and a flow
+    that saturates, count as if they did not. Where parameters change from step to step, those of the network that is
+    run decide what settles and which couplings are negligible. `Waveform` shows whether any of that matters.
 
     Stops of tanks are left out unless a tank reaches one; then all is computed again with them.
 
@@ -43,7 +44,7 @@ class Settle:
     precision : Precision
         Double, or single: half the memory traffic, errors of about 1e-6 of full scale.
     save : Save, optional
-        What is recorded: all unless given, but what `Machine.run` is told to keep. What no record needs is not
+        What is recorded; unless given, what `Machine.run` is told to keep, or all. What no record needs is not
         computed.
     threads : int
         Threads, each of which solves a portion of many chips or sequences. The same answers for any number, to 1e-13;
@@ -72,8 +73,10 @@ class Settle:
         Raises
         ------
         UnsupportedError
-            If a loop is too large to be solved as a whole or leads through a dense bank; if a storage that is fed is
-            tied to nothing where the run begins.
+            If a loop is too large to be solved as a whole or leads through a dense bank, or settles on some chips only;
+            if a storage is tied to nothing where the run begins.
+        UnsupportedPartError
+            If a part switches by itself.
         SimulationError
             If Newton's method finds no fixed point in a loop that has the time to settle, or if an interval that is to
             be run over time cannot be.
@@ -84,17 +87,17 @@ class Settle:
         return run_chips(self._together, record, portions, progress)
 
     def _together(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> Solved:
-        """Run all chips at once, without stops of tanks or, if a tank reaches one, with them."""
+        """Run all chips at once, without stops of tanks; if a tank reaches one, again with them."""
         free = within(network)
-        carried = self._carried(free.network, schedule, record, progress)
+        slow = self._execute(free.network, schedule, record, progress)
         if free.network is not network and not all(watch.inside for watch in record.watches):
             record.forget()
-            carried = self._carried(network, schedule, record, progress)
-        names = ", ".join(sorted({schedule.names[number] for number in carried}))
-        over_time = f", {len(carried)} of {len(schedule.names)} intervals over time: {names}" if carried else ""
+            slow = self._execute(network, schedule, record, progress)
+        names = ", ".join(sorted({schedule.names[number] for number in slow}))
+        over_time = f", {len(slow)} of {len(schedule.names)} intervals over time: {names}" if slow else ""
         return Solved(engine=f"{self!r}{over_time}")
 
-    def _carried(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> list[int]:
+    def _execute(self, network: Network, schedule: Schedule, record: Recorder, progress: Progress | None) -> list[int]:
         """Run `network`, and return the numbers of the intervals that were run over time."""
         instructions = program(network, schedule, settled=self.settled, kept=record.records)
         return execute(instructions, record, self.precision.value, progress)

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
+from lstm_analog.arrays import Array, Flags, Floats, Indices
 from lstm_analog.engines.record import Record
 from lstm_analog.engines.settle.phase import Phase, phase
 from lstm_analog.engines.settle.stages import ComponentStage, Key
@@ -19,29 +19,40 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Schedule
 
 _ALIKE = 0.01
-"""Share by which durations differ that share an analysis; larger: fewer analyses, what settles decided less sharply."""
+"""Relative difference of durations that share an analysis; larger: fewer analyses, less sharp on what settles."""
 _REMEMBERED = 128
 """Instructions that stay cached, those of a few networks; larger: more memory."""
 _PLANS = 8
-"""Instructions of whole schedules that stay cached; larger: more memory."""
+"""Schedules whose instructions stay cached; larger: more memory."""
 
 AT_REST = 1e-7
-"""What may be left, in units of signal, of how far a storage stood from rest; else the interval is run over time."""
+"""Distance from rest, in units of signal, that an interval taken at rest may leave; larger: fewer are run over time."""
 _FARTHEST = 10.0
-"""How far from rest, in units of signal, an unknown may stand whose effect is too small to be looked at."""
+"""Distance from rest, in units of signal, from which a storage is taken to start; larger: more of them are checked."""
 
 _IntervalKind = tuple[Phase, Phase | None, tuple[Sources, ...]]
-"""The phase of an interval, that of the interval before if that has computed anything, and the banks that change."""
+"""The phase of an interval, the phase before unless parameters have changed since, and the sources that change."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instruction:
-    """What leads to a point: labels of the source banks to `load`, `stages` to run, numbers of the records to write.
+    """What leads to a point.
 
-    These are the records `keep`, in the order of the recorder's. `checked` are storages that the stages take to be at
-    rest though the `phase` is too short for it, as places in `phase.unsettled`, and `controlled` some of its
-    `controlled`: the run looks whether they were near it. Those are left out that no stage here sets, and whose effect
-    on what is wanted is negligible.
+    Attributes
+    ----------
+    phase : Phase
+        That of the interval which ends there.
+    load : tuple of str
+        Labels of the banks of sources whose efforts are set first.
+    stages : tuple of ComponentStage
+        Those of the phase that are run.
+    keep : tuple of int
+        Numbers of the records that are written, in the order of the recorder's.
+    checked : index array
+        Places in `phase.unsettled` of storages of which the run checks whether they were near rest. Those are left out
+        that no stage here sets, and those whose effect on what is wanted is negligible.
+    controlled : tuple of ComponentStage
+        Those of `phase.controlled` that the run checks, since a stage here sets them.
     """
 
     phase: Phase
@@ -53,16 +64,16 @@ class Instruction:
 
     @cached_property
     def uncertain(self) -> bool:
-        """Whether the run has to look at rest, or runs the phase over time."""
+        """Whether the phase is or may be run over time."""
         return bool(self.checked.size or self.controlled) or self.phase.over_time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunProgram:
-    """The `instructions`, and the number of the one that leads to each point, `order` (1 + intervals,).
+    """The `instructions` of a run of `network` under `schedule`.
 
-    `changed` says for each imposed bank, by label, at which points its efforts change, (1 + intervals,); at the first
-    they do.
+    `order` (1 + intervals,) is the number of the instruction that leads to each point. `changed` says for each bank of
+    imposed sources, by label, at which points its efforts change, (1 + intervals,); at the first they do.
     """
 
     network: Network
@@ -75,8 +86,8 @@ class RunProgram:
 def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple[Record, ...]) -> RunProgram:
     """Return the program that computes what the records `kept` ask for of `network` under `schedule`, and no more.
 
-    It is made from the last point to the first: an instruction leaves out what nobody asks for later. `settled` is the
-    number of time constants at which a storage counts as settled.
+    It is made from the last point to the first: an instruction leaves out what no later point asks for. `settled` is
+    the number of time constants from which on a storage is at rest.
     """
     changed, varying = _changes(schedule), schedule.varying
     nodes = np.arange(network.unknowns.size)
@@ -93,7 +104,10 @@ def program(network: Network, schedule: Schedule, *, settled: float, kept: tuple
 
 
 def _changes(schedule: Schedule) -> dict[str, Flags]:
-    """Return at which points each imposed bank changes, (1 + intervals,); the start has the efforts of interval 0."""
+    """Return at which points each imposed bank changes, (1 + intervals,), by label; the start counts as a change.
+
+    Interval 0 has the efforts of the start.
+    """
     changed = {}
     for entry in schedule.imposed:
         flags = np.zeros(1 + len(schedule.names), dtype=bool)
@@ -127,9 +141,9 @@ def _planned(
     starts = np.frombuffer(fresh, dtype=np.int64)
     intervals, kinds = _interval_kinds(network, settled, spans, high, flags, starts)
     wish = np.zeros(network.unknowns.size, dtype=bool).tobytes()
-    asked = [np.frombuffer(points, dtype=bool).astype(np.int64) << number for number, (_, points) in enumerate(kept)]
-    which = sum(asked, np.zeros(kinds.size, np.int64))
-    keeping = {code: tuple(k for k in range(len(kept)) if code >> k & 1) for code in np.unique(which).tolist()}
+    written = np.stack([np.frombuffer(points, dtype=bool) for _, points in kept], axis=1)
+    first, which = _alike(np.packbits(written, axis=1))
+    keeping = [tuple(np.flatnonzero(row).tolist()) for row in written[first]]
     known: dict[tuple[int, int, bytes], tuple[int, bytes]] = {}
     instructions: dict[Instruction, int] = {}
     order: list[int] = []
@@ -149,8 +163,9 @@ def _interval_kinds(
 ) -> tuple[list[_IntervalKind], Indices]:
     """Return the kinds of interval, and the number of the one that leads to each point, (1 + intervals,).
 
-    `lengths` (s) and clock lines `high` (intervals, lines) are those of all intervals; those with `fresh` parameters
-    find nothing computed. The start counts as an interval of infinite duration with the lines of the first.
+    `lengths` (s) and clock lines `high` (intervals, lines) are those of all intervals; nothing is known of the interval
+    before those that begin with `fresh` parameters. The start counts as an interval of infinite duration with the lines
+    of the first.
     """
     durations, length = np.unique(lengths, return_inverse=True)
     settings = np.column_stack((length.reshape(-1), high)).astype(np.int64)
@@ -163,7 +178,7 @@ def _interval_kinds(
         for lines, kind in zip(high[np.maximum(first - 1, 0)].tolist(), settings[first, 0].tolist(), strict=True)
     ]
     before = np.concatenate(([len(phases)], which[:-1]))
-    before[1 + fresh[fresh < lengths.size]] = len(phases)  # what parameters change, no interval before has computed
+    before[1 + fresh[fresh < lengths.size]] = len(phases)
     rows = np.column_stack((which, before, *changed.values()))
     first, kinds = _alike(rows)
     sources = {part.label: part for part in network.parts if isinstance(part, Sources)}
@@ -176,7 +191,7 @@ def _interval_kinds(
 
 
 def _spans(durations: Floats) -> tuple[Floats, Floats]:
-    """Return what each of `durations` (s), which increase, is of the one it is analysed as, and that one (s).
+    """Return for each of `durations` (s), which increase, its ratio to the duration that is analysed, and that (s).
 
     Durations that are nearly alike, as those of a clock that jitters, share the analysis of the shortest.
     """
@@ -185,8 +200,8 @@ def _spans(durations: Floats) -> tuple[Floats, Floats]:
     return durations / spans, spans
 
 
-def _alike(rows: Indices) -> tuple[Indices, Indices]:
-    """Return the number of the first of each kind of `rows` (k, n), and the kind of each row, (k,)."""
+def _alike(rows: Array) -> tuple[Indices, Indices]:
+    """Return where each kind of equal `rows` (k, n) comes first, and the kind of each row, (k,)."""
     _, first, kinds = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     return first, kinds.reshape(-1)
 
@@ -207,7 +222,7 @@ def _instruction(
     imposed = np.zeros(at_end.size, dtype=bool)
     for bank in banks:
         imposed[bank.nodes] = True
-    stages, before, weights = _needed(now, _moved(now, earlier, imposed), at_end)
+    stages, before, weights = _needed(now, _may_change(now, earlier, imposed), at_end)
     loose = np.concatenate([np.empty(0, np.int64), *(stage.nodes for stage in stages if not stage.settles)])
     counts = now.left * weights[now.unsettled] * _FARTHEST > AT_REST
     checked = np.flatnonzero(np.isin(now.unsettled, loose) & counts)
@@ -230,11 +245,11 @@ def _instruction(
     return instruction, before.tobytes()
 
 
-def _moved(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
+def _may_change(phase: Phase, before: Phase | None, imposed: Flags) -> tuple[bool, ...]:
     """Return which stages of `phase` may set other efforts than in the interval before, whose phase was `before`.
 
-    `imposed` (unknowns,) are the sources that have changed. What does not settle always moves. A phase that may have
-    been run over time has left its storages near their fixed points only: stages that set them compute them again.
+    `imposed` (unknowns,) are the sources that have changed. A stage that does not settle always may. A phase that may
+    have been run over time has left its storages near their fixed points only: stages that set them may, too.
     """
     known: set[Key] = set()
     if before is not None:
@@ -254,10 +269,11 @@ def _needed(phase: Phase, moving: tuple[bool, ...], wanted: Flags) -> tuple[tupl
 
     `moving` says which stages may set new efforts; flags are (unknowns,).
 
-    The third are weights (unknowns,), estimates of how much of an error at each unknown, when a stage sets it, reaches
-    those wanted: 1 along most ways, less where the way leads through an open switch into a slow storage (`gain` of the
-    stage). Amplification on the way does not count. They tell which storages need not be checked: `OPAMP` of two layers
-    of which outputs are kept takes half the time, since none of its intervals has to be run over time.
+    The third are weights (unknowns,): estimates of the error, in units of signal, of what is wanted, if a stage sets
+    this unknown wrong by one unit. They are products of the `gain` of the stages on the way, so 1 unless it leads
+    through an open switch into a slow storage; amplification does not count. They tell which storages need not be
+    checked: `OPAMP` of two layers of which outputs are kept takes half the time, since none of its intervals has to be
+    run over time.
     """
     open_, chosen = wanted.copy(), []
     weights, largest = wanted.astype(np.float64), np.zeros(wanted.size)

@@ -1,8 +1,9 @@
 """Runs a program: binds its stages to arrays once, then makes calls only, point after point.
 
-An interval whose storages may not settle is taken at rest if they come near that, else over time, as `Waveform` does.
-Points of which the kernel can do all are run as machine code, one after the other, while none needs Python. What
-differs from point to point, its programs find where cursors point to. The others are run here, call by call.
+Where it is not certain that the storages of an interval settle, it is first taken at rest; if they were too far from
+there at its start, it is run over time instead, as by `Waveform`. Runs of points that need no such decision are one
+call of the kernel each, if there is one. Its programs find efforts to impose, and room for records, by cursors:
+addresses that differ from point to point.
 """
 
 from collections.abc import Iterator
@@ -34,17 +35,17 @@ from lstm_analog.network.laws import High, rows
 from lstm_analog.network.parts import Part, Sources
 
 _TOLERANCE = Tolerance(rtol=1e-7, atol=1e-9)
-"""Tolerance of a phase that is run over time: a tenth of that of `Waveform`, for the phases around it have none."""
+"""Tolerance of a phase that is run over time, a tenth of that of `Waveform`: phases at rest have almost no error."""
 
 
 def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress: Progress | None) -> list[int]:
     """Run a `program` in numbers of `dtype` and write its results into `recorder`, with leading axes (chips, batch).
 
-    Returns the numbers of the intervals that were run over time, for want of rest. `progress` is called for each
-    interval. Memory grows with the number of intervals only by what is recorded. Nodes with limits are watched wherever
-    the program sets them.
+    Returns the numbers of the intervals that were run over time. `progress` is called for each interval. Memory grows
+    with the number of intervals only by what is recorded. The recorder also learns how far nodes with limits went,
+    where the program sets them.
     """
-    network, steady, carried = program.network, program.schedule.varying is None, list[int]()
+    network, steady, over_time = program.network, program.schedule.varying is None, list[int]()
     watched = np.concatenate([np.empty(0, np.int64), *(watch.limits.nodes for watch in recorder.watches)])
     with workspace(network, (*recorder.lead, network.unknowns.size), dtype, watched, steady) as space:
         space.begin(network)
@@ -52,20 +53,20 @@ def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress:
         for points, now in _stretches(program, space):
             with ExitStack() as stack:
                 transients = _Transients(now, space.efforts, stack)
-                carried += [point - 1 for point in run.left(points) if run.advance(point, transients)]
+                over_time += [point - 1 for point in run.by_kernel(points) if run.advance(point, transients)]
         first = 0
         for watch in recorder.watches:
             some = slice(first, first + watch.limits.nodes.size)
             watch.note(space.lowest[..., some], space.highest[..., some])
             first = some.stop
-    return carried
+    return over_time
 
 
 def _come_to_rest(instruction: Instruction, calls: tuple[Call, ...], efforts: Array) -> bool:
-    """Take `efforts` (*lead, unknowns) to rest by the `calls` of an `instruction`; return whether they were near it.
+    """Take `efforts` (*lead, unknowns) to rest by the `calls` of an `instruction`; return whether they are near it.
 
-    So they are if little is left, at the end, of how far the storages stood from rest that it takes to be there though
-    they may not settle. If they are not, or if no fixed point is found, the efforts are those at the start again.
+    They are if each storage that may not settle would be left at most `AT_REST` from rest at the end of the phase. If
+    not, or if no fixed point is found, the efforts are those at the start again.
     """
     phase, before = instruction.phase, efforts.copy(order="K")
     nodes = phase.unsettled[instruction.checked]
@@ -82,9 +83,9 @@ def _come_to_rest(instruction: Instruction, calls: tuple[Call, ...], efforts: Ar
 
 
 def _is_near(stage: ComponentStage, phase: Phase, before: Array, now: Array) -> bool:
-    """Return whether little is left of how far storages of `stage` stood `before`, by their rates at the efforts `now`.
+    """Return whether storages of `stage` get near rest in a `phase` that they begin with the efforts `before`.
 
-    Efforts are (*lead, unknowns).
+    At rest efforts are those `now`, (*lead, unknowns), at which rates are taken.
     """
     constants = slowest_rates(stage, now)[..., None] * phase.duration
     left = np.where(constants < phase.settled, np.exp(-np.clip(constants, 0.0, phase.settled)), 0.0)
@@ -94,7 +95,7 @@ def _is_near(stage: ComponentStage, phase: Phase, before: Array, now: Array) -> 
 
 
 class _Transients:
-    """Takes `efforts` (*lead, unknowns) of a `network` through phases over time; `stack` closes its workspace."""
+    """Takes `efforts` (*lead, unknowns) of a `network` through phases over time; `stack` gives the workspace back."""
 
     def __init__(self, network: Network, efforts: Array, stack: ExitStack) -> None:
         self._network, self._stack, self._efforts = network, stack, efforts
@@ -120,24 +121,25 @@ class _Transients:
 
 
 class ProgramPoints:
-    """The points of a run of `program` in a `space` whose stages are bound."""
+    """Leads a run of `program` from point to point, in a `space` in which its stages are bound."""
 
     def __init__(
         self, program: RunProgram, space: SettledSpace, records: tuple[Record, ...], progress: Progress | None
     ) -> None:
-        """Take what a run works on; the `records` are written, and `progress` is told of each point."""
+        """Take what a run works on; it writes the `records`, and tells `progress` of each point."""
         self._program, self._space, self._records, self._progress = program, space, records, progress
         self._sources = {label: self._source(label) for label in program.changed}
         self._layout = (
             *((label, values.shape[:-2], values.strides) for label, (_, values, _) in self._sources.items()),
             *((np.arange(space.efforts.shape[-1])[each.nodes].tobytes(), each.efforts.shape) for each in records),
         )
-        space.keep(program.instructions, self._layout)
+        space.drop_others(program.instructions, self._layout)
 
     def _source(self, label: str) -> tuple[Span, Array, Indices]:
-        """Return where the sources `label` are, what they impose, and which of that at each point, (1 + intervals,).
+        """Return the nodes of the sources `label`, the efforts that they impose, and which of these at each point.
 
-        What they impose, (..., changes, sources), has an entry for each point at which it changes.
+        The efforts, (..., changes, sources), have an entry for each point at which they change; which of them holds at
+        each point is (1 + intervals,).
         """
         entry = next(entry for entry in self._program.schedule.imposed if entry.label == label)
         (nodes,) = (
@@ -148,7 +150,7 @@ class ProgramPoints:
         return span(nodes), values.astype(self._space.efforts.dtype, copy=False), np.cumsum(flags) - 1
 
     def advance(self, point: int, transients: _Transients) -> bool:
-        """Go from the point before to a `point`: impose, come to rest, record; return whether it took `transients`."""
+        """Go from the point before to a `point`: impose, solve, record; return whether it was run by `transients`."""
         instruction, space = self._program.instructions[self._program.order[point]], self._space
         for label in instruction.load:
             places, values, turn = self._sources[label]
@@ -167,14 +169,15 @@ class ProgramPoints:
             self._progress(point, self._program.order.size - 1)
         return over_time
 
-    def left(self, points: range) -> Iterator[int]:
-        """Run `points` in their order by the kernel, and yield each that has to be run otherwise."""
+    def by_kernel(self, points: range) -> Iterator[int]:
+        """Run `points` in their order by the kernel; yield each that it cannot do, which the caller must `advance`."""
         if not is_available() or len(points) < WORTH:
             yield from points
             return
-        start, order = points.start, self._program.order
-        places, cursors = self._addresses(), self._space.cursors[self._layout]
-        programs = [self._of(each, cursors) for each in self._program.instructions]
+        start, order, cursors = points.start, self._program.order, self._space.cursors[self._layout]
+        given = [addresses(values, turn) for _, values, turn in self._sources.values()]
+        places = np.stack([*given, *(addresses(each.efforts, each.places) for each in self._records)], axis=1)
+        programs = [self._program_of(each, cursors) for each in self._program.instructions]
         missing = np.array([program is None for program in programs])[order[points.start : points.stop]]
 
         def run(rows: slice) -> None:
@@ -190,19 +193,14 @@ class ProgramPoints:
             start = point + 1
         run(slice(start, points.stop))
 
-    def _addresses(self) -> Indices:
-        """Return where the values in force at each point lie, and where its records are, (points, cursors)."""
-        given = [addresses(values, turn) for _, values, turn in self._sources.values()]
-        return np.stack([*given, *(addresses(each.efforts, each.places) for each in self._records)], axis=1)
-
-    def _of(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
+    def _program_of(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
         """Return the program of an `instruction`, None if the kernel cannot do it."""
         programs = self._space.programs
         if instruction not in programs:
-            programs[instruction] = None if instruction.uncertain else self._made(instruction, cursors)
+            programs[instruction] = None if instruction.uncertain else self._make_program(instruction, cursors)
         return programs[instruction]
 
-    def _made(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
+    def _make_program(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
         judged, efforts, labels = Judged(), self._space.efforts, list(self._sources)
         for label in instruction.load:
             (places, values, _), number = self._sources[label], labels.index(label)
@@ -219,10 +217,10 @@ class ProgramPoints:
 
 
 def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range, Network]]:
-    """Yield the points of each stretch of the schedule, the start in the first, the stages bound to the `space`.
+    """Yield the points and the network of each stretch of the schedule, the stages bound to the `space`.
 
-    The second is the network there. Stages that are fed by banks whose parameters differ from those of the stretch
-    before are bound again.
+    The start is a point of the first stretch. Stages that are fed by banks whose parameters have changed are bound
+    again.
     """
     stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
     labels, present = {part.label for part in program.network.parts}, program.network.parts
@@ -246,7 +244,7 @@ def _refitted(
 ) -> dict[Key, ComponentStage]:
     """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now.
 
-    `known` are the couplings by clock lines as they were, and as they are.
+    `known`, the couplings by clock lines, are brought up to date.
     """
     fed = np.zeros(network.unknowns.size, dtype=bool)
     for part in changed:

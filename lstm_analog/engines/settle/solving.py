@@ -1,4 +1,4 @@
-"""Turns a stage into a list of numpy calls with their arrays bound; a run makes these calls and decides nothing."""
+"""Turns a stage into calls of numpy bound to arrays, which a run makes without decisions: one function a mode."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from lstm_analog.engines.phase.wiring import Wiring
 from lstm_analog.engines.settle.binding import (
     BoundStage,
     Matrices,
-    constant_efforts,
+    efforts_as_fields,
     entries,
     field_of,
     some_of,
@@ -34,12 +34,12 @@ from lstm_analog.network.shapes import Shape
 _TOLERANCE = 1e-13
 """Error of an effort, in units of signal, that Newton's method may leave; larger: fewer iterations."""
 _SPLIT = sigmoid(2.0 * CONTROL)
-"""Share of the upper one in the total conductance of two exponential ports that open against each other."""
+"""Share of the first in the total conductance of two exponential ports: e^u / (e^u + e^-u), u being its control."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _PortEnds:
-    """Laminar ports, `part` (n,), that feed the places `into` of a stage from the unknowns `others`, (n,)."""
+    """Laminar ports, a `part` of n, between the members at places `into` of a stage and the unknowns `others`, (n,)."""
 
     part: Ports
     into: Span
@@ -59,7 +59,7 @@ def calls(stage: ComponentStage, efforts: Array, matrices: Matrices) -> tuple[Ca
 
 
 def _set_single(bound: BoundStage) -> None:
-    """Set components of one member, linear or exponential."""
+    """Append the calls that set components of one member, linear or exponential."""
     places, exponential = span(bound.stage.nodes), bound.stage.mode is Mode.EXPONENTIAL
     target = bound.efforts[..., places] if isinstance(places, slice) else bound.room(places.size)
     if exponential and not isinstance(places, slice):
@@ -70,12 +70,12 @@ def _set_single(bound: BoundStage) -> None:
 
 
 def _balance(bound: BoundStage, target: Array) -> None:
-    """Write e = inflow / conductance to `target`."""
+    """Append the calls that write e = inflow / conductance to `target`."""
     conductance, ports = -bound.stage.wiring.own[..., 0, 0], _port_ends(bound.stage.wiring)
     if not ports:
         bound.write_inflow(0, 1.0 / conductance, target)
-    elif not conductance.any() and _alone(bound.stage.wiring) and _are_bridges(ports, target.shape[-1]):
-        _bridge(bound, ports[0], ports[1], target)
+    elif _are_dividers(bound.stage.wiring, ports, target.shape[-1]):
+        _divide(bound, ports[0], ports[1], target)
     else:
         total = _flow_and_conductance(bound, ports, conductance, np.ones_like(conductance), target)
         bound.calls.append(Positive(values=np.swapaxes(total, -1, -2), refusal=_unheld))
@@ -85,26 +85,30 @@ def _balance(bound: BoundStage, target: Array) -> None:
 def _flow_and_conductance(
     bound: BoundStage, ports: list[_PortEnds], constant: Floats, weight: Floats, target: Array
 ) -> Array:
-    """Write the inflow at own effort zero to `target`, return the own conductance, both times `weight` (..., n).
+    """Return an array for the conductance at each member; append the calls that fill it, and `target` with the inflow.
 
-    `constant` (..., n) is the part of the conductance that nothing controls; the `ports` add theirs.
+    The inflow is that at own efforts of zero; both are times `weight` (..., n). `constant` (..., n) is the part of the
+    conductance that nothing controls, to which the `ports` add theirs.
     """
     bound.write_inflow(0, weight, target)
     total = bound.room(bound.stage.nodes.size)
-    bound.call(np.copyto, total, bound.number(constant * weight))
+    bound.call(np.copyto, total, bound.operand(constant * weight))
     for port in ports:
         opening, product = (bound.room(port.part.p.size) for _ in range(2))
-        bound.law(port.part, opened(port.part.shape), entries(weight, port.into), opening)
+        bound.write_value(port.part, opened(port.part.shape), entries(weight, port.into), opening)
         bound.calls.append(adding(total, port.into, -1, opening))
         bound.call(np.multiply, opening, bound.read(span(port.others)), product)
         bound.calls.append(adding(target, port.into, -1, product))
     return total
 
 
-def _bridge(bound: BoundStage, top: _PortEnds, bottom: _PortEnds, target: Array) -> None:
-    """Write bottom + sigmoid(2u) (top - bottom) to `target`: e^u / (e^u + e^-u) = (1 + tanh u)/2."""
+def _divide(bound: BoundStage, top: _PortEnds, bottom: _PortEnds, target: Array) -> None:
+    """Append the calls that write to `target` what two ports that open against each other divide.
+
+    It is bottom + share (top - bottom), these being the efforts at the far ends of the ports, and the share `_SPLIT`.
+    """
     share = bound.room(target.shape[-1])
-    bound.law(top.part, _SPLIT, np.ones(1), share)
+    bound.write_value(top.part, _SPLIT, np.ones(1), share)
     high, low = bound.read(span(top.others)), bound.read(span(bottom.others))
     if (bottom.others == DATUM).all():
         bound.call(np.multiply, share, high, target)
@@ -116,7 +120,7 @@ def _bridge(bound: BoundStage, top: _PortEnds, bottom: _PortEnds, target: Array)
 
 
 def _advance(bound: BoundStage, target: Array) -> None:
-    """Advance slow storages e in `target` by the time T of the phase, as if their inflow stood still.
+    """Append the calls that advance storages e in `target` by the time T of the phase, as if their inflow stood still.
 
     e <- e exp(-aT) + inflow/C T phi(aT) with phi(u) = (1 - exp(-u))/u, and a the own conductance over C.
     """
@@ -134,12 +138,12 @@ def _advance(bound: BoundStage, target: Array) -> None:
         filled = np.empty_like(moved)
         make(filling(moved, filled))
         bound.write_inflow(0, pace * filled, flow)
-        bound.call(np.multiply, target, bound.number(np.exp(-moved)), target)
+        bound.call(np.multiply, target, bound.operand(np.exp(-moved)), target)
     bound.call(np.add, target, flow, target)
 
 
 def _set_several(bound: BoundStage) -> None:
-    """Set linear components of several members, by what flows into each member and where storages were."""
+    """Append the calls that set linear components of several members, from inflows and old efforts of storages."""
     members, states = bound.stage.level.members, bound.stage.level.dynamic
     gains, keeps = _responses(bound.stage.wiring, states, bound.stage.duration)
     flows = [bound.room(len(members)) for _ in members.T]
@@ -150,19 +154,14 @@ def _set_several(bound: BoundStage) -> None:
     for row, result in enumerate(results):
         weights = [*(gains[..., row, each] for each in range(len(flows)))]
         weights += [keeps[..., row, each] for each in range(states)]
-        bound.calls.extend(combining(result, [*flows, *old], [bound.number(each) for each in weights]))
+        bound.calls.extend(combining(result, [*flows, *old], [bound.operand(each) for each in weights]))
     bound.calls.extend(putting(bound.efforts, span(members[:, row]), result) for row, result in enumerate(results))
 
 
-def _alone(wires: Wiring) -> bool:
-    """Return whether nothing but loads that depend on the level's own efforts feeds through `wires`."""
-    return not (wires.wires or wires.sheets or wires.offset.any() or any(not load.own for load in wires.loads))
-
-
 def filling(moved: Array, out: Array) -> tuple[Call, ...]:
-    """Return the calls that write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`, and limit |u| from below.
+    """Return the calls that write phi(u) = (1 - exp(-u))/u of u = `moved` to `out`.
 
-    u is below 0 where a port gives what it should take.
+    They also set u to the least normal number where |u| is below it. It is negative where a conductance is.
     """
     least = np.finfo(moved.dtype).tiny
     return (
@@ -176,14 +175,13 @@ def filling(moved: Array, out: Array) -> tuple[Call, ...]:
 
 
 def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Floats]:
-    """Return the matrices that make the efforts of each of m components fed through `wires` from flows and old efforts.
+    """Return matrices A and B of each of m components fed through `wires`: its efforts are A flows + B old efforts.
 
-    The efforts are the first times the flows into the k members plus the second times the old efforts of storages,
-    which the first `states` members are; `duration` (s) is that of the phase. Without storages the first is the inverse
-    of the conductances, (..., m, k, k), and the second is empty. With some, only these are set: (..., m, states, k) and
-    (..., m, states, states). With the members a without storage eliminated, C de/dt = S e + r has the solution
-    e(T) = exp(MT) e(0) + T phi(MT) C^-1 r with M = C^-1 S and phi(X) = X^-1 (exp(X) - 1); both are blocks of one
-    exponential (Van Loan 1978).
+    The flows are those into its k members; the old efforts are those of its storages, the first `states` members.
+    Without storages all members are set: A (..., m, k, k) is the inverse of the conductances, B is empty. With some,
+    only these are set, after `duration` T (s): A (..., m, states, k), B (..., m, states, states). The members without
+    storage eliminated, C de/dt = S e + r has the solution e(T) = exp(MT) e(0) + T phi(MT) C^-1 r with M = C^-1 S and
+    phi(X) = X^-1 (exp(X) - 1); both are blocks of one exponential (Van Loan 1978).
     """
     own = wires.own
     if not states:
@@ -211,7 +209,7 @@ def _responses(wires: Wiring, states: int, duration: float) -> tuple[Floats, Flo
 
 
 def _port_ends(wires: Wiring) -> list[_PortEnds]:
-    """Return the laminar ports that feed single unknowns through `wires`, by the ends that do."""
+    """Return the laminar ports through which `wires` feeds single unknowns, once for each end that leads to them."""
     found = []
     for load, route in ((each, route) for each in wires.loads if each.own for route in each.routes):
         part = cast(Ports, some_of(load.part, route.elements))
@@ -221,18 +219,26 @@ def _port_ends(wires: Wiring) -> list[_PortEnds]:
 
 
 def _unheld(conductance: float) -> SimulationError:
-    """Return the error of an unknown whose ports have shut, so that no `conductance` above zero is left."""
+    """Return the error of an unknown whose ports have shut, which leaves a `conductance` of zero or below."""
     what, must = "an unknown behind ports", "be held by a conductance above zero in a phase in which it settles"
     got, do = f"{conductance:.3g}", "tie it to something else too, or run it with Waveform"
     return SimulationError(explain(what, must=must, got=got, do=do))
 
 
-def _are_bridges(ports: list[_PortEnds], size: int) -> bool:
-    """Return whether `ports` are two banks of `size` ports in the order of the level, each opposed to the other's.
+def _are_dividers(wires: Wiring, ports: list[_PortEnds], size: int) -> bool:
+    """Return whether each of `size` unknowns is fed through `wires` by two opposed `ports` and by nothing else.
 
-    Two that open exponentially against each other split as a sigmoid.
+    Both have the same control, by which one opens exponentially while the other shuts.
     """
     if len(ports) != 2 or not all(covers(port.into, size) for port in ports):
+        return False
+    if (
+        wires.wires
+        or wires.sheets
+        or wires.offset.any()
+        or wires.own.any()
+        or any(not load.own for load in wires.loads)
+    ):
         return False
     a, b = (port.part for port in ports)
     same = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("p", "n", "conductance"))
@@ -247,7 +253,7 @@ def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
     """
     lead, members = efforts.shape[:-1], stage.level.members
     own = [field_of(nodes, np.zeros((*lead, nodes.size))) for nodes in members.T]
-    fields = [*constant_efforts(efforts), *own]
+    fields = [*efforts_as_fields(efforts), *own]
     undivided, none = BatchParts(lead=lead, size=lead[-1]), np.zeros((1, 1))
     task = Task(
         level=stage.level,

@@ -1,6 +1,6 @@
-"""Divides a level of a phase into stages: components that the same parts feed, and how their efforts are found.
+"""Divides a level of a phase into stages, and finds how fast the storages of a stage come to rest.
 
-How fast they come to rest the eigenvalues of their flows say, about given efforts.
+A stage is some components of a level that the same banks feed, so that the same calls find the efforts of all of them.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +18,23 @@ from lstm_analog.network.laws import High, Order, bank_of, blocks, is_on
 from lstm_analog.network.parts import Ports
 
 Key = tuple[object, ...]
+"""What tells a stage from all others: its mode, members, duration, coefficients and banks."""
 EFFORTS = 1
-"""The number of the field that stands for all efforts, in the wiring of a stage: places in it are unknowns."""
+"""The number of the field that is the array of all efforts, in the wiring of a stage: places in it are unknowns."""
 OWN = 2
-"""The number of the field of the first member of each component; the others follow."""
-_FARTHEST = 30.0
-"""Largest control of a port, dimensionless, at which its opening is looked at: beyond, it is open, shut or limited."""
+"""The number of the field of the first member of each component; those of the other members follow."""
+_LARGEST_CONTROL = 30.0
+"""Largest control of a port, dimensionless, at which its conductance is sampled; beyond it is open, shut, limited."""
 _POINTS = 241
-"""Controls at which the opening of a port is looked at; larger: its least is found closer, beyond a percent."""
+"""Controls at which the conductance of a port is sampled; larger: the least found is less than a percent too large."""
 
 
 class Mode(Enum):
     """How the efforts of a stage are found.
 
-    LINEAR: the flows are linear in the members' own efforts, which are inflow over conductance. EXPONENTIAL: so they
-    are, but the storages among the members do not settle. NEWTON: the flows are not linear in the own efforts.
+    LINEAR: the flows are linear in the members' own efforts, which come to rest at inflow over conductance.
+    EXPONENTIAL: the flows are linear, but the storages among the members do not settle. NEWTON: the flows are not
+    linear in the members' own efforts.
     """
 
     LINEAR = "linear"
@@ -42,7 +44,7 @@ class Mode(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComponentStage:
-    """Components of a `level` solved side by side, and the flow into them, `wiring`.
+    """Components that are solved side by side by the same calls.
 
     Attributes
     ----------
@@ -50,6 +52,10 @@ class ComponentStage:
         How they are solved.
     couplings, order : Couplings, Structure
         What the wiring was made of.
+    level : Level
+        The components: some of a level of the `order`.
+    wiring : Wiring
+        The flow into them.
     nodes : index array
         The unknowns that are set: all members, but for EXPONENTIAL those with storage only.
     inputs : index array
@@ -57,10 +63,11 @@ class ComponentStage:
     duration : float
         For EXPONENTIAL the time (s) of the phase; else infinite.
     gain : float
-        Bound on what a unit of signal at one of the inputs does to a node, where it is less than 1: of an exponential
-        that leaks through open switches.
+        Bound on the change of a node, in units of signal, by one unit of signal at an input. It is less than 1 only for
+        storages that leak through open switches, and 1 where it is not known.
     settles : bool
-        Whether the members come to rest in the phase; if not, they move in each, whatever they read.
+        Whether the members come to rest in the phase. If not, their efforts change in each phase, even if those that
+        they read do not.
     key : tuple
         Stages of equal key compute the same, also in another phase.
     """
@@ -86,8 +93,8 @@ class ComponentStage:
 def stages(couplings: Couplings, order: Structure, level: Level, duration: float) -> list[ComponentStage]:
     """Return the stages of a `level` of the phase of `couplings`, solved in `order`, in a phase of `duration` (s).
 
-    Components with storage are taken not to settle, and become exponentials. Those that Newton's method solves are one
-    stage, the others as many as there are ways in which they are fed.
+    A level with storages is one that does not settle. Components that Newton's method solves are one stage, the others
+    as many as there are different sets of banks that feed them.
     """
     whole = component_stage(couplings, order, level, duration)
     if whole.mode is Mode.NEWTON:
@@ -99,7 +106,7 @@ def stages(couplings: Couplings, order: Structure, level: Level, duration: float
 def refitted(stage: ComponentStage, now: Couplings) -> ComponentStage:
     """Return `stage` with the parameters that the couplings `now` have, those of the same clock lines.
 
-    What was decided by the parameters before stays decided: what settles, what is negligible, in which order.
+    What settles, what is negligible and the order stay as the network decided them that the run was begun with.
     """
     couplings = replace(now, imposed=stage.couplings.imposed, dynamic=stage.couplings.dynamic)
     found = component_stage(couplings, stage.order.refreshed(couplings), stage.level, stage.duration)
@@ -107,16 +114,17 @@ def refitted(stage: ComponentStage, now: Couplings) -> ComponentStage:
 
 
 def lasting(stage: ComponentStage, ratio: float) -> ComponentStage:
-    """Return `stage` for a phase `ratio` times as long: slow storages move on, what settles stays so."""
+    """Return `stage` for a phase `ratio` times as long: exponentials take that time, all else settles as before."""
     if stage.mode is not Mode.EXPONENTIAL:
         return stage
     return replace(stage, duration=stage.duration * ratio, key=(*stage.key, ratio))
 
 
 def _fed_alike(couplings: Couplings, order: Structure, members: Indices) -> list[Indices]:
-    """Return the components `members` (m, k) in parts of which each is fed by the same banks.
+    """Return the components `members` (m, k) in parts, so that the same banks feed all components of a part.
 
-    Where the unknowns of a part do not lie side by side it is divided by their groups, in which they mostly do.
+    A part whose unknowns do not lie side by side is divided by their groups, within which they mostly do: calls then
+    work on slices.
     """
     size = couplings.dynamic.size
     traits = [np.bincount(order.links.rows, minlength=size)]
@@ -130,29 +138,36 @@ def _fed_alike(couplings: Couplings, order: Structure, members: Indices) -> list
 
 
 def _divided(traits: Indices, members: Indices) -> list[Indices]:
-    """Return the components `members` (m, k) in parts whose unknowns have the same `traits`, (N, traits)."""
+    """Return the components `members` (m, k) in parts, in each of which all have the same `traits`, (N, traits)."""
     table = traits[members].reshape(len(members), -1)
     kinds = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
     return [members[kinds == kind] for kind in range(int(kinds.max(initial=-1)) + 1)]
 
 
+def places_among_all(size: int) -> Places:
+    """Return the places of `size` unknowns in the array of all efforts, field number `EFFORTS`: their numbers."""
+    return Places(field=np.full(size, EFFORTS), place=np.arange(size))
+
+
 def places_beside(level: Level, size: int) -> Places:
     """Return the field and place of each of `size` unknowns for a stage: members of `level` in fields from `OWN` on.
 
-    All others are in the field `EFFORTS`, which is all efforts: their places are their numbers.
+    All others lie in the array of all efforts.
     """
-    places = Places(field=np.full(size, EFFORTS), place=np.arange(size))
+    places = places_among_all(size)
     for row, nodes in enumerate(level.members.T):
         places.field[nodes], places.place[nodes] = OWN + row, np.arange(nodes.size)
     return places
 
 
 def component_stage(couplings: Couplings, order: Structure, level: Level, duration: float) -> ComponentStage:
-    """Return a `level` of the phase of `couplings` as one stage, solved in `order`, in a phase of `duration` (s)."""
+    """Return a `level` of the phase of `couplings` as one stage, solved in `order`, in a phase of `duration` (s).
+
+    Guesses that torn links read are the efforts as they are.
+    """
     size = couplings.dynamic.size
-    everything = Places(field=np.full(size, EFFORTS), place=np.arange(size))
     whole = replace(couplings, groups=np.zeros_like(couplings.groups))  # efforts are one array: no matrix is divided
-    wires = wiring(whole, order, level, OWN, places_beside(level, size), everything)
+    wires = wiring(whole, order, level, OWN, places_beside(level, size), places_among_all(size))
     curved = level.order is not Order.CONSTANT or any(load.own for load in wires.loads)
     linear = Mode.EXPONENTIAL if level.dynamic else Mode.LINEAR
     mode = Mode.NEWTON if curved and not _is_controlled(level, wires) else linear
@@ -174,9 +189,9 @@ def component_stage(couplings: Couplings, order: Structure, level: Level, durati
 
 
 def _is_controlled(level: Level, wires: Wiring) -> bool:
-    """Return whether components of `level` are single unknowns whose conductance others control, not they themselves.
+    """Return whether `level` is of single unknowns, linear in themselves, whose conductance is that of laminar ports.
 
-    Of the flow into them, `wires`, only that of laminar ports then depends on their own efforts, and linearly.
+    Other unknowns control these. `wires` are the flow into the level.
     """
     own = [load for load in wires.loads if load.own]
     single = level.members.shape[1] == 1 and level.order is not Order.NONLINEAR
@@ -186,7 +201,7 @@ def _is_controlled(level: Level, wires: Wiring) -> bool:
 def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) -> float:
     """Return the most that a unit of signal elsewhere moves single storages within `duration` (s), in units of signal.
 
-    It is 1 at most, and where more than constant coefficients feed them.
+    It is 1 at most. It is 1, too, where components have several members or more than `wires` feeds them.
     """
     if wires.sheets or wires.loads or level.members.shape[1] > 1:
         return 1.0
@@ -196,7 +211,7 @@ def _leak(couplings: Couplings, level: Level, wires: Wiring, duration: float) ->
 
 
 def _inputs(wires: Wiring, high: High) -> Indices:
-    """Return the unknowns that the flow through `wires` depends on; loads read all of theirs."""
+    """Return the unknowns that the flow through `wires` depends on; of a nonlinear part all, whatever flow is taken."""
     linear = (*(wire.places for wire in wires.wires), *(sheet.places for sheet in wires.sheets))
     found = [numbered(places) for places in linear]
     found += [block.columns for load in wires.loads for block in blocks(load.part, high)]
@@ -204,7 +219,7 @@ def _inputs(wires: Wiring, high: High) -> Indices:
 
 
 def _content(wires: Wiring, high: High) -> list[object]:
-    """Return what tells `wires` from others: numbers, places, and which parts with their clock line high or low."""
+    """Return what tells `wires` from others: coefficients, places, banks and whether the lines of these are high."""
     found: list[object] = [array.tobytes() for array in (wires.own, wires.offset, wires.capacity)]
     for wire in wires.wires:
         found += [wire.row, _bytes(wire.into), _bytes(wire.places), wire.values.tobytes()]
@@ -220,9 +235,10 @@ def _bytes(places: slice | Indices) -> object:
 
 
 def slowest_rates(stage: ComponentStage, efforts: Array) -> Floats:
-    """Return the rate (1/s) of the slowest mode of each component of `stage` about `efforts` (..., unknowns), (..., m).
+    """Return the rate (1/s) of the slowest mode of each component of `stage`, (..., m), by its eigenvalues.
 
-    It is negative where a component runs away. Members without storage are eliminated.
+    Flows are linearised at `efforts` (..., unknowns), members without storage eliminated. The rate is negative where a
+    mode grows.
     """
     slopes, states = stage.wiring.slopes(efforts, stage.couplings.high), stage.level.dynamic
     kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
@@ -233,11 +249,11 @@ def slowest_rates(stage: ComponentStage, efforts: Array) -> Floats:
 
 
 def least_rate(stage: ComponentStage) -> float:
-    """Return a rate (1/s) that no component of `stage` falls below, however others control the ports that feed it.
+    """Return a lower bound (1/s) on the rates of components of `stage`, whatever the controls of its ports.
 
-    It is infinite where no port does. It is 0 where no such rate is known: of components of several members, and of
-    ports whose flow is not proportional to the difference of efforts. Ports of one control that open against each other
-    are never both shut, so that there is one.
+    It is infinite if it has none, and 0 if components have several members or flow through ports is not
+    proportional to the difference of efforts. Ports with the same control add up before the least is taken: of two that
+    open against each other one is always open.
     """
     wires, count = stage.wiring, len(stage.storages)
     own = [load for load in wires.loads if load.own]
@@ -257,13 +273,13 @@ def least_rate(stage: ComponentStage) -> float:
 
 
 def _openings(load: Load, high: High) -> tuple[Indices, Floats]:
-    """Return conductances that the ports of `load` give the components that they feed, over the controls there may be.
+    """Return component, p and n of each of k ports of `load`, (k, 3), and conductances that it gives, (k, points).
 
-    They are the least of all chips, (k, points). Before them stand the component, p and n of each, (k, 3).
+    These are sampled over the range of its control; of many chips they are the least.
     """
     part, own = cast(Ports, load.part), load.own
     scale, offset = (np.abs(each).max(initial=0.0) for each in (part.scale, part.offset))
-    control = np.linspace(-1.0, 1.0, _POINTS)[:, None] * (_FARTHEST + offset) / (scale or 1.0)
+    control = np.linspace(-1.0, 1.0, _POINTS)[:, None] * (_LARGEST_CONTROL + offset) / (scale or 1.0)
     nothing = np.zeros((1, 1))
     slopes = bank_of(part).evaluator(high).partials(lambda name: control if name == "p" else nothing)
     ends, values = [], []

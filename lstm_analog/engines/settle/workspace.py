@@ -20,17 +20,30 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 
 _Layout = tuple[object, ...]
-"""What tells arrays that a run imposes and keeps from those of other runs, an entry each: shapes and strides."""
+"""What tells the arrays that a run imposes and records from those of other runs: an entry for each, with its shape."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SettledSpace:
-    """The `efforts` (*lead, unknowns) of a run, chips leading, and what is bound to them; one run at a time.
+    """The efforts of a run, and a cache of calls that are bound to them; one run at a time.
 
-    The unknowns `watched` (m,) have been from `lowest` to `highest`, (*lead, m). `lasting` says whether the calls are
-    made often enough to be compiled, since no parameter changes in a run; all runs then round alike. The dictionaries
-    are the cache: the calls of stages, the `matrices` that these share, the calls of instructions, their programs of
-    the kernel, and the `cursors` (k,) to where that is which these impose and keep, by the layout of those k arrays.
+    Attributes
+    ----------
+    efforts : array, (*lead, unknowns)
+        Chips leading, then the batch.
+    watched : index array, (m,)
+        The nodes with limits.
+    lowest, highest : arrays, (*lead, m)
+        Their extreme efforts in this run.
+    lasting : bool
+        Whether no parameter changes in a run, so that calls are made often enough to be compiled; all runs then round
+        alike.
+    matrices, bound : dict
+        The calls of stages by key, and the matrices that they share.
+    made, programs : dict
+        The calls of instructions, and their programs of the kernel: None where it cannot do them.
+    cursors : dict
+        By layout of k arrays, the one for which the programs are made: their addresses (k,), set at each point.
     """
 
     efforts: Array
@@ -53,8 +66,8 @@ class SettledSpace:
         self.lowest.fill(np.inf)
         self.highest.fill(-np.inf)
 
-    def keep(self, instructions: Sequence[Instruction], layout: _Layout) -> None:
-        """Drop what is made of other than these `instructions`, and programs for arrays of another `layout`."""
+    def drop_others(self, instructions: Sequence[Instruction], layout: _Layout) -> None:
+        """Drop calls and programs of all but these `instructions`, and programs for arrays of another `layout`."""
         if layout not in self.cursors:
             self.programs.clear()
             self.cursors.clear()
@@ -66,7 +79,7 @@ class SettledSpace:
             del self.programs[instruction]
 
     def bind(self, stages: Mapping[Key, ComponentStage], stale: Collection[Key]) -> None:
-        """Bind the `stages`, and no others; those that are `stale` again, for parameters of theirs have changed."""
+        """Bind those of the `stages` that are not bound, or `stale`: their parameters have changed. Drop all others."""
         if stale:
             self.matrices.clear()
             self.made.clear()
@@ -78,7 +91,7 @@ class SettledSpace:
                 self.bound[key] = calls(stage, self.efforts, self.matrices)
 
     def calls_of(self, instruction: Instruction) -> tuple[Call, ...]:
-        """Return the calls of all stages of an `instruction`, which are bound, and of what watches their nodes."""
+        """Return the calls of all stages of an `instruction`, which are bound, and those that watch their nodes."""
         if instruction not in self.made:
             some = [call for stage in instruction.stages for call in self.bound[stage.key]]
             for stage in instruction.stages if self.watched.size else ():
@@ -87,7 +100,7 @@ class SettledSpace:
         return self.made[instruction]
 
     def watching(self, nodes: Indices) -> list[Call]:
-        """Return the calls that take into account how far those of the `nodes` (n,) are that are watched."""
+        """Return the calls by which `lowest` and `highest` take the efforts of the `nodes` (n,) into account."""
         chosen, found = np.flatnonzero(np.isin(self.watched, nodes)), list[Call]()
         for part in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1) if chosen.size else ():
             seen, fetching = reading(self.efforts, span(self.watched[part]))

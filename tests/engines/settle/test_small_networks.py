@@ -11,8 +11,10 @@ from lstm_analog.errors import SimulationError, UnsupportedError
 from lstm_analog.network.parts import (
     ALWAYS,
     Conductors,
+    Factor,
     Followers,
     Junctions,
+    Pairs,
     Ports,
     Sources,
     Storages,
@@ -22,6 +24,7 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Imposed
 from lstm_analog.network.shapes import Shape
+from lstm_analog.network.trajectory import Save
 from lstm_analog.network.varying import VaryingParameters
 
 EXACT = Integrate(rtol=1e-10, atol=1e-12)
@@ -103,6 +106,14 @@ def test_parameters_that_change_are_seen_where_nothing_else_does(circuit, tie):
     np.testing.assert_allclose(found, np.repeat([0.5, 0.5, 0.5, 2 / 3, 2 / 3], 2).reshape(-1, 2), rtol=1e-12)
 
 
+def test_any_number_of_records_may_be_kept(circuit):
+    """From the 64th on each was written where the first or none was."""
+    each = tuple(Save(groups=("c",), intervals=(f"part{k % 3}",)) for k in range(70))
+    network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2]))
+    found = Settle(save=replace(each[0], more=each[1:])).run(network, schedule([1.0, 2.0, 3.0], [60.0] * 3))
+    np.testing.assert_allclose([one.efforts[-1, 0] for one in found.each], 1.0 + np.arange(70) % 3, rtol=1e-12)
+
+
 def test_a_port_that_its_own_storage_controls_is_solved_by_newtons_method(circuit):
     network = circuit({"drive": 1, "c": 1}, source(), stored([2]), tied([1], [2]), port([2], [0], [2]))
     assert errors(network, schedule([0.0, 1.0], [1.0, 60.0])).max() < 1e-9
@@ -127,6 +138,29 @@ def test_rows_of_a_dense_bank_that_feed_one_unknown_add_up(circuit, engine):
     bank = Transconductors(label="w", inputs=[1, 2], rows=[3, 3], transconductance=[[1.0, 0.0], [0.0, 2.0]])
     network = circuit({"drive": 2, "c": 1}, source([1, 2]), stored([3]), tied([3], [0]), bank)
     assert errors(network, schedule([[1.0, 2.0], [3.0, 5.0]], [60.0, 60.0]), engine).max() < 1e-7
+
+
+@pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
+def test_a_constant_flow_moves_a_storage_behind_an_open_switch(circuit, engine):
+    """The storage was held at its effort, whatever flowed in."""
+    constant = Factor(shape=Shape.LINEAR, p=[1], n=[0], scale=0.0, offset=1.0)
+    pump = Pairs(label="pump", line=ALWAYS, factors=(constant,), out=[2], current=0.5)
+    contact = Switches(label="s", line=0, a=[1], b=[2], closed=1.0, opened=1e-20)
+    network = circuit({"drive": 1, "c": 1}, source(), stored([2]), contact, pump, lines=("clock",))
+    assert errors(network, schedule([1.0, 0.0], [60.0, 1.0], high=(0,)), engine).max() < 1e-7
+
+
+def test_a_flow_that_ends_during_the_run_is_gone(circuit):
+    """The offset of a follower stayed what it was when it fell to zero."""
+
+    def shifted(offset):
+        term = Term(inputs=[1], gain=1.0)
+        follower = Followers(label="f", terms=(term,), nodes=[2], offset=offset, low=-np.inf, high=np.inf)
+        return circuit({"drive": 1, "f": 1, "c": 1}, source(), follower, tied([2], [3]), stored([3]))
+
+    varying = VaryingParameters(first=[0, 1, 2], draw=lambda: iter(map(shifted, (1.0, 0.0, -1.0))))
+    found = Settle().run(shifted(1.0), schedule([1.0] * 3, [60.0] * 3, varying=varying))["c"]
+    np.testing.assert_allclose(found[:, 0], [2.0, 2.0, 1.0, 0.0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
