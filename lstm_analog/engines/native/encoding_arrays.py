@@ -181,7 +181,7 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
     if len(before) > 2 or out.ndim - along > 2:
         raise NotEncodableError
     inner = shape[-1] if axis == -2 else 1
-    words = [places.size, *[1] * (2 - len(before)), *before, inner, 2]
+    words = [places.size, *[1] * (2 - len(before)), *before, inner]
     for array, step, lead in zip((out, given), steps, steps_before, strict=True):
         words += [address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
     return [row(name, kind, *words, address(places))]

@@ -27,7 +27,7 @@ SWITCH = "LSTM_ANALOG_NATIVE"
 """Environment variable that, set to 0, leaves all work to numpy."""
 TARGET = "LSTM_ANALOG_TARGET"
 """Environment variable with the processor that the kernel is compiled for, in the compiler's words; else this one."""
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "kernels.inc", "products.inc", "solving.inc"))
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "operations.inc", "kernels.inc", "products.inc", "solving.inc"))
 _WIDE = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
 """The widest vectors that the processor has; a compiler takes half as wide ones by itself. tanh is a quarter faster."""
 _MATHEMATICS = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
