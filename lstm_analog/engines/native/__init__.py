@@ -9,8 +9,8 @@ from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
     ROWS,
     WORTH,
-    Judged,
     KernelProgram,
+    ProgramBuilder,
     addresses,
     compiled,
     executed,
@@ -20,10 +20,10 @@ from lstm_analog.engines.native.programs import (
 __all__ = [
     "ROWS",
     "WORTH",
-    "Judged",
     "KernelProgram",
     "Otherwise",
     "Positive",
+    "ProgramBuilder",
     "Repeat",
     "Unless",
     "Unsolved",

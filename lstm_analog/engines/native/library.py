@@ -27,7 +27,10 @@ SWITCH = "LSTM_ANALOG_NATIVE"
 """Environment variable that, set to 0, leaves all work to numpy."""
 TARGET = "LSTM_ANALOG_TARGET"
 """Environment variable with the processor that the kernel is compiled for, in the compiler's words; else this one."""
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "operations.inc", "kernels.inc", "products.inc", "solving.inc"))
+SOURCES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("kernel.c", "operations.inc", "kernels.inc", "products.inc", "solving.inc")
+)
 _WIDE = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
 """The widest vectors that the processor has; a compiler takes half as wide ones by itself. tanh is a quarter faster."""
 _MATHEMATICS = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
@@ -79,14 +82,14 @@ def needed() -> ctypes.CDLL:
 def _built(compiler: str) -> Path:
     """Return the path of the library, built by the `compiler` of that name and version if it is not there."""
     flags = (f"-march={os.environ.get(TARGET, 'native')}", *_FLAGS)
-    parts = [path.read_bytes() for path in _SOURCES] + [text.encode() for text in (*flags, compiler, _processor())]
+    parts = [path.read_bytes() for path in SOURCES] + [text.encode() for text in (*flags, compiler, _processor())]
     name = f"kernel-{sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
     path = _directory() / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as place:
             fresh = Path(place) / name
-            command = [sys.executable, "-m", COMPILER, "cc", *flags, "-o", str(fresh), str(_SOURCES[0])]
+            command = [sys.executable, "-m", COMPILER, "cc", *flags, "-o", str(fresh), str(SOURCES[0])]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
             fresh.replace(path)  # as a whole: another process may be doing the same
     return path

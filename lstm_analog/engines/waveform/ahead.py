@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, span
-from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
+from lstm_analog.engines.native import ROWS, WORTH, KernelProgram, ProgramBuilder, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.pieces import IntervalPrograms
@@ -28,7 +28,7 @@ def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProg
     An error up to `within` is accepted; the largest is noted in `worst` (1,). The verdict of a segment that is not
     solved is infinite. Returns None if there is no such program.
     """
-    judged = Judged()
+    judged = ProgramBuilder()
     judged.add([partial(np.copyto, segment.verdict, np.inf)] if segment.judging else [])
     _add_solving(judged, segment)
     judged.add(segment.judging)
@@ -44,7 +44,7 @@ def judged_segment(segment: Segment, within: float, worst: Floats) -> KernelProg
     return judged.program()
 
 
-def _add_solving(judged: Judged, segment: Segment) -> None:
+def _add_solving(judged: ProgramBuilder, segment: Segment) -> None:
     judged.add(segment.steps)
     if segment.sweeps and segment.first:
         _add_solving(judged, segment.first)
@@ -120,7 +120,7 @@ class RunAhead:
         return known.get(key)
 
     def _built(self, kind: IntervalKind, segments: list[Segment], within: float) -> KernelProgram | None:
-        counted = Judged()
+        counted = ProgramBuilder()
         counted.add([partial(advance, self._table.done, np.zeros(1, dtype=np.int64))])
         parts = [self._imposing(kind)]
         for segment in segments:
@@ -136,7 +136,7 @@ class RunAhead:
         return known[segment, within]
 
     def _imposing(self, kind: IntervalKind) -> KernelProgram | None:
-        judged, state, cursors = Judged(), self._space.state, self._table.cursors
+        judged, state, cursors = ProgramBuilder(), self._space.state, self._table.cursors
         judged.add([partial(np.copyto, self._table.done, np.zeros(1, dtype=np.int64))])
         for place in np.flatnonzero(kind.sources).tolist():
             source = self._sources[place]
@@ -147,7 +147,7 @@ class RunAhead:
         return judged.program()
 
     def _recording(self, kind: IntervalKind) -> KernelProgram | None:
-        judged, effort, cursors = Judged(), self._space.state.effort, self._table.cursors
+        judged, effort, cursors = ProgramBuilder(), self._space.state.effort, self._table.cursors
         judged.add(call for watch in self._table.watches for call in _watching(watch, effort))
         for place in np.flatnonzero(kind.records).tolist():
             record, cursor = self._record.records[place], cursors[place + len(self._sources) :]
