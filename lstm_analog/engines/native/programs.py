@@ -1,8 +1,9 @@
 """Joins the operations of calls to programs, which are calls themselves, and executes tables of programs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class KernelProgram:
     the inner ones first, that is not `Unsolved` itself is made, and the program goes on behind it.
     """
 
-    def __init__(self, words: Operations, kept: list[object], rescues: Sequence[Rescue] = ()) -> None:
+    def __init__(self, words: Operations, kept: Sequence[Any], rescues: Sequence[Rescue] = ()) -> None:
         """Take the `words` of the operations, the `kept` arrays and the `rescues`; there must be a kernel."""
         self.words, self.kept, self.rescues = np.array(words, dtype=np.int64).reshape(-1, WORDS), kept, tuple(rescues)
         group(self.words)
@@ -78,57 +79,65 @@ def compiled(calls: Iterable[Call]) -> tuple[Call, ...]:
     both = [(call, _encoded(call)) for call in merged(calls)]
     for by_numpy, run in groupby(both, key=lambda one: one[1].words is None):
         several = list(run)
-        found += [_within(call) for call, _ in several] if by_numpy else [_program([each for _, each in several])]
+        if by_numpy:
+            found += [_within(call) for call, _ in several]
+        else:
+            found.append(_program([each for _, each in several], [call for call, _ in several]))
     return tuple(found)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Encoded:
+class _Encoded(NamedTuple):
     """Calls as the `words` of their operations, None if one of them has none.
 
-    `kept` is what must live as long; the `rescues` are numbered from the first operation on.
+    `kept` is what must live as long, besides the calls; the `rescues` are numbered from the first operation on.
     """
 
     words: Operations | None
-    kept: list[object]
-    rescues: list[Rescue] = field(default_factory=list)
+    kept: Sequence[Any] = ()
+    rescues: Sequence[Rescue] = ()
 
 
 def _encoded(call: Call) -> _Encoded:
     """Return a `call` encoded, with the calls that it makes."""
     if isinstance(call, KernelProgram):
-        return _Encoded(words=call.words.tolist(), kept=[call], rescues=list(call.rescues))
+        return _Encoded(words=call.words.tolist(), rescues=call.rescues)
     if isinstance(call, EachPart):
         return _each_part(call)
-    kept: list[Array] = []
     if isinstance(call, Several):
-        inner = _side_by_side([_encoded(one) for one in call.calls])
-        if inner.words is None:
-            return inner
-        before, after = around(call, len(inner.words), kept)
-        rescues = _moved(inner.rescues, len(before))
-        if isinstance(call, Otherwise):
-            rescues.append(Rescue(first=0, after=len(inner.words), instead=call.instead))
-        return _Encoded(words=[*before, *inner.words, *after], kept=[call, inner, kept], rescues=rescues)
-    rescues = [Rescue(first=0, after=1, instead=call)] if isinstance(call, Positive) else []
-    return _Encoded(words=_tried(encoded, call, kept), kept=[call, kept], rescues=rescues)
+        return _several(call)
+    kept: list[Array] = []
+    rescues = [Rescue(first=0, after=1, instead=call)] if isinstance(call, Positive) else ()
+    return _Encoded(words=_tried(encoded, call, kept), kept=kept, rescues=rescues)
+
+
+def _several(call: Several) -> _Encoded:
+    """Return the `call` encoded: the operations of those that it makes, and those around them."""
+    inner = _side_by_side(map(_encoded, call.calls))
+    if inner.words is None:
+        return inner
+    kept = list(inner.kept)
+    before, after = around(call, len(inner.words), kept)
+    rescues = _moved(inner.rescues, len(before))
+    if isinstance(call, Otherwise):
+        rescues.append(Rescue(first=0, after=len(inner.words), instead=call.instead))
+    return _Encoded(words=[*before, *inner.words, *after], kept=kept, rescues=rescues)
 
 
 def _each_part(call: EachPart) -> _Encoded:
     """Return the `call` encoded: one operation, if all of its calls have operations and none needs a rescue."""
-    inner = _side_by_side([_encoded(one) for one in call.calls])
+    inner = _side_by_side(map(_encoded, call.calls))
     copies = (*call.reads, *call.writes)
     table = np.array([[address(copy.shares[number]) for copy in copies] for number in range(call.count)])
     cursors = np.zeros(len(copies), dtype=np.int64)
     reading = [(copy.room, copy.shares[0], cursors[k:], 1) for k, copy in enumerate(call.reads)]
     writing = [(copy.shares[0], copy.room, cursors[k:], 0) for k, copy in enumerate(call.writes, len(reading))]
-    before, after = ([_Encoded(words=_tried(copied, *one), kept=[]) for one in some] for some in (reading, writing))
+    before, after = ([_Encoded(words=_tried(copied, *one)) for one in some] for some in (reading, writing))
     whole = _side_by_side([*before, inner, *after])
     if whole.words is None or whole.rescues:
-        return _Encoded(words=None, kept=[])
-    made = KernelProgram(whole.words, [whole])
+        return _Encoded(words=None)
+    made = KernelProgram(whole.words, whole.kept)
     words = row("each part", 0, address(table), *table.shape, address(cursors), made.address, made.count)
-    return _Encoded(words=[words], kept=[call, made, table, cursors])
+    return _Encoded(words=[words], kept=[made, table, cursors])
 
 
 def _tried(write: Callable[..., Operations], *given: object) -> Operations | None:
@@ -144,22 +153,22 @@ def _moved(rescues: Iterable[Rescue], start: int) -> list[Rescue]:
     return [replace(one, first=one.first + start, after=one.after + start) for one in rescues]
 
 
-def _side_by_side(each: list[_Encoded]) -> _Encoded:
-    """Return encoded calls one after the other as one."""
-    words: Operations = []
-    rescues: list[Rescue] = []
+def _side_by_side(each: Iterable[_Encoded]) -> _Encoded:
+    """Return encoded calls one after the other as one; those behind one that has no operations are not asked for."""
+    words, kept, rescues = Operations(), list[Any](), list[Rescue]()
     for one in each:
         if one.words is None:
-            return _Encoded(words=None, kept=[])
-        rescues += _moved(one.rescues, len(words))
+            return one
+        rescues += _moved(one.rescues, len(words)) if one.rescues else ()
+        kept += one.kept
         words += one.words
-    return _Encoded(words=words, kept=[each], rescues=rescues)
+    return _Encoded(words=words, kept=kept, rescues=rescues)
 
 
-def _program(each: list[_Encoded]) -> KernelProgram:
-    """Return the program of encoded calls, all of which have operations."""
+def _program(each: list[_Encoded], kept: list[Any]) -> KernelProgram:
+    """Return the program of encoded calls, all of which have operations; calls and arrays of theirs are `kept`, too."""
     whole = _side_by_side(each)
-    return KernelProgram(whole.words or [], [whole], whole.rescues)
+    return KernelProgram(whole.words or [], [*kept, *whole.kept], whole.rescues)
 
 
 def _within(call: Call) -> Call:
@@ -172,10 +181,12 @@ class ProgramBuilder:
 
     def __init__(self) -> None:
         self._each: list[_Encoded] = []
+        self._kept: list[Any] = []
 
     def add(self, calls: Iterable[Call]) -> None:
         """Append the operations of `calls`."""
-        self._each += map(_encoded, calls)
+        for call in calls:
+            self._append(_encoded(call), call)
 
     @property
     def may_be_unsolved(self) -> bool:
@@ -185,7 +196,7 @@ class ProgramBuilder:
     def stop_above(self, value: Floats, limit: float) -> None:
         """Append that the program stops unless `value` (1,) is at most `limit`."""
         kept = np.array([limit])
-        self._each.append(_Encoded(words=[row("stop above", 0, address(value), address(kept))], kept=[value, kept]))
+        self._append(_Encoded(words=[row("stop above", 0, address(value), address(kept))]), value, kept)
 
     def repeat_above(self, value: Floats, limit: float, most: int, calls: Iterable[Call]) -> None:
         """Append `calls`, repeated until `value` (1,) is at most `limit`; after `most` times the program stops."""
@@ -196,7 +207,7 @@ class ProgramBuilder:
 
         It is `source` if `of` is 1. The array that is given has the shape, the steps and the type of what lies there.
         """
-        self._each.append(_Encoded(words=_tried(copied, out, source, cursor, of), kept=[out, source, cursor]))
+        self._append(_Encoded(words=_tried(copied, out, source, cursor, of)), out, source, cursor)
 
     def record(
         self, out: Array, efforts: Array, nodes: Span, cursor: Indices, unsound: Indices, streamed: bool
@@ -206,12 +217,17 @@ class ProgramBuilder:
         It sets `unsound` (1,) to 1 if one is not finite. What is `streamed` is not to stay in the cache.
         """
         words = _tried(recorded, out, efforts, numbered(nodes), cursor, unsound, streamed)
-        self._each.append(_Encoded(words=words, kept=[out, efforts, cursor, unsound]))
+        self._append(_Encoded(words=words), out, efforts, cursor, unsound)
 
     def program(self) -> KernelProgram | None:
         """Return the program; None without a kernel, or if it cannot do all of it."""
-        whole = _side_by_side(self._each)
-        return None if whole.words is None or not is_available() else _program([whole])
+        complete = is_available() and all(one.words is not None for one in self._each)
+        return _program(self._each, self._kept) if complete else None
+
+    def _append(self, one: _Encoded, *kept: object) -> None:
+        """Append `one` encoded call, and what must live as long."""
+        self._each.append(one)
+        self._kept += kept
 
 
 def joined(programs: list[KernelProgram]) -> KernelProgram:
