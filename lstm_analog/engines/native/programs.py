@@ -1,4 +1,8 @@
-"""Joins the operations of calls to programs, which are calls themselves, and executes tables of programs."""
+"""Joins the operations of calls to programs, which are calls themselves, and executes tables of programs.
+
+An array that differs from program run to program run, such as a record of an interval, is found by a cursor: a number
+(1,) that holds its address, which a table has for each of its rows.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +64,7 @@ class KernelProgram:
                 rescue.instead()
 
     def _rescued(self, place: int) -> int:
-        """Do what is done instead of operation number `place`; return the number of the one after that."""
+        """Make the rescue of a stop at operation number `place`; return the number of the operation to go on with."""
         for rescue in self.rescues:
             if rescue.first <= place < rescue.after:
                 try:
@@ -190,7 +194,7 @@ class ProgramBuilder:
 
     @property
     def may_be_unsolved(self) -> bool:
-        """Whether a call of it is made another way where it is not solved: then the program stops there."""
+        """Whether a call of it would be rescued, where it is not solved; in a table of programs the program stops."""
         return not all(isinstance(rescue.instead, Positive) for one in self._each for rescue in one.rescues)
 
     def stop_above(self, value: Floats, limit: float) -> None:

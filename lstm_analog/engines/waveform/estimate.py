@@ -184,5 +184,5 @@ def with_drift(
             change, fetching = reading(moved, span(places.place[torn.columns[chosen]]))
             effect = np.empty(change.shape)
             finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
-            adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
+            adding_up.append(adding(state.effort, span(torn.rows[chosen]), effect))
     return [*finding, *writing, *adding_up]

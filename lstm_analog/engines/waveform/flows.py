@@ -28,7 +28,7 @@ class Flow:
 
     def added(self, out: Floats) -> tuple[Call, ...]:
         """Return the calls that add it to `out` (..., m)."""
-        return *self.calls, adding(out, self.into, -1, self.value)
+        return *self.calls, adding(out, self.into, self.value)
 
     def shared(self, parts: BatchParts) -> "Flow":
         """Return it, made for the whole batch, the same at all points, as each of the `parts` has it."""

@@ -171,5 +171,5 @@ def _loading(load: Load, flows: Floats, waves: Waves, high: High) -> list[Call]:
     calls = flowing(load, waves, high, np.moveaxis(each, 0, -2))
     for route in load.routes:
         flow, fetching = reading(each[route.terminal], route.elements)
-        calls += [*fetching, adding(flows[route.row], route.into, -1, flow)]
+        calls += [*fetching, adding(flows[route.row], route.into, flow)]
     return calls
