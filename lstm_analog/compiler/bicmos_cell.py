@@ -222,8 +222,8 @@ def _cell(technology: Bicmos, adding: float, feed: float) -> Subcircuit:
 
 
 def terminals(technology: Bicmos) -> tuple[str, ...]:
-    """Return the terminals of a cell of `technology`: beside `TERMINALS` the line of the mirror, if there is one."""
-    return TERMINALS if technology.services is None else (*TERMINALS, MIRROR)
+    """Return the terminals of a cell of `technology`: beside `TERMINALS` the lines of the mirror, if there are any."""
+    return TERMINALS if technology.services is None else (*TERMINALS, *MIRROR)
 
 
 def bias_row(technology: Bicmos, services: Services) -> Library:
@@ -238,7 +238,7 @@ def bias_row(technology: Bicmos, services: Services) -> Library:
             f"xd{side} m{side} {side} vcc vb vbp vss row_driver",
         ]
     whole = library(technology)
-    driver = _circuit(BIAS_ROW, f"p n vcc vss {MIRROR}", *cards, outputs=("p", "n"))
+    driver = _circuit(BIAS_ROW, f"p n vcc vss {' '.join(MIRROR)}", *cards, outputs=("p", "n"))
     return replace(whole, subcircuits=(flat(replace(whole, subcircuits=(*whole.subcircuits, driver)), BIAS_ROW),))
 
 
@@ -246,7 +246,7 @@ def _biasing(technology: Bicmos, feed: float) -> Iterator[str]:
     if technology.services is None:
         yield f"iref vcc iref {text(technology.bias_current)}"
     else:
-        yield mirrored(technology.devices, technology.services, "ref", "iref")
+        yield from mirrored(technology.devices, technology.services, "ref", "iref")
     yield "xbias iref vb vcc vss bias"
     yield technology.devices.pmos.card("bp", "vbp vbp vcc vcc", 12.0, 1.0)
     yield f"xbp vbp vb vss {_named('tail', feed)}"

@@ -221,8 +221,9 @@ def _pins(
     ]
     datum = np.full(1, DATUM)
     shared = [np.repeat(node, size) for node in (*(side for pair in clocks for side in pair), vcc, datum)]
-    line = () if technology.services is None else (np.repeat(builder.nodes(MIRROR, 1, 1.0), size),)
-    return (*gates, *states, *shared, *(node for pair in starts for node in pair), *line)
+    lines = () if technology.services is None else MIRROR
+    mirror = (np.repeat(builder.nodes(line, 1, 1.0), size) for line in lines)
+    return (*gates, *states, *shared, *(node for pair in starts for node in pair), *mirror)
 
 
 def _layout(signals: SignalNetwork) -> Layout:

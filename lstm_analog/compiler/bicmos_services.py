@@ -3,7 +3,7 @@
 * **Reference.** Two bipolar transistors with areas of 1 to 8 at one current, I = (kT/q) ln 8 / R, proportional to the
   absolute temperature and made over a resistor of the chip (Widlar 1971, Brokaw 1974). A resistor R in the base of the
   smaller takes the base current of the larger off the result, which would have its emitter current else. Every cell
-  has a p-channel mirror of it.
+  has a p-channel mirror of it. Cascodes hold the drains and the collectors, so that it does not follow the supply.
 * **Bias row.** 1 is a tail of twice the reference over a resistor, followed as h is.
 * **Rails.** Both terminations of a column end in a node of their own, which a resistor feeds from the supply. What it
   carries does not depend on signals, for these come as opposite pairs.
@@ -22,8 +22,8 @@ from lstm_analog.network.cells import Subcircuit
 
 SERVICES, BIAS_ROW = "services", "bias_row"
 """The subcircuits: reference and generator of clocks, one of a chip, and the drivers of bias rows."""
-MIRROR = "pb"
-"""The line to the gates of all transistors that mirror the reference."""
+MIRROR = ("pb", "pc")
+"""The lines to the gates of all transistors that mirror the reference, and of their cascodes."""
 WIRE = "cw_"
 """The beginning of the names of capacitances of wires, which are not drawn as capacitors."""
 _CLOCK_PINS = ("take", "take_b", "copy", "copy_b", "reset", "reset_b")
@@ -42,6 +42,8 @@ class Services:
         The load that makes 1 of the bias row (ohm).
     mirror : tuple of two floats
         Width and length (um) of the p-channel transistors of the mirror of the reference.
+    cascode : tuple of two floats
+        Width and length (um) of the p-channel transistors that hold their drains.
     delay : tuple of two floats
         Width and length (um) of the n-channel transistors that delay one phase of the clock after the other; of
         p-channel ones three times the width. Longer: phases farther apart.
@@ -55,39 +57,45 @@ class Services:
     reference_resistance: float
     bias_row_resistance: float
     mirror: tuple[float, float]
+    cascode: tuple[float, float]
     delay: tuple[float, float]
     drive: float
     wires: tuple[float, float]
 
 
-def mirrored(devices: Devices, services: Services, name: str, out: str) -> str:
-    """Return the card `name` of the transistor of `devices` that sends the current of `services` to the node `out`."""
-    return devices.pmos.card(name, f"{out} {MIRROR} vcc vcc", *services.mirror)
+def mirrored(devices: Devices, services: Services, name: str, out: str) -> tuple[str, str]:
+    """Return the cards `name` of the transistor that sends the current of `services` to `out`, with its cascode."""
+    gate, cascode = MIRROR
+    mirror = devices.pmos.card(name, f"{out}_{name} {gate} vcc vcc", *services.mirror)
+    return mirror, devices.pmos.card(f"{name}c", f"{out} {cascode} {out}_{name} vcc", *services.cascode)
 
 
 def circuits(devices: Devices, services: Services, slope: float, cells: int) -> tuple[Subcircuit, ...]:
     """Return the reference, the generator of clocks, and the circuit that contains both."""
     inside = (reference(devices, services, slope), clocks(devices, services, cells))
-    ends = (*inside[1].terminals[:-2], MIRROR, "vcc", "vss")
+    ends = (*inside[1].terminals[:-2], *MIRROR, "vcc", "vss")
     cards = tuple(f"x{each.name} {' '.join(each.terminals)} {each.name}" for each in inside)
-    return (*inside, Subcircuit(name=SERVICES, terminals=ends, outputs=(*_CLOCK_PINS, MIRROR), cards=cards))
+    return (*inside, Subcircuit(name=SERVICES, terminals=ends, outputs=(*_CLOCK_PINS, *MIRROR), cards=cards))
 
 
 def reference(devices: Devices, services: Services, slope: float) -> Subcircuit:
     """Return the reference of `services`, whose current is `slope` times that of the design: pb is its mirror's gate.
 
-    m3 feeds the bases, so that they take nothing of the current of q1. Without current m5 pulls pb down; q3 ends that.
+    m3 feeds the bases, so that they take nothing of the current of q1; m4, its gate at the same node, holds the
+    collector of q2 near its base. Without current m5 pulls pc down; q3 ends that.
     """
     ohms = text(services.reference_resistance / slope)
     npn, nmos = devices.npn, devices.nmos
     cards = (
-        mirrored(devices, services, "1", "a"),
-        mirrored(devices, services, "2", "pb"),
-        *(npn.card("1", "a b vss", 1.0), f"rb vb b {ohms}", npn.card("2", "pb vb e", 8.0), f"re e vss {ohms}"),
+        *mirrored(devices, services, "1", "a"),
+        devices.pmos.card("2", "pb pb vcc vcc", *services.mirror),
+        devices.pmos.card("2c", "pc pc pb vcc", *services.cascode),
+        *(npn.card("1", "a b vss", 1.0), f"rb vb b {ohms}", npn.card("2", "d vb e", 8.0), f"re e vss {ohms}"),
+        nmos.card("4", "pc a d d", 20.0, 1.0),
         *(nmos.card("3", "vcc a vb vb", 20.0, 1.0), "rh vb vss 150000.0", "c1 a vss 2e-12"),
-        *("rs vcc s 2000000.0", npn.card("3", "s vb vss", 2.0), nmos.card("5", "pb s vss vss", 2.0, 1.0)),
+        *("rs vcc s 2000000.0", npn.card("3", "s vb vss", 2.0), nmos.card("5", "pc s vss vss", 2.0, 1.0)),
     )
-    return Subcircuit(name="reference", terminals=(MIRROR, "vcc", "vss"), outputs=(), cards=cards)
+    return Subcircuit(name="reference", terminals=(*MIRROR, "vcc", "vss"), outputs=(), cards=cards)
 
 
 def clocks(devices: Devices, services: Services, cells: int) -> Subcircuit:

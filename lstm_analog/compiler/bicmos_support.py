@@ -49,16 +49,17 @@ def add_services(builder: TransistorBuilder, services: Services, lines: dict[str
     technology = builder.technology
     met = technology.conditions
     pins = [_pin(builder, *each) for each in ((CLOCK_PIN, compute_line(0)), (RESET_PIN, RESET))]
-    vcc, vss, mirror = builder.nodes(VCC, 1, 1.0), np.full(1, DATUM), builder.nodes(MIRROR, 1, 1.0)
+    vcc, vss = builder.nodes(VCC, 1, 1.0), np.full(1, DATUM)
+    mirror = [builder.nodes(line, 1, 1.0) for line in MIRROR]
     driven = [side for line in (compute_line(0), COPY, RESET) for side in lines[line]]
     whole = Library(
         models=technology.models,
         subcircuits=circuits(technology.devices, services, met.slope, cells),
         devices=technology.devices.defined,
     )
-    banks = [(SERVICES, whole, np.stack([*pins, *driven, mirror, vcc, vss]))]
+    banks = [(SERVICES, whole, np.stack([*pins, *driven, *mirror, vcc, vss]))]
     if builder.bias_rows:
-        rows = [np.stack([*builder.pair(label, 1, 1.0), vcc, vss, mirror]) for label in builder.bias_rows]
+        rows = [np.stack([*builder.pair(label, 1, 1.0), vcc, vss, *mirror]) for label in builder.bias_rows]
         banks.append((BIAS_ROW, bias_row(technology, services), np.hstack(rows)))
     for name, library, ends in banks:
         builder.parts.append(Cells(label=name, device=name, library=library, temperature=met.temperature, pins=ends))

@@ -109,9 +109,10 @@ wider, of 10 to 100 um; weights below 0.05 as differences. Assumed: wells at 2 V
 """
 
 SKY130_SERVICES = Services(
-    reference_resistance=23.45e3,
-    bias_row_resistance=200.6e3,
+    reference_resistance=22.268e3,
+    bias_row_resistance=200.55e3,
     mirror=(20.0, 20.0),
+    cascode=(20.0, 1.0),
     delay=(0.84, 4.0),
     drive=2.0,
     wires=(5e-15, 30e-15),

@@ -1,4 +1,4 @@
-"""Engines run a network under a schedule; each is a frozen record of its settings."""
+"""Engines: frozen records of settings, each of which runs a network under a schedule and returns a trajectory."""
 
 from lstm_analog.engines.base import Engine, Precision, Progress
 from lstm_analog.engines.choosing import ENGINES, EngineLike

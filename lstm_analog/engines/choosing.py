@@ -1,4 +1,4 @@
-"""Engines by name: what stands in `engine=` at every public door."""
+"""Engines by name, and the check of the argument `engine=` of public functions."""
 
 from types import MappingProxyType
 from typing import TypeAlias, cast
@@ -23,19 +23,19 @@ ENGINES: MappingProxyType[str, Engine] = MappingProxyType(
         "vacask": Vacask(),
     }
 )
-"""What runs a network, by name, with its presets."""
+"""All engines by name, each with its default settings."""
 
 EngineLike: TypeAlias = Engine | str | None
-"""An engine, the name of one in `ENGINES`, or None for that as preset."""
+"""An engine, the name of one in `ENGINES`, or None for the default of the function that takes it."""
 
 
-def chosen_engine(engine: object, preset: Engine) -> Engine:
-    """Return `engine`, or the one of that name, the `preset` one if it is None.
+def chosen_engine(engine: object, default: Engine) -> Engine:
+    """Return `engine`, the engine of `ENGINES` if it is a name, or the `default` if it is None.
 
-    Raises `InvalidTypeError` unless it is one, no class of one, `InvalidValueError` for a name that is none.
+    Raises `InvalidTypeError` if it is no engine, such as the class of one, `InvalidValueError` for an unknown name.
     """
     if engine is None:
-        return preset
+        return default
     if isinstance(engine, str):
         return named("engine", engine, ENGINES)
     if isinstance(engine, type) or not callable(getattr(engine, "run", None)):

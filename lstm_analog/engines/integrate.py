@@ -1,7 +1,7 @@
 """The reference engine: the network as an ODE, solved by `scipy.integrate.solve_ivp`, restarted at every clock edge.
 
-Which method (measured): DOP853 while the phase is not stiff; else LSODA with the analytic Jacobian
-for small networks and BDF with the sparse one for large.
+Method of each interval, by measured times: DOP853 if it is not stiff, else LSODA with a dense Jacobian for small
+networks and BDF with a sparse one for large.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,9 +14,9 @@ import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.base import Progress, check_points, check_save, moments
-from lstm_analog.engines.events import TOGETHER, Thresholds, check_chatter, passing, switched
-from lstm_analog.engines.operating import impose, start
+from lstm_analog.engines.base import Progress, check_points, check_save, kept_times
+from lstm_analog.engines.events import Thresholds, check_chatter, switch_until_rest, threshold_event
+from lstm_analog.engines.operating import find_start, impose
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
@@ -29,23 +29,23 @@ from lstm_analog.network.trajectory import Save, Trajectory
 _STIFF = 100.0
 """Fastest rate x interval from which an implicit method is taken: DOP853 would step for stability, not for accuracy."""
 _STABLE = 4.0
-"""Longest step of DOP853 x fastest rate; larger: fewer evaluations where all rests, less accurate.
+"""Longest step of DOP853 x fastest rate; larger: fewer evaluations near rest, less accurate.
 
-At the limit of stability, near 6, its interpolant is off by 1e-6 of full scale, whatever the tolerance; up to here it
-keeps the tolerance for as many evaluations (measured on an RC ladder).
+At the limit of stability, near 6, the interpolant of a step is off by 1e-6 of full scale, whatever the tolerance. Up to
+4 it keeps the tolerance, and no more evaluations are needed (measured on an RC ladder).
 """
 _SMALL = 150
 """States up to which LSODA's dense factorisation beats BDF with a sparse one; trades speed only."""
 _INSTANT = 1e-12
-"""Share of an interval within which switches that pass their thresholds one after the other do so at one moment."""
+"""Share of an interval within which switches that pass their thresholds one after the other do so at one time."""
 _EXTREME = 1e9
-"""Fastest rate x interval from which BDF is taken instead of LSODA, which rounding stops: at 1e18 it does not end."""
+"""Fastest rate x interval from which BDF is taken instead of LSODA, which by rounding does not end at 1e18."""
 _LEAST = 100.0 * float(np.finfo(np.float64).eps)
-"""Smallest `rtol` that is accepted: scipy silently takes this one for any below it."""
+"""Smallest `rtol` that is accepted; scipy would silently raise a smaller one to it."""
 
 
 class Method(Enum):
-    """scipy's integrators that take these networks; the value is scipy's name."""
+    """scipy's integrators that are offered; the value is scipy's name."""
 
     DOP853 = "DOP853"
     LSODA = "LSODA"
@@ -69,7 +69,7 @@ class Integrate:
     save : Save, optional
         Which unknowns and intervals are kept: all unless given, but what `Machine.run` is told to keep.
     method : Method, optional
-        Which integrator; unless given, the one that suits each interval.
+        The integrator; unless given, the one that suits each interval.
     """
 
     rtol: float = 1e-9
@@ -100,39 +100,41 @@ class Integrate:
             If a step or the operating point fails; the message says in which interval.
         """
         schedule.fit(network.verify())
-        taken = recorder(network, schedule, self.save, points=self.points, lead=(int(np.prod(schedule.lead)),))
-        effort = np.zeros((*taken.lead, network.unknowns.size))
+        record = recorder(network, schedule, self.save, points=self.points, lead=(int(np.prod(schedule.lead)),))
+        effort = np.zeros((*record.lead, network.unknowns.size))
         thresholds = Thresholds(network=network)
         for present, intervals in schedule.stretches(network):
             systems: dict[High, System] = {}
             thresholds = replace(thresholds, network=present)
             for number in intervals:
                 high = schedule.phase(number)
-                equations = systems.setdefault(high, systems.get(high) or system(present, high))
+                if high not in systems:
+                    systems[high] = system(present, high)
+                equations = systems[high]
                 impose(effort, schedule, present, number)
                 if not number:
-                    start(equations, thresholds, effort, float(schedule.durations[0]))
-                    taken.write(0, effort[:, None])
+                    find_start(equations, thresholds, effort, float(schedule.durations[0]))
+                    record.write(0, effort[:, None])
                 path = self._interval(equations, thresholds, effort, schedule, number)
-                taken.write(number + 1, path)
+                record.write(number + 1, path)
                 effort = path[:, -1].copy()
                 if progress is not None:
                     progress(number + 1, len(schedule.names))
-        found = taken.trajectory(engine=repr(self), lead=schedule.lead)
+        found = record.trajectory(engine=repr(self), lead=schedule.lead)
         return replace(found, switchings=thresholds.switchings()) if thresholds.nodes.size else found
 
     def _interval(
-        self, equations: System, thresholds: Thresholds, start: Floats, schedule: Schedule, number: int
+        self, equations: System, thresholds: Thresholds, first: Floats, schedule: Schedule, number: int
     ) -> Floats:
-        """Return the efforts at the kept points of interval `number`, (batch, points, unknowns), from `start`.
+        """Return the efforts at the kept points of interval `number`, (batch, points, unknowns), from those at `first`.
 
-        It is integrated in pieces, from each moment at which `thresholds` are passed to the next.
+        Each time that one of the `thresholds` is passed, the integrator is restarted.
         """
         duration, name = float(schedule.durations[number]), schedule.names[number]
         before = float(schedule.ends[number]) - duration
-        kept, effort, pieces, now, stalled = moments(duration, self.points), start.copy(), [], -np.inf, 0
+        kept, effort, pieces, now, stalled = kept_times(duration, self.points), first.copy(), [], -np.inf, 0
         while now < duration:
-            switched(equations, thresholds, effort, before + max(now, 0.0))
+            switch_until_rest(equations, thresholds, effort, before + max(now, 0.0))
             solution = self._piece(equations, thresholds, effort, (max(now, 0.0), duration), kept[kept > now], name)
             reached = len(solution.t)
             path = np.repeat(effort[:, None], reached, axis=1)
@@ -148,8 +150,7 @@ class Integrate:
             now = float(solution.t_events[0][0])
             effort[:, equations.dynamic] = solution.y_events[0][0].reshape(len(effort), -1)
             equations.complete(effort)
-            surplus = thresholds.surplus(effort)
-            thresholds.switch(effort, surplus >= surplus.max() - TOGETHER, before + now)
+            thresholds.switch_first(effort, before + now)
         return np.concatenate(pieces, axis=1)
 
     def _piece(
@@ -161,7 +162,7 @@ class Integrate:
         kept: Floats,
         name: str,
     ) -> Any:
-        """Return scipy's solution from `effort` over the `span` (s) of the interval `name`, at the moments `kept`.
+        """Return scipy's solution from `effort` over the `span` (s) of the interval `name`, at the times `kept`.
 
         It ends early where one of the `thresholds` is passed.
         """
@@ -171,7 +172,7 @@ class Integrate:
             span,
             effort[:, dynamic].ravel(),
             t_eval=kept,
-            events=passing(equations, thresholds, working) if thresholds.nodes.size else None,
+            events=threshold_event(equations, thresholds, working) if thresholds.nodes.size else None,
             rtol=self.rtol,
             atol=np.tile(self.atol * equations.network.unknowns.scales()[dynamic], batch),
             **_options(self.method, equations, working, span[1] - span[0]),
@@ -193,39 +194,37 @@ def _jacobian(equations: System, effort: Floats, _time: float, states: Floats) -
     return equations.jacobian(effort)
 
 
-def _dense_jacobian(equations: System, effort: Floats, _time: float, states: Floats) -> Floats:
-    return _jacobian(equations, effort, _time, states).toarray()
-
-
 def _options(method: Method | None, equations: System, effort: Floats, duration: float) -> dict[str, Any]:
+    """Return options of `solve_ivp`: for `method`, or for the one that suits the interval that begins at `effort`."""
     fastest = max(_fastest(equations.jacobian(effort)), _fastest_ahead(equations, effort, duration))
     chosen = method or _suited(effort.shape[0] * equations.dynamic.size, fastest * duration)
     if chosen is Method.DOP853:
         return {"method": chosen.value, "max_step": _STABLE / fastest if fastest else np.inf}
-    jacobian = _dense_jacobian if chosen is Method.LSODA else _jacobian
-    return {"method": chosen.value, "jac": partial(jacobian, equations, effort)}
+    jacobian = partial(_jacobian, equations, effort)
+    dense = chosen is Method.LSODA
+    return {"method": chosen.value, "jac": (lambda *at: jacobian(*at).toarray()) if dense else jacobian}
 
 
-def _suited(states: int, reach: float) -> Method:
-    """Return the method for so many `states` whose fastest rate times the interval is `reach`."""
-    if reach < _STIFF:
+def _suited(states: int, stiffness: float) -> Method:
+    """Return the method for so many `states` whose fastest rate times the interval is `stiffness`."""
+    if stiffness < _STIFF:
         return Method.DOP853
-    return Method.LSODA if states <= _SMALL and reach < _EXTREME else Method.BDF
+    return Method.LSODA if states <= _SMALL and stiffness < _EXTREME else Method.BDF
 
 
 def _fastest(jacobian: "scipy.sparse.csc_array") -> float:
-    """Return the largest rate of a state on its own, or of two that act on each other: sqrt |J_ij J_ji|, an oscillator.
+    """Return the largest sqrt |J_ij J_ji| of a `jacobian`: the rate of a state (i = j), or of a pair that oscillates.
 
-    Neither depends on the units of the states; what is only passed on is no pole.
+    It does not depend on the units of the states, and entries that only pass signals on, without a pole, have no part.
     """
     pairs = abs(jacobian.multiply(jacobian.T))
     return float(np.sqrt(pairs.max())) if pairs.nnz else 0.0
 
 
 def _fastest_ahead(equations: System, effort: Floats, duration: float) -> float:
-    """Return the fastest rate near where the interval of `duration` leads: after one implicit step of that length.
+    """Return the fastest rate near the end of an interval: after one step of implicit Euler as long as its `duration`.
 
-    What opens a valve only moves in the interval, so its start may look slow.
+    At its start it may look slow: a valve may be still closed.
     """
     states, ahead = effort[:, equations.dynamic], effort.copy()
     if not states.size:

@@ -1,11 +1,11 @@
-"""Finds where a run begins: the operating point of its first interval, at which nothing moves."""
+"""Finds the operating point of the first interval, the efforts at which all rates vanish: there every run begins."""
 
 import numpy as np
 import scipy
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.engines.events import Thresholds, switched
+from lstm_analog.engines.events import Thresholds, switch_until_rest
 from lstm_analog.engines.stage import factors
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import SimulationError, explain
@@ -13,23 +13,25 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 
 _GROWTH = 10.0
-"""Factor by which the step towards the operating point grows after a small move and shrinks after a large one."""
+"""Factor by which the time step grows after a small move and shrinks after a large one; larger: fewer, less safe."""
 _RATIO = 1e6
-"""Longest step towards the operating point, in durations of the first interval; rest is judged at this step."""
+"""Longest time step, in durations of the first interval; rest is judged at this step; larger: slower modes rest too."""
 _STEPS = 200
-"""Steps towards the operating point before the run stops with a `SimulationError`."""
+"""Time steps before the run stops with a `SimulationError`."""
 _FAR = 0.3
-"""Move towards the operating point, in units of signal, above which the next step is shorter."""
+"""Move in a step, relative to the size of an effort, above which the next step is shorter; larger: fewer, less safe."""
+_REST = 1e-12
+"""Move, relative to the size of an effort, below which it is at rest; larger: less accurate."""
 
 
-def start(equations: System, thresholds: Thresholds, effort: Floats, duration: float) -> None:
-    """Set `effort` to the operating point of `equations`, with the states of `thresholds` that they have there.
+def find_start(equations: System, thresholds: Thresholds, effort: Floats, duration: float) -> None:
+    """Set `effort` to the operating point of `equations`, where no state of `thresholds` changes any more.
 
-    `duration` (s) is that of the first interval. Raises `SimulationError` if they never rest.
+    `duration` (s) is that of the first interval. Raises `SimulationError` if there is no such point.
     """
     for _ in range(1 + 2 * thresholds.nodes.size):
         operating_point(equations, effort, duration)
-        if not switched(equations, thresholds, effort, 0.0):
+        if not switch_until_rest(equations, thresholds, effort, 0.0):
             thresholds.forget()
             return
     must, do = "rest where the run begins", "let the first interval be one in which they do, as without input"
@@ -37,16 +39,19 @@ def start(equations: System, thresholds: Thresholds, effort: Floats, duration: f
 
 
 def operating_point(equations: System, effort: Floats, duration: float) -> None:
-    """Set `effort` (batch, unknowns) to where all rates of `equations` vanish, its imposed unknowns being kept.
+    """Set `effort` (batch, unknowns) to where all rates of `equations` vanish; its imposed unknowns stay.
 
-    Implicit Euler with growing steps (pseudo-transient continuation, Kelley and Keyes 1998) from `duration` / 1e3 up to
-    1e6 `duration`. Moves count in units of signal, and relative to the effort where that is larger than one: inputs may
-    be in the hundreds. Unknowns so slow that they move by less than 1e-12 of it in `duration` may stay what they are.
+    Implicit Euler with growing time steps (pseudo-transient continuation, Kelley and Keyes 1998), from `duration` / 1e3
+    up to 1e6 `duration`. It follows the transient, so of several equilibria it finds the one to which the network would
+    go, and nodes behind open switches, by which the Jacobian is singular, keep what they hold.
+
+    Moves are relative to the size of an effort: a unit of its signal, or its own amount where that is larger. If the
+    longest step still moves one, it suffices that its rate would hardly do so in `duration`.
 
     Raises
     ------
     SimulationError
-        If no steady state is reached.
+        If no such point is reached.
     """
     scale = equations.network.unknowns.scales()[equations.dynamic]
     step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
@@ -58,11 +63,11 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         effort[:, equations.dynamic] += change
         size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
         moved = float(np.abs(change / size).max(initial=0.0))
-        if moved <= 1e-12 and step >= _RATIO * duration:
+        if moved <= _REST and step >= _RATIO * duration:
             equations.complete(effort)
             return
         step = min(step * _GROWTH, _RATIO * duration) if moved < _FAR else max(step / _GROWTH, duration / 1e9)
-    if float(np.abs(rate / size).max(initial=0.0)) * duration <= 1e-12:
+    if float(np.abs(rate / size).max(initial=0.0)) * duration <= _REST:
         equations.complete(effort)
         return
     do = "check the first interval: is every storage tied to something while the reset is on?"
@@ -73,16 +78,17 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
 def start_efforts(network: Network, schedule: Schedule) -> Floats:
     """Return the efforts at which a run of `network` under `schedule` begins, (..., unknowns): its operating point.
 
-    Raises `SimulationError` if the first interval has none.
+    Raises `SimulationError` if the first interval has none, or one at which switches with a threshold do not rest.
     """
     schedule.fit(network.verify())
+    first, _ = next(iter(schedule.stretches(network)))
     effort = np.zeros((int(np.prod(schedule.lead)), network.unknowns.size))
-    impose(effort, schedule, network, 0)
-    operating_point(system(network, schedule.phase(0)), effort, float(schedule.durations[0]))
+    impose(effort, schedule, first, 0)
+    find_start(system(first, schedule.phase(0)), Thresholds(network=first), effort, float(schedule.durations[0]))
     return effort.reshape(*schedule.lead, -1)
 
 
 def impose(effort: Floats, schedule: Schedule, network: Network, interval: int) -> None:
-    """Set the unknowns of `effort` (batch, unknowns) that `schedule` imposes on `network` in an `interval`."""
+    """Write what `schedule` imposes on the sources of `network` in an `interval` into `effort` (batch, unknowns)."""
     for part, value in imposed_efforts(network, schedule, interval):
         effort[:, part.nodes] = np.broadcast_to(value, (*schedule.lead, part.nodes.size)).reshape(len(effort), -1)

@@ -1,4 +1,4 @@
-"""Reads the binary `.raw` files of a SPICE transient, without copying what is not asked for, and of other analyses."""
+"""Reads the binary raw files that SPICE simulators write: columns of a transient by node, or all of any analysis."""
 
 from mmap import mmap
 from pathlib import Path
@@ -10,22 +10,21 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.files import map_file
 
 _HEADER = 64 * 1024 * 1024
-"""Bytes of a raw file in which its header must end; a longer header, of a million nodes or so, is refused."""
+"""Bytes of a raw file within which its header must end, enough for a million nodes; larger: more memory."""
 _DATA = b"Binary:\n"
-Content = mmap | bytes
-"""A file as `map_file` returns it."""
+"""The end of the header, behind which the numbers begin."""
 
 
 def read_raw(path: Path, names: list[str], *, voltage: str = "v({})") -> tuple[Floats, Floats]:
     """Return time (points,) and the node voltages (points, len(`names`)) of the transient in the file at `path`.
 
-    `voltage` is what the simulator calls the voltage of the node `{}`.
+    `voltage` is the simulator's name of the voltage of the node `{}`. Only these columns are copied from the file.
 
     Raises
     ------
     FileFormatError
-        If it is no binary raw file of real numbers, if a name is missing, or if what it holds cannot be a transient:
-        times that fall back, a value that is not finite, more or fewer points than it declares.
+        If it is no binary raw file of real numbers, a name is missing, there are more or fewer points than it declares,
+        times fall back, or a value is not finite.
     FileAccessError
         If it cannot be read.
     """
@@ -44,7 +43,7 @@ def read_raw(path: Path, names: list[str], *, voltage: str = "v({})") -> tuple[F
 
 
 def read_columns(path: Path) -> dict[str, Floats]:
-    """Return each column (points,) by its name of the raw file at `path`, of any analysis in real numbers.
+    """Return the columns (points,) of the raw file at `path` by name, of any analysis in real numbers.
 
     Raises `FileFormatError` if it is no binary raw file of real numbers, and `FileAccessError` if it cannot be read.
     """
@@ -54,10 +53,10 @@ def read_columns(path: Path) -> dict[str, Floats]:
     return {name: table[:, place] for name, place in places.items()}
 
 
-def _header(content: Content, first: str | None) -> tuple[int, int, dict[str, int]]:
-    """Return where the numbers of `content` begin, how many points it declares, and the place of each variable.
+def _header(content: mmap | bytes, first: str | None) -> tuple[int, int, dict[str, int]]:
+    """Return where the numbers of `content` begin, how many points it declares, and the column of each variable.
 
-    The first of them must be called `first`, if that is given.
+    The first variable must be called `first`, unless that is None.
     """
     start = content.find(_DATA, 0, _HEADER)
     lines = content[: start if start >= 0 else _HEADER].decode("ascii", errors="replace").splitlines()
@@ -65,11 +64,12 @@ def _header(content: Content, first: str | None) -> tuple[int, int, dict[str, in
     if start < 0 or fields.get("Flags", "").split() != ["real"]:
         do = "run the simulator with -b -r"
         raise FileFormatError(explain("raw file", must="hold binary real numbers", got=fields.get("Flags"), do=do))
-    points, places = _described(lines, fields, first)
+    points, places = _variables(lines, fields, first)
     return start + len(_DATA), points, places
 
 
-def _table(content: Content, start: int, points: int, columns: int) -> Floats:
+def _table(content: mmap | bytes, start: int, points: int, columns: int) -> Floats:
+    """Return the numbers of `content` from byte `start` on, (`points`, `columns`), without copying them."""
     size = len(content) - start
     if size != 8 * columns * points:
         do = "check the free space; run one analysis a file"
@@ -89,7 +89,8 @@ def _check_transient(time: Floats, values: Floats) -> None:
         raise FileFormatError(explain("times of a raw file", must="not fall back", got=got, do=do))
 
 
-def _described(lines: list[str], fields: dict[str, str], first: str | None) -> tuple[int, dict[str, int]]:
+def _variables(lines: list[str], fields: dict[str, str], first: str | None) -> tuple[int, dict[str, int]]:
+    """Return how many points the `lines` of a header declare, and the column of each variable, as in `_header`."""
     try:
         columns, points = int(fields["No. Variables"]), int(fields["No. Points"])
         listed = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :][:columns]]

@@ -1,4 +1,4 @@
-"""What an engine takes down of a run: arrays for what is to be kept, filled point by point, and how far tanks went."""
+"""Records of a run, which engines fill point by point: the efforts that are kept, and the extremes of tanks."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -7,30 +7,30 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lstm_analog.arrays import Finite, Flags, Floats, Indices, Span, aligned_zeros, span
-from lstm_analog.engines.base import moments
+from lstm_analog.engines.base import kept_times
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Idle, idle
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Extremes, Save, Trajectory
 
 _STREAMED = 2**22
-"""Bytes of a record from which it is written past the caches; larger: it stays there, and pushes out buffers."""
+"""Bytes of a record from which it is written past the caches; larger: more records push buffers out of the caches."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Within:
-    """A `network` without the parts that carry nothing while all efforts stay within the `ranges`."""
+    """A `network` without the parts, such as stops of tanks, that carry no flow while efforts are within `ranges`."""
 
     network: Network
     ranges: tuple[Idle, ...]
 
 
 _KNOWN: WeakKeyDictionary[Network, tuple[Network | None, tuple[Idle, ...]]] = WeakKeyDictionary()
-"""The free networks and the ranges of networks that are in use; no free network where all parts stay."""
+"""Of each network in use, that of its `Within` and the ranges; None, not the network itself, where all parts stay."""
 
 
 def within(network: Network) -> Within:
-    """Return `network` without the parts that are idle between limits; the same each time."""
+    """Return `network` without the parts that carry no flow between limits; one network has one such network."""
     if network not in _KNOWN:
         ranges = tuple(found for part in network.parts if (found := idle(part)) is not None)
         free = replace(network, parts=tuple(part for part in network.parts if idle(part) is None)) if ranges else None
@@ -41,20 +41,20 @@ def within(network: Network) -> Within:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """What a run keeps of some unknowns.
+    """The efforts that a run keeps of some unknowns.
 
     Attributes
     ----------
     save : Save
-        What is kept, nothing beside it.
+        The unknowns and the intervals, without `more`.
     nodes : slice or index array
         The unknowns.
     time : float array, (points,)
-        When (s).
+        The times of the points (s).
     efforts : float array, (*lead, points, kept)
-        What was written so far; the leading axes are the engine's, the batch last.
+        The efforts, zero where none were written yet; the leading axes are chips, if there are any, and the batch.
     places : index array, (1 + intervals,)
-        Which of the points is the start of the run, and the first of each interval; -1 where nothing is kept.
+        The number of the point at the start of the run, and of the first point of each interval; -1 where none is kept.
     """
 
     save: Save
@@ -65,20 +65,20 @@ class Record:
 
     @property
     def streamed(self) -> bool:
-        """Whether it is so large that it would push all else out of the caches."""
+        """Whether it is so large that writing it would push everything else out of the caches."""
         return self.efforts.nbytes >= _STREAMED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Watch:
-    """How far the nodes of some `limits` went: the `lowest` and `highest` efforts so far, (*chips, n)."""
+    """The `lowest` and `highest` efforts so far of the nodes of `limits`, (*chips, n)."""
 
     limits: Idle
     lowest: Floats
     highest: Floats
 
     def note(self, lowest: Floats, highest: Floats) -> None:
-        """Take efforts of the nodes into account, of every sequence, (*chips, batch, n)."""
+        """Take the `lowest` and `highest` efforts of each sequence into account, (*chips, batch, n)."""
         np.minimum(self.lowest, lowest.min(axis=-2), out=self.lowest)
         np.maximum(self.highest, highest.max(axis=-2), out=self.highest)
 
@@ -90,7 +90,7 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recorder:
-    """What is taken down of a run of `network` under `schedule`: what is kept, and what is watched."""
+    """The `records` of what is kept of a run of `network` under `schedule`, and the `watches` of its limits."""
 
     network: Network
     schedule: Schedule
@@ -103,13 +103,13 @@ class Recorder:
         return self.records[0].efforts.shape[:-2]
 
     def asks(self, number: int) -> bool:
-        """Return whether something is to be written of interval `number`, the start of the run being 0."""
+        """Return whether anything of interval `number` is kept or watched; the start of the run is number 0."""
         return bool(self.watches) or any(int(record.places[number]) >= 0 for record in self.records)
 
     def share(self, part: slice | int) -> "Recorder":
-        """Return the recorder of the chips `part`, or one of them by its number; of sequences, if there are no chips.
+        """Return the recorder of some chips, `part`, or of one by its number; of sequences, if there are no chips.
 
-        What it takes down is written to this one; how far sequences went, when they are done, by `join`.
+        It writes to the arrays of this one, but that extremes of sequences are separate until they are given to `join`.
         """
         records = tuple(replace(record, efforts=record.efforts[part]) for record in self.records)
         if self.network.chips:
@@ -123,24 +123,24 @@ class Recorder:
         return shared
 
     def forget(self) -> None:
-        """Start anew with how far efforts went."""
+        """Reset the extremes."""
         for watch in self.watches:
             watch.lowest[...], watch.highest[...] = np.inf, -np.inf
 
     def join(self, share: "Recorder") -> None:
-        """Take into account how far the sequences of a `share` went."""
+        """Take the extremes of the sequences of a `share` into account."""
         for watch, other in zip(self.watches, share.watches, strict=True):
             watch.note(other.lowest[None], other.highest[None])
 
     def copy(self, trajectory: Trajectory) -> None:
-        """Take down a whole `trajectory` of the same network, schedule and points, which another engine has found."""
+        """Write a whole `trajectory` of the same network, schedule and points, which another engine computed."""
         for record, one in zip(self.records, trajectory.each, strict=True):
             record.efforts[...] = one.efforts.reshape(record.efforts.shape)
         for watch, extremes in zip(self.watches, trajectory.extremes, strict=True):
             watch.lowest[...], watch.highest[...] = extremes.lowest, extremes.highest
 
     def write(self, number: int, path: Floats) -> None:
-        """Take down a `path` (*lead, points, unknowns) of interval `number`, the start of the run being 0."""
+        """Write the efforts `path` (*lead, points, unknowns) of interval `number`; the start of the run is number 0."""
         for record in self.records:
             place = int(record.places[number])
             if place >= 0:
@@ -152,9 +152,9 @@ class Recorder:
     def trajectory(
         self, *, engine: str, lead: tuple[int, ...], error: float = np.nan, finite: bool = False
     ) -> Trajectory:
-        """Return what was taken down of a run by `engine`, of that `error`, with the leading axes `lead`.
+        """Return the trajectory of what was written, with the leading axes `lead`; nothing can be written any more.
 
-        Whether all of it is finite is looked at unless it was found `finite` when it was written.
+        `engine` and `error` are its attributes. With `finite` it is not checked for NaN and infinity again.
         """
         made: list[Trajectory] = []
         for record in reversed(self.records):
@@ -179,9 +179,9 @@ class Recorder:
 def recorder(
     network: Network, schedule: Schedule, save: Save | None, *, points: int, lead: tuple[int, ...]
 ) -> Recorder:
-    """Return the empty recorder of a run of `network` under `schedule` that keeps `save`, all if that is None.
+    """Return the empty recorder of a run of `network` under `schedule` that keeps `save`, everything if that is None.
 
-    Each interval has `points`, as `moments` says; the leading axes of what is written are `lead`, chips and the batch.
+    Each interval has `points`, at its `kept_times`. `lead` are the leading axes of efforts: chips, if any, and batch.
     """
     records = tuple(_record(network, schedule, one, points, lead) for one in (save or EVERYTHING).each)
     watches = tuple(_watch(limits, lead[:-1]) for limits in within(network).ranges)
@@ -193,8 +193,8 @@ def leading_axes(network: Network, schedule: Schedule) -> tuple[int, ...]:
     return (network.chips, prod(schedule.batch)) if network.chips else (prod(schedule.lead),)
 
 
-def cut(trajectory: Trajectory, save: Save | None) -> Trajectory:
-    """Return of a `trajectory` that kept everything what `save` asks for: named intervals at their ends only."""
+def keep_only(trajectory: Trajectory, save: Save | None) -> Trajectory:
+    """Return the part of a `trajectory` of everything that `save` asks for: named intervals at their ends only."""
     if save is None or save == EVERYTHING:
         return trajectory
     chips = trajectory.efforts.ndim - 2 - len(trajectory.schedule.lead)
@@ -202,11 +202,11 @@ def cut(trajectory: Trajectory, save: Save | None) -> Trajectory:
     watches = tuple(_watch(limits, flat.shape[:chips]) for limits in within(trajectory.network).ranges)
     watching = Recorder(network=trajectory.network, schedule=trajectory.schedule, records=(), watches=watches)
     watching.write(0, flat)
-    first, *more = (_cut(trajectory, one) for one in save.each)
+    first, *more = (_keep_record(trajectory, one) for one in save.each)
     return replace(first, more=tuple(more), extremes=tuple(_extremes(watch) for watch in watches))
 
 
-def _cut(trajectory: Trajectory, save: Save) -> Trajectory:
+def _keep_record(trajectory: Trajectory, save: Save) -> Trajectory:
     time = trajectory.time
     if save.intervals or save.last:
         flags = save.points(trajectory.schedule.names)
@@ -239,13 +239,13 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
 
 
 def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
-    """Return when the points are that are `kept` of the start and the intervals, (points,)."""
+    """Return the times (s) of the points that are `kept` (1 + intervals,) of the start and of intervals, (points,)."""
     first = np.zeros(int(kept[0]))
     if points == 1:
         return np.concatenate([first, schedule.ends[kept[1:]]])
     ends, durations = schedule.ends[kept[1:], None], schedule.durations[kept[1:]]
     known, number = np.unique(durations, return_inverse=True)
-    inside = np.array([moments(float(duration), points) for duration in known])
+    inside = np.array([kept_times(float(duration), points) for duration in known])
     time = ends - durations[:, None] + inside[number.reshape(-1)]
     time[:, -1:] = ends
     return np.concatenate([first, time.ravel()])

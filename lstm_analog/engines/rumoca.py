@@ -1,12 +1,14 @@
-"""An independent simulator: writes the Modelica file, has rumoca compile and run it, reads the efforts back.
+"""The engine `Rumoca`: writes the network as a Modelica file, has rumoca compile and run it, reads the efforts back.
 
-rumoca (PyPI, pin 0.10.2) runs in a process of its own: it is alpha software, and cannot be stopped from within.
+rumoca (PyPI, pin 0.10.2) runs in a process of its own: it is alpha software, and cannot be interrupted otherwise.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +16,9 @@ import numpy as np
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_points, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest
+from lstm_analog.engines.external import reading_results, run_sequences, run_simulator, temporary_folder
 from lstm_analog.engines.operating import start_efforts
-from lstm_analog.engines.record import cut
-from lstm_analog.errors import (
-    InvalidValueError,
-    LstmAnalogError,
-    SimulationError,
-    SimulatorMissingError,
-    explain,
-)
+from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import effort_names, write_modelica
 from lstm_analog.files import read_bytes, read_file, text_in
 from lstm_analog.network.graph import Network
@@ -44,13 +39,13 @@ try:
 except ImportError as error:
     print(error, file=sys.stderr)
     sys.exit({_MISSING})
-order = json.load(sys.stdin)
+task = json.load(sys.stdin)
 try:
-    model = rumoca.Session().load("{_FILE}", model=order["model"])
-    result = model.simulate(t=(0.0, order["end"]), config=rumoca.SimConfig(**order["settings"]))
+    model = rumoca.Session().load("{_FILE}", model=task["model"])
+    result = model.simulate(t=(0.0, task["end"]), config=rumoca.SimConfig(**task["settings"]))
 except rumoca.RumocaError as error:
     sys.exit(f"{{type(error).__name__}}: {{error}}")
-numpy.save("out.npy", numpy.column_stack([result.time, *(result[name] for name in order["names"])]))
+numpy.save("out.npy", numpy.column_stack([result.time, *(result[name] for name in task["names"])]))
 """
 
 
@@ -84,7 +79,7 @@ class Rumoca:
     points : int
         Points kept of the whole run, evenly, besides the start and the end of every interval.
     time_limit : float
-        Seconds after which a run is given up.
+        Seconds after which the run of a sequence is given up.
     interpreter : str
         The Python that has rumoca; empty for this one.
     save : Save, optional
@@ -120,96 +115,82 @@ class Rumoca:
             If the operating point is not found, or rumoca fails, stops early or takes too long, in its own words.
         """
         starts = start_efforts(network, schedule).reshape(-1, network.unknowns.size)
-        runs = []
-        for number, start in enumerate(starts):
-            runs.append(self._sequence(network, schedule.sequence(number), start))
-            if progress is not None:
-                progress(number + 1, len(starts))
-        whole = Trajectory(
-            network=network,
-            schedule=schedule,
-            time=runs[0][0],
-            efforts=np.stack([efforts for _, efforts in runs]).reshape(*schedule.lead, *runs[0][1].shape),
-            engine=repr(self),
-        )
-        return cut(whole, self.save)
+
+        def one(number: int, alone: Schedule) -> tuple[Floats, Floats]:
+            write = partial(write_modelica, network=network, schedule=alone, name=_MODEL, start=starts[number])
+            return self._simulate(write, _MODEL, network, alone)
+
+        return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def run_file(self, path: str | Path, name: str, network: Network, schedule: Schedule) -> Trajectory:
-        """Return what the model `name` in the file at `path` does, perhaps edited since it was written.
+        """Return the efforts of the model `name` in the file at `path`, which may have been edited.
 
         It was written from `network` under `schedule`, one sequence. Raises as `run`, `FileAccessError`, or
         `FileFormatError` where it is no text.
         """
         text = text_in(read_bytes(path), f"file {str(path)!r}").encode()
-        time, efforts = self._simulate(text, name, network, schedule)
+        time, efforts = self._simulate(lambda copy: copy.write_bytes(text), name, network, schedule)
         shape = (*schedule.lead, *efforts.shape)
         return Trajectory(
             network=network, schedule=schedule, time=time, efforts=efforts.reshape(shape), engine=repr(self)
         )
 
-    def _sequence(self, network: Network, schedule: Schedule, start: Floats) -> tuple[Floats, Floats]:
-        with own_folder() as folder:
-            path = folder / _FILE
-            write_modelica(path, network, schedule, name=_MODEL, start=start)
-            return self._simulate(read_bytes(path), _MODEL, network, schedule)
+    def _simulate(
+        self, write: Callable[[Path], object], name: str, network: Network, schedule: Schedule
+    ) -> tuple[Floats, Floats]:
+        """Return times and efforts of the model `name` in the file that `write` makes in a folder of its own.
 
-    def _simulate(self, text: bytes, name: str, network: Network, schedule: Schedule) -> tuple[Floats, Floats]:
-        """Return times and efforts of the model `name` in `text`; its file is alone, for rumoca reads all beside it."""
+        rumoca reads all files of a folder, so there is no other.
+        """
         end = float(schedule.ends[-1])
         least = float(network.unknowns.scales()[1:].min())
         settings = {"solver": self.solver.value, "rtol": self.rtol, "atol": self.atol * least, "dt": end / self.points}
         names = effort_names(network)[1:]
-        order = {"model": name, "end": end, "settings": settings, "names": names}
-        with own_folder() as folder:
-            (folder / _FILE).write_bytes(text)
-            words, out = self._call(folder, order), folder / "out.npy"
-            if not out.exists():
-                raise SimulationError(explain("rumoca", must="run the file", got=words, do=_REMEDY))
-            table = _results(out, words, 1 + len(names))
-        time, kept = _moments(table[:, 0], schedule)
+        task = {"model": name, "end": end, "settings": settings, "names": names}
+        with temporary_folder() as folder:
+            write(folder / _FILE)
+            message, out = self._call(folder, task), folder / "out.npy"
+            with reading_results("rumoca", [out], message, must="run the file", do=_REMEDY):
+                table = _read_table(out, 1 + len(names))
+        time, kept = _edges_merged(table[:, 0], schedule)
         if not np.isin(schedule.ends, time[kept]).all():
-            got, do = f"{table[-1, 0]:.6g} s or a gap {words}", "loosen the tolerances"
+            got, do = f"{table[-1, 0]:.6g} s or a gap {message}", "loosen the tolerances"
             raise SimulationError(explain("rumoca", must=f"reach every end up to {end:.6g} s", got=got, do=do))
         table[:, 0] = 0.0
         return time[kept], table[kept]
 
-    def _call(self, folder: Path, order: dict[str, object]) -> str:
+    def _call(self, folder: Path, task: dict[str, object]) -> str:
+        """Have the worker process do the `task` in `folder`; return what it wrote to its error stream in a line."""
         python = self.interpreter or sys.executable
         try:
-            done = run_guest(
+            done = run_simulator(
                 [python, "-P", "-c", _WORKER],
                 name="rumoca",
                 folder=folder,
                 time_limit=self.time_limit,
-                order=json.dumps(order).encode("ascii"),
+                stdin=json.dumps(task).encode("ascii"),
             )
         except (OSError, ValueError) as error:  # a name that no file can have
             must, do = f"run in {python!r}", "give the path of a Python with rumoca"
             raise SimulatorMissingError(explain("rumoca", must=must, got=error, do=do)) from error
-        lines = done.errors.decode("utf-8", errors="replace").splitlines()
+        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
         text = " | ".join(line.strip() for line in lines)[-1000:]
-        if done.code == _MISSING:
+        if done.returncode == _MISSING:
             do = "pip install rumoca==0.10.2, or use engine Integrate"
             raise SimulatorMissingError(explain("rumoca", must="be installed", got=text, do=do))
-        return text or f"exit code {done.code}"
+        return text or f"exit code {done.returncode}"
 
 
-def _results(out: Path, words: str, columns: int) -> Floats:
-    """Return the table that rumoca left at `out`, (points, `columns`); `words` are its own."""
-    try:
-        table = floats(read_array(read_file(out), "results"), "results")
-    except LstmAnalogError as error:
-        raise SimulationError(
-            explain("rumoca", must="leave its results", got=f"{error} {words}", do=_REMEDY)
-        ) from error
+def _read_table(path: Path, columns: int) -> Floats:
+    """Return the table of `columns` in the file at `path`, or raise `FileFormatError`."""
+    table = floats(read_array(read_file(path), "results"), "results")
     if table.ndim != 2 or table.shape[1] != columns or not table.size:
-        got = f"shape {table.shape} {words}"
-        raise SimulationError(explain("rumoca", must=f"leave {columns} columns", got=got, do=_REMEDY))
+        raise FileFormatError(explain("results", must=f"have {columns} columns", got=table.shape, do=_REMEDY))
     return table.copy()
 
 
-def _moments(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return the `time` of each record, that of an end being exact, and which to keep: at an edge the one before it."""
+def _edges_merged(time: Floats, schedule: Schedule) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Return `time` with the exact ends of intervals, and which points to keep: of two at a clock edge the first."""
     ends, same = schedule.ends, _SAME * float(schedule.durations.min())
     nearest = ends[np.minimum(np.searchsorted(ends, time - same), ends.size - 1)]
     exact = np.where(np.abs(time - nearest) <= same, nearest, time)

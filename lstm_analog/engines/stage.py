@@ -1,4 +1,4 @@
-"""Algebraic unknowns that are solved together, and the pieces of parts that they and the rates are made of."""
+"""Algebraic unknowns that are solved together, and the evaluation of flows and partial derivatives of parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,37 +23,31 @@ _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-13
 """Newton step, relative to the largest effort, at which junctions are solved; larger: fewer steps, less accurate."""
 _HALVINGS = 30
-"""Halvings of a Newton step before it is taken although the residual does not fall."""
+"""Halvings of a Newton step, after which it is taken although the residual does not fall."""
 _FALL = 0.1
 """Share of the predicted fall of the residual that a Newton step must reach (Armijo 1966); larger: shorter steps."""
 _ROUNDING = 1e-9
-"""Newton step, relative to the largest effort, below which the residual need not fall: rounding decides it."""
+"""Newton step, relative to the largest effort, below which the residual need not fall, for it is rounding."""
 _COLUMNS = 64
-"""Columns of a sparse right-hand side that are solved for at once; larger: more memory, fewer calls."""
+"""Columns of a sparse right-hand side that are solved for at once; larger: more memory, fewer calls of SuperLU."""
 _SHAPES = 4
-"""Sizes of batches for which calls and their arrays are kept; larger: more memory."""
+"""Sizes of batches for which calls and their arrays are kept; larger: more memory, fewer bindings."""
 _ROOM = 2**24
-"""Bytes of an array of flows or of partial derivatives up to which it is kept; larger: more memory."""
+"""Bytes of an array of flows or of partial derivatives up to which it is kept; larger: more memory, fewer bindings."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Bound:
-    """The `calls` that write `values` (batch, k) from what is in `effort` (batch, unknowns)."""
+    """The `calls` that compute `values` (batch, k) from `effort` (batch, unknowns), two arrays of their own."""
 
     effort: Floats
     values: Floats
     calls: tuple[Call, ...]
 
-    def at(self, effort: Floats) -> Floats:
-        """Return the values at an `effort`; the next call overwrites them."""
-        np.copyto(self.effort, effort)
-        make(self.calls)
-        return self.values
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowInflow:
-    """The elements of the network's parts that feed some rows, and how their flows add up there."""
+    """The summed flow into some rows: `parts`, the elements that feed them; `scatter` adds up their flows."""
 
     parts: tuple[Part, ...]
     high: High
@@ -61,8 +55,8 @@ class RowInflow:
     _bound: dict[tuple[int, ...], _Bound] = field(default_factory=dict, init=False)
 
     def flows(self, effort: Floats) -> Floats:
-        """Return the summed flow into each row of the share at `effort` (batch, unknowns), shape (batch, rows)."""
-        return self.scatter(_kept(self._bound, effort.shape, self._bind).at(effort))
+        """Return the summed flow into each row at `effort` (batch, unknowns), (batch, rows)."""
+        return self.scatter(_evaluate(self._bound, effort, self._bind))
 
     def _bind(self, shape: tuple[int, ...]) -> _Bound:
         effort, sizes = np.zeros(shape), [rows(part).shape for part in self.parts]
@@ -74,7 +68,7 @@ class RowInflow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Partials:
-    """All partial derivatives d flow / d effort of some parts, side by side; patterns place them into matrices."""
+    """All partial derivatives d flow / d effort of some parts in one row; a `Pattern` makes a matrix of them."""
 
     parts: tuple[Part, ...]
     high: High
@@ -85,10 +79,10 @@ class Partials:
 
         The next call overwrites them.
         """
-        return _kept(self._bound, effort.shape, self._bind).at(effort)
+        return _evaluate(self._bound, effort, self._bind)
 
     def _bind(self, shape: tuple[int, ...]) -> _Bound:
-        """Return the partials bound: those that are constant are written here, once."""
+        """Return the calls of the partials that vary; those that are constant are computed here, once."""
         effort, calls = np.zeros(shape), list[Call]()
         found = [blocks(part, self.high) for part in self.parts]
         values, outs = _side_by_side(shape[0], [_entries(block) for some in found for block in some])
@@ -102,22 +96,27 @@ class Partials:
         return _Bound(effort=effort, values=values, calls=tuple(calls))
 
 
-def _kept(
-    known: dict[tuple[int, ...], _Bound], shape: tuple[int, ...], bind: Callable[[tuple[int, ...]], _Bound]
-) -> _Bound:
-    """Return what is bound for efforts of a `shape`; of a few shapes it is `known`, else `bind` makes it."""
-    if shape in known:
-        return known[shape]
-    made = bind(shape)
-    if made.values.nbytes <= _ROOM:
-        if len(known) >= _SHAPES:
-            known.clear()
-        known[shape] = made
-    return made
+def _evaluate(
+    known: dict[tuple[int, ...], _Bound], effort: Floats, bind: Callable[[tuple[int, ...]], _Bound]
+) -> Floats:
+    """Return the values at `effort`; the next call overwrites them.
+
+    `bind` makes the calls for a shape of efforts; for a few shapes they are kept in `known`.
+    """
+    bound = known.get(effort.shape)
+    if bound is None:
+        bound = bind(effort.shape)
+        if bound.values.nbytes <= _ROOM:
+            if len(known) >= _SHAPES:
+                known.clear()
+            known[effort.shape] = bound
+    np.copyto(bound.effort, effort)
+    make(bound.calls)
+    return bound.values
 
 
 def _side_by_side(batch: int, shapes: list[tuple[int, ...]]) -> tuple[Floats, list[Floats]]:
-    """Return room for arrays of such `shapes` for each entry of a `batch`, (batch, total), and each of them in it."""
+    """Return a zero array (`batch`, total) for arrays of such `shapes`, and the view (batch, *shape) of each."""
     ends = np.cumsum([0, *(prod(shape) for shape in shapes)]).tolist()
     values = np.zeros((batch, ends[-1]))
     spans = zip(ends, ends[1:], shapes, strict=False)
@@ -142,14 +141,15 @@ def factors(matrix: "scipy.sparse.csc_array") -> "SuperLU":
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AlgebraicStage:
-    """Algebraic unknowns solved together: `nodes` (k,).
+    """Algebraic unknowns solved together, `nodes` (k,), by Newton's method on the flows into them.
 
-    `pattern` places d(own flows)/d(own efforts); `inverse` is its inverse where it is constant. Where the flows are
-    `affine` in the own efforts, one step of Newton's method is exact.
+    `inflow` are these flows; `pattern` makes their Jacobian of the `partials`, `inverse` is that of a constant one.
+    Where the flows are `affine` in the own efforts, one step is exact. Pseudo-transient continuation, by which
+    operating points are found, takes two to three times as many steps here (diodes), and 16 where one is enough.
     """
 
     nodes: Indices
-    share: RowInflow
+    inflow: RowInflow
     partials: Partials
     pattern: Pattern
     affine: bool
@@ -161,18 +161,18 @@ class AlgebraicStage:
         Raises `SimulationError` if Newton's method does not converge.
         """
         if self.inverse is not None:
-            effort[:, self.nodes] -= (self.inverse @ self.share.flows(effort).T).T
+            effort[:, self.nodes] -= (self.inverse @ self.inflow.flows(effort).T).T
             return
-        flows = self.share.flows(effort)
+        flows = self.inflow.flows(effort)
         for _ in range(_NEWTON_STEPS):
             values = self.partials(effort)
             step = self._step(flows, values)
-            # a drop is known to the rounding of the efforts that it lies between, however small it is
+            # small efforts of a stage may be differences of large ones, and are known to their rounding
             small = _NEWTON_TOLERANCE * max(1.0, float(np.abs(effort).max()))
             if self.affine or np.abs(step).max() <= small:
                 effort[:, self.nodes] -= step
                 return
-            flows = self._walk(effort, flows, step, values)
+            flows = self._damped_step(effort, flows, step, values)
         got, do = f"a last step of {np.abs(step).max():.3g}", "check the parts around these nodes"
         raise SimulationError(explain("Newton's method at the junctions", must="converge", got=got, do=do))
 
@@ -182,11 +182,12 @@ class AlgebraicStage:
         step: Floats = factors(self.pattern.fill(values)).solve(flows.ravel()).reshape(flows.shape)
         return step
 
-    def _walk(self, effort: Floats, flows: Floats, step: Floats, values: Floats) -> Floats:
-        """Move `effort` by as much of the Newton `step` as lets the flows fall, and return the flows there.
+    def _damped_step(self, effort: Floats, flows: Floats, step: Floats, values: Floats) -> Floats:
+        """Move `effort` by as much of the Newton `step` as reduces the residual, and return the flows there.
 
-        A step is halved while the residual is not smaller (Armijo 1966): of each unknown where all stand alone, else of
-        each batch entry, its flows counted by the partial `values` on the diagonal. A step that is rounding is taken.
+        A step is halved while the residual does not fall enough (Armijo 1966): for each unknown alone if the Jacobian
+        is diagonal, else for each entry of the batch. The residual is the flows over the diagonal of the Jacobian, made
+        of the partial `values`. A step as small as rounding is taken whole.
         """
         start = effort[:, self.nodes].copy()
         own = np.ones_like(flows) if self.pattern.diagonal else self._diagonal(values, flows.shape)
@@ -194,7 +195,7 @@ class AlgebraicStage:
         part = np.ones_like(before)
         for _ in range(_HALVINGS):
             effort[:, self.nodes] = start - part * step
-            after = self.share.flows(effort)
+            after = self.inflow.flows(effort)
             worse = (self._residual(after / own) > (1.0 - _FALL * part) * before) & (np.abs(part * step) > rounding)
             if not worse.any():
                 break
@@ -202,6 +203,7 @@ class AlgebraicStage:
         return after
 
     def _residual(self, flows: Floats) -> Floats:
+        """Return the size of `flows` (batch, k): of each if the Jacobian is diagonal, else the largest, (batch, 1)."""
         size = np.abs(flows)
         return size if self.pattern.diagonal else size.max(axis=1, keepdims=True)
 
@@ -211,7 +213,7 @@ class AlgebraicStage:
 
 
 def solve_sparse(matrix: "scipy.sparse.csc_array", right: "scipy.sparse.csc_array") -> "scipy.sparse.csc_array":
-    """Return `matrix`^-1 `right`, sparse: of the columns that are not zero, some at a time."""
+    """Return `matrix`^-1 `right` as a sparse matrix; columns of `right` that are not zero are solved in blocks."""
     factorised, columns = factors(matrix), np.flatnonzero(np.diff(right.indptr))
     pieces = [
         scipy.sparse.csc_array(factorised.solve(right[:, columns[k : k + _COLUMNS]].toarray()))

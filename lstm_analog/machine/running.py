@@ -7,7 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler import Compiled, Scaling
 from lstm_analog.engines import Engine, Progress
-from lstm_analog.engines.record import cut
+from lstm_analog.engines.record import keep_only
 from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
@@ -41,7 +41,7 @@ def run_passes(
         tell = None if progress is None else lambda now, _: progress(before + now, sum(counts))
         chosen = replace(engine, save=save) if has_save(engine) else engine  # type: ignore[type-var]
         trajectory = chosen.run(compiled.network, fed, tell)
-        return cut(trajectory, save) if trajectory.saved == EVERYTHING else trajectory
+        return keep_only(trajectory, save) if trajectory.saved == EVERYTHING else trajectory
 
     run = run_through(passes, *fed, solve)
     warn_of_stops(run)

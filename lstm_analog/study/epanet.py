@@ -23,7 +23,7 @@ from lstm_analog.compiler.compiled import Compiled, schedule
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
 from lstm_analog.engines import Settle
-from lstm_analog.engines.guest import own_folder
+from lstm_analog.engines.external import temporary_folder
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export import statics, write_epanet
 from lstm_analog.export.epanet import EpanetTubes
@@ -98,7 +98,7 @@ def epanet_check(
     technology = as_used(technology, compiled.network)
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
     plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
-    with own_folder() if folder is None else nullcontext(Path(folder)) as place:
+    with temporary_folder() if folder is None else nullcontext(Path(folder)) as place:
         setup = EpanetSetup(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
         efforts, readings = steady_states(compiled.network, plan, [entry.settles for entry in intervals], setup)
     trajectory = Trajectory(

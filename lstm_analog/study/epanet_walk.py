@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.guest import own_folder
+from lstm_analog.engines.external import temporary_folder
 from lstm_analog.engines.stage import AlgebraicStage
 from lstm_analog.engines.system import system
 from lstm_analog.errors import SimulationError, SimulatorMissingError, UnsupportedError, explain
@@ -48,7 +48,7 @@ def run_epanet(path: str | Path, nodes: Sequence[str], links: Sequence[str]) -> 
     converge; the message contains its own.
     """
     toolkit, exceptions = _wntr("toolkit"), _wntr("exceptions")
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         report = folder / "out.rpt"
         project = toolkit.ENepanet(version=2.2)
         answer, complaints = None, []
@@ -180,7 +180,7 @@ def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
 
 
 def _check_order(network: Network, stage: AlgebraicStage) -> None:
-    for part in stage.share.parts:
+    for part in stage.inflow.parts:
         if isinstance(part, Followers):
             own = [n for term in part.terms for n in term.inputs.tolist() if n in set(stage.nodes.tolist())]
             if own:

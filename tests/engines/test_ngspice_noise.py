@@ -72,7 +72,6 @@ def test_of_a_closed_switch_the_textbook_has_kt_over_c_and_the_model_nothing():
     overdrive = 5.0 - 1.0 - 0.7
     conductance = 120e-6 * 2.0 / 0.6 * overdrive
     assert noise.density[0] == pytest.approx(4.0 * ENERGY * conductance, rel=1e-3, abs=0.0)
-    assert noise.is_switch.tolist() == [True]
     assert noise.overdrive[0] == pytest.approx(overdrive, rel=1e-3, abs=0.0)
 
 
@@ -160,3 +159,19 @@ def test_a_failure_says_what_ngspice_said():
     network = resistor()
     with pytest.raises(SimulationError, match="ngspice must find the noise"):
         spectra(network, [{1: float("nan")}])
+
+
+def test_an_operating_point_that_cannot_be_read_is_said_in_its_words(program):
+    network = sampler()
+    engine = Ngspice(program=program("echo 'singular matrix'; echo nonsense > point.raw"))
+    with pytest.raises(
+        SimulationError, match="ngspice must find an operating point, got singular matrix; raw file must"
+    ):
+        operating_noise(
+            network,
+            schedule([1e-6], s_ck=[5.0]),
+            devices_of(network),
+            efforts=np.ones(network.unknowns.size),
+            held=NOTHING,
+            engine=engine,
+        )

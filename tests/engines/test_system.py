@@ -63,14 +63,14 @@ def test_flows_and_partials_are_those_of_the_laws_at_every_size_of_batch(monkeyp
     lstm = random_lstm(np.random.default_rng(5), 2, 2, scale=2.0)
     network = lower(replace(OIL, detail=detail), signal_network(lstm), CLOCKED, 10.0).network
     rng, high = np.random.default_rng(6), (True, *(False,) * (len(network.lines) - 1))
-    share = RowInflow(parts=network.parts, high=high, scatter=lambda values: values.copy())
+    inflow = RowInflow(parts=network.parts, high=high, scatter=lambda values: values.copy())
     derivatives = Partials(parts=network.parts, high=high)
     if large:
         monkeypatch.setattr(stage, "_ROOM", 0)
     for batch in (1, 3, 1, 2, 5, 4, 3):
         effort = rng.uniform(-1, 1, (batch, network.unknowns.size)) * (np.arange(network.unknowns.size) > 0)
         flows = [flow(part, effort, high).reshape(batch, -1) for part in network.parts]
-        np.testing.assert_array_equal(share.flows(effort), np.concatenate(flows, axis=1))
+        np.testing.assert_array_equal(inflow.flows(effort), np.concatenate(flows, axis=1))
         slopes = []
         for part in network.parts:
             for block, value in zip(blocks(part, high), partials(part, effort, high), strict=True):
@@ -142,7 +142,7 @@ def test_flows_balance_at_junctions(circuit):
     effort = np.array([[0.0, 0.3, 0.0, 0.0, 0.8]])
     equations.complete(effort)
     (stage,) = equations.stages
-    assert np.abs(stage.share.flows(effort)).max() < 1e-14
+    assert np.abs(stage.inflow.flows(effort)).max() < 1e-14
     assert sorted(stage.nodes.tolist()) == [2, 3]
 
 

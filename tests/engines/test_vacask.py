@@ -306,7 +306,7 @@ def test_without_the_wheel_the_path_is_searched(monkeypatch):
         ("echo Timestep too small.", r"^VACASK must simulate the deck, got Timestep too small\.: read its message$"),
         ("printf 'error \\377'; exit 3", r"^VACASK must simulate the deck, got error"),
         ("exit 7", r"^VACASK must simulate the deck, got exit code 7"),
-        ("echo nonsense > wave.raw", r"^VACASK must leave its results, got exit code 0; raw file must hold binary"),
+        ("echo nonsense > wave.raw", r"^VACASK must simulate the deck, got exit code 0; raw file must hold binary"),
         (
             "echo \"Analysis 'wave' aborted.\" >&2; touch wave.raw",
             r"^VACASK must simulate the deck, got Analysis 'wave'",

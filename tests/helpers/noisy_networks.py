@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_analog.engines.noise.linearised import linearise, white_flows
-from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, propagate
+from lstm_analog.engines.noise.pieces import NoisePiece, propagate
 from lstm_analog.engines.system import system
 from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.laws import Kind
@@ -88,14 +88,11 @@ def nonlinear_ends(linear, *, paths, rng, factor):
         equations = system(trajectory.network, trajectory.schedule.phase(number))
         times = trajectory.time[(trajectory.time > end - length) & (trajectory.time <= end)]
         nominal = trajectory.sample(times, np.arange(trajectory.network.unknowns.size))
-        moments = [
-            NoiseMoment(time=time, linear=linearise(equations, nominal[k : k + 1], linear.temperature))
-            for k, time in enumerate(times)
-        ]
+        moments = [linearise(equations, nominal[k : k + 1], linear.temperature) for k in range(times.size)]
         for first, step in enumerate(np.diff(times)):
             ends = tuple(moments[first : first + 2])
-            transition, added = NoisePiece(duration=step, weights=np.array([0.5, 0.5]), moments=ends).forward()
-            rates, before = ends[0].linear.rates[0], completed(equations, nominal[first : first + 1])
+            transition, added = NoisePiece(duration=step, weights=np.array([0.5, 0.5]), linear=ends).forward()
+            rates, before = ends[0].rates[0], completed(equations, nominal[first : first + 1])
             effort = np.repeat(before, paths, axis=0)
             effort[:, storages] += deviation
             rest = equations.rates(completed(equations, effort)) - equations.rates(before) - deviation @ rates.T

@@ -1,5 +1,7 @@
 """Noise along a run against closed forms, the fluctuation-dissipation theorem and ngspice's `.noise`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from by_hand import network, schedule
@@ -30,6 +32,7 @@ from lstm_analog.engines.noise.spectra import alone
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.network.parts import Conductors, Inertances, Junctions, Sources, Spools, Storages, Switches
 from lstm_analog.network.trajectory import Save
+from lstm_analog.network.varying import VaryingParameters
 
 
 def test_a_resistor_charges_a_capacitor_to_the_energy_of_its_surroundings():
@@ -220,3 +223,23 @@ def test_what_cannot_be_answered_is_refused():
     )
     with pytest.raises(UnsupportedError, match="the network must have at most 600 storages, got 601"):
         LinearNoise(trajectory=Integrate(points=2).run(many, schedule([1e-6])))
+
+
+def test_noise_is_that_of_the_parameters_of_each_interval():
+    """Where they change from step to step, each interval propagates as in a network that has its parameters always."""
+
+    def drifted(load):
+        leak = Conductors(label="leak", a=[2], b=[0], conductance=load)
+        return network({"drive": 1, "c": 1}, Sources(label="drive", nodes=[1], effort=0.0), *tied(), leak)
+
+    def tied():
+        yield Conductors(label="r", a=[1], b=[2], conductance=1e-4)
+        yield Storages(label="c", nodes=[2], capacitance=FARAD)
+
+    varying = VaryingParameters(first=[0, 1], draw=lambda: iter((drifted(1e-4), drifted(3e-4))))
+    steady = schedule([1e-6, 1e-6], drive=[0.0, 1.0])
+    run = Integrate(points=17).run(drifted(1e-4), replace(steady, varying=varying))
+    found = [LinearNoise(trajectory=run).propagation(number) for number in (0, 1, 0)]
+    for number, load in enumerate((1e-4, 3e-4, 1e-4)):
+        always = replace(run, network=drifted(load), schedule=steady)
+        np.testing.assert_array_equal(found[number], LinearNoise(trajectory=always).propagation(number % 2))

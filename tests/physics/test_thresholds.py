@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from by_hand import network
 
-from lstm_analog.engines import Integrate, Method, Ngspice, Rumoca, Settle, Waveform
-from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedPartError
+from lstm_analog.engines import Integrate, Method, Ngspice, Rumoca, Settle, Waveform, start_efforts
+from lstm_analog.engines.noise import LinearNoise
+from lstm_analog.errors import InvalidValueError, SimulationError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import (
     HSPICE,
     LTSPICE,
@@ -116,6 +117,20 @@ def test_a_batch_fires_each_at_its_own_time(cells, plan):
         np.testing.assert_allclose(np.diff(found.closings(node, sequence)), period(DRIVE[1], volts), rtol=1e-8)
 
 
+def test_rumoca_runs_a_batch_whose_sequences_have_other_moments(cells, plan):
+    entry = plan.imposed[0]
+    both = replace(plan, imposed=(replace(entry, efforts=np.stack((entry.efforts, 1.2 * entry.efforts))),))
+    runs, ends, every = Rumoca(points=50).run(cells, both), plan.ends, np.arange(cells.unknowns.size)
+    for number in range(2):
+        alone = Rumoca(points=50).run(cells, both.sequence(number))
+        np.testing.assert_array_equal(runs.sample(ends, every)[number], alone.sample(ends, every))
+
+
+def test_noise_through_switches_that_switch_by_themselves_is_refused_by_name(cells, plan):
+    with pytest.raises(UnsupportedError, match="the network must have no switches with a threshold, got 3"):
+        LinearNoise(trajectory=Integrate(points=17).run(cells, plan))
+
+
 def test_a_netlist_is_read_back_and_says_what_it_is(cells, plan, tmp_path):
     accuracy = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-16, steps=100)
     for dialect in (NGSPICE, LTSPICE):
@@ -149,13 +164,24 @@ def test_a_run_that_begins_firing_is_refused_by_name(cells):
         Integrate().run(cells, schedule([1e-3], [1.5]))
 
 
-def test_a_run_may_begin_with_a_switch_closed(cells):
-    """A latch: what closes the switch does not let it go."""
+def latches(cells):
+    """Return `cells` with switches that what closes them does not let go."""
     latch = fires(np.array([2, 3, 4]), np.array([5, 6, 7]), lower=-1.0)
-    made = replace(cells, parts=(*cells.parts[:-1], latch))
-    run = Integrate().run(made, schedule([1e-3, 1e-3], [1.5, 0.0]))
+    return replace(cells, parts=(*cells.parts[:-1], latch))
+
+
+def test_a_run_may_begin_with_a_switch_closed(cells):
+    made, begins_closed = latches(cells), schedule([1e-3, 1e-3], [1.5, 0.0])
+    run = Integrate().run(made, begins_closed)
     np.testing.assert_array_equal(run["s"], 1.0)
     assert run.switchings.time.size == 0
+    np.testing.assert_array_equal(start_efforts(made, begins_closed), run.efforts[0])
+
+
+def test_rumoca_begins_with_the_switch_closed_too(cells):
+    made, begins_closed = latches(cells), schedule([1e-3, 1e-3], [1.5, 0.0])
+    ours, theirs = (engine.run(made, begins_closed) for engine in (Integrate(), Rumoca()))
+    np.testing.assert_allclose(theirs.sample(ours.time, np.arange(8)), ours.efforts, atol=1e-9)
 
 
 def test_switches_that_set_each_other_off_at_one_moment_are_refused_by_name():

@@ -29,13 +29,19 @@ def at(corner, celsius):
 
 
 @modelled
-@pytest.mark.parametrize(("corner", "celsius"), [("tt", 27.0), ("ss", 85.0), ("ff", 0.0)])
-def test_the_reference_starts_and_is_proportional_to_the_absolute_temperature(corner, celsius, tmp_path):
-    """Its supply rises from 0 in 2 us. At ss beta is 18: without the resistor in a base it would be 3 % less."""
-    lines = [*defined(reference(CHIP.devices, SERVICES, 1.0)), "vcc vcc 0 pwl(0 0 1u 0 3u 5)", "xr pb vcc 0 reference"]
-    lines += [mirrored(CHIP.devices, SERVICES, "o", "out"), "vo out 0 1.9", ".tran 20n 20u"]
+@pytest.mark.parametrize(
+    ("corner", "celsius", "supply"), [("tt", 27.0, 5.0), ("ss", 85.0, 4.5), ("ff", 0.0, 5.5), ("tt", 27.0, 4.5)]
+)
+def test_the_reference_starts_and_is_proportional_to_the_absolute_temperature(corner, celsius, supply, tmp_path):
+    """Its supply rises from 0 in 2 us. At ss beta is 18: without the resistor in a base it would be 3 % less.
+
+    Without cascodes it would be 1.2 % off at 4.5 V.
+    """
+    lines = [*defined(reference(CHIP.devices, SERVICES, 1.0)), f"vcc vcc 0 pwl(0 0 1u 0 3u {supply})"]
+    lines += ["xr pb pc vcc 0 reference", *mirrored(CHIP.devices, SERVICES, "o", "out"), "vo out 0 1.9"]
+    lines += [".tran 20n 20u"]
     found = measured(tmp_path, at(corner, celsius), [*lines, ".meas tran out find i(vo) at=19u"])["out"]
-    assert found == pytest.approx(2.5e-6 * (celsius + 273.15) / 300.15, rel=0.006)
+    assert found == pytest.approx(2.5e-6 * (celsius + 273.15) / 300.15, rel=0.003)
 
 
 @modelled

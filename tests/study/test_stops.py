@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Integrate, Settle, Waveform, portions
-from lstm_analog.engines.record import cut
+from lstm_analog.engines.record import keep_only
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
@@ -89,7 +89,7 @@ def test_a_stop_is_told_whatever_is_kept(engine: Settle | Waveform | Integrate) 
     assert told == ["e_0", "e_1", "e_0", "e_1"]
     assert list(beyond_stops(some)) == list(beyond_stops(whole))
     assert list(beyond_stops(replace(whole, extremes=()))) == list(beyond_stops(whole))
-    assert list(beyond_stops(cut(replace(whole, extremes=()), some.saved))) == list(beyond_stops(whole))
+    assert list(beyond_stops(keep_only(replace(whole, extremes=()), some.saved))) == list(beyond_stops(whole))
     with pytest.raises(InvalidValueError, match=r"^the run must keep what has stops, got e in part1: run it again"):
         list(beyond_stops(replace(some, extremes=())))
 

@@ -1,9 +1,12 @@
-"""The white noise of the transistors and resistors of a network, as currents with densities of textbooks.
+"""The white noise of transistors and resistors, as current sources with the densities of textbooks.
 
-2 q I of a collector and 4 k T/G behind a base resistance, seen as a collector current; 4 k T gamma (gm + gmbs) of a
-channel in saturation, gamma = 2/3, and 4 k T gds of one that is a closed switch (van der Ziel 1962); 4 k T/R of a
-resistor. gm + gmbs is the conductance of the channel without voltage; in weak inversion, where 2 q I is exact, that of
-SKY130's models makes 0.9 of it. The operating point is ngspice's.
+One-sided densities by the small-signal parameters of ngspice's operating point:
+
+* bipolar transistor: shot noise 2 q I of the collector current, and 4 k T gm^2/gx, the thermal noise of the base
+  resistance 1/gx as a collector current;
+* MOS transistor: 4 k T times the larger of 2/3 (gm + gmbs), a channel in saturation, and gds, a closed switch
+  (van der Ziel 1962). In weak inversion, where 2 q I is exact, this is 0.9 of it with SKY130's models;
+* resistor: 4 k T/R.
 """
 
 import re
@@ -12,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats, Indices
-from lstm_analog.engines.guest import own_folder
+from lstm_analog.arrays import Floats, Indices
+from lstm_analog.engines.external import reading_results, temporary_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.noise.spectra import deck_without_analysis, operating_lines
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import SimulationError, UnsupportedPartError, explain
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import cards
 from lstm_analog.files import read_bytes
 from lstm_analog.network.cells import Cells, Library, called, nodes_of
@@ -28,12 +31,12 @@ from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 from lstm_analog.network.schedule import Schedule
 
 _ASKED = {"q": ("ic", "gm", "gx"), "m": ("gm", "gds", "vdsat", "gmbs")}
-"""What ngspice is asked of a device at its operating point, by the letter of its card."""
+"""Parameters that are read of a device at its operating point, in ngspice's names, by the letter of its card."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A transistor or resistor of a deck: its `name` and `nodes` as ngspice calls them, its `resistance` (ohm) or 0."""
+    """A transistor or resistor: its `name` and `nodes` in ngspice's flattened deck, its `resistance` (ohm, else 0)."""
 
     name: str
     nodes: tuple[str, ...]
@@ -41,7 +44,7 @@ class Device:
 
     @property
     def letter(self) -> str:
-        """The kind of card: q, m or r."""
+        """The kind of device: q (bipolar), m (MOS) or r (resistor)."""
         return self.name[0]
 
     @property
@@ -58,14 +61,12 @@ class OperatingNoise:
     ----------
     density : float array, (devices,)
         One-sided, A squared per Hz.
-    is_switch : bool array, (devices,)
-        Whether it is a transistor that conducts without voltage, so that its gate says how much.
     overdrive : float array, (devices,)
-        How far such a gate stands above where it would no longer conduct (V).
+        By how much the gate of a closed switch exceeds the threshold (vdsat, V); else 0. A closed switch is a MOS
+        transistor whose gds is above 2/3 (gm + gmbs).
     """
 
     density: Floats
-    is_switch: Flags
     overdrive: Floats
 
 
@@ -77,42 +78,41 @@ def devices_of(network: Network) -> tuple[Device, ...]:
 def operating_noise(
     network: Network, state: Schedule, devices: Sequence[Device], *, efforts: Floats, held: Indices, engine: Ngspice
 ) -> OperatingNoise:
-    """Return the noise of `devices` of `network` while the clock stands in `state`.
+    """Return the noise of `devices` of `network` while the clock stands in `state`, by the operating point of `engine`.
 
-    `efforts` (unknowns,) are where the operating point lies, those of the unknowns `held` (m,) are kept. `engine` finds
-    it. Raises `SimulationError` if it does not.
+    `efforts` (unknowns,) are a guess of it; the unknowns `held` (m,) keep theirs. Raises `SimulationError` if ngspice
+    finds none.
     """
     asked = [f"@{device.name}[{word}]" for device in devices for word in _ASKED.get(device.letter, ())]
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         path, raw = folder / "point.cir", folder / "point.raw"
         lines = operating_lines(network.unknowns.names(), efforts, held)
         saves = "".join(f"save {word}\n" for word in asked)
         end = f".control\nset filetype=binary\n{saves}op\nwrite {raw.name} all\nquit\n.endc\n.end\n"
         path.write_text("".join((deck_without_analysis(network, state), *lines, end)), encoding="ascii")
-        words = engine.call(path)
-        if not raw.exists():
-            raise SimulationError(explain("ngspice", must="find an operating point", got=words, do="read its message"))
-        columns = read_columns(raw).items()
+        complaints = engine.call(path)
+        with reading_results("ngspice", [raw], complaints, must="find an operating point"):
+            columns = read_columns(raw).items()
     found = {name[name.find("@") :].removesuffix(")"): float(value[0]) for name, value in columns if "@" in name}
     kelvin = KELVIN + next(part.temperature for part in network.parts if isinstance(part, Cells))
     each = [_noise(device, found, 4.0 * BOLTZMANN * kelvin) for device in devices]
     density, overdrive = (np.array(column) for column in zip(*each, strict=True))
-    return OperatingNoise(density=density, is_switch=overdrive > 0.0, overdrive=overdrive)
+    return OperatingNoise(density=density, overdrive=overdrive)
 
 
 def _noise(device: Device, found: Mapping[str, float], thermal: float) -> tuple[float, float]:
-    """Return the density of a `device` (A squared per Hz) and its overdrive, 0 unless it is a switch.
+    """Return the density of a `device` (A squared per Hz) and its overdrive (V), 0 unless it is a closed switch.
 
-    `found` are the values at the operating point, `thermal` is 4 k T.
+    `found` are the values at the operating point by ngspice's names, `thermal` is 4 k T.
     """
     if device.letter == "r":
         return thermal / device.resistance, 0.0
-    first, second, third, *body = (found[f"@{device.name}[{word}]"] for word in _ASKED[device.letter])
+    of = {word: found[f"@{device.name}[{word}]"] for word in _ASKED[device.letter]}
     if device.letter == "q":
-        behind_base = thermal * second**2 / third if third else 0.0
-        return 2.0 * CHARGE * abs(first) + behind_base, 0.0
-    saturated = 2.0 / 3.0 * abs(first + sum(body))
-    return thermal * max(saturated, second), abs(third) if second > saturated else 0.0
+        behind_base = thermal * of["gm"] ** 2 / of["gx"] if of["gx"] else 0.0
+        return 2.0 * CHARGE * abs(of["ic"]) + behind_base, 0.0
+    saturated = 2.0 / 3.0 * abs(of["gm"] + of["gmbs"])
+    return thermal * max(saturated, of["gds"]), abs(of["vdsat"]) if of["gds"] > saturated else 0.0
 
 
 def _devices(network: Network) -> Iterator[Device]:
@@ -142,7 +142,7 @@ def _inside(library: Library, name: str, path: str, wires: Mapping[str, str]) ->
 
 
 def _called(library: Library, name: str, path: str, nodes: tuple[str, ...]) -> Iterator[Device]:
-    """Yield the devices of the subcircuit `name` at `path` and `nodes`, which may be one of a process."""
+    """Yield the devices of the subcircuit `name` at `path` and `nodes`; that of a foundry counts as one device."""
     process = {device.name: device.terminals for device in library.devices}
     if name not in process:
         yield from _inside(library, name, path, dict(zip(library[name].terminals, nodes, strict=True)))

@@ -1,20 +1,20 @@
-"""Noise of a network along what it did: the covariance of its efforts, their sample paths, and which part made it."""
+"""Noise of a network along a trajectory: the covariance of its efforts, sample paths, and the share of each part."""
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.engines.noise.linearised import linearise, storages_read, white_on
-from lstm_analog.engines.noise.pieces import NoiseMoment, NoisePiece, pieces_of
+from lstm_analog.engines.noise.linearised import LinearNetwork, linearise, storages_read, white_on
+from lstm_analog.engines.noise.pieces import NoisePiece, pieces_of
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count, check_number
@@ -22,10 +22,8 @@ from lstm_analog.network.trajectory import EVERYTHING, Save, Trajectory
 
 _SAME = 1e-9
 """Difference of two times, as a share of the shortest interval, below which they count as one."""
-
-
 MOST_STORAGES = 600
-"""Storages of a network that are taken: the time grows with the third power, the memory with the second."""
+"""Most storages of a network that is accepted: time grows with their third power, memory with the second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +31,7 @@ class NominalRun:
     """The intervals of a `trajectory` that has kept everything, its leading axes as one batch."""
 
     trajectory: Trajectory
+    _systems: dict[High, System] = field(default_factory=dict, init=False)
 
     @cached_property
     def efforts(self) -> Floats:
@@ -42,20 +41,25 @@ class NominalRun:
 
     @cached_property
     def points(self) -> tuple[Indices, ...]:
-        """Which points of the trajectory each interval has: behind its beginning, its end included."""
+        """The numbers of the points in each interval: those behind its beginning, its end included."""
         schedule = self.trajectory.schedule
         edges = np.append(0.0, schedule.ends) + _SAME * schedule.durations.min()
         places = np.searchsorted(self.trajectory.time, edges, side="right")
         return tuple(np.arange(*ends) for ends in itertools.pairwise(places.tolist()))
 
     @cached_property
-    def _systems(self) -> MappingProxyType[High, System]:
-        phases = dict.fromkeys(map(self.trajectory.schedule.phase, range(len(self.points))))
-        return MappingProxyType({high: system(self.trajectory.network, high) for high in phases})
+    def _stretches(self) -> tuple[tuple[Network, range], ...]:
+        return tuple(self.trajectory.schedule.stretches(self.trajectory.network))
 
     def equations(self, number: int) -> System:
-        """Return the equations of interval `number`."""
-        return self._systems[self.trajectory.schedule.phase(number)]
+        """Return the equations of interval `number`; those of one stretch are kept until another is asked for."""
+        network = next(network for network, intervals in self._stretches if number in intervals)
+        high, known = self.trajectory.schedule.phase(number), self._systems
+        if any(each.network is not network for each in known.values()):
+            known.clear()
+        if high not in known:
+            known[high] = system(network, high)
+        return known[high]
 
     def end(self, number: int) -> Floats:
         """Return the efforts (batch, unknowns) at the end of interval `number`."""
@@ -73,28 +77,12 @@ class NodeNoise:
     Attributes
     ----------
     covariance : float array, (*batch, m, m)
-        Of what the storages make of it, effort squared.
+        Of the noise that storages filter, effort squared.
     white : float array, (*batch, m, m)
-        One-sided density of the white noise that is on them beside it, effort squared per Hz.
+        One-sided density of the white noise besides, effort squared per Hz: on unknowns without capacity.
     """
 
     covariance: Floats
-    white: Floats
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NodeReading:
-    """How m unknowns follow the storages at the end of an interval.
-
-    Attributes
-    ----------
-    of_storages : float array, (batch, m, n)
-        d(unknown) / d(storage).
-    white : float array, (batch, m, m)
-        As in `NodeNoise`.
-    """
-
-    of_storages: Floats
     white: Floats
 
 
@@ -107,14 +95,14 @@ class LinearNoise:
     al. 1996), A and B from the laws of the parts at its efforts. It starts at zero, and goes through the clock: what a
     switch leaves on a capacitor that it opens, kT/C, follows from the noise of the closed switch.
 
-    An unknown without capacity follows the storages at once, and passes white noise on to those that hang on it. White
-    noise that is on such an unknown itself is unbounded: it has a density (`NodeNoise.white`) and counts in no
-    variance. What reads the unknown adds the density times its own bandwidth.
+    An unknown without capacity follows the storages at once, and passes white noise on to storages that it is coupled
+    to. The variance of white noise on the unknown itself is unbounded. It is told as a density (`NodeNoise.white`) and
+    is in no covariance; whoever reads the unknown adds the density times the bandwidth of the reader.
 
     Attributes
     ----------
     trajectory : Trajectory
-        What the network did without noise: all unknowns, two or more points an interval, as of `Waveform(points=17)`.
+        The run without noise: all unknowns, two or more points an interval, as of `Waveform(points=17)`.
     temperature : float
         Of all parts (K).
     """
@@ -128,7 +116,11 @@ class LinearNoise:
         if self.trajectory.saved != EVERYTHING:
             do = "run it with keep=Keep.EVERYTHING"
             raise InvalidValueError(explain("the trajectory", must="have kept everything", got="less", do=do))
-        size = self.trajectory.network.kinds()[Kind.STORED].size
+        kinds = self.trajectory.network.kinds()
+        if kinds[Kind.SWITCHED].size:
+            must, do = "have no switches with a threshold", "take sample paths: impose noise as flows on Integrate"
+            raise UnsupportedError(explain("the network", must=must, got=f"{kinds[Kind.SWITCHED].size}", do=do))
+        size = kinds[Kind.STORED].size
         if size > MOST_STORAGES:
             must, do = f"have at most {MOST_STORAGES} storages", "take a smaller model, or a layer of it"
             raise UnsupportedError(explain("the network", must=must, got=size, do=do))
@@ -146,7 +138,7 @@ class LinearNoise:
 
     @cached_property
     def storages(self) -> Indices:
-        """The unknowns that deviations are counted of, (n,)."""
+        """The unknowns whose deviations are computed, the storages, (n,)."""
         return self._nominal.equations(0).dynamic
 
     def nodes(self, nodes: Indices) -> Iterator[NodeNoise]:
@@ -155,58 +147,53 @@ class LinearNoise:
         covariance: Floats = np.zeros((self._batch, size, size))
         for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
-            covariance = transition @ covariance @ np.swapaxes(transition, -1, -2) + added
-            seen = self.reading(number, nodes)
-            found = seen.of_storages @ covariance @ np.swapaxes(seen.of_storages, -1, -2)
-            yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(seen.white))
+            covariance = transition @ covariance @ transition.mT + added
+            equations, effort = self._nominal.equations(number), self._nominal.end(number)
+            reading = storages_read(equations, effort)[:, nodes]
+            white = white_on(equations, effort, nodes, self.temperature)
+            found = reading @ covariance @ reading.mT
+            yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(white))
 
-    def pieces(self, number: int) -> Iterator[NoisePiece]:
+    def _pieces(self, number: int) -> Iterator[NoisePiece]:
         """Yield the pieces of interval `number`, in each of which the network counts as constant."""
         schedule, points, batch = self.trajectory.schedule, self._nominal.points[number], self._batch
         equations = self._nominal.equations(number)
         time = self.trajectory.time[points] - float(schedule.ends[number] - schedule.durations[number])
 
-        def linearised(chosen: Indices) -> list[NoiseMoment]:
+        def linearised(chosen: Indices) -> list[LinearNetwork]:
             efforts = np.swapaxes(self._nominal.efforts[:, points[chosen]], 0, 1)
             found = linearise(equations, efforts.reshape(-1, efforts.shape[-1]), self.temperature)
-            each = (found.moments(place * batch, batch) for place in range(chosen.size))
-            return [NoiseMoment(time=float(time[at]), linear=one) for at, one in zip(chosen, each, strict=True)]
+            return [found.some(place * batch, batch) for place in range(chosen.size)]
 
         yield from pieces_of(time, linearised)
 
     def propagation(self, number: int) -> tuple[Floats, Floats]:
-        """Return how deviations of the storages go on through interval `number`, and the covariance that it adds.
+        """Return the transition matrix of the storages over interval `number`, and the covariance that it adds.
 
         Both (batch, n, n).
         """
         size = self.storages.size
         through: Floats = np.eye(size)
         total: Floats = np.zeros((self._batch, size, size))
-        for piece in self.pieces(number):
+        for piece in self._pieces(number):
             transition, added = piece.forward()
             through = transition @ through
-            total = transition @ total @ np.swapaxes(transition, -1, -2) + added
+            total = transition @ total @ transition.mT + added
         return through, total
 
-    def reading(self, number: int, nodes: Indices) -> NodeReading:
-        """Return how `nodes` (m,) follow the storages at the end of interval `number`."""
-        equations, effort = self._nominal.equations(number), self._nominal.end(number)
-        white = white_on(equations, effort, nodes, self.temperature)
-        return NodeReading(of_storages=storages_read(equations, effort)[:, nodes], white=white)
-
     def origins(self, number: int, form: Floats) -> Iterator[tuple[int, Floats]]:
-        """Yield what each part adds to a quadratic form of the efforts at the end of interval `number`.
+        """Yield the share of each part in the sum of `form` times the covariance at the end of interval `number`.
 
-        `form` (unknowns, unknowns) makes one number of their covariance P, the sum of `form` times P. Yields each
-        interval's number, from the last to the first, with what its noise adds by part, (*batch, parts).
+        `form` is (unknowns, unknowns). Yields each interval's number, from the last to the first, with what the noise
+        in it adds, by part, (*batch, parts).
         """
         reading = storages_read(self._nominal.equations(number), self._nominal.end(number))
-        weight = np.swapaxes(reading, -1, -2) @ form @ reading
+        weight = reading.mT @ form @ reading
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
-            for piece in reversed(list(self.pieces(before))):
+            for piece in reversed(list(self._pieces(before))):
                 weight, added = piece.backward(weight)
-                np.add.at(share.T, piece.moments[0].linear.flows.banks, added.T)
+                np.add.at(share.T, piece.linear[0].flows.banks, added.T)
             yield before, self._nominal.by_sequence(share)
 
     def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
@@ -218,24 +205,24 @@ class LinearNoise:
         check_count("count", count)
         nominal, trajectory = self._nominal, self.trajectory
         lead = (int(count), self._batch)
-        taken = recorder(trajectory.network, trajectory.schedule, save, points=1, lead=lead)
-        taken.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
+        record = recorder(trajectory.network, trajectory.schedule, save, points=1, lead=lead)
+        record.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
         deviation = np.zeros((self._batch, int(count), self.storages.size))
         for number in range(len(self._nominal.points)):
             transition, added = self.propagation(number)
-            fresh = rng.standard_normal(deviation.shape) @ np.swapaxes(_root(added), -1, -2)
-            deviation = deviation @ np.swapaxes(transition, -1, -2) + fresh
-            if taken.asks(number + 1):
+            fresh = rng.standard_normal(deviation.shape) @ _root(added).mT
+            deviation = deviation @ transition.mT + fresh
+            if record.asks(number + 1):
                 end = nominal.end(number)
                 reading = storages_read(nominal.equations(number), end)
-                efforts = end[:, None] + deviation @ np.swapaxes(reading, -1, -2)
-                taken.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
+                efforts = end[:, None] + deviation @ reading.mT
+                record.write(number + 1, np.swapaxes(efforts, 0, 1)[..., None, :])
         text = f"noise at {self.temperature:g} K along {trajectory.engine}"
-        return taken.trajectory(engine=text, lead=(int(count), *trajectory.schedule.lead))
+        return record.trajectory(engine=text, lead=(int(count), *trajectory.schedule.lead))
 
 
 def _root(covariance: Floats) -> Floats:
-    """Return a root of `covariance` (..., n, n): root root' is that."""
+    """Return a matrix R of `covariance` (..., n, n) = R R'."""
     values, vectors = np.linalg.eigh(covariance)
     result: Floats = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
     return result

@@ -1,11 +1,12 @@
-"""A network linearised at given efforts: the rates of its storages, and what white noise of its flows does to them.
+"""A network linearised at given efforts: the rates of its storages, and how white noise of its flows enters them.
 
-Its junctions and followers are eliminated. With storages y, algebraic unknowns a and their flows F the rates are
-J = F_yy - F_ya F_aa^-1 F_ay over the capacities. A flow n into a junction moves it by -F_aa^-1 n, and so flows into the
-storages that hang on it: as if -F_ya F_aa^-1 n entered them.
+Junctions and followers are eliminated. With storages y, algebraic unknowns a and the flows F into them, the rates are
+J = F_yy - F_ya F_aa^-1 F_ay over the capacities. A flow n into a junction moves its effort by -F_aa^-1 n, and with it
+the flows into storages, as if -F_ya F_aa^-1 n entered these.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -21,15 +22,15 @@ from lstm_analog.network.parts import DATUM
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WhiteFlows:
-    """All flows of a network that fluctuate, white and independent of each other.
+    """All flows of a network that fluctuate: white noise, independent of each other.
 
     Attributes
     ----------
     tails, heads : int array, (flows,)
-        From which unknown to which; the datum where another part supplies the effort and takes the flow.
+        The unknowns from which and to which they flow; the datum in place of those whose flow nobody balances.
     banks : int array, (flows,)
-        The part that it is of, by its number in the network.
-    density : float array, (moments, flows)
+        The number, in the network, of the part that makes the noise.
+    density : float array, (points, flows)
         One-sided, flow squared per Hz.
     """
 
@@ -41,13 +42,13 @@ class WhiteFlows:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearNetwork:
-    """A network at some moments: what deviates how fast, and what pushes it.
+    """A network linearised at several efforts, its points: sequences of a batch, or points of time.
 
     Attributes
     ----------
-    rates : float array, (moments, n, n)
+    rates : float array, (points, n, n)
         d(rate of a storage) / d(storage), per second.
-    entering : float array, (moments, n, flows)
+    entering : float array, (points, n, flows)
         d(rate of a storage) / d(flow that fluctuates), effort per flow and second.
     flows : WhiteFlows
         The flows that fluctuate.
@@ -57,26 +58,26 @@ class LinearNetwork:
     entering: Floats
     flows: WhiteFlows
 
-    @property
+    @cached_property
     def intensity(self) -> Floats:
-        """Covariance of the white noise in the rates, two-sided: (moments, n, n), effort squared per second."""
-        result: Floats = (self.entering * (0.5 * self.flows.density[:, None])) @ np.swapaxes(self.entering, -1, -2)
+        """Covariance of the white noise in the rates, two-sided: (points, n, n), effort squared per second."""
+        result: Floats = (self.entering * (0.5 * self.flows.density[:, None])) @ self.entering.mT
         return result
 
-    def moments(self, first: int, count: int) -> "LinearNetwork":
-        """Return it at `count` of the moments, from number `first` on."""
-        some = slice(first, first + count)
-        flows = replace(self.flows, density=self.flows.density[some])
-        return LinearNetwork(rates=self.rates[some], entering=self.entering[some], flows=flows)
+    def some(self, first: int, count: int) -> "LinearNetwork":
+        """Return it at `count` of the points, from number `first` on."""
+        chosen = slice(first, first + count)
+        flows = replace(self.flows, density=self.flows.density[chosen])
+        return LinearNetwork(rates=self.rates[chosen], entering=self.entering[chosen], flows=flows)
 
     def weigh(self, weights: Floats) -> Floats:
-        """Return what each flow adds to the sum of `weights` (moments, n, n) times `intensity`, (moments, flows)."""
+        """Return the share of each flow in the sum of `weights` (points, n, n) times `intensity`, (points, flows)."""
         result: Floats = 0.5 * self.flows.density * ((weights @ self.entering) * self.entering).sum(axis=-2)
         return result
 
 
 def linearise(equations: System, effort: Floats, temperature: float) -> LinearNetwork:
-    """Return the network of `equations` linearised at completed `effort` (moments, unknowns), at a `temperature` (K).
+    """Return the network of `equations` linearised at completed `effort` (points, unknowns), at a `temperature` (K).
 
     Raises `UnsupportedPartError` for a part that does not declare its noise.
     """
@@ -98,20 +99,21 @@ def linearise(equations: System, effort: Floats, temperature: float) -> LinearNe
 
 
 def storages_read(equations: System, effort: Floats) -> Floats:
-    """Return d(unknown) / d(storage) by `equations` at completed `effort` (moments, unknowns): (..., unknowns, n)."""
+    """Return d(unknown) / d(storage) by `equations` at completed `effort` (points, unknowns), (points, unknowns, n)."""
     values, storages = equations.partials(effort), equations.dynamic
     result = np.zeros((len(effort), equations.network.unknowns.size, storages.size))
     result[:, storages, np.arange(storages.size)] = 1.0
     if equations.algebraic.size:
-        against = np.swapaxes(equations.ay.dense(values), -1, -2)
-        result[:, equations.algebraic] = np.swapaxes(_solved(equations, values, -against, transposed=False), -1, -2)
+        against = equations.ay.dense(values).mT
+        result[:, equations.algebraic] = _solved(equations, values, -against, transposed=False).mT
     return result
 
 
 def white_on(equations: System, effort: Floats, nodes: Indices, temperature: float) -> Floats:
-    """Return the one-sided density of the white noise on `nodes` (m,) that no storage filters, (moments, m, m).
+    """Return the one-sided density (effort squared per Hz) of white noise on `nodes` (m,), (points, m, m).
 
-    In effort squared per Hz, by `equations` at completed `effort` (moments, unknowns) and a `temperature` (K).
+    Only algebraic nodes have some, which no storage filters. By `equations` at completed `effort` (points, unknowns)
+    and a `temperature` (K).
     """
     values, size = equations.partials(effort), equations.network.unknowns.size
     place = positions(size, equations.algebraic)[nodes]
@@ -122,20 +124,20 @@ def white_on(equations: System, effort: Floats, nodes: Indices, temperature: flo
         moved[:, :, equations.algebraic] = _solved(equations, values, asked, transposed=True)
     flows = white_flows(equations.network, effort, equations.high, temperature)
     each = moved[..., flows.heads] - moved[..., flows.tails]
-    result: Floats = (each * flows.density[:, None]) @ np.swapaxes(each, -1, -2)
+    result: Floats = (each * flows.density[:, None]) @ each.mT
     return result
 
 
 def _solved(equations: System, values: Floats, right: Floats, *, transposed: bool) -> Floats:
-    """Return x of x F_aa = `right` (moments, m, k) at partials `values`; if not `transposed`, of F_aa x' = `right`'."""
-    stacked = np.swapaxes(right, -1, -2).reshape(-1, right.shape[-2])
+    """Return x in x F_aa = `right` (points, m, k) at partials `values`; if not `transposed`, in F_aa x' = `right`'."""
+    stacked = right.mT.reshape(-1, right.shape[-2])
     matrix = equations.aa.fill(values)
     found: Floats = factors(scipy.sparse.csc_array(matrix.T) if transposed else matrix).solve(stacked)
-    return np.swapaxes(found.reshape(len(right), -1, right.shape[-2]), -1, -2)
+    return found.reshape(len(right), -1, right.shape[-2]).mT
 
 
 def white_flows(network: Network, effort: Floats, high: High, temperature: float) -> WhiteFlows:
-    """Return the noise of all parts of `network` at `effort` (moments, unknowns), the lines `high`, `temperature` (K).
+    """Return the noise of all parts of `network` at `effort` (points, unknowns), the lines `high`, `temperature` (K).
 
     Raises `UnsupportedPartError` for a part that does not declare its noise.
     """

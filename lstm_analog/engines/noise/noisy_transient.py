@@ -1,11 +1,11 @@
-"""Transients of transistor cells with noise: a random source of ngspice beside every transistor and resistor.
+"""Transients of transistor cells with noise: a random current source beside every transistor and resistor, by ngspice.
 
-A source holds a Gaussian number of deviation a for T seconds, then another: its one-sided density is 2 a^2 T far below
-1/T, and a pole of time constant tau makes 1 - T/(6 tau) of the sigma that it makes of white noise (its autocorrelation
-is a triangle of mean distance T/3). They are `trrandom` sources: the numbers of `trnoise` heed no seed in ngspice 39.
+A source holds a Gaussian number of standard deviation a for T seconds, then draws another. Its one-sided density is
+2 a^2 T far below 1/T. Behind a pole of time constant tau it makes 1 - T/(6 tau) of the standard deviation that white
+noise of this density makes. The sources are `trrandom`: those of ngspice 39's `trnoise` do not obey `setseed`.
 
-Noise of closed switches goes to zero with their conductance, else what is left of it would stay on the capacitor that
-was just cut off.
+The noise of a switch is scaled by its conductance while it opens. If it were cut off at once instead, the number drawn
+last would stay on the capacitor behind the switch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.guest import own_folder
+from lstm_analog.engines.external import check_end, reading_results, temporary_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.noise.devices import Device, OperatingNoise
 from lstm_analog.engines.noise.spectra import deck_without_analysis
 from lstm_analog.engines.raw import read_raw
-from lstm_analog.errors import SimulationError, explain
 from lstm_analog.export import Accuracy
 from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.network.graph import Network
@@ -27,29 +26,29 @@ from lstm_analog.network.schedule import Schedule
 
 _ACCURACY = Accuracy(reltol=1e-4, vntol=1e-6, abstol=1e-11, chgtol=1e-14, steps=1)
 _LOOSE = 50
-"""ngspice's `trtol`: the sources set the steps, and steps that are tried again would draw other numbers."""
+"""ngspice's `trtol`, so large that it rejects no step: one tried again would draw other numbers. T bounds the steps."""
 _SAME = 1e-3
-"""Change of a density over a run, as a share of its largest, below which the source is constant."""
+"""Change of a density over a run, as a share of its largest value, up to which a source has constant amplitude."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisyRuns:
-    """Runs of a network with noise.
+    """A network of transistor cells under a schedule, to be run by ngspice with noise as often as seeds are given.
 
     Attributes
     ----------
     network, schedule : Network, Schedule
-        What runs, one sequence.
+        The network, and its clock and inputs, of one sequence.
     devices : tuple of Device
-        What fluctuates.
+        The transistors and resistors that fluctuate.
     noise : tuple of OperatingNoise, (intervals,)
-        How much in each interval.
+        Their noise in each interval.
     efforts : float array, (intervals, unknowns)
-        At the end of each interval, without noise.
+        The efforts at the end of each interval, without noise.
     period : float
-        Seconds between the numbers of a source, and the longest step of time.
+        T, the seconds for which a source holds a number; also the longest step of ngspice.
     engine : Ngspice
-        Whose program and time limit are used, for each run.
+        The engine whose program and time limit are used for each run.
     """
 
     network: Network
@@ -70,16 +69,16 @@ class NoisyRuns:
         return np.stack([self._end(text, names, seed) for seed in seeds])
 
     def _end(self, text: str, names: list[str], seed: int) -> Floats:
-        """Return what the nodes of these `names` have at the end of each interval, (intervals, m), with a `seed`."""
-        with own_folder() as folder:
+        """Run the deck `text` with a `seed`; return the efforts of `names` at the ends of intervals, (intervals, m)."""
+        with temporary_folder() as folder:
             path, raw = folder / "noisy.cir", folder / "run.raw"
             order = f"setseed {seed}\ntran {self.period:.9g} {self.schedule.ends[-1]:.12g} 0 {self.period:.9g}\n"
             end = f"write {raw.name} all\nquit\n.endc\n.end\n"
             path.write_text(f"{text}{order}{end}", encoding="ascii")
-            words = self.engine.call(path)
-            time, efforts = read_raw(raw, names) if raw.exists() else (np.empty(0), np.empty((0, 0)))
-        if not time.size or time[-1] < self.schedule.ends[-1] * (1.0 - 1e-6):
-            raise SimulationError(explain("ngspice", must="run with noise", got=words, do="read its message"))
+            complaints = self.engine.call(path)
+            with reading_results("ngspice", [raw], complaints, must="run with noise"):
+                time, efforts = read_raw(raw, names)
+        check_end(time, self.schedule, "ngspice", complaints)
         return np.stack([np.interp(self.schedule.ends, time, column) for column in efforts.T], axis=-1)
 
     def _lines(self, names: Sequence[str]) -> Iterator[str]:
@@ -90,15 +89,16 @@ class NoisyRuns:
         yield f".control\nset filetype=binary\nsave {' '.join(f'v({name})' for name in names)}\n"
 
     def _sources(self) -> Iterator[str]:
+        """Yield the lines of all sources: with the conductance of a switch, of constant amplitude, or in steps."""
         density = np.stack([each.density for each in self.noise])
-        switch = np.stack([each.is_switch for each in self.noise])
+        overdrive = np.stack([each.overdrive for each in self.noise])
         nodes = {name: node for node, name in enumerate(self.network.unknowns.names())}
         for number, device in enumerate(self.devices):
             amplitude = np.sqrt(density[:, number] / (2.0 * self.period))
             gate = nodes.get(device.nodes[1])
-            if switch[:, number].any() and gate is not None:
+            if overdrive[:, number].any() and gate is not None:
                 on = int(np.argmax(amplitude))
-                share = self._share(self.noise[on].overdrive[number], device.nodes[1], self.efforts[on, gate])
+                share = self._share(overdrive[on, number], device.nodes[1], self.efforts[on, gate])
                 yield from self._modulated(number, device, f"{amplitude[on]:.9g}*sqrt({share})")
             elif np.ptp(density[:, number]) <= _SAME * density[:, number].max():
                 drawn = f"trrandom(2 {self.period:.9g} 0 {amplitude.max():.9g} 0)"
@@ -108,15 +108,16 @@ class NoisyRuns:
 
     @staticmethod
     def _share(overdrive: float, gate: str, high: float) -> str:
-        """Return the share of its conductance that a switch has; its `gate` at `high` is `overdrive` (V) above none."""
+        """Return the relative conductance of a switch, by its `gate`: 1 at `high` (V), 0 from `overdrive` (V) off."""
         return f"max(0, 1-abs(v({gate})-{high:.9g})/{overdrive:.9g})"
 
     def _modulated(self, number: int, device: Device, factor: str) -> Iterator[str]:
+        """Yield the lines of source `number`, at `device`: random numbers of deviation 1 times the `factor` (A)."""
         yield f"vnoise{number} noise{number} 0 dc 0 trrandom(2 {self.period:.9g} 0 1 0)\n"
         yield f"bnoise{number} {' '.join(device.ends)} i=v(noise{number})*{factor}\n"
 
     def _steps(self, amplitude: Floats) -> str:
-        """Return the points of a staircase of `amplitude` (intervals,), as steep as clocks are."""
+        """Return the points, for `pwl`, of a staircase of `amplitude` (intervals,) with the rise time of clocks."""
         rise = rise_time(self.network, self.schedule)
         starts = self.schedule.ends - self.schedule.durations
         points = [(0.0, amplitude[0])]

@@ -1,11 +1,10 @@
-"""An interval cut into pieces within which the linearised network counts as constant.
+"""Divides an interval into pieces within which the linearised network counts as constant, and solves them.
 
-`propagate` says how deviations go on through a piece, and how much white noise adds to them.
+`propagate` returns the transition matrix of a piece, and the covariance that white noise adds to deviations in it.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -15,12 +14,12 @@ from lstm_analog.engines.noise.linearised import LinearNetwork
 _SHORT = 0.25
 """Largest rate x time of the Taylor series, which is doubled from there; larger: fewer doublings, less accurate."""
 _TERMS = 12
-"""Terms of the Taylor series: of the covariance they leave (2 `_SHORT`)^12/13! = 4e-14."""
-
-
+"""Terms of the Taylor series: those left out are (2 `_SHORT`)^12/13! = 4e-14 of the covariance."""
 _CHANGE = 0.05
-"""Change of the rates, or of the noise, of a storage that a piece averages over, as a share of what they are, or of one
-over its length; larger: fewer pieces, less accurate, with the square of it."""
+"""Change of rates (relative, or times the length) and of noise (relative) over which a piece averages.
+
+Larger: fewer pieces; the error grows with its square.
+"""
 
 
 def propagate(rates: Floats, intensity: Floats, duration: float) -> tuple[Floats, Floats]:
@@ -39,9 +38,9 @@ def propagate(rates: Floats, intensity: Floats, duration: float) -> tuple[Floats
     moved, added = _taylor(step, intensity * (duration / 2.0**doublings))
     for _ in range(doublings):
         kept = added + moved @ added
-        added = added + kept + kept @ _transposed(moved)
+        added = added + kept + kept @ moved.mT
         moved = 2.0 * moved + moved @ moved
-    return np.eye(rates.shape[-1]) + moved, 0.5 * (added + _transposed(added))
+    return np.eye(rates.shape[-1]) + moved, 0.5 * (added + added.mT)
 
 
 def _taylor(step: Floats, first: Floats) -> tuple[Floats, Floats]:
@@ -52,76 +51,50 @@ def _taylor(step: Floats, first: Floats) -> tuple[Floats, Floats]:
         power = power @ step / order
         moved += power
         half = step @ term
-        term = (half + _transposed(half)) / order
+        term = (half + half.mT) / order
         added += term
     return moved, added
 
 
-def _transposed(matrix: Floats) -> Floats:
-    return np.swapaxes(matrix, -1, -2)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NoiseMoment:
-    """A moment of an interval: the `linear` network of each sequence of the batch, `time` (s) after it began."""
-
-    time: float
-    linear: LinearNetwork
-
-    @cached_property
-    def intensity(self) -> Floats:
-        """Covariance of the white noise in the rates, two-sided: (batch, n, n), effort squared per second."""
-        return self.linear.intensity
-
-    def is_near(self, other: "NoiseMoment") -> bool:
-        """Return whether a piece may go from here to the `other` moment.
-
-        The rates of a storage may change by `_CHANGE` of their sum, or by `_CHANGE` over the time between.
-        """
-        own, length = np.abs(self.linear.rates).sum(axis=-1), abs(other.time - self.time)
-        change = np.abs(other.linear.rates - self.linear.rates).sum(axis=-1)
-        if not ((change <= _CHANGE * own) | (change * length <= _CHANGE)).all():
-            return False
-        noise, theirs = (np.diagonal(each.intensity, axis1=-2, axis2=-1) for each in (self, other))
-        return bool((np.abs(theirs - noise) <= _CHANGE * np.maximum(noise, theirs)).all())
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisePiece:
-    """A piece of `duration` (s), the mean of whose `moments` with the `weights` (moments,) stands for all of it."""
+    """A piece of `duration` (s), for which the mean of `linear` networks with `weights` (k,) stands.
+
+    `linear` are at k points of the piece, each of all sequences of the batch.
+    """
 
     duration: float
-    moments: tuple[NoiseMoment, ...]
+    linear: tuple[LinearNetwork, ...]
     weights: Floats
 
     @property
     def rates(self) -> Floats:
         """The mean rates, (batch, n, n)."""
-        return self._mean([moment.linear.rates for moment in self.moments])
+        return self._mean([each.rates for each in self.linear])
 
     def forward(self) -> tuple[Floats, Floats]:
-        """Return how deviations go on, and the covariance that the noise adds to them, (batch, n, n) each."""
-        return propagate(self.rates, self._mean([moment.intensity for moment in self.moments]), self.duration)
+        """Return the transition matrix of deviations, and the covariance that noise adds, (batch, n, n) each."""
+        return propagate(self.rates, self._mean([each.intensity for each in self.linear]), self.duration)
 
     def backward(self, weight: Floats) -> tuple[Floats, Floats]:
-        """Return the weight at the beginning of a quadratic form `weight` (batch, n, n) of deviations at the end.
+        """Return the quadratic form at the beginning that equals `weight` (batch, n, n), one of deviations at the end.
 
-        And what each flow that fluctuates adds to it on the way, (batch, flows).
+        And what each flow that fluctuates adds to the form within the piece, (batch, flows).
         """
-        transition, passed = propagate(np.swapaxes(self.rates, -1, -2), weight, self.duration)
-        before: Floats = transition @ weight @ np.swapaxes(transition, -1, -2)
-        return before, self._mean([moment.linear.weigh(passed) for moment in self.moments])
+        transition, passed = propagate(self.rates.mT, weight, self.duration)
+        before: Floats = transition @ weight @ transition.mT
+        return before, self._mean([each.weigh(passed) for each in self.linear])
 
     def _mean(self, values: list[Floats]) -> Floats:
         result: Floats = np.tensordot(self.weights, values, axes=1)
         return result
 
 
-def pieces_of(time: Floats, linearise: Callable[[Indices], list[NoiseMoment]]) -> Iterator[NoisePiece]:
+def pieces_of(time: Floats, linearise: Callable[[Indices], list[LinearNetwork]]) -> Iterator[NoisePiece]:
     """Yield the pieces of an interval, in order, with points at `time` (points,), in seconds since it began.
 
-    `linearise` makes the moments at points of these numbers. Halves are halved again while a half is not steady, down
-    to the points; what is found at the first point stands from the beginning of the interval.
+    `linearise` returns the linear networks at points of these numbers. A piece is halved while its network changes too
+    much, at most down to the points. The network at the first point stands from the beginning of the interval.
     """
     last = time.size - 1
     known = dict(zip((0, last), linearise(np.array([0, last])), strict=True))
@@ -132,20 +105,34 @@ def pieces_of(time: Floats, linearise: Callable[[Indices], list[NoiseMoment]]) -
         split = list[tuple[int, int]]()
         for first, end in open_:
             middle = (first + end) // 2
-            if end - first == 1 or (known[first].is_near(known[end]) and known[first].is_near(known[middle])):
+            others = ((each, float(time[each] - time[first])) for each in (end, middle))
+            if end - first == 1 or all(_is_near(known[first], known[each], length) for each, length in others):
                 done.append((first, end))
             else:
                 split += [(first, middle), (middle, end)]
         open_ = split
-    yield from (_piece(known, first, end) for first, end in sorted(done))
+    yield from (_piece(time, known, first, end) for first, end in sorted(done))
 
 
-def _piece(known: dict[int, NoiseMoment], first: int, end: int) -> NoisePiece:
-    moments = tuple(known[place] for place in sorted({first, (first + end) // 2, end}))
-    times = np.array([moment.time for moment in moments])
-    halves, weights = 0.5 * np.diff(times), np.zeros(times.size)
+def _is_near(first: LinearNetwork, second: LinearNetwork, length: float) -> bool:
+    """Return whether a piece may go from the `first` network to the `second`, `length` (s) later.
+
+    The rates of a storage may change by `_CHANGE` of their sum, or by `_CHANGE` over the length.
+    """
+    own, change = (np.abs(rates).sum(axis=-1) for rates in (first.rates, second.rates - first.rates))
+    if not ((change <= _CHANGE * own) | (change * length <= _CHANGE)).all():
+        return False
+    noise, theirs = (np.diagonal(each.intensity, axis1=-2, axis2=-1) for each in (first, second))
+    return bool((np.abs(theirs - noise) <= _CHANGE * np.maximum(noise, theirs)).all())
+
+
+def _piece(time: Floats, known: dict[int, LinearNetwork], first: int, end: int) -> NoisePiece:
+    """Return the piece between two points, by the trapezoidal rule over both and the one in the middle."""
+    places = sorted({first, (first + end) // 2, end})
+    halves, weights = 0.5 * np.diff(time[places]), np.zeros(len(places))
     weights[:-1] += halves
     weights[1:] += halves
     if not first:
-        weights[0] += times[0]
-    return NoisePiece(duration=float(weights.sum()), moments=moments, weights=weights / weights.sum())
+        weights[0] += time[0]
+    duration = float(weights.sum())
+    return NoisePiece(duration=duration, linear=tuple(known[k] for k in places), weights=weights / weights.sum())

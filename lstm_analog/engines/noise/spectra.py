@@ -1,8 +1,8 @@
 """The noise of transistor cells by ngspice's `.noise`: in one clock state, at an operating point that is given.
 
 A capacitor behind an open switch has no operating point of its own. It is held at its voltage by a source behind an
-inductance of 1e9 H, a short circuit at rest and an open one above some hertz. Cells are seen from outside for this: the
-nodes inside them are unknowns (`expose_nodes`), and one clock state of a schedule stands alone (`alone`).
+inductance of 1e9 H, a short circuit at rest and an open one above some hertz. To give the operating point, all nodes
+inside the cells are made unknowns of the network (`expose_nodes`), and one interval is held for ever (`alone`).
 """
 
 import re
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.engines.guest import own_folder
+from lstm_analog.engines.external import reading_results, temporary_folder
 from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.raw import read_columns
-from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, explain
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export import NGSPICE, Accuracy
 from lstm_analog.export.spice import deck
 from lstm_analog.network.cells import Cells, flat, nodes_of
@@ -25,19 +25,19 @@ from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.schedule import Schedule
 
 _CHOKE = 1e9
-"""Inductance (H) behind which held nodes stand: with 2 pF it resonates at 4 Hz."""
+"""Inductance (H) between a held node and its source: it resonates with 2 pF at 4 Hz, below which noise is shorted."""
 _ITERATIONS = 1000
 """Steps of Newton's method for an operating point; with ngspice's 100, cells of BSIM4 transistors find none."""
 _ANALYSIS = "*| analysis"
-"""Where a deck says what is to be computed."""
+"""The comment by which a deck of this package begins what is to be computed; the lines before are the circuit."""
 
 
 def expose_nodes(network: Network) -> Network:
-    """Return `network` with its cells in one level, all nodes inside them as unknowns in groups `<bank>_<node>`.
+    """Return `network` with its cells flattened, all nodes inside them being unknowns in groups `<bank>_<node>`.
 
-    So a transient tells the voltages of all, from which an operating point is found; that of a cell of 5 V transistors
-    is not found without. Raises `InvalidValueError` unless there is one bank of cells, as there is not in a chip with
-    mismatch, or with circuits for its reference, bias row and clocks.
+    A transient then has the voltages of all nodes, from which ngspice finds the operating point; without them it does
+    not find that of a cell of 5 V transistors. Raises `InvalidValueError` unless there is exactly one bank of cells: a
+    chip with mismatch, or with circuits for its reference, bias row and clocks, has several.
     """
     banks = [part for part in network.parts if isinstance(part, Cells)]
     if len(banks) != 1:
@@ -60,7 +60,7 @@ def expose_nodes(network: Network) -> Network:
 
 
 def alone(schedule: Schedule, interval: int) -> Schedule:
-    """Return the schedule that holds for ever what `schedule` has in an `interval`."""
+    """Return the schedule of a single interval, number `interval` of `schedule`."""
     chosen = slice(interval, interval + 1)
     return Schedule(
         names=schedule.names[chosen],
@@ -71,17 +71,18 @@ def alone(schedule: Schedule, interval: int) -> Schedule:
 
 
 STANDING = Accuracy(reltol=1e-5, vntol=1e-7, abstol=1e-12, chgtol=1e-17, steps=1)
+"""Tolerances of ngspice for operating points and noise; larger: less accurate. `chgtol` and `steps` are unused."""
 _SOURCE = re.compile(r"(onoise[_.](.+))[_.]([a-z0-9]+)")
-"""What ngspice calls the noise of a device, and the part of it by a mechanism; a point is BSIM4's."""
+"""ngspice's name of a noise density: of a device (group 2) by a mechanism (group 3). BSIM4 has a point between them."""
 _SHOT = {"q": ("ic", "ib"), "d": ("id",), "m": ("igs", "igd", "igb")}
-"""The mechanisms of ngspice that are shot noise, by the letter of the device."""
+"""ngspice's names of mechanisms that are shot noise, by the letter of the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
-    """Frequencies from `low` to `high` (Hz), `points` a decade; noise outside is left out.
+    """Frequencies from `low` to `high` (Hz), `points` a decade, over which noise is integrated.
 
-    At 10 points the integral of a pole is exact to 1e-6; a pole at f loses (2/pi) low/f below the band.
+    At 10 points the integral over a pole is exact to 1e-6. Of a pole at f the share (2/pi) low/f lies below the band.
     """
 
     low: float
@@ -110,14 +111,14 @@ class NoiseSource:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoiseSpectra:
-    """One-sided densities of some signals, source by source.
+    """One-sided noise densities of some signals, source by source.
 
     Attributes
     ----------
     frequency : float array, (points,)
         In Hz.
     sources : tuple of NoiseSource, (sources,)
-        What fluctuates.
+        The mechanisms in the devices, each of which adds its density.
     density : float array, (signals, sources, points)
         Effort squared per Hz.
     """
@@ -150,39 +151,33 @@ def noise_spectra(
     network, state : Network, Schedule
         With transistor cells, and one interval.
     efforts : (unknowns,)
-        Near which the operating point lies.
+        Guess of the operating point.
     held : (m,)
         The unknowns that no closed switch determines: they stay at their `efforts`.
     signals : sequence of mappings
-        Each a sum of efforts: the weight of an unknown by its number.
+        The signals, each a weighted sum of efforts: the weights by the numbers of the unknowns.
     band : Band
         The frequencies.
     engine : Ngspice
-        Whose program and time limit are used.
+        The engine whose program and time limit are used.
 
     Raises
     ------
     SimulatorMissingError, SimulationError
         If ngspice is not installed, or does not find the spectra; the message carries its own words.
     """
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "noise.cir"
         text = "".join(_lines(network, state, efforts, held, signals, band))
         path.write_text(text, encoding="ascii")
-        words = engine.call(path)
+        complaints = engine.call(path)
         files = [folder / f"signal{number}.raw" for number in range(len(signals))]
-        if not all(file.exists() for file in files):
-            raise SimulationError(explain("ngspice", must="find the noise", got=words, do="read its message"))
-        try:
+        with reading_results("ngspice", files, complaints, must="find the noise"):
             return _read(files)
-        except FileFormatError as error:  # without an operating point, it leaves its physical constants
-            raise SimulationError(
-                explain("ngspice", must="find the noise", got=words, do="read its message")
-            ) from error
 
 
 def deck_without_analysis(network: Network, schedule: Schedule, accuracy: Accuracy = STANDING) -> str:
-    """Return the deck of `network` under `schedule`, with the marks of an `accuracy`, up to its analysis."""
+    """Return the deck of `network` under `schedule` up to its analysis; a comment in it records the `accuracy`."""
     whole = "".join(deck(network, schedule, NGSPICE, accuracy, "noise.cir"))
     return whole[: whole.index(_ANALYSIS)]
 
@@ -205,15 +200,16 @@ def _lines(
     yield ".control\nset filetype=binary\n"
     for number in range(len(signals)):
         yield f"noise v(signal{number}) vprobe dec {band.points} {band.low:.9g} {band.high:.9g} 1\n"
-        yield f"setplot previous\nwrite signal{number}.raw all\ndestroy all\nreset\n"  # else the next starts from here
+        # without the reset the next analysis would start from this one's state
+        yield f"setplot previous\nwrite signal{number}.raw all\ndestroy all\nreset\n"
     yield "quit\n.endc\n.end\n"
 
 
 def operating_lines(names: Sequence[str], efforts: Floats, held: Indices) -> Iterator[str]:
-    """Yield the lines that hold the unknowns `held` (m,) at their `efforts` (unknowns,), and where to look for others.
+    """Yield the lines that hold the unknowns `held` (m,) at their `efforts` (unknowns,) and guess those of all others.
 
-    `names` are those of all unknowns. Nothing but Newton's method looks for them: by steps of gmin or of the sources
-    ngspice found operating points far from the given one, in which pairs carry no current.
+    `names` are those of all unknowns. Stepping of gmin and of the sources is switched off: by these ngspice found
+    operating points far from the guess, in which pairs carry no current.
     """
     yield f".options reltol={STANDING.reltol} vntol={STANDING.vntol} abstol={STANDING.abstol}"
     yield f" gmin=1e-12 itl1={_ITERATIONS} gminsteps=0 srcsteps=0\n"

@@ -1,4 +1,4 @@
-"""An instruction of `Settle` linearised at all points that it leads to."""
+"""Linearises an instruction of `Settle`, all stages of a kind of point, at all points that it leads to."""
 
 import numpy as np
 
@@ -11,14 +11,15 @@ from lstm_analog.engines.settle.stages import ComponentStage, Mode
 from lstm_analog.errors import SimulationError, UnsupportedError, explain
 
 _NEAR = 1e-6
-"""Difference from rest, in units of signal, from which on an interval counts as run over time."""
+"""Difference from rest, in units of signal, above which an interval has been run over time; larger: less exact."""
 
 
 def linear_stages(instruction: Instruction, before: Floats, after: Floats, sources: Indices) -> list[LinearStage]:
     """Return the stages of `instruction` linearised at k points that led from efforts `before` to `after`.
 
-    These are (k, batch, unknowns). Of `sources`, those after count already before. Storages that do not settle are
-    reached with what settles as it was before they moved; what depends on them is then set once more.
+    These are (k, batch, unknowns). The unknowns `sources` have the efforts after throughout. Stages before the first
+    one of storages that do not settle are linearised at the efforts from which these set out; the stages that follow
+    are at the efforts after.
 
     Raises `UnsupportedError` if an interval was run over time, or has storages that do not settle and are not single.
     """
@@ -46,7 +47,7 @@ def linear_stages(instruction: Instruction, before: Floats, after: Floats, sourc
 def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats:
     """Return the efforts (k batch, unknowns) after `stages` that started from those `before`.
 
-    Newton's method, which damps all together, may find for half of them what it does not find for all.
+    Newton's method damps the steps of all points together, and may solve for half of them where it fails for all.
     """
     efforts, matrices = np.array(before, order="F"), Matrices()
     try:
@@ -62,7 +63,7 @@ def _efforts_after(stages: tuple[ComponentStage, ...], before: Floats) -> Floats
 
 
 def _check_rest(instruction: Instruction, before: Floats, after: Floats) -> None:
-    """Raise `UnsupportedError` unless storages that the stages take to be at rest were so `after` the interval."""
+    """Raise `UnsupportedError` unless storages that count as at rest were so `after` an interval from `before`."""
     phase = instruction.phase
     nodes = phase.unsettled[instruction.checked]
     away = np.abs(_efforts_after(instruction.stages, before) - after)[:, nodes] / phase.couplings.scales[nodes]

@@ -1,11 +1,13 @@
-"""A stage of `Settle` linearised at many points at once: what its nodes pass on to what it reads, in a reverse pass.
+"""A stage of `Settle` linearised at many points at once, for a reverse pass (the adjoint method: Cacuci 1981).
 
-A settled stage solves F(e, u, p) = 0 for its members e, from the efforts u that it reads and the parameters p. With the
-derivative l of a result by e, w = -F_e^-T l, the result changes by w F_u du + w F_p dp (the adjoint method: Cacuci
-1981). A single storage that does not settle goes from e0 to e = e0 + de0/dt T phi(aT), a its conductance over C and
-phi(v) = (1 - exp(-v))/v, while its inflow stands still. The integral over that time of w(t) = l exp(-a(T - t))/C times
-F_u or F_p, both affine in its own effort, is that of w alone, l phi(aT) T/C, times their value at one effort, the mean
-of its own weighted by w.
+A settled stage solves F(e, u, p) = 0, the balances of its members, for their efforts e; u are the efforts that it reads
+and p the parameters. With l the derivative of a result by e, the adjoint weights of the balances are w = -F_e^-T l, and
+the result changes by w F_u du + w F_p dp.
+
+A single storage that does not settle goes within the time T from e0 to e = e0 + de0/dt T phi(aT), where a is its
+conductance over its capacity C, phi(v) = (1 - exp(-v))/v, and its inflow stands still. Its weight is a function of
+time, w(t) = l exp(-a(T - t))/C. F_u and F_p are affine in its own effort, so the integral of w F_u is that of w,
+l phi(aT) T/C, times F_u at the mean of its effort, weighted by w; that of w F_p likewise.
 """
 
 from collections.abc import Iterator
@@ -22,23 +24,23 @@ from lstm_analog.expressions import make
 from lstm_analog.network.laws import Block, BlockForm, blocks, partials
 
 _SMALL = 1e-2
-"""Time constants below which a mean effort is taken from its series, of five terms: 1e-13."""
+"""v = aT below which (phi(v) - exp(-v))/v is computed by its series of five terms, to 1e-13; larger: less accurate."""
 _SERIES = (1 / 2, -1 / 3, 1 / 8, -1 / 30, 1 / 144)
-"""Of (phi(v) - exp(-v))/v."""
+"""The coefficients of that series, from the constant one on."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PassedOn:
-    """How weights of the balances of some members act on other unknowns, at k points.
+class JacobianBlock:
+    """Some entries of F_u, d flow into members of a stage / d effort of other unknowns, at k points.
 
     Attributes
     ----------
     rows : slice or index array, (n,)
         The members, numbered as in `LinearStage.nodes`.
-    columns : slice or index array, (n,) or (c,)
+    columns : slice or index array, (n,), or (c,) if dense
         The unknowns.
-    values : float array, (k or 1, n, 1, batch or 1), or (k or 1, n, c, batch or 1)
-        d flow into the n-th row / d effort of the n-th column, or of each of c columns.
+    values : float array, (k or 1, n, 1, batch or 1), or (k or 1, n, c, batch or 1) if dense
+        The derivatives: each row by its column, or by each of the c columns.
     dense : bool
         Whether each row is coupled to each column.
     distinct : bool
@@ -52,7 +54,7 @@ class PassedOn:
     distinct: bool
 
     def add(self, point: int, weights: Floats, sums: Floats) -> None:
-        """Add what `weights` (members, r, batch) pass on at `point` to `sums` (unknowns, r, batch)."""
+        """Add its transpose at `point` times `weights` (members, r, batch) to `sums` (unknowns, r, batch)."""
         values, given = self.values[point if len(self.values) > 1 else 0], weights[self.rows]
         if self.dense:
             found = np.einsum("ncb,nrb->crb", values, given) if values.shape[-1] > 1 else _product(values, given)
@@ -65,7 +67,7 @@ class PassedOn:
 
 
 def _product(values: Floats, given: Floats) -> Floats:
-    """Return the sums over n of `values` (n, c, 1) times `given` (n, r, batch), (c, r, batch)."""
+    """Return the transpose of `values` (n, c, 1) times `given` (n, r, batch), as (c, r, batch)."""
     found: Floats = values[..., 0].T @ given.reshape(len(given), -1)
     return found.reshape(-1, *given.shape[1:])
 
@@ -79,28 +81,30 @@ class LinearStage:
     nodes : index array, (m s,)
         The unknowns that it sets: the first members of its m components, then the second, and so on.
     response : float array, (k or 1, s, s, m, 1, batch or 1)
-        -F_e^-T of each component, which makes weights of the balances from derivatives by the efforts.
+        -F_e^-T of each component: it makes adjoint weights of derivatives by the efforts.
     kept : float array, (k or 1, m, 1, batch or 1), or None
-        d effort / d effort before, of storages that do not settle; None if nothing of it is left.
-    passing : tuple of PassedOn
-        How the weights act on what the stage reads.
+        exp(-aT), d effort / d effort before, of storages that do not settle; None for a stage that settles.
+    outer : tuple of JacobianBlock
+        F_u, the derivatives by the efforts that the stage reads.
     effort : float array, (k batch, unknowns)
-        Where the derivatives by parameters are to be taken.
+        The efforts at which derivatives by parameters are to be taken.
     rates : float array, (k, m, 1, batch), or None
-        The mean of de/dt of storages that do not settle, weighted as their effort: their balance is flow less C de/dt.
+        The mean of de/dt, weighted by w(t), of storages that do not settle; times -w it is the derivative by C, as
+        their balance is flow less C de/dt.
     """
 
     nodes: Indices
     response: Floats
     kept: Floats | None
-    passing: tuple[PassedOn, ...]
+    outer: tuple[JacobianBlock, ...]
     effort: Floats
     rates: Floats | None
 
     def weigh(self, point: int, sums: Floats) -> Floats:
-        """Return the weights of the balances (m s, r, batch) at `point`, and pass them on in `sums`.
+        """Return the adjoint weights (m s, r, batch) of the balances at `point`, and go back over the stage in `sums`.
 
-        `sums` (unknowns, r, batch) are derivatives by the efforts: after the stage, and then before it.
+        `sums` (unknowns, r, batch) are the derivatives of results by the efforts after the stage; they become those by
+        the efforts before it.
         """
         given, response = sums[self.nodes], self.response[point if len(self.response) > 1 else 0]
         width = len(response)
@@ -110,7 +114,7 @@ class LinearStage:
             by_row = given.reshape(width, -1, *given.shape[1:])
             weights = (response * by_row).sum(axis=1).reshape(given.shape)
         sums[self.nodes] = 0.0 if self.kept is None else self.kept[point if len(self.kept) > 1 else 0] * given
-        for each in self.passing:
+        for each in self.outer:
             each.add(point, weights, sums)
         return weights
 
@@ -129,14 +133,14 @@ def linear_stage(stage: ComponentStage, before: Floats, after: Floats, points: i
         nodes=stage.nodes,
         response=_pointwise(np.moveaxis(response, 1, -1), shape)[..., None, :],
         kept=None,
-        passing=tuple(_passing(stage, after, shape)),
+        outer=tuple(_outer(stage, after, shape)),
         effort=after,
         rates=None,
     )
 
 
 def unsettled(got: str) -> UnsupportedError:
-    """Return the error of what does not settle, and is what was `got` in place of single storages."""
+    """Return the error that what does not settle must be single storages, and is what `got` says."""
     do = "compile it with a longer settling"
     return UnsupportedError(explain("what does not settle", must="be single storages", got=got, do=do))
 
@@ -156,14 +160,14 @@ def _slow_stage(stage: ComponentStage, before: Floats, after: Floats, shape: tup
         nodes=nodes,
         response=_pointwise((pace * filled)[:, None, None], shape)[..., None, :],
         kept=_pointwise(np.exp(-moved), shape)[..., None, :],
-        passing=tuple(_passing(stage, mean, shape)),
+        outer=tuple(_outer(stage, mean, shape)),
         effort=mean,
         rates=_pointwise(change * np.exp(-moved) / (filled**2 * stage.duration), shape)[..., None, :],
     )
 
 
 def _mean_share(moved: Floats, filled: Floats) -> Floats:
-    """Return (phi(v) - exp(-v))/v of v = `moved`, of which phi is `filled`."""
+    """Return (phi(v) - exp(-v))/v of v = `moved` and phi(v) = `filled`."""
     series = sum(term * moved**power for power, term in enumerate(_SERIES))
     small = np.abs(moved) < _SMALL
     plain = (filled - np.exp(-moved)) / np.where(small, 1.0, moved)
@@ -172,32 +176,32 @@ def _mean_share(moved: Floats, filled: Floats) -> Floats:
 
 
 def _own(stage: ComponentStage, effort: Floats) -> Floats:
-    """Return d flow / d effort among the members of each component at `effort` (k, unknowns), (k or 1, m, w, w)."""
+    """Return F_e, d flow / d effort in each component, at `effort` (k batch, unknowns): (k batch or 1, m, s, s)."""
     own = stage.wiring.slopes(effort, stage.couplings.high)
     return own if own.ndim > stage.wiring.own.ndim else own[None]
 
 
 def _pointwise(values: Floats, shape: tuple[int, int]) -> Floats:
-    """Return `values` (k batch or 1, *own) as (k or 1, *own, batch or 1), `shape` being (k, batch)."""
+    """Return `values` (k batch or 1, *own) as (k or 1, *own, batch or 1), with the `shape` (k, batch)."""
     lead = shape if len(values) > 1 or shape == (1, 1) else (1, 1)
     return np.ascontiguousarray(np.moveaxis(values.reshape(*lead, *values.shape[1:]), 1, -1))
 
 
-def _passing(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
-    """Yield how weights of the members of `stage` act on what it reads, linearised at `effort` (k batch, unknowns)."""
+def _outer(stage: ComponentStage, effort: Floats, shape: tuple[int, int]) -> Iterator[JacobianBlock]:
+    """Yield F_u of `stage` block by block at `effort` (k batch, unknowns), `shape` being (k, batch)."""
     members = stage.level.members
     for wire in stage.wiring.wires:
         rows = wire.row * len(members) + numbered(wire.into)
-        yield _single(rows, numbered(wire.places), wire.values[None], shape)
+        yield _block(rows, numbered(wire.places), wire.values[None], shape)
     for sheet in stage.wiring.sheets:
         rows = sheet.row * len(members) + numbered(sheet.into)
-        yield _dense(rows, numbered(sheet.places), sheet.matrix[None], shape)
+        yield _block(rows, numbered(sheet.places), sheet.matrix[None], shape, dense=True)
     for load in stage.wiring.loads:
         yield from _through(stage, load, effort, shape)
 
 
-def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int, int]) -> Iterator[PassedOn]:
-    """Yield how weights of the members of `stage` act through the nonlinear part `load` on what it reads."""
+def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int, int]) -> Iterator[JacobianBlock]:
+    """Yield the blocks of F_u of `stage` that come from the nonlinear part `load`, as in `_outer`."""
     high, size = stage.couplings.high, effort.shape[1]
     members, places = stage.level.members, places_beside(stage.level, size)
     fed = np.zeros(size, dtype=bool)
@@ -209,12 +213,12 @@ def _through(stage: ComponentStage, load: Load, effort: Floats, shape: tuple[int
         if block.form is BlockForm.DENSE:
             chosen = np.flatnonzero(number[block.rows] >= 0)
             if chosen.size:
-                yield _dense(number[block.rows[chosen]], block.columns, value[:, chosen], shape)
+                yield _block(number[block.rows[chosen]], block.columns, value[:, chosen], shape, dense=True)
             continue
         chosen = np.flatnonzero((number[block.rows] >= 0) & ~_within(block, places.field, places.place))
         chosen = chosen[block.columns[chosen] > 0]
         if chosen.size:
-            yield _single(number[block.rows[chosen]], block.columns[chosen], value[:, chosen], shape)
+            yield _block(number[block.rows[chosen]], block.columns[chosen], value[:, chosen], shape)
 
 
 def _within(block: Block, field: Indices, place: Indices) -> Flags:
@@ -224,21 +228,14 @@ def _within(block: Block, field: Indices, place: Indices) -> Flags:
     return inside
 
 
-def _single(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
-    return PassedOn(
+def _block(
+    rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int], *, dense: bool = False
+) -> JacobianBlock:
+    each = _pointwise(values, shape)
+    return JacobianBlock(
         rows=span(rows),
         columns=span(columns),
-        values=_pointwise(values, shape)[..., None, :],
-        dense=False,
-        distinct=np.unique(columns).size == columns.size,
-    )
-
-
-def _dense(rows: Indices, columns: Indices, values: Floats, shape: tuple[int, int]) -> PassedOn:
-    return PassedOn(
-        rows=span(rows),
-        columns=span(columns),
-        values=_pointwise(values, shape),
-        dense=True,
+        values=each if dense else each[..., None, :],
+        dense=dense,
         distinct=np.unique(columns).size == columns.size,
     )

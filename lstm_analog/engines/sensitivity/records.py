@@ -1,4 +1,4 @@
-"""What a reverse pass takes and returns."""
+"""The arguments and results of a reverse pass."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 
 Parameters = Mapping[str, Mapping[str, Floats]]
-"""Numbers for each parameter of each bank: by the label of the bank, and by the name of the parameter."""
+"""An array for each parameter of each bank: by the label of the bank, then by the name of the parameter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slope:
-    """How r results depend on efforts: d result / d effort of `nodes` at the ends of `intervals`.
+    """The derivatives of r results by efforts of `nodes` at the ends of `intervals`.
 
     Attributes
     ----------
     nodes : index array, (n,)
-        Unknowns, each once.
+        The unknowns, each once.
     intervals : index array, (k,)
-        Numbers of intervals, each once.
+        The numbers of the intervals, each once.
     values : float array, (r, batch, k, n)
-        The derivatives, with one axis of sequences.
+        The derivatives; all sequences are on the axis of the batch.
     """
 
     nodes: Indices
@@ -43,8 +43,8 @@ class Sensitivities:
         By what the schedule imposes, by the label of the bank of sources. Where an effort stays the same over several
         intervals, the first has the sum of all, and the others zero.
     by_interval : float array, (r, 1 + intervals), or None
-        What given changes of the parameters do to first order, by the interval in which they act; the first is before
-        the run, where it settles. None if no changes were given. Of capacities and of sources it has nothing.
+        The first-order effect of given changes of parameters, by the interval in which they act; the first is that on
+        the operating point. None if no changes were given. Changes of capacities and of sources are not in it.
     """
 
     parameters: Parameters

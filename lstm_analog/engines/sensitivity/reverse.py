@@ -1,7 +1,7 @@
 """The reverse pass through a run of `Settle`: derivatives of results by all parameters of all parts and by the inputs.
 
-The run is that of the program which `Settle` makes for the efforts that the results read. Each instruction is
-linearised at all its points at once; the pass then goes from the last point to the first, stage by stage, backward.
+`Settle` makes a program for the efforts that the results read. Each of its instructions is linearised at all its points
+at once. The pass then goes over the points from the last to the first, and over the stages of each backward.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines.phase.couplings import fed_rows
-from lstm_analog.engines.record import Record, within
+from lstm_analog.engines.record import Record, Watch, within
 from lstm_analog.engines.sensitivity.instructions import linear_stages
 from lstm_analog.engines.sensitivity.linearised import LinearStage
 from lstm_analog.engines.sensitivity.records import Parameters, Sensitivities, Slope, joined
@@ -25,7 +25,7 @@ from lstm_analog.network.parts import Sources, Storages
 from lstm_analog.network.trajectory import EVERYTHING, Trajectory
 
 _MOST_NUMBERS = 2**25
-"""Weights, of all unknowns at all points for each result, that a pass keeps; larger: more memory, fewer passes."""
+"""Adjoint weights (unknowns x points x results) that a pass keeps; larger: more memory, fewer passes."""
 
 _Sums = dict[str, dict[str, Floats]]
 
@@ -34,7 +34,8 @@ _Sums = dict[str, dict[str, Floats]]
 class _Linear:
     """An instruction with the clock lines `high`, linearised at its `points` (k,).
 
-    `weights` are those that the pass found for the balances of each of the `stages`, (k, members, r, batch).
+    `load` are the labels of the sources that are set at these points, and `weights` the adjoint weights of the balances
+    of each of the `stages`, (k, members, r, batch), which the pass fills.
     """
 
     high: High
@@ -49,8 +50,8 @@ def sensitivities(
 ) -> Sensitivities:
     """Return the derivatives of the results whose `slopes` are given, of a `trajectory` that `Settle` computed.
 
-    It must have kept everything; `settled` is that of the engine. With `changes` of parameters, each (r, *own), it also
-    tells in which intervals they act on each result, to first order.
+    The trajectory must have kept everything; `settled` is that of the engine. With `changes` of parameters, each
+    (r, *own), their first-order effect on each result is told by interval (`Sensitivities.by_interval`).
 
     The derivatives are exact to rounding, also those by the capacities of storages that do not settle. The clock counts
     as constant.
@@ -90,14 +91,14 @@ def sensitivities(
     return Sensitivities(
         parameters=MappingProxyType(frozen),
         imposed=MappingProxyType(imposed),
-        by_interval=None if changes is None else _by_interval(network, linear, changes, made.order.size),
+        by_interval=None if changes is None else _by_interval(network, linear, changes, (results, made.order.size)),
     )
 
 
 def _pieces(
     trajectory: Trajectory, slopes: tuple[Slope, ...], changes: Parameters | None
 ) -> list[tuple[tuple[Slope, ...], Parameters | None]]:
-    """Return `slopes` and `changes` of as many results at a time as the memory for their weights allows."""
+    """Return `slopes` and `changes` split by results, so that the weights of each pass fit into `_MOST_NUMBERS`."""
     results = len(slopes[0].values)
     many = max(1, int(_MOST_NUMBERS // max(trajectory.efforts.size, 1)))
     cuts = [slice(first, first + many) for first in range(0, results, many)]
@@ -113,21 +114,19 @@ def _pieces(
 
 
 def _checked_network(trajectory: Trajectory) -> Network:
-    """Return the network that was solved, without tanks' stops if none was reached; it must have one set of numbers."""
+    """Return the network that was solved, without the stops of tanks if none was reached; refuse chips and varying."""
     network, free = trajectory.network, within(trajectory.network)
     check_one_chip(network)
     if trajectory.schedule.varying is not None:
         got, do = "some that change from step to step", "hold them as in one step: Machine.at_step(number)"
         raise UnsupportedError(explain("parameters", must="stand still", got=got, do=do))
-    inside = all(
-        (seen.lowest >= limits.low).all() and (seen.highest <= limits.high).all()
-        for seen, limits in zip(trajectory.extremes, free.ranges, strict=True)
-    )
+    seen = zip(free.ranges, trajectory.extremes, strict=True)
+    inside = all(Watch(limits=limits, lowest=far.lowest, highest=far.highest).inside for limits, far in seen)
     return free.network if inside else network
 
 
 def _record(trajectory: Trajectory, slope: Slope) -> Record:
-    """Return an empty record of what a `slope` reads."""
+    """Return the record, without arrays, by which `program` knows the efforts that a `slope` reads."""
     places = np.full(1 + len(trajectory.schedule.names), -1)
     places[1 + slope.intervals] = 0
     none = np.empty(0)
@@ -151,9 +150,10 @@ def _linear(made: RunProgram, number: int, efforts: Floats, results: int, source
 def _go_back(
     made: RunProgram, linear: list[_Linear], slopes: tuple[Slope, ...], shape: tuple[int, int, int]
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Go from the last point to the first, and fill the weights of all that is `linear`.
+    """Go from the last point to the first, and fill the weights of all instructions, `linear`.
 
-    Returns the derivatives by the efforts at the start, of `shape` (unknowns, r, batch), and by what was imposed.
+    Returns the derivatives by the efforts before the first point, (unknowns, r, batch) as `shape` says, and by what the
+    schedule imposes.
     """
     sums = np.zeros(shape)
     read = _by_point(slopes)
@@ -190,9 +190,9 @@ def _by_point(slopes: tuple[Slope, ...]) -> dict[int, list[tuple[Indices, Floats
 
 
 def _balances(linear: _Linear, size: int) -> Iterator[tuple[Floats, Floats]]:
-    """Yield efforts (k, unknowns) of an instruction, and the weights of all balances there, (r, k, unknowns + 1).
+    """Yield efforts (k batch, unknowns) of an instruction, and the weights by unknown, (r, k batch, unknowns + 1).
 
-    Stages linearised at the same efforts are taken together. The last weight is zero, for the rows that are -1.
+    Stages linearised at the same efforts are taken together. The last weight is zero, for flows into none: row -1.
     """
     groups: dict[int, list[int]] = {}
     for number, stage in enumerate(linear.stages):
@@ -206,7 +206,7 @@ def _balances(linear: _Linear, size: int) -> Iterator[tuple[Floats, Floats]]:
 
 
 def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> None:
-    """Add to `parameters` what the weights of the instructions, all `linear`, make of the parameters of `network`."""
+    """Add the derivatives by the parameters of `network`, w F_p of all instructions, `linear`, to `parameters`."""
     kinds, size = network.kinds(), network.unknowns.size
     fed = [(part, rows) for part in network.parts if (rows := fed_rows(network, kinds, part)).size]
     for high in dict.fromkeys(each.high for each in linear):
@@ -221,19 +221,17 @@ def _add_levers(parameters: _Sums, network: Network, linear: list[_Linear]) -> N
                     parameters[part.label][name] += value
 
 
-def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, points: int) -> Floats:
-    """Return what `changes` of the parameters of `network` do by the instructions, all `linear`, (r, points)."""
+def _by_interval(network: Network, linear: list[_Linear], changes: Parameters, shape: tuple[int, int]) -> Floats:
+    """Return the first-order effect of `changes` of parameters of `network` at each point, of `shape` (r, points)."""
     kinds, size = network.kinds(), network.unknowns.size
     fed = [
         (part, rows)
         for part in network.parts
         if part.label in changes and (rows := fed_rows(network, kinds, part)).size
     ]
-    result: Floats = np.zeros((0, points))
+    result: Floats = np.zeros(shape)
     for each in linear:
         for effort, weights in _balances(each, size):
-            if not result.size:
-                result = np.zeros((len(weights), points))
             for number, one in enumerate(weights):
                 added = np.zeros(len(effort))
                 for part, rows in fed:

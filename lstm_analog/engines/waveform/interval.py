@@ -10,7 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.base import moments
+from lstm_analog.engines.base import kept_times
 from lstm_analog.engines.native import Unsolved, compiled
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.pieces import Division, refined
@@ -30,7 +30,7 @@ class IntervalSolver:
     @cached_property
     def _at(self) -> Floats:
         """When points are recorded, as shares of the interval, (points,)."""
-        return moments(1.0, self.points)
+        return kept_times(1.0, self.points)
 
     def advance(self, effort: Floats, intervals: Subdivision) -> Floats:
         """Return the efforts (*lead, N) at the end of one of the `intervals`, which start as `effort`.
