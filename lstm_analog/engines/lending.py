@@ -9,14 +9,14 @@ from weakref import WeakKeyDictionary
 from lstm_analog.network.graph import Network
 
 _SPARE = 2
-"""Number of idle workspaces of a network that stay cached beside the last one; larger: more memory."""
+"""Idle workspaces of a network that are kept while another one is lent; larger: more memory, fewer built anew."""
 _Space = TypeVar("_Space")
 
 
 class Lender(Generic[_Space]):
     """The workspaces of networks that no run is using; two threads may run one network, each in a workspace of its own.
 
-    They are kept as long as the network is, which they must not refer to.
+    They are kept as long as the network is; if one referred to the network, neither would ever be freed.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,7 @@
-"""Fixed sparsity patterns: where each block's partial derivatives land, worked out once, filled many times."""
+"""Sparse matrices of fixed structure, made of the partial derivatives of blocks, which come as flat arrays.
+
+Where each derivative goes is worked out once; matrices are filled many times.
+"""
 
 from dataclasses import dataclass
 
@@ -9,11 +12,11 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.laws import Block, BlockForm
 
 _SMALL = 4096
-"""Entries up to which a sparse matrix is stored as a dense one; larger: more is multiplied by zero."""
+"""Entries, zeros counted, up to which a matrix is stored as a dense one; larger: more is multiplied by zero."""
 
 
 def positions(size: int, chosen: Indices) -> Indices:
-    """Return for each of `size` unknowns its place among the `chosen`, -1 if it is not among them, shape (size,)."""
+    """Return the place of each of `size` unknowns in the list of the `chosen`, -1 if it is not there, shape (size,)."""
     place = np.full(size, -1, dtype=np.int64)
     place[chosen] = np.arange(chosen.size)
     return place
@@ -21,7 +24,7 @@ def positions(size: int, chosen: Indices) -> Indices:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scatter:
-    """Sums flat values (batch, k) into rows (batch, r) by a fixed 0/1 matrix (r, k), which is sparse if it is large."""
+    """Adds up flat values (batch, k) to sums (batch, r) by a `matrix` (r, k) of ones and zeros."""
 
     matrix: "scipy.sparse.csr_array | Floats"
 
@@ -32,7 +35,7 @@ class Scatter:
 
 
 def scatter(targets: Indices, size: int) -> Scatter:
-    """Return the `Scatter` of as many values as `targets` has entries into `size` rows; targets below 0 are dropped."""
+    """Return the `Scatter` that adds value k to sum `targets[k]` of `size`, and drops it if that is below 0."""
     kept = np.flatnonzero(targets >= 0)
     ones = np.ones(kept.size)
     matrix = scipy.sparse.csr_array((ones, (targets[kept], kept)), shape=(size, targets.size))
@@ -40,7 +43,7 @@ def scatter(targets: Indices, size: int) -> Scatter:
 
 
 def small(matrix: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array | Floats":
-    """Return a sparse `matrix`, as a dense one if it is small: a product takes a tenth then."""
+    """Return a sparse `matrix`, as a dense one if it is small: products with it then take a tenth of the time."""
     rows, columns = matrix.shape
     return np.asarray(matrix.toarray()) if rows * columns <= _SMALL else matrix
 
@@ -49,8 +52,8 @@ def small(matrix: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array | Floats"
 class Pattern:
     """A sparse matrix of fixed structure whose entries are sums of block partials.
 
-    `scatter` turns the flat partials into the entries of a CSC matrix of the given `indices`, `indptr` and `shape`;
-    `diagonal` tells that it is square with entries on all of its diagonal and nowhere else.
+    `scatter` adds the flat partials up to the entries of a matrix by columns (scipy's CSC) with these `indices`,
+    `indptr` and `shape`; `diagonal` tells that it is square with entries on all of its diagonal and nowhere else.
     """
 
     scatter: Scatter

@@ -1,12 +1,12 @@
 """Runs many chips or sequences in portions, which several threads may solve at once.
 
-Each portion writes to its share of one recorder. So that a chip that cannot be solved beside the others does not take
-them down, the chips of a portion that fails are solved apart.
+Each portion writes to its share of one recorder. If a portion of chips cannot be solved, its chips are solved in
+smaller groups, so that one of them does not make the others fail.
 
 The arrays of a portion stay in the nearest caches of the processor, those of all chips or sequences often do not.
-Portions, and with them the rounding of answers, do not depend on the number of threads unless an engine limits the
-one by the other, as `Settle` does. Threads are of use since numpy and the kernel let go of Python's global lock while
-they compute.
+Portions, and with them the rounding of answers, do not depend on the number of threads, unless an engine asks for no
+more portions than threads, as `Settle` does. Threads are of use since numpy and the kernel release Python's global lock
+while they compute.
 """
 
 from collections import deque
@@ -42,15 +42,15 @@ from lstm_analog.network.trajectory import Trajectory
 _EFFORTS = 20_000
 """Efforts (unknowns x chips x sequences) of a portion; larger: fewer portions, whose arrays may leave the caches."""
 _LEAST = 16
-"""Sequences, of all its chips, that a portion has at least; larger: products of matrices are faster, portions fewer."""
+"""Sequences of a portion at least, all its chips counted; larger: products of matrices are faster, portions fewer."""
 _WORK = 6_000_000
-"""Efforts x intervals of a portion from which it is worth its own analysis; larger: short runs stay whole."""
+"""Efforts x intervals that a portion must have to be worth its own analysis; larger: more runs stay whole."""
 _MOST_THREADS = 1024
 """Largest number of threads that is accepted."""
 _SHOWN = 8
 """Chips that a warning lists by number; the others are counted."""
 _PORTIONS: WeakKeyDictionary[Network, dict[tuple[int, int], Network]] = WeakKeyDictionary()
-"""The networks of portions of the chips of a network; engines know them again by their identity."""
+"""The networks of portions of the chips of a network, by start and stop; their workspaces are found by identity."""
 
 _Found = TypeVar("_Found")
 
@@ -73,9 +73,9 @@ class Portions:
     threads: int
 
     def each(self, solve: Callable[[slice, Progress | None], _Found], progress: Progress | None) -> Iterator[_Found]:
-        """Yield what `solve` makes of each slice, in their order; `progress` is told what all have done on average.
+        """Yield what `solve` returns for each slice, in their order; `progress` is told the intervals done on average.
 
-        What raises stops the others, between two intervals.
+        The first that raises stops the others, at the end of the interval that they are in.
         """
         told = _ProgressOfAll(len(self.slices), progress)
         calls = [partial(told.watch, solve, part, number) for number, part in enumerate(self.slices)]
@@ -95,14 +95,17 @@ class Portions:
 
 
 class _ProgressOfAll:
-    """Tells `progress` each interval that `count` portions have done on average; raises in all what is `stopped` by."""
+    """Tells `progress` how many intervals `count` portions have done on average, and stops all if one of them raises.
+
+    `stopped` is the error that one raised, for the others to raise as well.
+    """
 
     def __init__(self, count: int, progress: Progress | None) -> None:
         self._done, self._progress, self._lock = [0] * count, progress, Lock()
         self.stopped: BaseException | None = None
 
     def watch(self, solve: Callable[[slice, Progress | None], _Found], part: slice, number: int) -> _Found:
-        """Return what `solve` makes of the `part`, portion `number`; the first error that any raises, all raise."""
+        """Return what `solve` returns for `part`, portion `number`; if it was stopped, raise what stopped all."""
         try:
             return solve(part, partial(self._tell, number))
         except BaseException as reason:
@@ -127,7 +130,7 @@ class _ProgressOfAll:
 
 
 def divided(network: Network, schedule: Schedule, *, threads: int, most: int | None = None) -> Portions:
-    """Return the portions of a run of `network` under `schedule`, for so many `threads`, and `most` of them at most.
+    """Return the portions of a run of `network` under `schedule` for up to so many `threads`: `most` of them, if given.
 
     A run whose parameters change from step to step stays whole, as does one that is short or small.
     """
@@ -142,9 +145,9 @@ def divided(network: Network, schedule: Schedule, *, threads: int, most: int | N
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Solved:
-    """What solved some chips or sequences, an `engine` with its settings, and its estimate of the `error`.
+    """What solved some chips or sequences: an `engine` with its settings, and its estimate of the `error`.
 
-    `finite` tells that it has found all finite that it took down; else that remains to be seen.
+    `finite` tells that all recorded efforts are known to be finite; else the trajectory checks them.
     """
 
     engine: str
@@ -162,9 +165,10 @@ class NetworkSolver(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Group:
-    """Some chips or sequences that were `solved` side by side, sequences with their `share` of the recorder.
+    """Some chips or sequences that were `solved` side by side.
 
-    If it was one chip alone, its `number` and the `reason`.
+    `share` is that of a portion of sequences in the recorder, which has to join it again. Of a chip that had to be
+    solved alone, `number` says which, and `reason` why.
     """
 
     solved: Solved
@@ -206,7 +210,7 @@ def run_chips(solve: NetworkSolver, record: Recorder, portions: Portions, progre
 
 
 def _sequences(solve: NetworkSolver, record: Recorder, part: slice, progress: Progress | None) -> list[_Group]:
-    """Solve the sequences `part` of a run that is taken down in `record`, telling `progress`."""
+    """Solve the sequences `part` of a run that `record` records, telling `progress`."""
     network, schedule = record.network, record.schedule
     if part == slice(None):
         sequences = replace(schedule, chips=0) if schedule.chips else schedule
@@ -217,7 +221,7 @@ def _sequences(solve: NetworkSolver, record: Recorder, part: slice, progress: Pr
 
 
 def _chips(solve: NetworkSolver, record: Recorder, part: slice, progress: Progress | None) -> list[_Group]:
-    """Solve the chips `part` of a run that is taken down in `record`, telling `progress`, apart if they have to be."""
+    """Solve the chips `part` of a run that `record` records, telling `progress`: in smaller groups if they must be."""
     network, schedule = record.network, record.schedule
     try:
         if part == slice(None):
@@ -240,7 +244,10 @@ def _portion(network: Network, part: slice) -> Network:
 def _apart(
     solve: NetworkSolver, record: Recorder, numbers: Indices, reason: Exception, progress: Progress | None
 ) -> Iterator[_Group]:
-    """Yield groups of the chips `numbers`, neighbours, which could not be solved side by side for that `reason`."""
+    """Solve each half of the chips `numbers`, neighbours, that could not be solved together for that `reason`.
+
+    Yields the groups into which they had to be divided; raises what `_alone` does.
+    """
     network, schedule = record.network, record.schedule
     if numbers.size == 1:
         yield _alone(solve, record, int(numbers[0]), reason, progress)
@@ -256,7 +263,7 @@ def _apart(
 
 
 def _alone(solve: NetworkSolver, record: Recorder, number: int, reason: Exception, progress: Progress | None) -> _Group:
-    """Return how chip `number` was solved alone, for that `reason`; raise what names it if it cannot be."""
+    """Solve chip `number` alone, for the `reason` that it failed with others; an error of it names the chip."""
     network = record.network
     try:
         schedule, share = record.schedule.of_chips(number), record.share(number)

@@ -1,7 +1,7 @@
-"""Calls of numpy with their arrays bound: what engines work through step by step, and decide nothing in between.
+"""Calls of numpy with their arrays bound, which engines make one after the other without a decision in between.
 
-A call is a `functools.partial` of a function of numpy, or of one of those below, so that what it does can be read off
-it: `engines/native` executes runs of such calls as machine code.
+A call is a `functools.partial` of a function of numpy, or of one of those below, so that `engines/native` can see what
+it does and execute runs of calls as machine code. Places of an array are a slice, which costs no call, or indices.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,16 +16,19 @@ from lstm_analog.arrays import Array, Floats, Indices, Span
 Call = Callable[[], object]
 
 _SMALL = 2048
-"""Numbers of an array up to which constants are stored as often as they are used; larger: more memory is read."""
+"""Numbers of a result up to which constants are stored in its shape; larger: fewer rows, but more memory is read."""
 
 
 def _key(places: Span, axis: int) -> tuple[Any, ...]:
-    """Return the key of `places` along an `axis`, counted from the last, -1."""
+    """Return the index that selects `places` along an `axis`, counted from the last, -1."""
     return (..., places, *(slice(None),) * (-1 - axis))
 
 
 def _is_turned(array: Array) -> bool:
-    """Return whether the numbers of `array` lie closer along its last axis but one, as those of a batch do."""
+    """Return whether the last axis of `array` but one has a smaller step than the last, as in a batch stored so.
+
+    Then calls work on it with these axes swapped: along an inner axis that is dense.
+    """
     return array.ndim > 1 and 0 < array.strides[-2] < array.strides[-1]
 
 
@@ -40,9 +43,9 @@ def add_at(out: Array, places: Indices, axis: int, values: Array) -> None:
 
 
 def reading(array: Array, places: Span, axis: int = -1) -> tuple[Array, tuple[Call, ...]]:
-    """Return the `places` of `array` along an `axis`, -1 or -2, and the calls that bring them up to date.
+    """Return an array that holds the `places` of `array` along an `axis`, -1 or -2, once the calls returned are made.
 
-    They are a view without calls if `places` is a slice, else an array into which they are gathered.
+    If `places` is a slice, it is a view, and there are no calls; else they gather the numbers.
     """
     if isinstance(places, slice):
         return array[_key(places, axis)], ()
@@ -55,14 +58,14 @@ def reading(array: Array, places: Span, axis: int = -1) -> tuple[Array, tuple[Ca
     return room, (partial(np.take, array, places, axis, room, "clip"),)
 
 
-def adding(out: Array, places: Span, axis: int, flow: Array) -> Call:
-    """Return the call that adds `flow` to the `places` of `out` along an `axis`, counted from the last, -1."""
+def adding(out: Array, places: Span, flow: Array) -> Call:
+    """Return the call that adds `flow` to the `places` of `out`, of which none comes twice, along its last axis."""
     if isinstance(places, slice):
-        view = out[_key(places, axis)]
+        view = out[..., places]
         return partial(np.add, view, flow, view)
-    if axis == -1 and _is_turned(out):
+    if _is_turned(out):
         return partial(add_at, np.swapaxes(out, -1, -2), places, -2, np.swapaxes(flow, -1, -2))
-    return partial(add_at, out, places, axis, flow)
+    return partial(add_at, out, places, -1, flow)
 
 
 def putting(out: Array, places: Span, values: Array) -> Call:
@@ -85,9 +88,9 @@ def combining(out: Array, flows: Iterable[Array], gains: Iterable[Array]) -> tup
 
 
 def spread(constant: Any, like: Array) -> Any:
-    """Return a `constant` operand for results such as `like`: in its type, and a small array in its shape and order.
+    """Return a `constant` operand of calls whose result is `like`, in the type of that.
 
-    Calls take a short array row by row, which costs more than to read it as often as there are rows.
+    An array for a small result gets its shape and order: a call reads a shorter one row by row, which takes longer.
     """
     if not np.ndim(constant):
         return constant
@@ -99,7 +102,7 @@ def spread(constant: Any, like: Array) -> Any:
 
 
 def widened(array: Array) -> tuple[Floats, tuple[Call, ...]]:
-    """Return `array` in double precision, and the calls that bring it up to date; itself if it is."""
+    """Return an array that holds `array` in double precision once the calls returned are made; `array` if it does."""
     if array.dtype == np.float64:
         return array, ()
     wide = np.empty(array.shape)
@@ -114,7 +117,10 @@ def make(calls: Iterable[Call]) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Refresh:
-    """The call that makes `calls` if the `stamp` (1,) is not the present `version` (1,), and sets it to that."""
+    """The call that makes `calls` if the `version` (1,) of what they read is no longer the one in `stamp` (1,).
+
+    The stamp is the version for which they were made last.
+    """
 
     stamp: Indices
     version: Indices
@@ -129,7 +135,7 @@ class Refresh:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PartCopy:
-    """An array `room`, and the `shares` of part after part in a larger array, each of its shape."""
+    """An array `room` that parts use in turn, and the `shares` of all parts in a larger array, each of its shape."""
 
     room: Array
     shares: tuple[Array, ...]
@@ -137,9 +143,10 @@ class PartCopy:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EachPart:
-    """The call that makes `calls` for each of some parts, one after the other, in the same arrays.
+    """The call that makes `calls` for part after part of a batch, in the same arrays, which stay in the cache.
 
-    Before, the share of the part is copied to the room of each of the `reads`; after, from that of the `writes`.
+    Before, the share of the part is copied to the room of each of the `reads`; after, from the room of each of the
+    `writes` to the share.
     """
 
     reads: tuple[PartCopy, ...]
@@ -162,5 +169,5 @@ class EachPart:
 
 
 def advance(stamps: Indices, groups: Indices) -> None:
-    """Give these `groups` of unknowns a new version, one more in `stamps`, since their efforts have changed."""
+    """Add 1 to the versions of these `groups` of unknowns in `stamps`: their efforts have changed."""
     stamps[groups] += 1

@@ -1,6 +1,8 @@
 """The kernel against numpy: functions to 4 units in the last place, calls of every form, whole runs."""
 
+import re
 import subprocess
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,8 +13,18 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
-from lstm_analog.engines.native import Judged, KernelProgram, Unsolved, compiled, executed, joined, library
-from lstm_analog.engines.native.calls import Unless, following, largest
+from lstm_analog.engines.native import (
+    KernelProgram,
+    ProgramBuilder,
+    Unsolved,
+    compiled,
+    encoding_arrays,
+    executed,
+    grouping,
+    joined,
+    library,
+)
+from lstm_analog.engines.native.calls import Positive, Unless, following, largest, next_coefficients
 from lstm_analog.engines.native.grouping import merged
 from lstm_analog.expressions import Refresh, add_at, advance, put, where_less
 from lstm_analog.imperfections import ProgrammingError, Streams
@@ -31,6 +43,36 @@ def without(monkeypatch):
 
 def test_there_is_a_kernel():
     assert library.is_available()
+
+
+def test_python_and_the_kernel_number_alike():
+    """Operations, their words and their bits stand in both; what the words are the tests of the operations hold."""
+    text = next(path for path in library.SOURCES if path.name == "operations.inc").read_text()
+    listed = re.findall(r"\w+(?: = \w+)?(?=,|\s*\})", re.search(r"enum operation (\{.*?\})", text, re.DOTALL)[1])
+    names = [name for name in listed if "=" not in name]
+    assert names == [name.upper().replace(" ", "_") for name in encoding_arrays.NUMBER]
+    assert listed.index("LAST_ELEMENTWISE = LESS") == encoding_arrays.ELEMENTWISE
+    for name, value in (
+        ("WORDS", encoding_arrays.WORDS),
+        ("CURSOR", encoding_arrays.CURSOR),
+        ("TOGETHER", grouping.TOGETHER),
+        ("FUSED", grouping.FUSED),
+    ):
+        assert int(re.search(rf"\b{name} = (\d+)", text)[1]) == value
+    words = re.search(r"struct elementwise \{ word (.*?); struct operand operand\[5\]", text)[1].split(", ")
+    operand = re.search(r"struct operand \{ address at; word (.*?); \}", text)[1].split(", ")
+    assert (len(words), 1 + len(operand)) == (encoding_arrays.FIRST_OPERAND, encoding_arrays.OPERAND_WORDS)
+    assert [words[k] for k in grouping._INNER_FIRST] == ["n", "rows", "laps", "planes"]
+    assert [operand[k - 1] for k in grouping._STEPS] == ["step", "row", "lap", "plane"]
+
+
+@pytest.mark.parametrize("target", ["x86_64_v3", "x86_64_v4"])
+def test_the_kernel_compiles_without_warnings(target, tmp_path):
+    """With AVX-512 and without."""
+    wary = ("-Wall", "-Wextra", "-Werror", "-target", "x86_64-linux-musl", f"-march={target}", "-c", "-o", "kernel.o")
+    command = [sys.executable, "-m", library.COMPILER, "cc", *wary, str(library.SOURCES[0])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -287,11 +329,11 @@ def test_estimates_of_errors_are_the_same(seed):
 def test_a_program_repeats_and_stops():
     """Until a value is small enough, or too often; what follows is not executed then."""
     value, after = np.full(1, 1.0), np.zeros(1)
-    judged = Judged()
-    judged.repeat_above(value, 0.1, 30, [partial(np.multiply, value, 0.5, value)])
-    judged.stop_above(value, 0.08)
-    judged.add([partial(np.add, after, 1.0, after)])
-    program = judged.program()
+    builder = ProgramBuilder()
+    builder.repeat_above(value, 0.1, 30, [partial(np.multiply, value, 0.5, value)])
+    builder.stop_above(value, 0.08)
+    builder.add([partial(np.add, after, 1.0, after)])
+    program = builder.program()
     for start, limit, ended in ((0.7, 0.0875, 0.0), (1.0, 0.0625, 1.0), (1e12, 1e12 * 0.5**30, 0.0)):
         value[0], after[0] = start, 0.0
         with nullcontext() if ended else pytest.raises(Unsolved):
@@ -300,12 +342,52 @@ def test_a_program_repeats_and_stops():
         assert after[0] == ended
 
 
+def test_a_builder_has_no_program_of_what_the_kernel_cannot_do():
+    """Axes that cannot be one, and numbers of another type; that was an error where the program was made."""
+    room, efforts, cursor = np.zeros((2, 3, 9)), np.zeros((2, 3, 4)), np.zeros(1, np.int64)
+    recording, copying = ProgramBuilder(), ProgramBuilder()
+    recording.record(room[..., :4], efforts, np.arange(4), cursor, np.zeros(1, np.int64), streamed=False)
+    assert recording.program() is not None
+    recording.record(room[:, :2, :4], efforts[:, :2], np.arange(4), cursor, np.zeros(1, np.int64), streamed=False)
+    assert recording.program() is None
+    copying.copy(np.zeros(3, np.float16), np.zeros(3, np.float16), cursor, 1)
+    assert copying.program() is None
+
+
+def test_programs_of_programs_do_not_skip_what_stops():
+    """What one of them refuses is not taken for the reason why another operation of it stopped."""
+    held, value, after = np.ones(2), np.full(1, 2.0), np.zeros(1)
+    builder = ProgramBuilder()
+    builder.add([Positive(values=held, refusal=lambda least: ArithmeticError(f"{least}"))])
+    builder.stop_above(value, 1.0)
+    both = joined([builder.program(), *compiled([partial(np.add, after, 1.0, after)])])
+    with pytest.raises(Unsolved):
+        both()
+    assert after[0] == 0.0
+    none = np.empty((1, 0), np.int64)
+    assert executed([both], np.zeros(1, np.int64), none, np.zeros(0, np.int64)) == 0
+    held[1] = 0.0
+    with pytest.raises(ArithmeticError, match=r"^0\.0$"):
+        executed([both], np.zeros(1, np.int64), none, np.zeros(0, np.int64))
+
+
+def test_estimates_of_any_number_of_sizes_that_lie_anyhow():
+    rng = np.random.default_rng(0)
+    rows, value, wide = np.exp(-np.arange(40.0))[:, None] * rng.normal(size=(40, 3)), np.empty(1), np.empty((40, 2))
+    for call in compiled([partial(largest, wide[:, 0], rows, np.ones(1)), partial(following, value, wide[:, 0])]):
+        call()
+    np.testing.assert_array_equal(wide[:, 0], np.abs(rows).max(axis=1))
+    assert value[0] == pytest.approx(next_coefficients(wide[:, 0].tolist()))
+    run(partial(following, value, wide[:, 0].copy()))
+    assert value[0] == pytest.approx(next_coefficients(wide[:, 0].tolist()))
+
+
 def test_programs_of_a_table_find_their_arrays_by_cursors():
     given, taken, state, cursors = np.arange(12.0).reshape(4, 3), np.zeros((4, 3)), np.empty(3), np.zeros(2, np.int64)
-    judged = Judged()
-    judged.copy(state, given[0], cursors[:1], 1)
-    judged.copy(taken[0], state, cursors[1:], 0)
-    program = joined([judged.program(), *compiled([partial(np.add, state, 1.0, state)])])
+    builder = ProgramBuilder()
+    builder.copy(state, given[0], cursors[:1], 1)
+    builder.copy(taken[0], state, cursors[1:], 0)
+    program = joined([builder.program(), *compiled([partial(np.add, state, 1.0, state)])])
     places = np.stack([given.ctypes.data + 24 * np.arange(4), taken.ctypes.data + 24 * np.arange(4)[::-1]], axis=1)
     assert executed([program, None], np.zeros(4, np.int64), places, cursors) == 4
     np.testing.assert_array_equal(taken[::-1], given)

@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.arrays import Finite, floats
 from lstm_analog.engines import Waveform, record
-from lstm_analog.engines.native import Judged, library
+from lstm_analog.engines.native import ProgramBuilder, library
 from lstm_analog.engines.waveform.flows import Flow, adding_up
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.expressions import make
@@ -31,9 +31,9 @@ def test_a_record_is_written_where_a_cursor_says(kind, streamed, count):
         room, cursor, unsound = np.zeros(3000), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         kept = room[start : start + 900].reshape(3, 300)[:, 5 : 5 + count]
         cursor[0] = kept.ctypes.data
-        judged = Judged()
-        judged.record(kept, efforts, nodes, cursor, unsound, streamed)
-        judged.program()()
+        builder = ProgramBuilder()
+        builder.record(kept, efforts, nodes, cursor, unsound, streamed)
+        builder.program()()
         np.testing.assert_array_equal(kept, efforts[:, nodes])
         assert np.count_nonzero(room) == np.count_nonzero(efforts[:, nodes])
         assert unsound[0] == 0
@@ -49,9 +49,9 @@ def test_what_is_not_finite_is_seen_wherever_it_is_written(kind, streamed, bad):
         efforts = efforts.astype(kind)
         room, cursor, unsound = np.zeros((1, 43)), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         cursor[0] = room[:, 3:].ctypes.data
-        judged = Judged()
-        judged.record(room[:, 3:], efforts, np.arange(40), cursor, unsound, streamed)
-        call = judged.program()
+        builder = ProgramBuilder()
+        builder.record(room[:, 3:], efforts, np.arange(40), cursor, unsound, streamed)
+        call = builder.program()
         call()
         assert unsound[0] == 0
         efforts[0, place] = bad

@@ -206,7 +206,7 @@ def test_places_are_read_written_and_added_to_whatever_the_order_of_memory(order
     np.testing.assert_array_equal(found, np.arange(12.0).reshape(3, 4)[:, places])
     assert found.flags[f"{order}_CONTIGUOUS"] or isinstance(places, slice)
     more, flow = values.copy(order="K"), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], order=order)
-    adding(more, places, -1, flow)()
+    adding(more, places, flow)()
     np.testing.assert_array_equal(more[:, places], values[:, places] + flow)
     putting(more, places, flow)()
     np.testing.assert_array_equal(more[:, places], flow)

@@ -1,7 +1,8 @@
-"""Executes calls of numpy as machine code: `compiled` makes of a run of calls one call.
+"""Executes calls of numpy as machine code: `compiled` makes one call, a program of the kernel, of a run of calls.
 
-`library` builds `kernel.c` once a machine and loads it, `encoding` writes down calls as operations of that kernel,
-`programs` joins operations to programs. Without a compiler all calls stay as they are.
+`library` builds `kernel.c` once a machine and loads it. `encoding` writes down calls as its operations, whose words are
+in `operations.inc`; `programs` joins operations to programs, in which `grouping` lets some go together. `calls` are
+what numpy lacks. Without a compiler all calls stay as they are.
 """
 
 from lstm_analog.engines.native.calls import Otherwise, Positive, Repeat, Unless, Unsolved
@@ -9,8 +10,8 @@ from lstm_analog.engines.native.library import is_available
 from lstm_analog.engines.native.programs import (
     ROWS,
     WORTH,
-    Judged,
     KernelProgram,
+    ProgramBuilder,
     addresses,
     compiled,
     executed,
@@ -20,10 +21,10 @@ from lstm_analog.engines.native.programs import (
 __all__ = [
     "ROWS",
     "WORTH",
-    "Judged",
     "KernelProgram",
     "Otherwise",
     "Positive",
+    "ProgramBuilder",
     "Repeat",
     "Unless",
     "Unsolved",

@@ -1,7 +1,7 @@
-"""Calls beside numpy's functions: they judge numbers, and solve small systems of linear equations side by side.
+"""Calls beside numpy's functions: they decide by a number, and solve small linear systems side by side.
 
-The kernel has the same (`kernel.c`, `solving.inc`); these are what they do where there is none. A system that is
-singular gives NaN, which whoever asked for it judges.
+The kernel does the same (`kernel.c`, `solving.inc`); without it these functions work. Of many systems, entry (a, b) of
+all matrices lies together, the systems along the last axes. A singular system gives NaN, for its caller to look for.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from lstm_analog.expressions import Call, make
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unless:
-    """The call that makes `calls` unless `value` (1,) is at most `limit`; NaN is not."""
+    """The call that makes `calls` unless `value` (1,) is at most `limit`; they are made if it is NaN."""
 
     value: Floats
     limit: float
@@ -36,19 +36,19 @@ class Positive:
     refusal: Callable[[float], Exception]
 
     def __call__(self) -> None:
-        """Raise it if that is due."""
+        """Raise the refusal unless all values are above zero."""
         least = float(self.values.min(initial=inf))
         if not least > 0.0:
             raise self.refusal(least)
 
 
 class Unsolved(ArithmeticError):  # noqa: N818 - not an error of the user: what is not solved is tried another way
-    """What was repeated as often as it may be did not come within its limit."""
+    """A value did not come within its limit, though its calls were repeated as often as they may be."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Repeat:
-    """The call that makes `calls` until `value` (1,) is at most `limit`, `most` times; beyond, it is `Unsolved`."""
+    """The call that makes `calls` until `value` (1,) is at most `limit`; after `most` times it raises `Unsolved`."""
 
     calls: tuple[Call, ...]
     value: Floats
@@ -66,13 +66,13 @@ class Repeat:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Otherwise:
-    """The call that makes `calls`, and where these are `Unsolved` makes `instead`."""
+    """The call that makes `calls`, and `instead` if one of these raises `Unsolved`."""
 
     calls: tuple[Call, ...]
     instead: Call
 
     def __call__(self) -> None:
-        """Make the calls, or what is made instead."""
+        """Make the calls, and the other one if they are not solved."""
         try:
             make(self.calls)
         except Unsolved:
@@ -80,7 +80,7 @@ class Otherwise:
 
 
 def largest_each(out: Floats, values: Floats, scale: Floats) -> None:
-    """Write the largest size in each column of all `values` (k, n, m), times `scale` (k, m), to `out` (m,)."""
+    """Write the largest size of `values` (k, n, m) times `scale` (k, m) over the first two axes to `out` (m,)."""
     np.max(np.abs(values * scale[:, None]), axis=(0, 1), out=out)
 
 
@@ -97,13 +97,11 @@ def following(value: Floats, sizes: Floats) -> None:
 def next_coefficients(last: list[float]) -> float:
     """Return 16 times the sum of the coefficients that follow the `last` ones, if they go on falling as these do.
 
-    Infinity where one is not finite.
-
-    `last` are sizes of Chebyshev coefficients, lowest degree first. They are taken in pairs, the larger of each, since
-    every second one may vanish. Of the falls from pair to pair the slowest counts, and the last pair is taken to be no
-    smaller than the fall before it predicts, for it may be small by chance, at a change of sign. With the factor 16 it
-    bounds what collocation adds to what the coefficients leave out (`tests/engines`). Of two or three sizes the first
-    stands alone.
+    `last` are sizes of Chebyshev coefficients, two at least, lowest degree first; the result is infinite if one is not
+    finite. They are taken in pairs, the larger of each, since every second one may vanish; of two or three sizes the
+    first stands alone. The slowest fall counts, of those to the last pair from each before it, and the last pair is
+    taken to be no smaller than the fall before it predicts: it may be small by chance, at a change of sign. The factor
+    16 bounds what collocation adds to what the coefficients leave out (`tests/engines/test_chebyshev.py`).
     """
     if not all(map(isfinite, last)):
         return inf
@@ -119,7 +117,10 @@ def next_coefficients(last: list[float]) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entries:
-    """Which entries of small matrices may be other than zero: in row a the `columns[starts[a] : starts[a + 1]]`."""
+    """Which entries of small matrices, all alike, may be other than zero.
+
+    In row a they are in the `columns[starts[a] : starts[a + 1]]`, as in a sparse matrix in rows (CSR).
+    """
 
     starts: Indices
     columns: Indices
@@ -132,9 +133,9 @@ def entries(present: Flags) -> Entries:
 
 
 def write_products(out: Floats, matrix: Floats, vectors: Floats, present: Entries) -> None:
-    """Write the products of `matrix` (a, b, ...) and `vectors` (b, ...) to `out` (a, ...).
+    """Write the products of `matrix` (a, b, points, ...) and `vectors` (b, points, ...) to `out` (a, points, ...).
 
-    The entries of the matrix that are not `present` are zero. Its third axis may be of length 1 for all.
+    The entries of the matrix that are not `present` are zero. It may be one for all points: (a, b, 1, ...).
     """
     np.einsum("ab...,b...->a...", matrix, vectors, out=out)
 
@@ -155,7 +156,7 @@ def invert_negative(out: Floats, matrices: Floats, chosen: Floats) -> None:
 def invert_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, chosen: Floats) -> None:
     """Write the inverses of the matrices of `collocation` to `out` (n, n, ..., m) where `chosen` (m,) is above zero.
 
-    The matrices are those of the `slopes`, the `capacity` and the `derivative` there.
+    `slopes`, `capacity` and `derivative` are those of `collocation`.
     """
     some = chosen > 0.0
     found = _inverse(collocation(slopes[..., some], capacity[..., some, :], derivative))
@@ -165,7 +166,7 @@ def invert_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative
 def solve_collocation(out: Floats, slopes: Floats, capacity: Floats, derivative: Floats, right: Floats) -> None:
     """Write the solutions of the equations of `collocation` with the `right` sides (d, points, ..., m) to `out`.
 
-    The matrices are those of the `slopes`, the `capacity` and the `derivative` there.
+    `slopes`, `capacity` and `derivative` are those of `collocation`.
     """
     matrices = collocation(slopes, capacity, derivative)
     sides = np.moveaxis(right, (0, 1), (-2, -1)).reshape(*matrices.shape[:-1], 1)

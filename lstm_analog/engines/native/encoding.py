@@ -1,6 +1,8 @@
-"""Writes down a call of numpy as operations of the kernel: `WORDS` whole numbers each, see `kernel.c`.
+"""Writes down calls as operations of the kernel: lists of `WORDS` whole numbers each, in the order of `operations.inc`.
 
-What cannot be written down, for its function, the type of its numbers or where they lie, is None, and numpy does it.
+Calls that the kernel has no operation for, by their function, the type of their numbers or how these lie in memory,
+are left to numpy. Where an operand overlaps the result of its call, but does not lie where that does, kernel and numpy
+differ: no engine makes such calls.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices
-from lstm_analog.engines.native.calls import Positive, Repeat, Unless, following, largest
+from lstm_analog.arrays import Array, Floats, Indices
+from lstm_analog.engines.native.calls import Otherwise, Positive, Repeat, Unless, following, largest
 from lstm_analog.engines.native.encoding_arrays import (
+    CURSOR,
+    FIRST_OPERAND,
+    OPERAND_WORDS,
     PLAIN,
     NotEncodableError,
     Operations,
@@ -30,43 +35,46 @@ from lstm_analog.engines.native.encoding_solving import SOLVING
 from lstm_analog.expressions import Call, Refresh, add_at, advance, put, where_less
 
 
-def encoded(call: Call, kept: list[Array]) -> Operations | None:
-    """Return the operations of `call`, or None if it has none; arrays that they need are appended to `kept`."""
-    try:
-        return _operations(call, kept)
-    except NotEncodableError:
-        return None
+def encoded(call: Call, kept: list[Array]) -> Operations:
+    """Return the operations of a `call` that makes no others; arrays that they need are appended to `kept`.
 
-
-def stop_above(value: Array, limit: float, kept: list[Array]) -> Operations:
-    """Return the operation that stops the program unless `value` (1,) is at most `limit`.
-
-    What it needs is appended to `kept`.
+    Raises `NotEncodableError` if it has none.
     """
-    kept.append(np.array([limit]))
-    return [row("stop above", 0, address(value), address(kept[-1]))]
+    if isinstance(call, Positive):
+        return _requiring(call)
+    if not isinstance(call, partial):
+        raise NotEncodableError
+    if call.func in _SPECIAL:
+        return _SPECIAL[call.func](*call.args, kept)
+    named, name = call.keywords, "where" if call.func is where_less else call.func.__name__
+    if name not in PLAIN or set(named) - {"out"}:
+        raise NotEncodableError
+    operands, out = (call.args, named["out"]) if named else (call.args[:-1], call.args[-1])
+    return elementwise(name, out, operands, kept)
 
 
-def repeat_above(value: Array, limit: float, counter: Array, most: int, count: int, kept: list[Array]) -> Operations:
-    """Return the operation that repeats the `count` operations before it unless `value` (1,) is at most `limit`.
+Several = Refresh | Unless | Repeat | Otherwise
+"""A call that makes others, not always or more than once."""
 
-    Each time it adds 1 to `counter` (1,); at `most` it stops the program. What it needs is appended to `kept`.
+
+def around(call: Several, count: int, kept: list[Array]) -> tuple[Operations, Operations]:
+    """Return the operations before and after the `count` operations of the calls that `call` makes.
+
+    They skip or repeat these; arrays that they need are appended to `kept`.
     """
-    kept += [counter, np.array([limit])]
-    return [row("repeat above", 0, address(value), address(kept[-1]), address(counter), most, count)]
-
-
-def program(words: Array) -> Operations:
-    """Return the operation that executes the operations `words` (n, WORDS), and stops where these stop."""
-    return [row("program", 0, address(words), len(words))]
-
-
-def each_part(words: Array, table: Array, cursors: Array) -> Operations:
-    """Return the operation that executes the operations `words` (n, WORDS) for each row of `table` (parts, cursors).
-
-    The row, addresses, is written to the `cursors` (cursors,) before. It stops where these stop.
-    """
-    return [row("each part", 0, address(table), *table.shape, address(cursors), address(words), len(words))]
+    if isinstance(call, Otherwise):
+        return [], []
+    if isinstance(call, Refresh):
+        both = address(call.stamp), address(call.version)
+        return [row("skip if equal", 0, *both, count + 1)], [row("assign", 0, *both)]
+    kept.append(np.array([call.limit]))
+    within = address(call.value), address(kept[-1])
+    if isinstance(call, Unless):
+        return [row("skip if within", 0, *within, count)], []
+    counter, start = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    kept += [counter, start]
+    again = row("repeat above", 0, *within, address(counter), call.most, count)
+    return [row("assign", 0, address(counter), address(start))], [again]
 
 
 def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
@@ -76,8 +84,8 @@ def copied(out: Array, source: Array, cursor: Array, of: int) -> Operations:
     """
     rows = elementwise("copyto", out, (source,), [])
     for words in rows:  # one, or none where nothing is copied
-        words[1] |= 2 << of
-        words[7 + 5 * of] = address(cursor)
+        words[1] |= CURSOR << of
+        words[FIRST_OPERAND + OPERAND_WORDS * of] = address(cursor)
     return rows
 
 
@@ -103,69 +111,28 @@ def recorded(
     ]
 
 
-def _refreshing(call: Refresh, kept: list[Array]) -> Operations:
-    inner = [words for each in call.calls for words in _operations(each, kept)]
-    both = [address(call.stamp), address(call.version)]
-    inner.append(row("assign", 0, *both))
-    return [row("skip if equal", 0, *both, len(inner)), *inner]
-
-
-def _unless(call: Unless, kept: list[Array]) -> Operations:
-    inner = [words for each in call.calls for words in _operations(each, kept)]
-    kept.append(np.array([call.limit]))
-    return [row("skip if within", 0, address(call.value), address(kept[-1]), len(inner)), *inner]
-
-
-def _requiring(call: Positive, kept: list[Array]) -> Operations:
-    kept.append(call.values)
+def _requiring(call: Positive) -> Operations:
     if not call.values.flags.c_contiguous:
         raise NotEncodableError
     return [row("stop unless positive", kind_of(call.values), call.values.size, address(call.values))]
 
 
-def _repeating(call: Repeat, kept: list[Array]) -> Operations:
-    inner = [words for each in call.calls for words in _operations(each, kept)]
-    counter, start = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    kept.append(start)
-    again = repeat_above(call.value, call.limit, counter, call.most, len(inner), kept)
-    return [row("assign", 0, address(counter), address(start)), *inner, *again]
-
-
-def _solving(call: partial[object], kept: list[Array]) -> Operations:
-    found = SOLVING[call.func](*call.args, kept)
-    if found is None:
+def _largest(out: Floats, values: Array, scale: Floats, kept: list[Array]) -> Operations:
+    if not _doubles(out, scale) or values.strides[1] != values.itemsize:
         raise NotEncodableError
-    return [row(found[0], 0, *found[1])]
-
-
-def _largest(out: Array, values: Array, scale: Array, kept: list[Array]) -> Operations:
-    if {out.dtype, scale.dtype} != {np.dtype(np.float64)} or values.strides[1] != values.itemsize:
-        raise NotEncodableError
-    count, size = values.shape
-    words = [count, size, address(out), address(values), strides_of(values)[0], address(scale), int(scale.size > 1)]
+    words = [*values.shape, address(out), address(values), strides_of(values)[0], address(scale), int(scale.size > 1)]
     return [row("largest", kind_of(values), *words)]
 
 
-def _operations(call: Call, kept: list[Array]) -> Operations:
-    if isinstance(call, Refresh):
-        return _refreshing(call, kept)
-    if isinstance(call, Unless):
-        return _unless(call, kept)
-    if isinstance(call, Positive):
-        return _requiring(call, kept)
-    if isinstance(call, Repeat):
-        return _repeating(call, kept)
-    if not isinstance(call, partial):
+def _following(value: Floats, sizes: Floats, kept: list[Array]) -> Operations:
+    if not _doubles(value, sizes):
         raise NotEncodableError
-    if call.func in SOLVING:
-        return _solving(call, kept)
-    if call.func in _SPECIAL:
-        return _SPECIAL[call.func](*call.args, kept)
-    named, name = call.keywords, "where" if call.func is where_less else call.func.__name__
-    if name not in PLAIN or set(named) - {"out"}:
-        raise NotEncodableError
-    operands, out = (call.args, named["out"]) if named else (call.args[:-1], call.args[-1])
-    return elementwise(name, out, operands, kept)
+    return [row("following", 0, address(value), address(sizes), sizes.size)]
+
+
+def _doubles(*arrays: Array) -> bool:
+    """Return whether the numbers of each of the `arrays` are doubles that lie side by side."""
+    return all(array.dtype == np.float64 and array.flags.c_contiguous for array in arrays)
 
 
 def _copying(out: Array, source: Any, kept: list[Array]) -> Operations:
@@ -187,14 +154,7 @@ def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Ar
 
 
 def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Operations:
-    cuts = np.flatnonzero(np.diff(groups) != 1) + 1
-    return [
-        row("advance", 0, address(stamps[run[0] : run[0] + 1]), run.size) for run in np.split(groups, cuts) if run.size
-    ]
-
-
-def _following(value: Array, sizes: Array, kept: list[Array]) -> Operations:
-    return [row("following", 0, address(value), address(sizes), sizes.size)]
+    return [row("advance", 0, address(stamps[groups[start] :]), stop - start) for start, stop in runs(groups)]
 
 
 _SPECIAL: Mapping[Any, Callable[..., Operations]] = MappingProxyType(
@@ -207,6 +167,7 @@ _SPECIAL: Mapping[Any, Callable[..., Operations]] = MappingProxyType(
         advance: _advancing,
         largest: _largest,
         following: _following,
+        **SOLVING,
     }
 )
-"""What writes down calls of functions that do not work element by element."""
+"""The functions that write down calls of functions that do not work element by element, by these."""

@@ -1,6 +1,7 @@
-"""Writes down what one call does to arrays as an operation of the kernel: element by element, indexed, a product.
+"""Writes down what a call does to arrays as operations of the kernel: element by element, at places, a matrix product.
 
-Operations take few axes, and matrices as linear algebra has them: how the numbers of arrays lie is reduced to that.
+Operations have few axes, and matrices the steps that linear algebra takes: how the numbers of arrays lie is reduced to
+that. Steps are counted in numbers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,18 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Array, Indices
+from lstm_analog.arrays import Array, Indices, aligned_zeros
 
 Strides = tuple[int, ...]
 
 WORDS = 32
-"""Whole numbers of an operation: what it is, then sizes, addresses and strides."""
+"""Whole numbers of an operation: its number, its bits, then sizes, addresses and steps, see `operations.inc`."""
+CURSOR = 2
+"""The bit, in the second word, of operand 0 if a cursor says where it lies; those of the others follow."""
+FIRST_OPERAND = 7
+"""The word with the address of operand 0, the result, of an operation element by element; its steps follow."""
+OPERAND_WORDS = 5
+"""Words of an operand: its address and its steps along the inner axis and three outer ones."""
 _OUTER = 3
 """Axes besides the inner one of an operation element by element."""
 _VECTOR = 64
-"""Bytes of the widest vectors."""
-_COLUMNS = 12
-"""Columns that a tile of a product has at most."""
+"""Bytes of the widest vectors, of which four hold the rows that the kernel packs for a product."""
 _RUNS = 4
 """Runs of neighbouring places that are copied one by one at most; more are read or written place by place."""
 
@@ -52,10 +57,11 @@ def axes(shape: tuple[int, ...], strides: list[Strides]) -> tuple[list[int], lis
     return sizes, steps
 
 
-def layout(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
-    """Return the strides of a matrix as the products of linear algebra take them: one of them is 1.
+def matrix_steps(rows: int, columns: int, down: int, across: int) -> tuple[int, int]:
+    """Return the steps from row to row and from column to column of a matrix, one of which is 1 as in BLAS.
 
-    It has `rows` and `columns`, `down` and `across` apart. Raises `NotEncodableError` if neither is 1.
+    It has `rows` and `columns`, `down` and `across` apart; a step along an axis of length 1 is free to choose. Raises
+    `NotEncodableError` if no step can be 1, or if rows or columns overlap.
     """
     if across == 1 or columns == 1:
         found = (columns if rows == 1 else down, 1)
@@ -75,20 +81,22 @@ _NAMES = (
     *("widen", "stop unless positive", "largest of each", "products", "invert", "collocation", "program"),
     *("each part", "record"),
 )
-"""The operations in the order in which `kernel.c` numbers them."""
+"""The operations in the order of `enum operation` in `operations.inc`."""
 NUMBER: Mapping[str, int] = MappingProxyType({name: number for number, name in enumerate(_NAMES)})
 """The number of each operation."""
 PLAIN = frozenset(_NAMES[: _NAMES.index("take")])
 """The names of the operations that work element by element."""
 ELEMENTWISE = NUMBER["take"]
-"""The number of operations that work element by element; they are the first."""
+"""How many operations work element by element; they are the first."""
 _TYPES: Mapping[Any, int] = MappingProxyType({np.dtype(np.float64): 0, np.dtype(np.float32): 1})
+"""The number of each type of numbers: 1 for single precision."""
 
 Operations = list[list[int]]
+"""Operations one after the other, each of `WORDS` words."""
 
 
 def row(name: str, single: int, *words: int) -> list[int]:
-    """Return the operation `name`, of single precision if `single` is 1, with its `words`."""
+    """Return the operation `name`, of single precision if `single` is 1, with its `words` from the third on."""
     return [NUMBER[name], single, *words, *(0,) * (WORDS - 2 - len(words))]
 
 
@@ -126,20 +134,11 @@ def _spread_strides(array: Array, shape: tuple[int, ...]) -> Strides:
     return (0,) * missing + tuple(step if own == whole else 0 for own, whole, step in axes_of)
 
 
-def _spread(given: Any, out: Array, shape: tuple[int, ...], kept: list[Array]) -> Array:
-    """Return the operand `given` as an array of the type of `out` and of `shape`; `kept` holds what it is made of."""
-    array = given if isinstance(given, np.ndarray) else np.full((), given, dtype=out.dtype)
-    kept.append(array)
-    try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        raise NotEncodableError from None
-
-
 def elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array]) -> Operations:
-    """Return the operation `name` element by element: `operands`, arrays or numbers that broadcast, to `out`.
+    """Return the operation `name` of `operands`, arrays or numbers that broadcast, element by element, to `out`.
 
-    What it needs is appended to `kept`. Raises `NotEncodableError` if the kernel has no such operation.
+    There is none if `out` is empty. What it needs is appended to `kept`. Raises `NotEncodableError` if the kernel has
+    no such operation.
     """
     if not out.size:
         return []
@@ -160,9 +159,10 @@ def elementwise(name: str, out: Array, operands: Iterable[Any], kept: list[Array
 
 
 def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, kept: list[Array]) -> Operations:
-    """Return the operations that read, write or add `values` at the `places` (n,) along an `axis`, -1 or -2, to `out`.
+    """Return the operations of `name` at `places` (n,) along an `axis`, -1 or -2: take, put or add_at.
 
-    `name` is take, put or add_at; what they need is appended to `kept`. Raises `NotEncodableError` if there are none.
+    They read the `places` of `values` to `out`, or write or add `values` to the `places` of `out`. What they need is
+    appended to `kept`. Raises `NotEncodableError` if there are none.
     """
     whole = (values if name == "take" else out).shape[axis]
     if places.dtype != np.int64 or not places.size or places.min() < 0 or places.max() >= whole:
@@ -170,8 +170,8 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
     places = np.ascontiguousarray(places)
     shape = list(out.shape)
     shape[axis] = places.size
-    given = values if name == "take" else _spread(values, out, tuple(shape), kept)
-    kept += [out, values, places]
+    given = values if name == "take" else np.broadcast_to(values, shape)
+    kept += [given, places]
     kind, steps = kind_of(out, given), [strides_of(out), strides_of(given)]
     several = runs(places)
     if len(several) <= _RUNS:
@@ -181,7 +181,7 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
     if len(before) > 2 or out.ndim - along > 2:
         raise NotEncodableError
     inner = shape[-1] if axis == -2 else 1
-    words = [places.size, *[1] * (2 - len(before)), *before, inner, 2]
+    words = [places.size, *[1] * (2 - len(before)), *before, inner]
     for array, step, lead in zip((out, given), steps, steps_before, strict=True):
         words += [address(array), step[along], *[0] * (2 - len(lead)), *lead, step[-1] if axis == -2 else 0]
     return [row(name, kind, *words, address(places))]
@@ -189,6 +189,8 @@ def indexed(name: str, out: Array, values: Array, places: Indices, axis: int, ke
 
 def runs(places: Indices) -> list[tuple[int, int]]:
     """Return where each run of neighbours among the `places` (n,) begins in these, and where it has ended."""
+    if not places.size:
+        return []
     return list(pairwise([0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), places.size]))
 
 
@@ -219,13 +221,15 @@ def product(left: Array, right: Array, out: Array, kept: list[Array]) -> Operati
     if len(sizes) > 1:
         raise NotEncodableError
     (of_out, of_left, of_right) = (step[0] if step else 0 for step in steps)
-    to, within = layout(rows, columns, *strides_of(out)[-2:])
+    to, within = matrix_steps(rows, columns, *strides_of(out)[-2:])
     if within != 1:
         raise NotEncodableError
-    matrices = (layout(rows, depth, *strides_of(left)[-2:]), layout(depth, columns, *strides_of(right)[-2:]))
+    steps_left = matrix_steps(rows, depth, *strides_of(left)[-2:])
+    steps_right = matrix_steps(depth, columns, *strides_of(right)[-2:])
     words = [sizes[0] if sizes else 1, rows, columns, depth, address(out), of_out, to]
-    words += [address(left), of_left, *matrices[0], address(right), of_right, *matrices[1]]
-    if rows > 1 and columns >= _COLUMNS and matrices[0][1] == matrices[1][0] == 1 < matrices[1][1]:
-        kept.append(np.empty(_VECTOR * (1 + depth * min(4, -(-rows * out.itemsize // _VECTOR))), np.uint8))
-        words.append(address(kept[-1]) + -address(kept[-1]) % _VECTOR)
+    words += [address(left), of_left, *steps_left, address(right), of_right, *steps_right]
+    if rows > 1 and steps_left[1] == steps_right[0] == 1 < steps_right[1]:
+        vectors = min(4, -(-rows * out.itemsize // _VECTOR))
+        kept.append(aligned_zeros((depth * vectors, _VECTOR // 8)))
+        words.append(address(kept[-1]))
     return [row("matmul", kind, *words)]

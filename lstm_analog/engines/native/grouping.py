@@ -1,7 +1,7 @@
-"""Says which operations of a program, element by element, are worked through together, block of numbers by block.
+"""Groups operations element by element that the kernel works through together, and joins copies that are alike.
 
-A block of each array then stays in the nearest cache from one operation to the next. And it joins copies that follow
-one another and are alike, of arrays that lie equally far apart, to one copy each.
+Of a group it takes one block of numbers through all operations before the next, so that the block stays in the nearest
+cache. Copies one after the other between arrays that lie equally far apart become one copy.
 """
 
 from collections.abc import Iterable
@@ -14,44 +14,55 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from lstm_analog.arrays import Array, Flags, Indices
-from lstm_analog.engines.native.encoding_arrays import ELEMENTWISE, NUMBER
+from lstm_analog.engines.native.encoding_arrays import ELEMENTWISE, FIRST_OPERAND, NUMBER, OPERAND_WORDS
 from lstm_analog.expressions import Call
 
-_TOGETHER, _FUSED = 8, 16
-"""Places of numbers of operations in the second word of the first, in binary digits: a group's, those done with it."""
+TOGETHER = 8
+"""The bit of the second word from which on the first operation of a group has how many the group has."""
+FUSED = 16
+"""The bit of the second word from which on a multiplication has how many operations after it are done in its pass."""
 _VECTORS = 16
 """Numbers of which rows must be multiples for operations to be one pass: whole vectors of either precision."""
 _LEAST = 1024
-"""Numbers from which on operations are taken together; fewer stay in the cache anyway."""
+"""Numbers of an operation from which on it joins a group; smaller ones stay in the cache anyway."""
 _MOST = 32
-"""Operations that are taken together at most."""
+"""Operations of a group at most; larger: groups are found later."""
 _OPERANDS = 5
 """Operands of an operation at most, its result first."""
-_AXES, _SIZES, _INNER_FIRST, _STEPS = 4, slice(2, 6), [2, 5, 4, 3], [1, 4, 3, 2]
-"""How many axes there are; the words with their sizes, also from the inner axis on; those of an operand's steps."""
+_AXES = 4
+"""Axes of an operation element by element: the inner one, n, and the outer ones planes, laps and rows."""
+_SIZES, _INNER_FIRST = slice(2, 6), [2, 5, 4, 3]
+"""The words with the sizes n, planes, laps and rows; the same from the inner axis on: n, rows, laps, planes."""
+_STEPS = [1, 4, 3, 2]
+"""The words of an operand, behind its address, with its steps along n, rows, laps and planes."""
 
 
 def group(words: Indices) -> None:
-    """Write to the `words` (operations, 32) which operations are worked through together: at the first, how many.
+    """Write to the `words` (operations, WORDS) which operations are a group: to the second word of its first, how many.
 
     They are of one type and one shape, and none of them touches numbers that another one writes but at the same places.
-    Axes are divided until the shapes are one. A jump into the midst of them finds single operations.
+    Axes are divided until the shapes are one. A program that jumps into the midst of a group, where operations are
+    skipped or repeated, finds single operations there.
     """
-    words[:, 1] &= (1 << _TOGETHER) - 1
+    words[:, 1] &= (1 << TOGETHER) - 1
     able = (words[:, 0] < ELEMENTWISE) & (words[:, 1] <= 1) & (words[:, _SIZES].prod(axis=1) >= _LEAST)
     row = 0
     for end in np.append(np.flatnonzero(~able), len(words)).tolist():
         while row < end:
             several = words[row : min(end, row + _MOST)]
             count = _harmless(several[: _alike(several)])
-            words[row, 1] |= (count if count > 1 else 0) << _TOGETHER
+            words[row, 1] |= (count if count > 1 else 0) << TOGETHER
             _fuse(several[:count])
             row += count
         row = end + 1
 
 
 def _alike(words: Indices) -> int:
-    """Give operations of `words` (k, 32) one shape, from the first on; return how many have it now."""
+    """Give the operations `words` (k, WORDS) one shape, as far as it goes from the first on; return how many have it.
+
+    The ends of an operation are how many numbers it has passed where an axis ends, from the inner one on: 6, 24 of
+    (4, 6). Operations with as many numbers can have one shape if the ends of all divide each other.
+    """
     ends, count = {1}, 0
     for word in words:
         reached = list(accumulate(word[_INNER_FIRST].tolist(), mul))
@@ -66,8 +77,9 @@ def _alike(words: Indices) -> int:
 
 
 def _reshape(word: Indices, ends: list[int]) -> None:
-    """Divide axes of the operation `word` (32,) where as many numbers have been passed as `ends` (axes + 1,) says."""
-    sizes, places = word[_INNER_FIRST].tolist(), 7 + 5 * np.arange(word[6])[:, None] + np.array(_STEPS)
+    """Divide axes of the operation `word` (WORDS,) so that they end at the `ends` (axes + 1,), of `_alike`."""
+    sizes = word[_INNER_FIRST].tolist()
+    places = FIRST_OPERAND + OPERAND_WORDS * np.arange(word[6])[:, None] + np.array(_STEPS)
     starts, steps = [1, *accumulate(sizes, mul)], word[places]
     word[_INNER_FIRST], word[places] = 1, 0
     for axis, (begin, end) in enumerate(pairwise(ends)):
@@ -77,7 +89,10 @@ def _reshape(word: Indices, ends: list[int]) -> None:
 
 
 def _harmless(words: Indices) -> int:
-    """Return how many of the operations `words` (k, 32), of one shape, can be worked through together."""
+    """Return how many operations `words` (k, WORDS), of one shape, from the first on may be a group.
+
+    Of each operand of one and each of another, both are only read, or they lie apart, or just at the same places.
+    """
     first, last, steps, written = _operands(words)
     for row in range(1, len(words)):
         before, now = (slice(0, row), slice(None)), (row, slice(None))
@@ -90,31 +105,34 @@ def _harmless(words: Indices) -> int:
 
 
 def _fuse(words: Indices) -> None:
-    """Write to multiplications of a group of operations `words` (k, 32) how many after them are done in one pass.
+    """Write to multiplications among the `words` (k, WORDS) of a group how many operations after them share their pass.
 
-    That is the tanh of the product with a number, perhaps its sum with a number, each in the place of the one before.
+    That is the tanh of a product with a number, and perhaps a sum of it with a number, each of which takes the place of
+    the one before. A number is an operand without steps.
     """
     first, _, steps, _ = _operands(words)
     number: Flags = np.logical_not(steps.any(axis=-1))
     for row in np.flatnonzero(words[:-1, 0] == NUMBER["multiply"]).tolist():
         same: Flags = (first[row:] == int(first[row, 0])) & (steps[row:] == steps[row, 0]).all(axis=-1)
-        names, along = words[row:, 0], words[row, 8] == words[row, 18 if number[row, 1] else 13] == 1
-        if number[row, 1] == number[row, 2] or not along or words[row, 2] % _VECTORS:
+        wave = FIRST_OPERAND + OPERAND_WORDS * (2 if number[row, 1] else 1)
+        names, dense = words[row:, 0], words[row, FIRST_OPERAND + 1] == words[row, wave + 1] == 1
+        if number[row, 1] == number[row, 2] or not dense or words[row, 2] % _VECTORS:
             continue
         if names[1] != NUMBER["tanh"] or not same[1, :2].all():
             continue
         adds = len(names) > 2 and names[2] == NUMBER["add"] and same[2, 0]
         adds = adds and bool((same[2, 1:3] & number[row + 2, 2:0:-1]).any())
-        words[row, 1] |= (2 if adds else 1) << _FUSED
+        words[row, 1] |= (2 if adds else 1) << FUSED
 
 
 def _operands(words: Indices) -> tuple[Indices, Indices, Indices, Indices]:
-    """Return of each operand its first and last address, its steps along axes that count, and whether it is written.
+    """Return the first and last address of each operand of `words` (k, WORDS), its steps, and whether it is written.
 
-    (k, operands), but steps are (k, operands, axes).
+    They are (k, operands), steps in bytes (k, operands, axes), 0 along axes of length 1. An operand that an operation
+    does not have lies nowhere: it ends before it begins.
     """
     size = np.where(words[:, 1] & 1, 4, 8)[:, None]
-    places, sizes = 7 + 5 * np.arange(_OPERANDS), words[:, None, _SIZES]
+    places, sizes = FIRST_OPERAND + OPERAND_WORDS * np.arange(_OPERANDS), words[:, None, _SIZES]
     steps = words[:, places[:, None] + 1 + np.arange(_AXES)] * size[..., None] * (sizes > 1)
     ends = (sizes - 1) * steps
     first, last = (words[:, places] + pick(ends, 0).sum(axis=-1) for pick in (np.minimum, np.maximum))
@@ -127,7 +145,10 @@ Copy = tuple[Array, Array]
 
 
 def merged(calls: Iterable[Call]) -> list[Call]:
-    """Return `calls` with runs of copies between rows of two arrays, equally far apart in each, as one copy each."""
+    """Return `calls`, but copies one after the other between two arrays, equally far apart in each, as one copy.
+
+    Else a batch is copied row by row.
+    """
     found: list[Call] = []
     run: list[Copy] = []
     for call in calls:
@@ -152,7 +173,7 @@ def _copy(call: Call) -> Copy | None:
 
 
 def _continues(run: list[Copy], copy: Copy) -> bool:
-    """Return whether `copy` goes on with the `run`: the same axes, as far from the last as that from the one before."""
+    """Return whether `copy` can join the `run`: it has the same axes and goes on by the run's step in each array."""
     if not run:
         return True
     same = all(

@@ -1,23 +1,15 @@
-/* Executes lists of operations on arrays: what `encoding.py` writes down of the calls of numpy that an engine has made.
+/* The kernel of the engines: executes lists of operations on arrays, which `encoding.py` writes down from calls of numpy.
 
-   A program is a list of operations of WORDS words each, one after the other: the operation, the type of its numbers,
-   then sizes, addresses and strides (in numbers). Nothing here knows a network, a law or an LSTM. The elementary
-   functions are written so that a compiler turns their loops into vector instructions; they are within 4 units in the
-   last place (tests/engines/test_native.py). */
+   A program is a list of operations of WORDS words each (operations.inc), one after the other. Nothing here knows a
+   network, a law or an LSTM. The elementary functions are written so that a compiler turns their loops into vector
+   instructions; they are within 4 units in the last place (tests/engines/test_native.py). */
 #include <math.h>
 #include <stdint.h>
+#include "operations.inc"
 
-typedef int64_t word;
-enum { WORDS = 32, BLOCK = 2048, TOGETHER = 8, FUSED = 16, FEW = 48 };
-
-enum operation {
-    COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, TANH, EXP, LOG1P, SQRT, ABSOLUTE, SIGN, MINIMUM, MAXIMUM,
-    HEAVISIDE, EXPM1, WHERE, LESS, LAST_ELEMENTWISE = LESS,
-    TAKE, PUT, ADD_AT, LAST_INDEXED = ADD_AT,
-    PRODUCT, ADVANCE, ASSIGN, SKIP_IF_EQUAL, SKIP_IF_WITHIN, LARGEST, FOLLOWING, STOP_ABOVE, REPEAT_ABOVE,
-    WIDEN, STOP_UNLESS_POSITIVE, LARGEST_OF_EACH, PRODUCTS, INVERT, COLLOCATION, PROGRAM, EACH_PART,
-    RECORD
-};
+/* BLOCK: numbers of each operand that operations work on at once; larger: they leave the nearest cache. FEW: rows and terms
+   up to which a product goes in tiles, whatever its columns; larger: scipy's is faster. */
+enum { BLOCK = 2048, FEW = 48 };
 
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -61,7 +53,16 @@ enum { LINE = sizeof(line) / sizeof(double) };
 /* How many numbers a row of a block has, how many rows a lap has, and how many laps there are. */
 struct extent { long n, rows, laps; };
 
+/* Where a block begins on each axis of an operation element by element. */
+struct place { long n, plane, lap, row; };
+
 static inline long least_of(long a, long b) { return a < b ? a : b; }
+
+/* Return where the numbers of operand `k` begin. */
+static INLINE void *operand_at(const struct elementwise *at, long k) {
+    address place = at->operand[k].at;
+    return (void *)(at->bits & CURSOR << k ? *(const word *)place : place);
+}
 
 /* Polynomials of (exp(r) - 1) / r for |r| <= ln 2 / 2, of artanh(s) / s = 1 + z A(z) with z = s^2 <= 0.0295, and of
    tanh(r) / r = 1 + z P(z) with z = r^2 <= (ln 2 / 4)^2: their largest relative errors are 1.8e-17, 1.2e-18 and 4.1e-18,
@@ -153,13 +154,14 @@ static inline long least_of(long a, long b) { return a < b ? a : b; }
 #include "kernels.inc"
 #include "products.inc"
 
-/* Write the largest size in each column of all rows of some matrices, times the scales of that matrix, to `out`. */
-static void largest_of_each(const word *at) {
-    word *most = (word *)at[7];
-    long n = at[4];
+/* Write the largest size in each column of all rows of some matrices, times the scales of that matrix, to `out`.
+   Sizes are compared by their bits, whose order is that of the numbers, NaN above all: that makes vectors of it. */
+static void largest_of_each(const struct largest_of_each *at) {
+    word *most = (word *)at->out;
+    long n = at->n;
     for (long i = 0; i < n; i++) most[i] = 0;
-    for (long k = 0; k < at[2]; k++) for (long row = 0; row < at[3]; row++) {
-        const double *in = (const double *)at[5] + (k * at[3] + row) * n, *scale = (const double *)at[6] + k * n;
+    for (long k = 0; k < at->matrices; k++) for (long row = 0; row < at->rows; row++) {
+        const double *in = (const double *)at->values + (k * at->rows + row) * n, *scale = (const double *)at->scale + k * n;
         INDEPENDENT for (long i = 0; i < n; i++) {
             union { double value; word bits; } size = {.value = fabs(in[i] * scale[i])};
             most[i] = size.bits > most[i] ? size.bits : most[i];
@@ -167,9 +169,9 @@ static void largest_of_each(const word *at) {
     }
 }
 
-/* `judging.next_coefficients`: what follows the `count` sizes of Chebyshev coefficients, taken in pairs. */
+/* Return `calls.next_coefficients` of the `count` sizes of Chebyshev coefficients: a bound of those that follow them. */
 static double following(const double *last, long count) {
-    double pairs[8], ratio = 0.0;
+    double pairs[1 + count / 2], ratio = 0.0;
     long many = 0;
     for (long k = 0; k < count; k++) if (!isfinite(last[k])) return INFINITY;
     if (count < 4) pairs[many++] = last[0];
@@ -190,17 +192,18 @@ static double following(const double *last, long count) {
     return 16.0 * after * (more < 10.0 ? more : 10.0);
 }
 
-/* Copy numbers of single precision to numbers of double precision; the words are those of `elementwise`. */
-static void widen(const word *at) {
-    double *out = at[1] & 2 ? *(double **)at[7] : (double *)at[7];
-    const float *in = at[1] & 4 ? *(const float **)at[12] : (const float *)at[12];
-    for (long x = 0; x < at[3]; x++)
-    for (long y = 0; y < at[4]; y++)
-    for (long z = 0; z < at[5]; z++) {
-        double *to = out + x * at[9] + y * at[10] + z * at[11];
-        const float *from = in + x * at[14] + y * at[15] + z * at[16];
-        if (at[8] == 1 && at[13] == 1) INDEPENDENT for (long i = 0; i < at[2]; i++) to[i] = (double)from[i];
-        else for (long i = 0; i < at[2]; i++) to[i * at[8]] = (double)from[i * at[13]];
+/* Copy numbers of single precision to numbers of double precision. */
+static void widen(const struct elementwise *at) {
+    const struct operand *out = at->operand, *in = out + 1;
+    double *first_out = operand_at(at, 0);
+    const float *first_in = operand_at(at, 1);
+    for (long plane = 0; plane < at->planes; plane++)
+    for (long lap = 0; lap < at->laps; lap++)
+    for (long row = 0; row < at->rows; row++) {
+        double *to = first_out + plane * out->plane + lap * out->lap + row * out->row;
+        const float *from = first_in + plane * in->plane + lap * in->lap + row * in->row;
+        if (out->step == 1 && in->step == 1) INDEPENDENT for (long i = 0; i < at->n; i++) to[i] = (double)from[i];
+        else for (long i = 0; i < at->n; i++) to[i * out->step] = (double)from[i * in->step];
     }
 }
 
@@ -209,52 +212,65 @@ static void widen(const word *at) {
 static long execute(const word *program, long count);
 
 /* Execute a program for each row of a table, which is written to cursors before; return whether all came to their end. */
-static int each_part(const word *at) {
-    for (long row = 0; row < at[3]; row++) {
-        for (long k = 0; k < at[4]; k++) ((word *)at[5])[k] = ((const word *)at[2])[row * at[4] + k];
-        if (execute((const word *)at[6], at[7]) < at[7]) return 0;
+static int each_part(const struct each_part *at) {
+    const word *table = (const word *)at->table;
+    for (long row = 0; row < at->rows; row++) {
+        for (long k = 0; k < at->width; k++) ((word *)at->cursors)[k] = table[row * at->width + k];
+        if (execute((const word *)at->operations, at->count) < at->count) return 0;
     }
     return 1;
 }
+
+/* Return whether the double at `value` is at most that at `limit`. */
+static INLINE int is_within(address value, address limit) { return *(const double *)value <= *(const double *)limit; }
+
+/* One operation as its words, and a function of them for its type of numbers. */
+#define AS(name) ((const struct name *)at)
+#define BY_TYPE(function, name) if (single) function##_float(AS(name)); else function##_double(AS(name))
 
 /* Execute `count` operations; return that number, or the number of the one that stopped. */
 static long execute(const word *program, long count) {
     for (long place = 0; place < count; place++) {
         const word *at = program + place * WORDS;
-        long op = at[0], single = at[1] & 1;
-        long together = at[1] >> TOGETHER & 255 ? at[1] >> TOGETHER & 255 : 1;
+        long op = at[0], single = at[1] & SINGLE;
         if (op <= LAST_ELEMENTWISE) {
-            if (single) elementwise_float(at, together); else elementwise_double(at, together);
+            long together = at[1] >> TOGETHER & 255 ? at[1] >> TOGETHER & 255 : 1;
+            if (single) elementwise_float(AS(elementwise), together);
+            else elementwise_double(AS(elementwise), together);
             place += together - 1;
         } else if (op <= LAST_INDEXED) {
-            if (single) indexed_float(at); else indexed_double(at);
+            BY_TYPE(indexed, indexed);
         } else switch (op) {
-        case PRODUCT: if (single) product_float(at); else product_double(at); break;
-        case ADVANCE: for (long k = 0; k < at[3]; k++) ++((word *)at[2])[k]; break;
-        case ASSIGN: *(word *)at[2] = *(const word *)at[3]; break;
-        case SKIP_IF_EQUAL: if (*(const word *)at[2] == *(const word *)at[3]) place += at[4]; break;
-        case LARGEST: if (single) largest_float(at); else largest_double(at); break;
-        case FOLLOWING: *(double *)at[2] = following((const double *)at[3], at[4]); break;
-        case LARGEST_OF_EACH: largest_of_each(at); break;
-        case PRODUCTS: products(at); break;
-        case INVERT: invert_lanes(at); break;
-        case COLLOCATION: collocation(at); break;
-        case PROGRAM: if (execute((const word *)at[2], at[3]) < at[3]) return place; break;
-        case RECORD: if (single) record_float(at); else record_double(at); break;
-        case EACH_PART: if (!each_part(at)) return place; break;
-        case SKIP_IF_WITHIN: if (*(const double *)at[2] <= *(const double *)at[3]) place += at[4]; break;
-        case STOP_ABOVE:
-            if (!(*(const double *)at[2] <= *(const double *)at[3])) return place;
+        case MATMUL: BY_TYPE(product, matmul); break;
+        case ADVANCE: for (long k = 0; k < AS(advance)->n; k++) ++((word *)AS(advance)->words)[k]; break;
+        case ASSIGN: *(word *)AS(assign)->out = *(const word *)AS(assign)->in; break;
+        case SKIP_IF_EQUAL:
+            if (*(const word *)AS(skip)->value == *(const word *)AS(skip)->limit) place += AS(skip)->count;
             break;
-        case WIDEN: widen(at); break;
-        case STOP_UNLESS_POSITIVE:
-            if (!(single ? positive_float(at) : positive_double(at))) return place;
+        case SKIP_IF_WITHIN: if (is_within(AS(skip)->value, AS(skip)->limit)) place += AS(skip)->count; break;
+        case LARGEST: BY_TYPE(largest, largest); break;
+        case FOLLOWING:
+            *(double *)AS(following)->out = following((const double *)AS(following)->sizes, AS(following)->n);
             break;
+        case STOP_ABOVE: if (!is_within(AS(repeat)->value, AS(repeat)->limit)) return place; break;
         case REPEAT_ABOVE:
-            if (*(const double *)at[2] <= *(const double *)at[3]) break;
-            if (++*(word *)at[4] >= at[5]) return place;
-            place -= at[6] + 1;
+            if (is_within(AS(repeat)->value, AS(repeat)->limit)) break;
+            if (++*(word *)AS(repeat)->counter >= AS(repeat)->most) return place;
+            place -= AS(repeat)->count + 1;
             break;
+        case WIDEN: widen(AS(elementwise)); break;
+        case STOP_UNLESS_POSITIVE:
+            if (!(single ? positive_float(AS(positive)) : positive_double(AS(positive)))) return place;
+            break;
+        case LARGEST_OF_EACH: largest_of_each(AS(largest_of_each)); break;
+        case PRODUCTS: products(AS(products)); break;
+        case INVERT: invert_lanes(AS(invert)); break;
+        case COLLOCATION: collocation(AS(collocation)); break;
+        case PROGRAM:
+            if (execute((const word *)AS(program)->operations, AS(program)->count) < AS(program)->count) return place;
+            break;
+        case EACH_PART: if (!each_part(AS(each_part))) return place; break;
+        case RECORD: BY_TYPE(record, record); break;
         }
     }
     return count;

@@ -1,7 +1,7 @@
 """Builds the kernel, `kernel.c`, once a machine, with the compiler that the package `ziglang` brings, and loads it.
 
-The built library is kept in the user's cache directory, named by what it was built from, by what, and for which
-processor. The products of matrices are those of scipy's own linear algebra.
+The built library is kept in the user's cache directory. Its name is a digest of the sources, the flags, the compiler
+and the processor. Products of matrices that the kernel is not faster at are done by scipy's BLAS.
 """
 
 import ctypes
@@ -26,21 +26,26 @@ COMPILER = "ziglang"
 SWITCH = "LSTM_ANALOG_NATIVE"
 """Environment variable that, set to 0, leaves all work to numpy."""
 TARGET = "LSTM_ANALOG_TARGET"
-"""Environment variable with the processor that the kernel is compiled for, in the compiler's words; else this one."""
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernel.c", "kernels.inc", "products.inc", "solving.inc"))
+"""Environment variable with a processor to compile the kernel for, in the compiler's words; unset, it is this one."""
+SOURCES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("kernel.c", "operations.inc", "kernels.inc", "products.inc", "solving.inc")
+)
 _WIDE = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
-"""The widest vectors that the processor has; a compiler takes half as wide ones by itself. tanh is a quarter faster."""
+"""The flag for vectors as wide as AVX-512 has; by itself the compiler takes half of that. tanh is a quarter faster."""
 _MATHEMATICS = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+"""Flags that let loops become vectors, and a product and a sum one operation; NaN and infinity keep their meaning."""
 _FLAGS = ("-O3", *_MATHEMATICS, *_WIDE, "-shared", "-fPIC")
 _PRODUCTS = ("dgemm", "sgemm", "dgemv", "sgemv")
+"""The functions of scipy's BLAS that the kernel is told of, in the order of its `bind`."""
 _SECONDS = 120.0
-"""Time after which a compiler that has not come to an end is given up (s)."""
+"""Time after which a compiler that still runs is given up (s)."""
 
 
 def kernel() -> ctypes.CDLL | None:
-    """Return the loaded kernel, built if this machine has none; None without its compiler, or where that is refused.
+    """Return the loaded kernel, built if this machine has none; None without its compiler, or if `SWITCH` is 0.
 
-    A compiler that fails is a `RuntimeWarning`; numpy does the work then.
+    If the compiler fails, it is None too, with a `RuntimeWarning`; numpy does the work then.
     """
     return None if os.environ.get(SWITCH) == "0" else _loaded()
 
@@ -77,23 +82,23 @@ def needed() -> ctypes.CDLL:
 
 
 def _built(compiler: str) -> Path:
-    """Return the path of the library, built by the `compiler` of that name and version if it is not there."""
+    """Return the path of the library; build it if it is not there. `compiler` is the name and version of that."""
     flags = (f"-march={os.environ.get(TARGET, 'native')}", *_FLAGS)
-    parts = [path.read_bytes() for path in _SOURCES] + [text.encode() for text in (*flags, compiler, _processor())]
+    parts = [path.read_bytes() for path in SOURCES] + [text.encode() for text in (*flags, compiler, _processor())]
     name = f"kernel-{sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
     path = _directory() / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as place:
             fresh = Path(place) / name
-            command = [sys.executable, "-m", COMPILER, "cc", *flags, "-o", str(fresh), str(_SOURCES[0])]
+            command = [sys.executable, "-m", COMPILER, "cc", *flags, "-o", str(fresh), str(SOURCES[0])]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
             fresh.replace(path)  # as a whole: another process may be doing the same
     return path
 
 
 def _processor() -> str:
-    """Return what distinguishes the processor: a library for another one may have instructions that it lacks."""
+    """Return a description of the processor: a library built for another one may use instructions that it lacks."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text(encoding="ascii", errors="replace").splitlines() if known.exists() else []
     features = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
@@ -108,7 +113,7 @@ def _directory() -> Path:
 
 
 def _bound(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Return the `library` with its argument types, knowing the products of matrices."""
+    """Declare the arguments of the functions of `library`, tell it where scipy's BLAS is, and return it."""
     library.run.argtypes, library.run.restype = (ctypes.c_void_p, ctypes.c_long), ctypes.c_long
     library.run_rows.argtypes = (ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p)
     library.run_rows.restype = ctypes.c_long
@@ -118,7 +123,7 @@ def _bound(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def _address(name: str) -> int | None:
-    """Return the address of scipy's product of matrices `name`."""
+    """Return the address of the function `name` of scipy's BLAS, which Cython exports in a capsule."""
     capsule = ctypes.py_object(vars(cython_blas)["__pyx_capi__"][name])
     name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name_of.restype, name_of.argtypes = ctypes.c_char_p, (ctypes.py_object,)

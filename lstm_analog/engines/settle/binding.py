@@ -133,7 +133,7 @@ class BoundStage:
             out = target if first else self.room(len(np.arange(size)[into]))
             self._write_flow(flow, entries(weight, into), out)
             if not first:
-                self.calls.append(adding(target, into, -1, out))
+                self.calls.append(adding(target, into, out))
         offset = wires.offset[..., row] * weight
         if offset.any():
             self.call(np.add, target, self.operand(offset), target)

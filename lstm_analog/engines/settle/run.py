@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from lstm_analog.arrays import Array, Indices, Span, span
 from lstm_analog.engines.base import Progress
-from lstm_analog.engines.native import WORTH, Judged, KernelProgram, addresses, executed, is_available
+from lstm_analog.engines.native import WORTH, KernelProgram, ProgramBuilder, addresses, executed, is_available
 from lstm_analog.engines.phase.couplings import Couplings, couplings, recoupled, with_batch_axis
 from lstm_analog.engines.record import Record, Recorder
 from lstm_analog.engines.settle.phase import Phase
@@ -201,7 +201,7 @@ class ProgramPoints:
         return programs[instruction]
 
     def _make_program(self, instruction: Instruction, cursors: Indices) -> KernelProgram | None:
-        judged, efforts, labels = Judged(), self._space.efforts, list(self._sources)
+        judged, efforts, labels = ProgramBuilder(), self._space.efforts, list(self._sources)
         for label in instruction.load:
             (places, values, _), number = self._sources[label], labels.index(label)
             room = np.empty_like(efforts, shape=(*efforts.shape[:-1], values.shape[-1]))

@@ -96,9 +96,9 @@ def _flow_and_conductance(
     for port in ports:
         opening, product = (bound.room(port.part.p.size) for _ in range(2))
         bound.write_value(port.part, opened(port.part.shape), entries(weight, port.into), opening)
-        bound.calls.append(adding(total, port.into, -1, opening))
+        bound.calls.append(adding(total, port.into, opening))
         bound.call(np.multiply, opening, bound.read(span(port.others)), product)
-        bound.calls.append(adding(target, port.into, -1, product))
+        bound.calls.append(adding(target, port.into, product))
     return total
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats, Indices, span
-from lstm_analog.engines.native import ROWS, WORTH, Judged, KernelProgram, addresses, executed, joined
+from lstm_analog.engines.native import ROWS, WORTH, KernelProgram, ProgramBuilder, addresses, executed, joined
 from lstm_analog.engines.record import Recorder, Watch
 from lstm_analog.engines.waveform.analysis import Wanted
 from lstm_analog.engines.waveform.partition import IntervalKind
@@ -89,7 +89,7 @@ class RunAhead:
 
     def _join(self, kind: IntervalKind, segments: list[Segment], accepted: float) -> KernelProgram | None:
         """Return the program of a `kind` of intervals, with these `segments`, whose errors may be up to `accepted`."""
-        counting = Judged()
+        counting = ProgramBuilder()
         counting.add([partial(advance, self._table.done, np.zeros(1, dtype=np.int64))])
         parts = [self._imposing_program(kind)]
         for segment in segments:
@@ -103,7 +103,7 @@ class RunAhead:
 
     def _imposing_program(self, kind: IntervalKind) -> KernelProgram | None:
         """Return the program that imposes what changes at the start of a `kind`, and sets the count of pieces to 0."""
-        judged, state, cursors = Judged(), self._space.state, self._table.cursors
+        judged, state, cursors = ProgramBuilder(), self._space.state, self._table.cursors
         judged.add([partial(np.copyto, self._table.done, np.zeros(1, dtype=np.int64))])
         for place in np.flatnonzero(kind.sources).tolist():
             source = self._sources[place]
@@ -115,7 +115,7 @@ class RunAhead:
 
     def _recording_program(self, kind: IntervalKind) -> KernelProgram | None:
         """Return the program that watches nodes with limits and records what is kept at the end of a `kind`."""
-        judged, state, flag = Judged(), self._space.state.effort, self._space.nonfinite
+        judged, state, flag = ProgramBuilder(), self._space.state.effort, self._space.nonfinite
         judged.add(call for watch in self._table.watches for call in _watching_calls(watch, state))
         for place in np.flatnonzero(kind.records).tolist():
             record, cursor = self._record.records[place], self._table.cursors[place + len(self._sources) :]
@@ -129,7 +129,7 @@ def segment_program(segment: Segment, accepted: float, worst: Floats) -> KernelP
     Errors up to `accepted` are, in tolerances; the largest is noted in `worst` (1,). The estimated error of a segment
     that is not solved is infinite. Returns None if the kernel cannot do it.
     """
-    judged = Judged()
+    judged = ProgramBuilder()
     judged.add([partial(np.copyto, segment.verdict, np.inf)] if segment.judging else [])
     _add_solving(judged, segment)
     judged.add(segment.judging)
@@ -145,7 +145,7 @@ def segment_program(segment: Segment, accepted: float, worst: Floats) -> KernelP
     return judged.program()
 
 
-def _add_solving(judged: Judged, segment: Segment) -> None:
+def _add_solving(judged: ProgramBuilder, segment: Segment) -> None:
     """Append to `judged` what `Segment.solve` does; it stops where guesses do not come to rest."""
     judged.add(segment.steps)
     if segment.sweeps and segment.coarse:

@@ -28,7 +28,7 @@ class Flow:
 
     def added(self, out: Floats) -> tuple[Call, ...]:
         """Return the calls that add the flow to `out` (..., m)."""
-        return *self.calls, adding(out, self.into, -1, self.value)
+        return *self.calls, adding(out, self.into, self.value)
 
     def written(self, out: Floats) -> tuple[Call, ...]:
         """Return the calls that write the flow to the places of `out` (..., m) that it enters.

@@ -294,7 +294,7 @@ def with_drift(
             effect = np.empty(change.shape)
             finding += [*fetching, partial(np.multiply, change, gains[..., chosen], effect)]
             most, slacks = np.empty(1), np.tile(per_slack[torn.rows[chosen]], effect.size // chosen.size)
-            adding_up.append(adding(state.effort, span(torn.rows[chosen]), -1, effect))
+            adding_up.append(adding(state.effort, span(torn.rows[chosen]), effect))
             adding_up.append(partial(largest, most, effect.reshape(1, -1), slacks))
             adding_up.append(partial(np.add, state.drift, most, state.drift))
     return [*finding, *writing, *adding_up]

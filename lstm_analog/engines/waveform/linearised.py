@@ -71,7 +71,7 @@ def _adding_partials(load: Load, waves: Waves, high: High, values: Floats) -> li
     calls = list(partials_into(load.part, cast(Floats, waves), high, found))
     for own in load.own:
         value, fetching = reading(found[own.block], span(own.elements))
-        calls += [*fetching, adding(values[own.row, own.column], span(own.into), -1, value)]
+        calls += [*fetching, adding(values[own.row, own.column], span(own.into), value)]
     return calls
 
 
