@@ -161,7 +161,7 @@ def _text(value: Any) -> str:
     """Return the Python expression that constructs the record `value`, without fields at their defaults."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         told = ((entry.name, getattr(value, entry.name), entry.default) for entry in fields(value))
         words = (f"{name}={_text(held)}" for name, held, default in told if default is MISSING or held != default)
         return f"{type(value).__name__}({', '.join(words)})"

@@ -90,7 +90,8 @@ def alter(imperfection: object, network: Network, streams: Streams) -> Network:
     Users call `apply`, which also keeps the record and the seed in the provenance. Raises `InvalidTypeError` for any
     other kind of object.
     """
-    got, do = type(imperfection).__name__, "take a record of lstm_analog.imperfections"
+    got = f"the class {imperfection.__name__}" if isinstance(imperfection, type) else type(imperfection).__name__
+    do = "take a record of lstm_analog.imperfections"
     raise InvalidTypeError(explain("imperfection", must="be a known record", got=got, do=do))
 
 

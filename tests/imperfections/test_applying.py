@@ -385,6 +385,8 @@ def test_what_cannot_be_applied_is_refused_by_name():
     for wrong in ("DeviceSpread", {"share": 0.1}, (DeviceSpread(share=0.1), 0.1), [[DeviceSpread(share=0.1)]]):
         with pytest.raises(InvalidTypeError, match=r"^imperfection must be a known record, got "):
             apply(wrong, ideal, STREAMS)
+    with pytest.raises(InvalidTypeError, match=r"^imperfection must be a known record, got the class DeviceSpread: "):
+        apply(DeviceSpread, ideal, STREAMS)
 
 
 def test_runs_of_chips_are_those_of_each_alone():
