@@ -123,6 +123,7 @@ JUDGED = {
     "settle/stages.py:EFFORTS": ("nothing", "no: a number by which two modules agree"),
     "settle/stages.py:OWN": ("nothing", "no: a number by which two modules agree"),
     "settle/run.py:_TOLERANCE": (ACCURACY, "yes"),
+    "settle/run.py:_GROWN": (LIMIT, "yes: what is refused"),
     "settle/solving.py:_TOLERANCE": (ACCURACY, "care: below about 1e-14 rounding keeps the last step larger"),
     "settle/phase.py:_REMEMBERED": (MEMORY, "yes"),
     "settle/program.py:_ALIKE": (ACCURACY, "yes, far below 1: only where durations differ a little, by jitter"),

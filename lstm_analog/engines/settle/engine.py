@@ -74,7 +74,8 @@ class Settle:
         ------
         UnsupportedError
             If a loop is too large to be solved as a whole or leads through a dense bank, or settles on some chips only;
-            if a storage is tied to nothing where the run begins.
+            if a storage is tied to nothing where the run begins; if a coefficient of a linear part is
+            in a later step more than 1000 times what it is in the network.
         UnsupportedPartError
             If a part switches by itself.
         SimulationError

@@ -28,14 +28,19 @@ from lstm_analog.engines.waveform.partition import AdaptivePartition
 from lstm_analog.engines.waveform.pieces import OutOfReachError
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.engines.waveform.workspace import workspace as waveform_workspace
-from lstm_analog.errors import SimulationError, explain
+from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.expressions import Call, make, putting, reading
+from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, rows
 from lstm_analog.network.parts import Part, Sources
 
 _TOLERANCE = Tolerance(rtol=1e-7, atol=1e-9)
 """Tolerance of a phase that is run over time, a tenth of that of `Waveform`: phases at rest have almost no error."""
+
+
+_GROWN = 1000.0
+"""Largest growth of a coefficient from the first step on; larger: what is negligible in the first may count later."""
 
 
 def execute(program: RunProgram, recorder: Recorder, dtype: DTypeLike, progress: Progress | None) -> list[int]:
@@ -224,19 +229,38 @@ def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range
     """
     stages = {stage.key: stage for instruction in program.instructions for stage in instruction.stages}
     labels, present = {part.label for part in program.network.parts}, program.network.parts
-    known: dict[High, Couplings] = {}
+    spread = with_batch_axis(program.network)
+    first: dict[High, Couplings] = {}
+    known = first
     for network, intervals in program.schedule.stretches(program.network):
         parts = tuple(part for part in network.parts if part.label in labels)
-        changed = [part for part, before in zip(parts, present, strict=True) if part is not before]
-        present = parts
+        changed = [number for number, part in enumerate(parts) if part is not present[number]]
+        present, fresh = parts, dict[Key, ComponentStage]()
         now = replace(program.network, parts=parts) if changed else program.network
         if changed and not known:
-            highs = {stage.couplings.high for stage in stages.values()}
-            known = {high: couplings(with_batch_axis(program.network), high) for high in highs}
-        fresh = _refitted(stages, now, changed, known) if changed else {}
+            first = {high: couplings(spread, high) for high in {stage.couplings.high for stage in stages.values()}}
+            known = dict(first)
+        if changed:
+            wide = list(spread.parts)
+            for number in changed:
+                wide[number] = beside_batches(parts[number])
+            spread = replace(spread, parts=tuple(wide))
+            fresh = _refitted(stages, spread, [wide[number] for number in changed], known)
+        for high in known if changed else ():
+            _check_growth(first[high], known[high])
         stages |= fresh
         space.bind(stages, fresh)
         yield range(intervals.start + bool(intervals.start), intervals.stop + 1), now
+
+
+def _check_growth(first: Couplings, now: Couplings) -> None:
+    """Raise `UnsupportedError` if a link has grown more than `_GROWN` since the `first` couplings, which gave the order."""
+    pairs = zip(first.links, now.links, strict=True)
+    for before, link in ((before, link) for before, link in pairs if link is not before):
+        was, present = (np.abs(each.values).reshape(-1, each.rows.size).max(axis=0) for each in (before, link))
+        if (present > _GROWN * was).any():
+            must, do = f"grow by {_GROWN:g} times at most in a run by Settle", "run it with Waveform or Integrate"
+            raise UnsupportedError(explain(f"part {link.label}", must=must, got="more from step to step", do=do))
 
 
 def _refitted(
@@ -244,13 +268,11 @@ def _refitted(
 ) -> dict[Key, ComponentStage]:
     """Return those of `stages` which banks that have `changed` feed, with the parameters that `network` has now.
 
-    `known`, the couplings by clock lines, are brought up to date.
+    Both have the axis of the batch. `known`, the couplings by clock lines, are brought up to date.
     """
     fed = np.zeros(network.unknowns.size, dtype=bool)
     for part in changed:
         fed[rows(part)] = True
-    spread, labels = with_batch_axis(network), {part.label for part in changed}
-    wide = [part for part in spread.parts if part.label in labels]
-    known.update({high: recoupled(before, spread, wide) for high, before in known.items()})
+    known.update({high: recoupled(before, network, changed) for high, before in known.items()})
     affected = {key: stage for key, stage in stages.items() if fed[stage.level.members].any()}
     return {key: refitted(stage, known[stage.couplings.high]) for key, stage in affected.items()}

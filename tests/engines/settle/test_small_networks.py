@@ -163,6 +163,27 @@ def test_a_flow_that_ends_during_the_run_is_gone(circuit):
     np.testing.assert_allclose(found[:, 0], [2.0, 2.0, 1.0, 0.0], rtol=0, atol=1e-12)
 
 
+def test_a_coupling_that_grows_from_nothing_is_refused_and_waveform_has_it(circuit):
+    """The order of the stages is found once, without it."""
+
+    def tied_by(conductance):
+        conductors = tied([1], [2], 1.0, "a"), tied([2], [0], 1.0, "b"), tied([2, 1], [3, 3], conductance, "grows")
+        return circuit({"drive": 1, "c": 2}, source(), stored([2, 3]), *conductors, tied([3], [0], 1.0, "d"))
+
+    steps = [[1e-30, 2.0], [1e-30, 1.0], [1.0, 1.0]]
+    varying = VaryingParameters(first=[0, 1, 2], draw=lambda: iter(map(tied_by, map(np.array, steps))))
+    plan = schedule([1.0] * 3, [60.0] * 3, varying=varying)
+    with pytest.raises(
+        UnsupportedError, match=r"^part grows must grow by 1000 times at most in .*: run it with Waveform"
+    ):
+        Settle().run(tied_by(np.array(steps[0])), plan)
+    found, expected = (engine.run(tied_by(np.array(steps[0])), plan)["c"] for engine in (Waveform(), Integrate()))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    shrinking = replace(plan, varying=replace(varying, draw=lambda: iter(map(tied_by, map(np.array, steps[::-1])))))
+    found = Settle().run(tied_by(np.array(steps[2])), shrinking)["c"]
+    np.testing.assert_allclose(found, Waveform().run(tied_by(np.array(steps[2])), shrinking)["c"], atol=1e-6)
+
+
 @pytest.mark.parametrize("engine", [Settle(), Waveform()], ids=["Settle", "Waveform"])
 def test_a_bank_of_sources_may_lie_in_two_groups(circuit, engine):
     """Waveform kept the product of the dense bank with those of the second group as they were at first."""
