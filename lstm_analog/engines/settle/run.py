@@ -254,7 +254,7 @@ def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range
 
 
 def _check_growth(first: Couplings, now: Couplings) -> None:
-    """Raise `UnsupportedError` if a link has grown more than `_GROWN` since the `first` couplings, which gave the order."""
+    """Raise `UnsupportedError` if a link has become more than `_GROWN` times as large as in the `first` couplings."""
     pairs = zip(first.links, now.links, strict=True)
     for before, link in ((before, link) for before, link in pairs if link is not before):
         was, present = (np.abs(each.values).reshape(-1, each.rows.size).max(axis=0) for each in (before, link))
