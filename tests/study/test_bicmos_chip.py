@@ -276,6 +276,20 @@ def test_the_check_of_a_run_knows_the_row_current():
     assert after.worst(la.study.Rule.CELL_RANGE).value == pytest.approx(np.abs(result.c).max())
 
 
+def test_the_weights_of_a_column_are_a_fraction_of_what_ends_at_it():
+    """Of all conductances at its positive manifold, which are the weights and the termination."""
+    machine = la.compile(stored(), BICMOS, settling=12.0)
+    crossbar = machine.network.part("l0_rows")
+    ends = [part for part in machine.network.parts if part.label.startswith("l0_z") and part.label.endswith("_term_p")]
+    terminations = np.zeros(machine.network.unknowns.size)
+    for end in ends:
+        terminations[end.a] = terminations[end.b] = end.conductance
+    weights = crossbar.positive.sum(axis=-1)
+    found = machine.check().worst(la.study.Rule.COLUMN)
+    assert found.value == pytest.approx(max(weights / (weights + terminations[crossbar.plus])), rel=1e-12)
+    assert 0.01 < found.value < 1.0
+
+
 def test_of_chips_on_an_axis_the_check_judges_the_worst():
     """Column for column and row for row, as each chip alone: from its weights, and at the voltages of a run."""
     machine, cause = la.compile(stored(), BICMOS, settling=12.0), la.imperfections.DeviceSpread(share=0.2)

@@ -304,6 +304,17 @@ def test_flow_is_conserved_between_sources_tubes_and_tanks(ran: tuple[Machine, R
     assert np.abs(out[settled][:, kinds[Kind.STORED]]).max() < 1e-9 * scale
 
 
+def test_without_a_run_a_difference_of_pressures_reaches_as_far_as_both_its_ends(ran: tuple[Machine, Run]) -> None:
+    judged = plant(ran[0].compiled, OIL, None)
+    p = np.flatnonzero(judged.swing == judged.swing.max())[:1]
+    n = np.flatnonzero((judged.swing > 0.0) & (judged.swing < judged.swing.max()))[:1]
+    reach = 2.0 * (judged.swing[p] + judged.swing[n])
+    assert reach > 2.0 * judged.swing[p] > 0.0
+    for scale in (-2.0, 2.0):
+        lowest, highest = judged.control(p, n, np.full(1, scale), np.ones(1))
+        np.testing.assert_allclose([lowest, highest], [1.0 - reach, 1.0 + reach], rtol=1e-14)
+
+
 def test_pump_delivers_less_in_a_run_than_at_the_design_pressures(ran: tuple[Machine, Run]) -> None:
     built, run = ran
     real, design = (supply(plant(built.compiled, OIL, given)) for given in (run, None))

@@ -1,6 +1,6 @@
 """Yield: each chip is what it is alone, wherever lots run; the distribution is that of a closed form."""
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,6 +143,31 @@ def test_where_lots_run_changes_no_bit(asked, executor):
     assert str(there) == str(here)
 
 
+class OneBreaks(Executor):
+    """Runs the first four that it is given together, but for one, whose worker dies; `spans` are all lots given."""
+
+    def __init__(self, spans):
+        self.spans, self.held = spans, []
+
+    def submit(self, function, /, *arguments):
+        future = Future()
+        self.held.append((future, function, arguments))
+        self.spans.append(arguments[1:])
+        for waiting, call, given in self.held if len(self.spans) >= 4 else ():
+            if len(self.spans) == 4 and given[1:] == self.spans[0]:
+                waiting.set_exception(BrokenExecutor("died"))
+            else:
+                waiting.set_result(call(*given))
+        return future
+
+
+def test_lots_that_are_done_when_a_worker_dies_are_not_run_again(asked):
+    spans = []
+    found = asked(executor=lambda: OneBreaks(spans), ahead=4)
+    np.testing.assert_array_equal(found.values, asked().values)
+    assert [spans.count(span) for span in dict.fromkeys(spans)] == [2, 1, 1, 1]
+
+
 def test_each_chip_is_the_one_of_its_number(asked, machine, lstm):
     """Whatever the size of lots, to rounding; and the chip that is handed out is that very one."""
     found = asked()
@@ -268,6 +293,8 @@ def test_metrics_are_what_their_names_say(machine, lstm):
     right = LabelAccuracy(labels=np.array([0, 2]), **last)(outputs)
     np.testing.assert_array_equal(right, [np.mean(row == [0, 2]) for row in said])
     assert agreement(digital.h[:, -1], **last)(outputs).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(InvalidShapeError, match=r"^labels must be at least one, got none: give one a sequence$"):
+        LabelAccuracy(labels=[])
     one = LabelAccuracy(labels=np.array([1, 0]), answer=lambda told: told.h[..., -1, :1], threshold=0.0)(outputs)
     np.testing.assert_array_equal(one, [np.mean(row == [1, 0]) for row in (outputs.h[:, :, -1, 0] > 0.0).astype(int)])
 
