@@ -129,6 +129,20 @@ class Wiring:
         every: tuple[Wire | Sheet, ...] = (*self.wires, *self.sheets)
         return [entry for entry in every if entry.row == row]
 
+    def feeds(self, row: int) -> bool:
+        """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
+        loads = any(route.row == row for load in self.loads for route in load.routes)
+        return loads or bool(self.linear(row)) or bool(self.offset[..., row].any())
+
+    def unit(self, row: int) -> float:
+        """Return the flow that counts as 1 in the weights of `row`: the largest coefficient of its wires.
+
+        So most weights are efforts as they are, without a multiplication. It is 1 where a matrix feeds the row.
+        """
+        if any(sheet.row == row for sheet in self.sheets):
+            return 1.0
+        return float(max((np.abs(wire.values).max() for wire in self.wires if wire.row == row), default=1.0))
+
     def sources(self) -> frozenset[int]:
         """Return the numbers of all fields that the flow into the level depends on."""
         plain = {wire.source for wire in self.wires} | {sheet.source for sheet in self.sheets}
@@ -193,15 +207,8 @@ def _wires(
             for number, some in sources.by_field(columns[others]):
                 for these in _without_repetition(rows[others][some], some):
                     there = chosen[others][these]
-                    wires.append(
-                        Wire(
-                            row=row,
-                            into=span(places.place[links.rows[there]]),
-                            source=number,
-                            places=span(sources.place[links.columns[there]]),
-                            values=links.values[..., there],
-                        )
-                    )
+                    into, away = span(places.place[links.rows[there]]), span(sources.place[links.columns[there]])
+                    wires.append(Wire(row=row, into=into, source=number, places=away, values=links.values[..., there]))
     return wires, own if own.any() or not lead else own[(0,) * len(lead)]  # zeros need no axis of chips
 
 

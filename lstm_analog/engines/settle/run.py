@@ -231,7 +231,7 @@ def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range
     labels, present = {part.label for part in program.network.parts}, program.network.parts
     spread = with_batch_axis(program.network)
     first: dict[High, Couplings] = {}
-    known = first
+    known: dict[High, Couplings] = {}
     for network, intervals in program.schedule.stretches(program.network):
         parts = tuple(part for part in network.parts if part.label in labels)
         changed = [number for number, part in enumerate(parts) if part is not present[number]]
@@ -246,8 +246,8 @@ def _stretches(program: RunProgram, space: SettledSpace) -> Iterator[tuple[range
                 wide[number] = beside_batches(parts[number])
             spread = replace(spread, parts=tuple(wide))
             fresh = _refitted(stages, spread, [wide[number] for number in changed], known)
-        for high in known if changed else ():
-            _check_growth(first[high], known[high])
+            for high in known:
+                _check_growth(first[high], known[high])
         stages |= fresh
         space.bind(stages, fresh)
         yield range(intervals.start + bool(intervals.start), intervals.stop + 1), now

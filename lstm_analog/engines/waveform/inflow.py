@@ -79,7 +79,7 @@ class Inflow:
     guessing: bool
 
     def terms(self, row: int, before: list[Call], functionals: Floats | None) -> list[InflowTerm]:
-        """Return the terms of the flow into `row`, in multiples of `unit`; all of its sources must have terms.
+        """Return the terms of the flow into `row`, in multiples of `Wiring.unit`; all of its sources must have terms.
 
         The calls that must be made before those of the flows are appended to `before`. If only some `functionals`
         (k, finer) of the flow matter, their sum may be wrong in all else.
@@ -90,7 +90,7 @@ class Inflow:
         constant = InflowTerm(basis=None, still=still, guessed=guessed, flows=[])
         found, offset = [constant], self.wiring.offset[..., row].any()
         for entry, terms in terms_of:
-            for term, flow in zip(terms, self._products(entry, terms, before, self.unit(row)), strict=True):
+            for term, flow in zip(terms, self._products(entry, terms, before, self.wiring.unit(row)), strict=True):
                 if _is_constant(term.basis):
                     constant.flows.append(flow)
                     continue
@@ -102,21 +102,12 @@ class Inflow:
                 same[0].flows.append(flow)
         return found if constant.flows or offset or len(found) == 1 else found[1:]
 
-    def unit(self, row: int) -> float:
-        """Return the flow that counts as 1 in the weights of `row`: the largest coefficient of its wires.
-
-        So most weights are efforts as they are, without a multiplication. It is 1 where a matrix feeds the row.
-        """
-        if any(sheet.row == row for sheet in self.wiring.sheets):
-            return 1.0
-        return float(max((np.abs(wire.values).max() for wire in self.wiring.wires if wire.row == row), default=1.0))
-
     def weighing(self, row: int, term: InflowTerm, out: Floats) -> list[Call]:
         """Return the calls that write the weight of a `term` of the flow into `row` to `out` (*lead, m).
 
         That of the constant term includes the offset.
         """
-        offset = self.wiring.offset[..., row] / self.unit(row)
+        offset = self.wiring.offset[..., row] / self.wiring.unit(row)
         if term.basis is not None or not offset.any():
             return adding_up(term.flows, out)
         beginning = partial(np.copyto, out, offset.astype(out.dtype, copy=False))
@@ -168,11 +159,6 @@ class Inflow:
         if source.terms is not None and all(term.basis.ndim == 1 for term in source.terms):
             return self._by_terms(entry, _held_first(source.terms), points)
         return multiplied(entry, source.at_points[points])
-
-    def feeds(self, row: int) -> bool:
-        """Return whether there is any flow into `row`: a load, a wire, a sheet or an offset."""
-        loads = any(route.row == row for load in self.wiring.loads for route in load.routes)
-        return loads or bool(self.wiring.linear(row)) or bool(self.wiring.offset[..., row].any())
 
     def _terms(self, entry: Wire | Sheet, before: list[Call], functionals: Floats | None) -> tuple[WaveformTerm, ...]:
         """Return the terms of the source of `entry`, those held first.

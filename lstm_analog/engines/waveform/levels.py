@@ -153,7 +153,7 @@ def _solve_by_terms(task: Task, inverse: Floats) -> LinearSteps:
     for target in range(len(task.targets)):
         starts = [start_response(inverse, target, number) for number in range(dynamic)]
         responses = [
-            task.inflow.unit(row) * basis_response(inverse, target, row, term.basis, _first(task, row))
+            task.inflow.wiring.unit(row) * basis_response(inverse, target, row, term.basis, _first(task, row))
             for row, term in inputs
         ]
         kinds = [(number == target, False, False) for number in range(dynamic)]
@@ -196,7 +196,7 @@ def _solve_at_points(task: Task, inverse: Floats) -> list[Call]:
     """
     dynamic, parts, members = task.level.dynamic, task.frame.parts, len(task.level.members)
     first = min(_first(task, row) for row in range(len(task.targets)))
-    fed = [row for row in range(len(task.targets)) if task.inflow.feeds(row)]
+    fed = [row for row in range(len(task.targets)) if task.inflow.wiring.feeds(row)]
     depth = task.frame.count - first
     flows = aligned(np.zeros((dynamic + depth * len(fed), *parts.own, members), task.frame.dtype))
     steps: list[Call] = []
@@ -265,7 +265,7 @@ def _balance_by_terms(task: Task, gain: Floats) -> LinearSteps:
     weights = field.end[None] if constant else np.zeros((len(found), *field.end.shape), field.end.dtype)
     for weight, term in zip(weights, found, strict=True):
         steps += task.inflow.weighing(0, term, weight)
-    gain = task.inflow.unit(0) * gain
+    gain = task.inflow.wiring.unit(0) * gain
     steps += [] if (gain == 1.0).all() else [partial(np.multiply, weights, gain.astype(weights.dtype), weights)]
     one, every = np.ones(len(task.frame.finer_derivative)), task.frame.every
     bases = [one if term.basis is None else term.basis for term in found]
