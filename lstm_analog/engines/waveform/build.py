@@ -81,7 +81,9 @@ def segment(
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
         writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration, slack)
     units = [couplings.scales[fields[k].nodes] for k in judged]
-    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
+    judging, verdict = estimate(
+        arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts, bool(checks)
+    )
     for calls, error in checks:
         judging += [*calls, partial(np.maximum, verdict, error, out=verdict)]
     return Segment(
