@@ -102,20 +102,25 @@ def power(run: Run) -> Power:
     `InvalidValueError` if the run has not kept all unknowns in all intervals.
     """
     check_run(run.compiled, run)
-    network, trajectory = run.trajectory.network, run.trajectory
+    return _power(run.passes[0])
+
+
+def _power(one: PassRun) -> Power:
+    """Return the mean power of the sources in the pass `one`, which must have kept everything."""
+    network = one.trajectory.network
     cells = [part for part in network.parts if isinstance(part, Cells)]
     if not cells:
         do = "compile in electrical.BICMOS"
         raise UnsupportedError(explain("the machine", must="be built of transistor Cells", got="none", do=do))
     sources = [part for part in network.parts if isinstance(part, Sources)]
     energy, duration = np.zeros(network.unknowns.size), 0.0
-    for some in moments_of(trajectory):
+    for some in moments_of(one.trajectory):
         energy += some.weights @ (some.efforts * outflow(network, some.efforts, some.high))
         duration += float(some.weights.sum())
     return Power(
         sources=tuple((part.label, float(energy[part.nodes].sum()) / duration) for part in sources),
         units=sum(part.pins.shape[1] for part in cells if is_unit(part)),
-        step_time=run.compiled.cycle.step_time,
+        step_time=one.compiled.cycle.step_time,
     )
 
 
@@ -138,9 +143,9 @@ def circuit_cost(trajectory: Trajectory, figures: CircuitFigures) -> Consumption
     )
 
 
-def cell_cost(run: Run, one: PassRun, figures: CellFigures) -> Consumption:
-    """Return what the chip of transistor cells takes in the pass `one` of `run`, with the constants `figures`."""
-    network, drawn = one.trajectory.network, power(run)
+def cell_cost(one: PassRun, figures: CellFigures) -> Consumption:
+    """Return what the chip of transistor cells takes in the pass `one`, with the constants `figures`."""
+    network, drawn = one.trajectory.network, _power(one)
     sources = tuple(
         Consumer(what=label, power=max(watts, 0.0), source="the run") for label, watts in drawn.sources if watts
     )

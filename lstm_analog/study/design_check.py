@@ -59,7 +59,7 @@ class DesignCheck:
     def warnings(self) -> tuple[Finding, ...]:
         """The harmful findings beyond their limits, the largest excess first."""
         found = [finding for finding in self.findings if finding.severity is Severity.WARNING]
-        return tuple(sorted(found, key=lambda finding: -finding.strain))
+        return tuple(sorted(found, key=_strain, reverse=True))
 
     @property
     def holds(self) -> bool:
@@ -68,7 +68,7 @@ class DesignCheck:
 
     def worst(self, rule: Rule) -> Finding | None:
         """Return the finding of `rule` that uses most of its limit; None if the rule applied to nothing."""
-        return max((f for f in self.findings if f.rule is rule), key=lambda finding: finding.strain, default=None)
+        return max((f for f in self.findings if f.rule is rule), key=_strain, default=None)
 
     def __str__(self) -> str:
         """Return a table of the worst finding of each rule, `!` before warnings, `-` before notes; then the advice."""
@@ -86,6 +86,11 @@ class DesignCheck:
         """Return the check as dicts, lists, strings and numbers."""
         found = [finding.to_dict() for finding in self.findings]
         return {"technology": self.technology, "basis": self.basis, "holds": self.holds, "findings": found}
+
+
+def _strain(finding: Finding) -> tuple[float, float]:
+    """Return the strain of `finding`, and among those of infinite strain how far it is beyond the limit."""
+    return finding.strain, finding.excess
 
 
 def _row(finding: Finding) -> str:

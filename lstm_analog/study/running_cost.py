@@ -156,7 +156,7 @@ def _consumption(run: Run, one: PassRun, technology: object, figures: Figures) -
     if network.filling is not None and isinstance(figures, PlumbingFigures):
         return plumbing_cost(run, one, technology, figures)
     if cells and isinstance(figures, CellFigures):
-        return cell_cost(run, one, figures)
+        return cell_cost(one, figures)
     if network.filling is None and not cells and isinstance(figures, CircuitFigures):
         return circuit_cost(one.trajectory, figures)
     got, do = type(figures).__name__, "leave them out, or give those of figures_of(technology)"
