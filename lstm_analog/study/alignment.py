@@ -67,13 +67,17 @@ class Expected:
     step: float
 
     def likeness(self, trace: Recording, where: Alignment) -> float:
-        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains."""
+        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains.
+
+        It is 0 if all of them stand still.
+        """
         measured = trace.at(where.of_instrument(self.time))
         measured, expected = (each - each.mean(axis=0) for each in (measured, self.values))
         common = np.maximum((measured * expected).sum(axis=0), 0.0) ** 2
         power = (measured**2).sum(axis=0)
         explained = np.divide(common, power, out=np.zeros_like(common), where=power > 0.0)
-        return float(explained.sum() / (expected**2).sum())
+        variance = float((expected**2).sum())
+        return float(explained.sum()) / variance if variance else 0.0
 
 
 def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most_rate_error: float) -> Alignment:

@@ -38,14 +38,14 @@ from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.epanet_report import EpanetReport, gauged, static_errors
+from lstm_analog.study.epanet_report import EpanetReport, gauged, head_error, static_errors
 from lstm_analog.study.epanet_walk import EpanetSetup, Simulator, run_epanet, steady_states
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
 from lstm_analog.study.tubes import cut
 
 TOLERANCE = 1e-6
-"""Largest accepted error of z, c and h, and of a conductance (relative)."""
+"""Largest accepted error of z, c, h and y, and of a conductance (relative)."""
 
 
 @checked
@@ -109,13 +109,15 @@ def epanet_check(
         engine="EPANET 2.2, steady states",
     )
     run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
+    trace = lstm.trace(inputs, start)
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
         fluid=liquid.name,
         steps=inputs.shape[-2],
         solves=len(readings),
-        layers=tuple(map(static_errors, run.layers, lstm.trace(inputs, start).layers)),
+        layers=tuple(map(static_errors, run.layers, trace.layers)),
+        y=head_error(run.y, lstm.head, trace.outputs.y),
         gauges=gauged(compiled.network, readings, liquid, technology.pressure_unit),
         tolerance=TOLERANCE,
     )

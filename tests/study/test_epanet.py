@@ -176,6 +176,19 @@ def test_a_port_that_opens_the_wrong_way_is_found() -> None:
     assert report.worst > 1e-2
 
 
+def test_a_head_with_the_wrong_sign_is_found() -> None:
+    """Its tubes have the conductances of the network, so that nothing but y tells."""
+    lstm = random_lstm(np.random.default_rng(1), 2, 2, outputs=2)
+    machine = compile(lstm, OIL)
+    assert check(lstm).y <= 1e-11
+    head = machine.network.part("y_rows")
+    other = with_banks(machine, replace(head, positive=head.negative, negative=head.positive))
+    report = epanet_check(other.compiled, lstm, inputs(1), OIL)
+    assert report.worst == report.y > 0.1 > 1e-11 > report.layers[0].h
+    assert not report.holds
+    assert f"  head         max error y {report.y:.2e}" in str(report)
+
+
 def test_trim_that_stops_shows_in_c_but_not_in_z() -> None:
     def stop(part: object) -> object:
         return replace(part, limit=np.array(0.05)) if isinstance(part, Ports) else part
