@@ -68,7 +68,8 @@ def _fed(compiled: Compiled, part: Part) -> Indices:
     if setting is not None:
         return setting[1]
     ends, imposed = rows(part), np.append(compiled.network.kinds()[Kind.IMPOSED], DATUM)
-    return np.where(np.isin(ends[-1], imposed), ends[0], ends[-1])
+    found: Indices = np.where(np.isin(ends[-1], imposed), ends[0], ends[-1])
+    return found
 
 
 def _summing_nodes(compiled: Compiled) -> dict[str, str]:

@@ -9,9 +9,11 @@ import numpy as np
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
@@ -152,10 +154,13 @@ def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Sc
     elif isinstance(technology, OpAmpCircuit):
         basis = f"the voltages of {ran}" if ran else "inputs and states of 1"
         name, found = technology.name, opamp_findings(compiled, run)
-    else:
+    elif isinstance(technology, Hydraulic):
         judged = plant(compiled, technology, run)
         basis = f"the pressures of {ran}" if ran else f"{DESIGN_UNITS:g} pressure units"
         name, basis, found = judged.technology.name, f"{basis}, {judged.liquid}", _findings(judged)
+    else:
+        must, got = "have design rules: of plumbing, op-amps or transistor cells", type(technology).__name__
+        raise UnsupportedError(explain("the technology", must=must, got=got, do="compile in OIL, OPAMP or BICMOS"))
     return DesignCheck(technology=name, basis=basis, findings=tuple(found))
 
 

@@ -165,7 +165,7 @@ class Finding:
 
     @property
     def strain(self) -> float:
-        """The used part of the limit: up to 1 within it, more beyond; infinite beyond a limit that is not above zero."""
+        """The used part of the limit: up to 1 within it, more beyond; infinite beyond one that is not above zero."""
         above, below = (self.value, self.limit) if self.bound is Bound.AT_MOST else (self.limit, self.value)
         if below > 0.0 and not isnan(above):
             return above / below

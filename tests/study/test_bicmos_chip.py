@@ -234,7 +234,9 @@ def test_the_passes_of_a_chip_add_up():
     alone = [la.study.power(replace(result, passes=(each,))) for each in result.passes]
     supplies = [each.power for each in found.consumers if each.what == "supply"]
     assert supplies == [pytest.approx(sum(each.supply for each in alone))]
-    assert {each.what: each.number for each in found.parts}["transistor cells"] == sum(each.units for each in alone) == 4
+    assert (
+        {each.what: each.number for each in found.parts}["transistor cells"] == 4 == sum(each.units for each in alone)
+    )
 
 
 def test_rails_of_columns_feed_base_currents():

@@ -147,7 +147,7 @@ def test_what_differs_has_another_digest():
     ):
         assert digest_of(one) == digest_of(one) != digest_of(two)
     for strange in (object(), np.array(["a"]), iter(())):
-        with pytest.raises(UnsupportedError, match=r"^a value to hash must be plain, an array of numbers, .*: write it"):
+        with pytest.raises(UnsupportedError, match=r"^a value to hash must be plain, an array .*: write it"):
             digest_of(strange)
 
 
