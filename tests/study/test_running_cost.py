@@ -1,6 +1,7 @@
 """What machines take to run: the network's own energy is conserved, and each constant does what it says."""
 
 import csv
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import Followers, Pairs, Sources, Storages, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.study import digital_costs, figures, figures_of, running_cost
+from lstm_analog.study.board import board
 from lstm_analog.study.circuit_cost import _gates
 from lstm_analog.study.digital import count_products
 from lstm_analog.study.figures import BOARD, INTEGRATED, LABORATORY, WORKSHOP, SourcedValue
@@ -145,7 +147,26 @@ def test_parts_of_a_board_are_those_that_are_bought(lstm):
     found = running_cost(machine.run(X[:1], engine="settle", keep=la.Keep.EVERYTHING))
     assert number(found, "multipliers") == 3 * UNITS, "i g, f c, o tanh(c); no input current of an op-amp is one"
     assert number(found, "pairs") == 5 * UNITS
-    assert number(found, "op-amps") == (4 * 2 + 1 + 4) * UNITS, "two a row, the adder, four sample-and-holds"
+    own = (4 * 2 + 1 + 4) * UNITS  # two a row, the adder, four sample-and-holds
+    assert number(found, "op-amps") == own + (5 + 3) * UNITS, "one around each pair, one for each denominator"
+    bought = Counter(
+        bank.part.symbol.partition(":")[2]
+        for bank in board(machine.compiled, la.electrical.OPAMP_BENCH).components
+        for _ in bank.elements
+    )
+    assert {what: number(found, what) for what in ("op-amps", "buffers", "multipliers", "pairs")} == {
+        "op-amps": bought["OPA192"],
+        "buffers": bought["BUF634U"],
+        "multipliers": bought["AD734"],
+        "pairs": bought["MAT01"],
+    }
+    decoupling = 2 * sum(bought[symbol] for symbol in ("OPA192", "BUF634U", "AD734", "ADG1212"))
+    assert number(found, "capacitors") == bought["C"] - decoupling
+    fixed = (
+        bought["R"] + bought["R_Potentiometer"] - 5 * UNITS - 2 * UNITS
+    )  # those of LM334, and of a half of each tanh
+    assert number(found, "resistors") + number(found, "conductances of weights") == fixed
+    assert consumer(found, "op-amps at rest") == pytest.approx(24.0 * 1e-3 * bought["OPA192"])
     assert consumer(found, "multipliers at rest") == pytest.approx(3 * UNITS * 24.0 * BOARD.multiplier_current.value)
     area = 3 * UNITS * BOARD.multiplier_area.value
     assert next(each.room for each in found.parts if each.what == "multipliers") == pytest.approx(area)
