@@ -40,7 +40,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.network.varying import CHANCE
-from lstm_analog.study.consumption import Consumer, Consumption, PartCount
+from lstm_analog.study.consumption import Consumer, Consumption, PartCount, while_running
 from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
 from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow, shares_on
 from lstm_analog.study.run import PassRun, Run, check_run
@@ -130,31 +130,35 @@ _OUTPUTS = {OpAmps: "outputs of op-amps", Followers: "outputs of buffers", Sourc
 """Parts that drive nodes from the rails, and what they are called."""
 
 
-def circuit_cost(trajectory: Trajectory, figures: CircuitFigures) -> Consumption:
-    """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything."""
+def circuit_cost(trajectory: Trajectory, figures: CircuitFigures, running: float) -> Consumption:
+    """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything.
+
+    Its clock is `running` for that share of the time.
+    """
     network, rail = trajectory.network, figures.supply
     driven = (
         Consumer(what=what, power=rail.value * current, source=rail.source)
         for what, current in _currents(trajectory).items()
     )
+    gates = while_running(_gates(trajectory.schedule, network, figures), running)
     return Consumption(
-        consumers=(*driven, *_standing(trajectory, figures), _gates(trajectory.schedule, network, figures)),
+        consumers=(*driven, *_standing(trajectory, figures), gates),
         parts=tuple(kind for kind in _parts(network, figures) if kind.number),
         heat=mean_heat(trajectory),
     )
 
 
-def cell_cost(one: PassRun, figures: CellFigures) -> Consumption:
-    """Return what the chip of transistor cells takes in the pass `one`, with the constants `figures`."""
+def cell_cost(one: PassRun, figures: CellFigures, running: float) -> Consumption:
+    """Return what transistor cells take, by `figures`, in the pass `one`, whose clock is `running` for that share."""
     network, drawn = one.trajectory.network, _power(one)
     sources = tuple(
         Consumer(what=label, power=max(watts, 0.0), source="the run") for label, watts in drawn.sources if watts
     )
-    rate = 1.0 / drawn.step_time
-    clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * rate
+    clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * drawn.step_rate
+    gates = Consumer(what="gates of switches", power=clocked, source=figures.gate.source)
     weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network.parts, Crossbars))
     return Consumption(
-        consumers=(*sources, Consumer(what="gates of switches", power=clocked, source=figures.gate.source)),
+        consumers=(*sources, while_running(gates, running)),
         parts=(
             _counted("transistor cells", drawn.units, figures.cell_area),
             _counted("resistors of weights", weights, figures.device_area),
@@ -178,12 +182,8 @@ def _currents(trajectory: Trajectory) -> dict[str, float]:
 def _given(part: Part, some: Moments, out: Floats) -> Floats:
     """Return the current (n, m) that each output of `part` gives at the moments, `out` being that out of each node."""
     if isinstance(part, OpAmps):
-        return flow(part, some.efforts, some.high)[..., _OUT, :]
+        return flow(part, some.efforts, some.high)[..., 1, :]  # row 0 goes into their states
     return out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
-
-
-_OUT = 1
-"""The row of the flow of op-amps that goes into their outputs; row 0 goes into their states."""
 
 
 def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consumer]:

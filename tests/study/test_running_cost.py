@@ -204,6 +204,15 @@ def test_energy_is_power_by_the_time_of_a_step(ran, lstm):
     assert found.latency == la.compile(lstm, "behavioural").pipeline.latency(3)
 
 
+def test_solenoids_are_shut_while_another_pass_runs():
+    """Those of each pass were taken to be open as long as if it were alone: with two passes twice the power."""
+    lstm = la.random_lstm(np.random.default_rng(5), 2, 1, layers=2, bidirectional=True)
+    run = la.compile(lstm, la.hydraulic.OIL).run(X[:1, :2], engine="settle", keep=la.Keep.EVERYTHING)
+    alone = [consumer(running_cost(replace(run, passes=(each,))), "solenoids") for each in run.passes]
+    assert len(alone) == 2
+    assert consumer(running_cost(run), "solenoids") == pytest.approx(sum(alone) / 2.0)
+
+
 def test_passes_add_up():
     rng = np.random.default_rng(5)
     cells = [Cell(input=rng.normal(size=(4, 2, 2)), recurrent=rng.normal(size=(4, 2, 2))) for _ in range(3)]
@@ -214,7 +223,10 @@ def test_passes_add_up():
     found = running_cost(run)
     alone = [running_cost(replace(run, passes=(each,))) for each in run.passes]
     assert len(alone) > 1
-    assert found.power == pytest.approx(sum(each.power for each in alone))
+    gates = [consumer(each, "gates of switches") for each in alone]
+    halves = sum(gates) / 2.0  # two passes of as many steps, each with its clock at rest while the other runs
+    assert consumer(found, "gates of switches") == pytest.approx(halves)
+    assert found.power == pytest.approx(sum(each.power for each in alone) - halves)
     assert found.number == sum(each.number for each in alone)
     assert found.step_time == pytest.approx(1.0 / machine.pipeline.throughput)
 
