@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidValueError, LstmAnalogError, UnsupportedError
 from lstm_analog.imperfections import (
     AmplifierOffset,
     BoreTolerance,
@@ -248,3 +248,19 @@ def test_each_element_has_a_name_of_its_own_and_each_row_of_weights_its_gate(for
     rows = [found[label] for label in ("l0_rows", "l0_new", "l0_late") if label in found]
     assert [gate for each in rows for gate in each.gates][: 3 * len(gates) : 3] == [f"layer 0 {g} gate" for g in gates]
     assert all(each.units == tuple(f"layer 0 unit {k}" for k in range(3)) * (len(each.units) // 3) for each in rows)
+
+
+def test_an_answer_that_is_none_is_refused_and_one_that_stands_still_has_no_share():
+    """An answer without numbers, or made of c, which chips do not keep, stopped with a bare error."""
+    for answer, words in (
+        (lambda outputs: outputs.c[:, -1], "must take the outputs of several chips, got TypeError: "),
+        (lambda outputs: np.zeros((len(outputs.h), 0)), r"must have shape \(1, \.\.\.\) and numbers, got \(1, 0\)"),
+        (lambda outputs: np.full(len(outputs.h), "a"), "must make real numbers, got <U1"),
+    ):
+        with pytest.raises(LstmAnalogError, match=f"^the answer {words}.*: return an array .chips, ...."):
+            made(of=RootMeanSquareDeviation(answer=answer))
+    with pytest.raises(InvalidValueError, match=r"^what deviates must be finite for the machine as .*, got .inf."):
+        made(of=lambda outputs: np.full(len(outputs.h), np.inf))
+    still = made(of=LargestDeviation(answer=lambda outputs: np.ones(len(outputs.h))), draws=3, chips=1)
+    assert still.predicted == 0.0
+    assert set(still.shares["imperfection"].values()) == {0.0}
