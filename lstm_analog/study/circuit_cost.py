@@ -99,8 +99,8 @@ class Power:
 def power(run: Run) -> Power:
     """Return the mean power of the sources of `run`, from the end of the reset to the end of the last step.
 
-    Raises `UnsupportedError` unless the machine is of transistor cells, because ideal sources have no supply, and
-    `InvalidValueError` if the run has not kept all unknowns in all intervals.
+    Raises `UnsupportedError` unless the machine is of transistor cells, because ideal sources have no supply, in one
+    pass; `InvalidValueError` if the run has not kept all unknowns in all intervals.
     """
     check_run(run.compiled, run)
     return _power(run.passes[0])
