@@ -7,7 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Flags, Floats
 from lstm_analog.compiler import LayerLayout, Spot
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.roles import internal_states
@@ -23,6 +23,10 @@ _SLACK = np.array([-1e-9, 1e-9])
 
 MOST_UNITS = 6
 """The largest number of units in a picture; with more, lines can no longer be distinguished."""
+
+
+_CANDIDATES = ("cell", "new", "hidden")
+"""Names of gates that are no gates but what is written, of an LSTM, a GRU and a plain RNN."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +132,10 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
     part, layout = [(each, place) for each in run.passes for place in each.compiled.layout.layers][layer]
     check_whole(part.trajectory)
     compiled, schedule = part.compiled, part.trajectory.schedule
-    number, count = pick("step", step, run.x.shape[-2]), len(compiled.cycle.step)
-    sequence = pick("sequence", sequence, sequences(run))
-    steps = run.x.shape[-2] if run.lengths is None else int(run.lengths[sequence])
-    first = 1 + (steps - 1 - number if layout.backward and number < steps else number) * count
+    sequence = pick_sequence(run, sequence)
+    steps = steps_of(run, sequence)
+    number, count = pick("step", step, steps), len(compiled.cycle.step)
+    first = 1 + (steps - 1 - number if layout.backward else number) * count
     ends = schedule.ends[first - 1 : first + count]
     left, right = np.searchsorted(part.trajectory.time, ends[[0, -1]] + _SLACK * compiled.time_constant)
     result = Window(
@@ -161,9 +165,32 @@ def pick(what: str, number: int, count: int) -> int:
     return int(number) % count
 
 
-def sequences(run: Run | PassRun) -> int:
-    """Return the number of sequences of `run`, 1 for one without a batch axis."""
-    return run.x.shape[0] if run.x.ndim == 3 else 1
+def pick_sequence(run: Run, number: int) -> int:
+    """Return the `number` of a sequence of `run` as `pick` does, 0 for a run without a batch axis.
+
+    Raises `InvalidShapeError` if the run is of several chips: pictures show one machine.
+    """
+    if chips := max(each.chips for each in run.passes):
+        do = "run the machine of one chip, which Streams(seed=..., first=k) draws"
+        raise InvalidShapeError(explain("the run", must="be of one machine", got=f"{chips} chips", do=do))
+    return pick("sequence", number, run.x.shape[0] if run.x.ndim == 3 else 1)
+
+
+def steps_of(run: Run, sequence: int) -> int:
+    """Return the number of steps of `sequence` in `run`; what stands behind them in a batch is padding."""
+    return run.x.shape[-2] if run.lengths is None else int(run.lengths[sequence])
+
+
+def pick_steps(run: Run, sequence: int, first: int, steps: int) -> range:
+    """Return the numbers of `steps` steps of `sequence` of `run`, from step `first` on, which may count from the end.
+
+    Raises `InvalidValueError` if there are not so many, or none.
+    """
+    count = steps_of(run, sequence)
+    begin = pick("step", first, count)
+    if steps < 1:
+        raise InvalidValueError(explain("steps", must="be at least 1", got=steps, do="give how many steps to draw"))
+    return range(begin, 1 + pick("step", begin + steps - 1, count))
 
 
 def chosen_units(units: Sequence[int] | None, count: int) -> list[int]:
@@ -181,6 +208,11 @@ def one(run: Run | PassRun, array: Floats, sequence: int) -> Floats:
     return array[sequence] if run.x.ndim == 3 else array
 
 
+def states(run: Run, array: Floats, sequence: int) -> Floats:
+    """Return the entry of `sequence` of `run` in `array` (..., time, n), without padding behind its end: (steps, n)."""
+    return one(run, array, sequence)[: steps_of(run, sequence)]
+
+
 def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
     """Return the traces of `lstm` by layer for the inputs of `run`; raise if the run is of another LSTM."""
     words = dict(run.passes[0].compiled.network.provenance)
@@ -191,6 +223,16 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
         )
         raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
     return lstm.trace(run.x, run.state, run.lengths).layers
+
+
+def plain_gate(name: str) -> str:
+    """Return the plain words for the gate `name`; what is written to a memory is called a gate in code alone."""
+    return "candidate" if name in _CANDIDATES else f"{name} gate"
+
+
+def literal(text: str) -> str:
+    """Return `text` as matplotlib draws it letter by letter: its dollar signs begin no formula."""
+    return text.replace("$", r"\$")
 
 
 def origin(run: Run) -> str:

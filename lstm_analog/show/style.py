@@ -14,7 +14,7 @@ from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
 from lstm_analog.arrays import Floats
@@ -115,10 +115,33 @@ def si(size: float, unit: str) -> Scale:
     return Scale(factor=float(f"1e{exponent}"), unit=_PREFIXES[exponent] + unit)
 
 
+_ROUNDING = 1e-6
+"""Differences that are drawn as none, as a share of the values; larger: small changes are not seen."""
+_LARGE = 1e4
+"""What stands before the largest prefix at most."""
+
+
+def amount(value: float, unit: str) -> str:
+    """Return `value` with its `unit` and a prefix, three digits.
+
+    >>> amount(1e-10, "F"), amount(999.9, "Ω")
+    ('100 pF', '1 kΩ')
+    """
+    rounded = float(f"{value:.3g}")
+    scale = si(abs(rounded) or 1.0, unit)
+    if abs(rounded) >= _LARGE * scale.factor:
+        return f"{value:.2g} {unit}"
+    return f"{rounded / scale.factor:.4g} {scale.unit}"
+
+
 def line(axes: Axes, x: Floats, y: Floats, number: int, text: str) -> Line2D:
-    """Draw `y` over `x` into `axes` as line `number`, which gives its colour and dashes; `text` is its label."""
-    kind = number % len(COLOURS)
-    (drawn,) = axes.plot(x, y, color=COLOURS[kind], linestyle=DASHES[kind], label=text)
+    """Draw `y` over `x` into `axes` as line `number`, which gives its colour and dashes; `text` is its label.
+
+    A single point is drawn as a dot.
+    """
+    kind, again = number % len(COLOURS), number // len(COLOURS)
+    dashes = DASHES[(kind + again) % len(DASHES)]
+    (drawn,) = axes.plot(x, y, color=COLOURS[kind], linestyle=dashes, marker="." if x.size == 1 else None, label=text)
     return drawn
 
 
@@ -156,9 +179,18 @@ def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
     return result
 
 
+def whole_numbers(axes: Axes) -> None:
+    """Mark the horizontal axis of `axes` at whole numbers only, as steps are, even if there is one step."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def roomy(axes: Axes, low: float, high: float) -> None:
-    """Set the vertical limits of `axes` to `low` and `high` (finite) with a margin of 8 % of their difference."""
-    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    """Set the vertical limits of `axes` to `low` and `high` (finite) with a margin of 8 % of their difference.
+
+    Values that differ by rounding alone have a margin of a tenth of their size: it would be drawn as a change.
+    """
+    size = max(abs(low), abs(high))
+    margin = 0.08 * (high - low) if high - low > _ROUNDING * size else 0.1 * size or 1.0
     axes.set_ylim(low - margin, high + margin)
 
 

@@ -17,7 +17,7 @@ from lstm_analog.show import animate
 from lstm_analog.show.animations.scene import moments
 
 ENGINE = la.engines.Waveform(points=12)
-MOST_FRAMES = 25
+MOST_FRAMES = 29
 """Frames of a step of a gated leak, which has the most."""
 HOSTILE = "</script><script>alert(1)</script>"
 

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from lstm_analog.show.style import label_ends, line, roomy, si, spread
+import lstm_analog as la
+from lstm_analog.show import blocks, error_map, sequence
+from lstm_analog.show.style import amount, label_ends, line, roomy, si, spread
 
 
 @pytest.mark.parametrize(
@@ -56,3 +60,40 @@ def test_a_constant_line_gets_room():
         roomy(axes, value, value)
         low, high = axes.get_ylim()
         assert low < value < high
+
+
+def test_a_dollar_sign_in_the_name_of_a_technology_begins_no_formula():
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1)
+    machine = la.compile(lstm, replace(la.electrical.BEHAVIOURAL, name=r"a $\frac$"))
+    run = machine.run(np.zeros((2, 1)), engine="settle")
+    for figure in (sequence(run, lstm), blocks(machine.compiled), error_map(la.compare(run, lstm))):
+        figure.draw_without_rendering()
+
+
+def test_one_step_and_equal_values_can_be_read(drawn):
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1)
+    run = la.compile(lstm, la.electrical.BEHAVIOURAL).run(np.ones((1, 1)), engine="settle")
+    h, *_, both = sequence(run, lstm).axes
+    (line,) = drawn(h)["unit 0"]
+    assert line.get_marker() == "."
+    low, high = h.get_ylim()
+    assert high - low > 0.01 * abs(run.h[0, 0])
+    assert all(tick.is_integer() for tick in both.get_xticks())
+
+
+def test_an_eighth_line_differs_from_the_first():
+    axes = Figure().subplots()
+    x = np.arange(2.0)
+    drawn = [line(axes, x, x, number, "") for number in range(21)]
+    assert len({(each.get_color(), str(each._dash_pattern)) for each in drawn}) >= 18
+
+
+def test_amounts_have_three_digits_and_never_a_thousand():
+    assert [amount(value, "F") for value in (999.4, 999.6, 9.996e-7, -4.5e-9, 0.0, 1e13)] == [
+        "999 F",
+        "1 kF",
+        "1 µF",
+        "-4.5 nF",
+        "0 F",
+        "1e+13 F",
+    ]

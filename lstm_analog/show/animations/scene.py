@@ -23,6 +23,8 @@ from lstm_analog.study import Run
 
 _PARTS = np.array([0.015, 0.04, 0.08, 0.13, 0.2, 0.35, 1.0])
 """Parts of an interval that settles at which it is shown: what moves, moves at its start. More: smoother and larger."""
+_EVEN = np.linspace(0.2, 1.0, 5)
+"""Those of an interval in which a memory leaks and fills, which moves all along."""
 _WORDS = {
     "setup": "new inputs arrive",
     "compute": "the gates settle, the new values are made",
@@ -34,9 +36,8 @@ _WORDS = {
     "readout": "the values are read",
 }
 """What happens in an interval, by its name without the number of the stage."""
-
-_CANDIDATES = ("cell", "new")
-"""Names of gates that are no gates but what is written."""
+_MOVES = ("settle", "leak", "compute")
+"""Intervals in which one stage works alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +88,12 @@ def _of_step(view: Window) -> Iterator[Moment]:
     spots = {name: spot for name, spot in (("c", layout.c), ("h", layout.h)) if spot is not None}
     curves = [curve for name, spot in spots.items() for curve in _curves(view, name, spot)]
     times = list(_times(view))
+    words = [_said(view, interval.name) for interval in compiled.cycle.step]
     for number, (interval, time) in enumerate(times):
         yield Moment(
             step=view.step,
             time=time,
-            words=_WORDS.get(compiled.cycle.step[interval].name.rstrip("0123456789"), "everything holds"),
+            words=words[interval],
             gates=np.array([np.interp(time, view.time, opened[:, gate]) for gate in range(opened.shape[1])]),
             vessels=tuple(
                 StorageLevel(
@@ -103,12 +105,26 @@ def _of_step(view: Window) -> Iterator[Moment]:
         )
 
 
+def _said(view: Window, name: str) -> str:
+    """Return what happens to the unit of `view` in the interval called `name`."""
+    kind = name.rstrip("0123456789")
+    layers = _layers(view)
+    if kind in _MOVES and (number := int(name.removeprefix(kind))) != layers.index(view.layout.layer):
+        return f"layer {layers[number]} computes" if number < len(layers) else "the read-out computes"
+    return _WORDS.get(kind, "everything holds")
+
+
+def _layers(view: Window) -> list[int]:
+    """Return the numbers of the layers in the pass of `view`, in the order of their stages."""
+    return list(dict.fromkeys(place.layer for place in view.run.compiled.layout.layers))
+
+
 def _times(view: Window) -> Iterator[tuple[int, float]]:
-    """Yield the intervals and the times at which they are shown."""
+    """Yield the intervals and the times at which they are shown: of pauses, in which no line is high, only the end."""
     for number, (interval, left, right) in enumerate(
         zip(view.run.compiled.cycle.step, view.edges, view.edges[1:], strict=False)
     ):
-        for part in _PARTS if interval.settles else _PARTS[-1:]:
+        for part in _PARTS if interval.settles else _EVEN if interval.high else _EVEN[-1:]:
             yield number, float(left + part * (right - left))
 
 
@@ -127,13 +143,7 @@ def _curves(view: Window, name: str, spot: Spot) -> Iterator[tuple[str, Floats, 
 
 def _stage(view: Window, lines: int) -> int:
     """Return which of the `lines` of stages is that of the layer of `view`."""
-    layers = list(dict.fromkeys(place.layer for place in view.run.compiled.layout.layers))
-    return min(layers.index(view.layout.layer), lines - 1)
-
-
-def plain_gate(name: str) -> str:
-    """Return the plain words for the gate `name`."""
-    return "candidate" if name in _CANDIDATES else f"{name} gate"
+    return min(_layers(view).index(view.layout.layer), lines - 1)
 
 
 _WIDE, _HIGH, _DPI = 8.6, 4.8, 92.0
@@ -157,6 +167,8 @@ class Scene:
         c and h of the digital LSTM after each step.
     plumbing : bool
         Whether levels are those of tanks, or voltages of capacitors.
+    backward : bool
+        Whether moments go from the last step to the first, as the unit takes them.
     """
 
     def __init__(
@@ -167,6 +179,7 @@ class Scene:
         states: Mapping[str, Floats],
         *,
         plumbing: bool,
+        backward: bool,
     ) -> None:
         """Draw what does not move."""
         self._figure = Figure(figsize=(_WIDE, _HIGH), dpi=_DPI)
@@ -177,9 +190,11 @@ class Scene:
         levels = [vessel.level for moment in all_moments for vessel in moment.vessels]
         self._reach = 1.15 * max(float(np.abs(levels).max()), 0.1)
         self._vessels = _vessel_panel(self._figure, [v.name for v in all_moments[0].vessels], self._reach, plumbing)
-        steps = range(all_moments[0].step, all_moments[-1].step + 1)
+        first, last = all_moments[0].step, all_moments[-1].step
+        self._backward = backward
         names = [vessel.name for vessel in all_moments[0].vessels if not vessel.name.startswith("new")]
-        self._axes = _trace_panel(self._figure, steps, states, self._reach)
+        shown = range(min(first, last), max(first, last) + 1)
+        self._axes = _trace_panel(self._figure, shown, states, self._reach, backward=backward)
         self._lines = {
             name: self._axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], label=f"{name}, analog")[0]
             for k, name in enumerate(names)
@@ -200,7 +215,8 @@ class Scene:
             opened.set_visible(vessel.open)
         for vessel in moment.vessels:
             if vessel.name in self._past:
-                self._past[vessel.name].append((moment.step + moment.inside, vessel.level))
+                place = moment.step + (1.0 - moment.inside if self._backward else moment.inside)
+                self._past[vessel.name].append((place, vessel.level))
                 self._lines[vessel.name].set_data(*zip(*self._past[vessel.name], strict=True))
         self._canvas.draw()  # type: ignore[no-untyped-call]
         image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
@@ -252,15 +268,14 @@ def _vessel_panel(figure: Figure, names: Sequence[str], reach: float, plumbing: 
     return found
 
 
-def _trace_panel(figure: Figure, steps: range, states: Mapping[str, Floats], reach: float) -> Axes:
+def _trace_panel(figure: Figure, steps: range, states: Mapping[str, Floats], reach: float, *, backward: bool) -> Axes:
     axes = figure.add_axes((0.08, 0.09, 0.9, 0.19))
     for k, (name, values) in enumerate(states.items()):
-        places = np.arange(steps.start, steps.stop) + 1.0
+        places = np.arange(steps.start, steps.stop) + (0.0 if backward else 1.0)
         axes.plot(places, values[steps.start : steps.stop], "o", color=COLOURS[k], fillstyle="none", markersize=6,
                   label=f"{name}, digital")  # fmt: skip
-    axes.set(
-        xlim=(steps.start, steps.stop + 0.1), ylim=(-reach, reach), xticks=list(range(steps.start, steps.stop + 1))
-    )
-    axes.set_xlabel("steps done", fontsize=8)
+    ends = (steps.stop, steps.start - 0.1) if backward else (steps.start, steps.stop + 0.1)
+    axes.set(xlim=ends, ylim=(-reach, reach), xticks=list(range(steps.start, steps.stop + 1)))
+    axes.set_xlabel("step of the sequence, taken from its end" if backward else "steps done", fontsize=8)
     axes.axhline(0.0, color=FAINT, linewidth=0.6)
     return axes

@@ -22,10 +22,7 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
 )
-from lstm_analog.show.style import si
-
-_LARGE = 1e4
-"""What stands before the largest prefix at most."""
+from lstm_analog.show.style import amount
 
 
 def first(values: Floats) -> float:
@@ -45,18 +42,6 @@ def size_of(bank: object, number: int, domain: Domain) -> str:
 def _conductance(value: float, domain: Domain) -> str:
     """Return a resistance in a circuit, a conductance in plumbing, whose unit the drawing says once."""
     return amount(1.0 / value, "Ω") if domain == ELECTRICAL else f"{value:.2g}"
-
-
-def amount(value: float, unit: str) -> str:
-    """Return `value` with its `unit` and a prefix, three digits.
-
-    >>> amount(1e-10, "F")
-    '100 pF'
-    """
-    scale = si(abs(value) or 1.0, unit)
-    if abs(value) >= _LARGE * scale.factor:
-        return f"{value:.2g} {unit}"
-    return f"{value / scale.factor:.3g} {scale.unit}"
 
 
 @size_of.register(Conductors)
