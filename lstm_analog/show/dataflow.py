@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.show.reading import Window, literal, one, origin, pick, pick_sequence, pick_steps, states, window
+from lstm_analog.show.reading import Window, literal, origin, pick, pick_sequence, pick_steps, states, window
 from lstm_analog.show.style import DASHES, FAINT, INK, Scale, amount, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
 from lstm_analog.study.keeping import check_whole
@@ -91,10 +91,9 @@ def _draw_chain(axes: Axes, view: Window, clock: PassTime, time: Scale, steps: r
     since = trajectory.time - clock.reset
     inside = (since >= steps.start * clock.step) & (since <= steps.stop * clock.step)
     trails = [trail for trail in view.trails(view.layout.h) if trail.role in ("master", "slave", "store")]
-    drawn, efforts = [], one(view.run, trajectory.efforts, view.sequence)
+    drawn = []
     for place, trail in enumerate(trails):
-        node = trajectory.network.unknowns[trail.label][view.unit]
-        values = efforts[inside, node] / view.scale(trail.label)
+        values = view.whole_effort(trail.label, trail.against)[inside] / view.scale(trail.label)
         drawn.append(line(axes, trajectory.time[inside] / time.factor, values, place, trail.role))
     _fit(axes, np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn]))
     label_ends(axes, drawn, _STAGE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats
+from lstm_analog.arrays import Floats
 from lstm_analog.compiler import LayerLayout, Spot
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, LayerTrace
@@ -33,11 +33,13 @@ _CANDIDATES = ("cell", "new", "hidden")
 class Trail:
     """A group of unknowns through which a memory passes: its `label`, and its `role` in the memory.
 
-    Roles are sum, master, slave or store; if a memory has several chambers before the master, each has its own name.
+    Roles are master, slave or store; what comes before has its own name, such as sum. Of a differential signal, whose
+    effort is that between two groups, `against` is the label of the other one.
     """
 
     role: str
     label: str
+    against: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,8 +60,6 @@ class Window:
         The times at which its intervals begin and end, in seconds since `start`.
     names : tuple of str, (intervals,)
         The names of the intervals.
-    high : bool array, (intervals, lines)
-        Which clock lines are high.
     points : slice
         The points of the trajectory within the step.
     """
@@ -73,7 +73,6 @@ class Window:
     start: float
     edges: Floats
     names: tuple[str, ...]
-    high: Flags
     points: slice
 
     @property
@@ -81,16 +80,23 @@ class Window:
         """The times of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
 
-    def effort(self, label: str) -> Floats:
-        """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,)."""
-        node = self.run.trajectory.network.unknowns[label][self.unit]
-        waveform: Floats = one(self.run, self.run.trajectory.efforts, self.sequence)[self.points, node]
-        return waveform
+    def effort(self, label: str, against: str | None = None) -> Floats:
+        """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,).
+
+        Of a differential signal it is that between the groups `label` and `against`.
+        """
+        return self.whole_effort(label, against)[self.points]
+
+    def whole_effort(self, label: str, against: str | None) -> Floats:
+        """Return the same at all points of the trajectory."""
+        unknowns = self.run.trajectory.network.unknowns
+        efforts = one(self.run, self.run.trajectory.efforts, self.sequence)
+        waveform: Floats = efforts[:, unknowns[label][self.unit]]
+        return waveform if against is None else waveform - efforts[:, unknowns[against][self.unit]]
 
     def signal(self, spot: Spot) -> Floats:
         """Return the signal at `spot` of the unit at `time`, in the effort unit, shape (points,)."""
-        effort = self.effort(spot.group) - (0.0 if spot.against is None else self.effort(spot.against))
-        return effort * (spot.gain[self.unit] if spot.gain else 1.0)
+        return self.effort(spot.group, spot.against) * (spot.gain[self.unit] if spot.gain else 1.0)
 
     def scale(self, label: str) -> float:
         """Return the effort of one unit of signal in the group `label`."""
@@ -107,17 +113,22 @@ class Window:
         They are the junctions and storages whose labels begin with that of the memory; followers and sources would add
         no new waveform, and internal states of parts are no nodes.
         """
-        network, start = self.run.compiled.network, f"{spot.group}_"
-        kinds = network.kinds()
+        network = self.run.compiled.network
+        kinds, ends = network.kinds(), ("", None) if spot.against is None else ("_p", "_n")
         nodes = np.setdiff1d(np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED])), internal_states(network))
-        related = [g.label for g in network.unknowns.groups if g.label.startswith(start)]
-        there = [label for label in related if np.isin(network.unknowns[label], nodes).all()]
-        masters = [label for label in there if label == f"{start}new"]
-        chambers = [label for label in there if label not in masters]
-        names = ["sum"] if len(chambers) == 1 else [label.removeprefix(start).replace("_", " ") for label in chambers]
-        trails = [Trail(role=name, label=label) for name, label in zip(names, chambers, strict=True)]
-        last = Trail(role="slave" if masters else "store", label=spot.group)
-        return (*trails, *(Trail(role="master", label=label) for label in masters), last)
+        start = f"{spot.group.removesuffix(ends[0])}_"
+        there = [label for label in (g.label for g in network.unknowns.groups) if label.startswith(start)]
+        found = {}
+        for label in there:
+            name = label.removeprefix(start).removesuffix(ends[0])
+            against = None if ends[1] is None else f"{start}{name}{ends[1]}"
+            paired = label.endswith(ends[0]) and (against is None or (name and against in there))
+            if paired and label != spot.group and np.isin(network.unknowns[label], nodes).all():
+                role = "master" if name == "new" else name.replace("_", " ")
+                found[role] = Trail(role=role, label=label, against=against)
+        masters = [found.pop("master")] if "master" in found else []
+        last = Trail(role="slave" if masters else "store", label=spot.group, against=spot.against)
+        return (*found.values(), *masters, last)
 
 
 def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
@@ -148,7 +159,6 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
         start=float(ends[0]),
         edges=ends - ends[0],
         names=schedule.names[first : first + count],
-        high=schedule.high[first : first + count],
         points=slice(int(left), int(right)),
     )
     _check_points(result)

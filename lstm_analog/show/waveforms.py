@@ -72,17 +72,13 @@ def _height(curves: int) -> float:
 
 def _lines(view: Window) -> list[str]:
     """Return the clock lines that are high at some time of the step, in the order in which they rise."""
-    names = np.array(view.run.compiled.network.lines)
-    used = view.high.any(axis=0)
-    order = np.argsort(view.high[:, used].argmax(axis=0), kind="stable")
-    return [str(name) for name in names[used][order]]
+    return list(dict.fromkeys(name for interval in view.run.compiled.cycle.step for name in sorted(interval.high)))
 
 
 def _draw_clock(axes: Axes, view: Window, lines: list[str], clock: Scale) -> None:
     edges = view.edges / clock.factor
-    columns = {name: number for number, name in enumerate(view.run.compiled.network.lines)}
     for lane, name in enumerate(reversed(lines)):
-        level = np.where(view.high[:, columns[name]], 0.68, 0.0)
+        level = np.where([name in interval.high for interval in view.run.compiled.cycle.step], 0.68, 0.0)
         (drawn,) = axes.step(edges, lane + np.append(level, level[-1]), where="post", color=INK, linewidth=1.0)
         drawn.set_label(name)
         axes.fill_between(edges, lane, lane + np.append(level, level[-1]), step="post", color="#dde6ee", linewidth=0)
@@ -143,7 +139,7 @@ def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | No
 
 def _draw_memory(axes: Axes, view: Window, spot: Spot, name: str, clock: Scale, numeric: Floats | None) -> None:
     effort = _effort(view, spot)
-    curves = [(trail.role, view.effort(trail.label) / effort.factor) for trail in view.trails(spot)]
+    curves = [(trail.role, view.effort(trail.label, trail.against) / effort.factor) for trail in view.trails(spot)]
     samples: list[Sample] = []
     if numeric is not None:
         value = one(view.run, numeric, view.sequence)[view.step, view.unit]

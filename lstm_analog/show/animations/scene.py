@@ -16,8 +16,11 @@ from PIL import Image
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Spot
+from lstm_analog.compiler.timing import COPY, RESET, compute_line
 from lstm_analog.model.reference import activate
-from lstm_analog.show.reading import Window, window
+from lstm_analog.network.parts import ALWAYS, Inertances, Pairs, Ports, Switches
+from lstm_analog.show.reading import Trail, Window, window
+from lstm_analog.show.schematics.unit import ends_of
 from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK
 from lstm_analog.study import Run
 
@@ -38,6 +41,8 @@ _WORDS = {
 """What happens in an interval, by its name without the number of the stage."""
 _MOVES = ("settle", "leak", "compute")
 """Intervals in which one stage works alone."""
+_FLOWS = ("a", "b", "out")
+"""Ends of parts through which something flows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +93,8 @@ def _of_step(view: Window) -> Iterator[Moment]:
     spots = {name: spot for name, spot in (("c", layout.c), ("h", layout.h)) if spot is not None}
     curves = [curve for name, spot in spots.items() for curve in _curves(view, name, spot)]
     times = list(_times(view))
-    words = [_said(view, interval.name) for interval in compiled.cycle.step]
+    cycle = compiled.cycle.step
+    words = [_said(view, interval.name) for interval in cycle]
     for number, (interval, time) in enumerate(times):
         yield Moment(
             step=view.step,
@@ -97,7 +103,9 @@ def _of_step(view: Window) -> Iterator[Moment]:
             gates=np.array([np.interp(time, view.time, opened[:, gate]) for gate in range(opened.shape[1])]),
             vessels=tuple(
                 StorageLevel(
-                    name=name, level=float(np.interp(time, view.time, values)), open=bool(view.high[interval, line])
+                    name=name,
+                    level=float(np.interp(time, view.time, values)),
+                    open=line in compiled.cycle.step[interval].high,
                 )
                 for name, values, line in curves
             ),
@@ -128,22 +136,36 @@ def _times(view: Window) -> Iterator[tuple[int, float]]:
             yield number, float(left + part * (right - left))
 
 
-def _curves(view: Window, name: str, spot: Spot) -> Iterator[tuple[str, Floats, int]]:
-    """Yield the storages of the memory `name` at `spot`: plain name, levels (points,), and the line that opens it."""
-    lines = view.run.compiled.network.lines
-    leaks = [number for number, line in enumerate(lines) if line.startswith("leak")]
-    fills = [number for number, line in enumerate(lines) if line.startswith("compute")]
-    for trail in view.trails(spot):
-        if trail.role in ("master", "slave", "store"):
-            made = leaks if leaks and name == "c" else fills
-            line = lines.index("copy") if trail.role == "slave" else made[_stage(view, len(made))]
-            called = f"new {name}" if trail.role == "master" else name
-            yield called, view.effort(trail.label) / view.scale(trail.label), line
+def _curves(view: Window, name: str, spot: Spot) -> Iterator[tuple[str, Floats, str]]:
+    """Yield the storages of the memory `name` at `spot`: plain name, levels (points,), and the line that opens it.
+
+    Where an op-amp passes on what a capacitor holds, the level is that of the capacitor.
+    """
+    trails = {trail.role: trail for trail in view.trails(spot)}
+    for role in ("master", "slave", "store"):
+        if role in trails:
+            trail = trails.get(f"{role} cap", trails[role])
+            called = f"new {name}" if role == "master" else name
+            yield called, view.effort(trail.label, trail.against) / view.scale(trail.label), _opened_by(view, trail)
 
 
-def _stage(view: Window, lines: int) -> int:
-    """Return which of the `lines` of stages is that of the layer of `view`."""
-    return min(_layers(view).index(view.layout.layer), lines - 1)
+def _opened_by(view: Window, trail: Trail) -> str:
+    """Return the clock line on which the storage at `trail` is filled: that of the parts that pass a flow to it.
+
+    Parts that set it at the start are left out. Where no part is clocked, as in transistor cells, which have pins for
+    their clock, a master is filled as its stage computes.
+    """
+    network, copied = view.run.compiled.network, "master" not in trail.role
+    node, others = network.unknowns[trail.label][view.unit], (RESET,) if copied else (RESET, COPY)
+    found = [
+        network.lines[part.line]
+        for part in network.parts
+        if isinstance(part, Switches | Inertances | Pairs | Ports) and part.line != ALWAYS
+        for end, nodes in ends_of(part).items()
+        if end in _FLOWS and node in nodes
+    ]
+    usual = COPY if copied else compute_line(_layers(view).index(view.layout.layer))
+    return next((line for line in found if line not in others), usual)
 
 
 _WIDE, _HIGH, _DPI = 8.6, 4.8, 92.0
