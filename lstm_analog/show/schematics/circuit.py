@@ -113,7 +113,8 @@ def _across(bank: Part, pen: Pen, network: Network, frame: SymbolFrame, place: _
     name = next((symbol for kind, symbol in _ACROSS.items() if isinstance(bank, kind)), "ResistorIEC")
     place(name, SymbolFrame(start=frame.end, end=frame.start) if isinstance(bank, Pairs) else frame)
     if isinstance(bank, Switches):
-        pen.text(frame.at(0.0, 0.32), network.lines[bank.line], across="left" if frame.upright else "center")
+        aside, across = (0.32, "left") if frame.upright else (0.42, "center")
+        pen.text(frame.at(0.0, aside), network.lines[bank.line], across=across)
     elif isinstance(bank, Ports) and bank.line != ALWAYS:
         pen.text(frame.at(-0.5, 0.12), network.lines[bank.line], across="left")
     return True

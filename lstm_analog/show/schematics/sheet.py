@@ -203,14 +203,17 @@ class SchematicSheet:
                 (spot.x + 0.08, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom"
             )
 
-    def _named(self, placed: Placed, point: Point, across: str = "left", up: str = "center") -> None:
-        self.pen.text(point, self.captions.element(placed.element), across=across, up=up, name=placed.element.name)
+    def _named(
+        self, placed: Placed, point: Point, across: str = "left", up: str = "center", *, cover: bool = False
+    ) -> None:
+        words, name = self.captions.element(placed), placed.element.name
+        self.pen.text(point, words, across=across, up=up, name=name, cover=cover)
 
     def _before(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         yield from self.symbols.before(self.pen, placed, frame)
         double = isinstance(placed.element.bank, Crossbars) and len(placed.signs) > 1
         drop = 0.82 if double else 0.55 if isinstance(placed.element.bank, OpAmps) else 0.42
-        self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top")
+        self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top", cover=True)
 
     def _port(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         self.symbols.across(self.pen, placed.element, frame)
@@ -231,7 +234,7 @@ class SchematicSheet:
                 self.symbols.ground(self.pen, frame.end)
             else:
                 self.pen.text((frame.end[0], frame.end[1] - 0.06), self.captions.flag((rail,)), size=WORD, up="top")
-        aside = 0.42 if isinstance(placed.element.bank, Pairs) else 0.3
+        aside = 0.42 if isinstance(placed.element.bank, Pairs | Ports) else 0.3
         self._named(placed, frame.at(0.42, 0.12) if wide(placed) else frame.at(0.05, aside))
         if isinstance(placed.element.bank, Ports):
             yield from self._pilot(placed, frame.at(0.0))
