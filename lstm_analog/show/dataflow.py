@@ -73,7 +73,7 @@ def _draw_inputs(axes: Axes, part: PassRun, x: Floats, clock: PassTime, time: Sc
         fed = x[::-1, feature] if backward else x[:, feature]
         values, label = np.append(fed[steps], fed[steps[-1]]), f"x {feature}{', backward' if backward else ''}"
         drawn += axes.step(edges, values, where="post", color=INK, linestyle=DASHES[backward], label=label)
-    _fit(axes, np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn]))
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in drawn))
     label_ends(axes, drawn, _INPUT)
     axes.set_ylabel("input")
     _mark(axes, clock, time, steps)
@@ -95,15 +95,11 @@ def _draw_chain(axes: Axes, view: Window, clock: PassTime, time: Scale, steps: r
     for place, trail in enumerate(trails):
         values = view.whole_effort(trail.label, trail.against)[inside] / view.scale(trail.label)
         drawn.append(line(axes, trajectory.time[inside] / time.factor, values, place, trail.role))
-    _fit(axes, np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn]))
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in drawn))
     label_ends(axes, drawn, _STAGE)
     way = ", backward" if view.layout.backward else ""
     axes.set_ylabel(f"h of layer\n{view.layout.layer}{way}")
     _mark(axes, clock, time, steps)
-
-
-def _fit(axes: Axes, values: Floats) -> None:
-    roomy(axes, float(values.min()), float(values.max()))
 
 
 def _mark(axes: Axes, clock: PassTime, time: Scale, steps: range) -> None:

@@ -111,8 +111,7 @@ def _draw_forecasts(axes: Axes, shown: _Forecasts) -> None:
         shown.ahead, shown.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
     )
     axes.plot(shown.ahead, shown.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
-    every = np.concatenate((shown.data, shown.digital, shown.analog))
-    roomy(axes, float(every.min()), float(every.max()))
+    roomy(axes, shown.data, shown.digital, shown.analog)
     axes.set_ylabel(shown.unit)
     axes.legend(loc="upper left")
     errors = f"{shown.error(shown.digital):.2f} digital, {shown.error(shown.analog):.2f} analog"

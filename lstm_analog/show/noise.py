@@ -70,7 +70,7 @@ def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list
 
 def _frame_steps(axes: Axes, drawn: list[Line2D], top: float) -> None:
     """Give the curves `drawn` over steps, up to a sigma of `top`, their scales and labels."""
-    roomy(axes, 0.0, top)
+    roomy(axes, np.array([0.0, top]))
     axes.set_ylim(bottom=0.0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     whole_numbers(axes)

@@ -59,8 +59,7 @@ def _draw_states(axes: Axes, ours: Floats, theirs: Floats, units: Sequence[int])
         drawn.append(line(axes, steps, ours[:, place], place, f"unit {unit}"))
         (circles,) = axes.plot(steps, theirs[:, place], "o", color=COLOURS[place], fillstyle="none", markersize=size)
         circles.set_markeredgewidth(0.9)
-    both = np.concatenate((ours, theirs))
-    roomy(axes, float(both.min()), float(both.max()))
+    roomy(axes, ours, theirs)
     label_ends(axes, drawn, _STATE)
 
 

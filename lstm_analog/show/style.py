@@ -184,11 +184,12 @@ def whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def roomy(axes: Axes, low: float, high: float) -> None:
-    """Set the vertical limits of `axes` to `low` and `high` (finite) with a margin of 8 % of their difference.
+def roomy(axes: Axes, *values: Floats) -> None:
+    """Set the vertical limits of `axes` to the least and the largest of `values` (finite) with a margin of 8 %.
 
     Values that differ by rounding alone have a margin of a tenth of their size: it would be drawn as a change.
     """
+    low, high = (float(end([end(each) for each in values])) for end in (np.min, np.max))
     size = max(abs(low), abs(high))
     margin = 0.08 * (high - low) if high - low > _ROUNDING * size else 0.1 * size or 1.0
     axes.set_ylim(low - margin, high + margin)

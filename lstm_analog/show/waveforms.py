@@ -164,6 +164,5 @@ def _draw(axes: Axes, view: Window, curves: Iterable[DrawnCurve], samples: Seque
             ends, [value, value], color=INK, linewidth=1.8, clip_on=False, zorder=5, label="digital"
         )
         drawn_bar.set_solid_capstyle("butt")
-    values = np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn] + [[value for _, value in samples]])
-    roomy(axes, float(values.min()), float(values.max()))
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in axes.get_lines()))
     label_ends(axes, drawn, _height(len(drawn)))

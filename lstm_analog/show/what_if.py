@@ -77,8 +77,7 @@ def _draw(axes: Axes, pair: list[Floats], units: Sequence[int]) -> None:
         drawn.append(line(axes, steps, after[:, place], place, f"unit {unit}"))
         (ghost,) = axes.plot(steps, before[:, place], linewidth=_GHOST, alpha=_PALE, label=f"unit {unit} before")
         ghost.set(color=drawn[-1].get_color(), zorder=1)
-    both = np.concatenate((before, after))
-    roomy(axes, float(both.min()), float(both.max()))
+    roomy(axes, before, after)
     label_ends(axes, drawn, _HEIGHT)
 
 

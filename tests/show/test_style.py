@@ -48,7 +48,7 @@ def test_labels_stand_beside_the_ends_of_their_lines():
         line(axes, np.arange(2.0), np.array([0.0, end]), n, text)
         for n, (end, text) in enumerate([(1.0, "a"), (0.0, "b")])
     ]
-    roomy(axes, 0.0, 1.0)
+    roomy(axes, np.array([0.0, 1.0]))
     label_ends(axes, drawn, 2.0)
     assert [(text.get_text(), text.xy) for text in axes.texts] == [("a", (1.0, 1.0)), ("b", (1.0, 0.0))]
     assert [text.get_color() for text in axes.texts] == [one.get_color() for one in drawn]
@@ -57,7 +57,7 @@ def test_labels_stand_beside_the_ends_of_their_lines():
 def test_a_constant_line_gets_room():
     axes = Figure().add_subplot()
     for value in (0.0, 2.0):
-        roomy(axes, value, value)
+        roomy(axes, np.array([value]))
         low, high = axes.get_ylim()
         assert low < value < high
 
