@@ -59,7 +59,7 @@ def _draw_steps(axes: Axes, found: ErrorBudget) -> None:
     shares = list(found.shares["step"].values())
     axes.bar(np.arange(len(shares)), shares, width=0.9, color=COLOURS[1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    whole_numbers(axes)
+    whole_numbers(axes.xaxis)
     axes.set_xlabel("step in which parameters act")
     axes.set_ylabel("share")
 

@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
 
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, RecurrentCell
@@ -60,7 +59,7 @@ def _draw_gate(axes: Axes, cell: RecurrentCell, gate: int, limit: float) -> Axes
         axes.axvline(left - 0.5, color=INK, linewidth=1.2)
     axes.set_xticks([(left + right - 1) / 2 for _, left, right in shown], labels=[name for name, _, _ in shown])
     axes.tick_params(length=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    whole_numbers(axes.yaxis)
     axes.spines[["top", "right"]].set_visible(True)
     if gate:
         axes.tick_params(labelleft=False)
@@ -94,7 +93,7 @@ def error_map(report: Report, *, layer: int = -1, axes: Axes | None = None) -> F
     image = drawn_in.imshow(values, cmap=_ERROR_MAP, norm=norm, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=drawn_in, label="largest |analog - digital|", pad=0.01, aspect=18)
     drawn_in.set_yticks(range(len(names)), labels=[_WORDS.get(name, name) for name in names])
-    whole_numbers(drawn_in)
+    whole_numbers(drawn_in.xaxis)
     drawn_in.set_xlabel("step")
     drawn_in.tick_params(length=0)
     drawn_in.set_title(f"Error by signal and step, {chain.chain}: {literal(report.technology)}")

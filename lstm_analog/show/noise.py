@@ -73,7 +73,7 @@ def _frame_steps(axes: Axes, drawn: list[Line2D], top: float) -> None:
     roomy(axes, np.array([0.0, top]))
     axes.set_ylim(bottom=0.0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    whole_numbers(axes)
+    whole_numbers(axes.xaxis)
     label_ends(axes, drawn, _CURVES)
 
 

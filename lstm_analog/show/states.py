@@ -43,7 +43,7 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     _draw_differences(for_both, differences)
     steps = steps_of(run, which)
     for_both.set_xlim(-0.02 * steps - 0.1, 1.01 * (steps - 1) + 0.1)
-    whole_numbers(for_both)
+    whole_numbers(for_both.xaxis)
     for_both.set_xlabel("step")
     figure.align_ylabels()
     every = f"{len(chosen)} of its {run.layers[number].h.shape[-1]} units"

@@ -12,6 +12,7 @@ from typing import ParamSpec
 import numpy as np
 from matplotlib import style as styles
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -179,9 +180,9 @@ def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
     return result
 
 
-def whole_numbers(axes: Axes) -> None:
-    """Mark the horizontal axis of `axes` at whole numbers only, as steps are, even if there is one step."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+def whole_numbers(axis: Axis) -> None:
+    """Mark an `axis` at whole numbers only, as steps and chips are, even if there is one."""
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def roomy(axes: Axes, *values: Floats) -> None:

@@ -56,7 +56,7 @@ def what_if(
     for place, name in zip(axes, names, strict=True):
         _draw(place, shown[name], chosen)
         place.set_ylabel(f"{name} (dimensionless)")
-    whole_numbers(axes[-1])
+    whole_numbers(axes[-1].xaxis)
     axes[-1].set_xlabel("step")
     figure.align_ylabels()
     figure.suptitle(f"{_said(before, after)}\n{literal(origin(before))}; pale: before, lines: after")
