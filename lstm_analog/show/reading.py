@@ -169,8 +169,10 @@ def pick(what: str, number: int, count: int) -> int:
     """Return `number` as 0 to `count` - 1, negative numbers counted from the end; `what` is its name in errors."""
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InvalidTypeError(explain(what, must="be a whole number", got=type(number).__name__, do="count from zero"))
+    if not count:
+        raise InvalidValueError(explain(what, must="be there", got="none", do="draw another pass: this one has none"))
     if not -count <= number < count:
-        do = f"the run has {count}, counted from zero"
+        do = f"there are {count}, counted from zero"
         raise InvalidValueError(explain(what, must=f"be from {-count} to {count - 1}", got=number, do=do))
     return int(number) % count
 

@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidShapeError, InvalidValueError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import ProgrammingError, Streams
-from lstm_analog.show import animate, dataflow, phase_portrait, return_map, sequence, step_waveforms, what_if
+from lstm_analog.show import (
+    animate,
+    dataflow,
+    phase_portrait,
+    return_map,
+    schematic,
+    sequence,
+    step_waveforms,
+    what_if,
+)
 from lstm_analog.show.animations.scene import Scene, moments
 
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 5, 2))
@@ -106,3 +115,12 @@ def test_several_chips_are_refused_by_name(tmp_path):
         step_waveforms(run, 0)
     with pytest.raises(InvalidShapeError, match="got 3 chips"):
         dataflow(run)
+
+
+def test_a_head_alone_is_refused_by_name():
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 2, bidirectional=True, outputs=1)
+    run = la.compile(lstm, la.electrical.BEHAVIOURAL).run(X[0], engine="settle")
+    with pytest.raises(UnsupportedError, match="the pass must have layers, got a head alone"):
+        dataflow(run, number=-1)
+    with pytest.raises(InvalidValueError, match="layer must be there, got none"):
+        schematic(run.passes[-1].compiled)

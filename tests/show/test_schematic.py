@@ -155,7 +155,7 @@ def test_a_drawing_goes_into_given_axes():
 
 
 def test_there_must_be_such_a_unit():
-    with pytest.raises(InvalidValueError, match="unit must be from -3 to 2, got 3: the run has 3"):
+    with pytest.raises(InvalidValueError, match="unit must be from -3 to 2, got 3: there are 3"):
         schematic(compiled(la.hydraulic.OIL), unit=3)
 
 
