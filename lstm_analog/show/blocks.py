@@ -21,7 +21,7 @@ from lstm_analog.network.labels import SIGNAL
 from lstm_analog.network.parts import Crossbars, Junctions, Part, Transconductors
 from lstm_analog.show.reading import literal
 from lstm_analog.show.schematics.unit import ends_of
-from lstm_analog.show.style import COLOURS, INK, WIDTH, panel, styled
+from lstm_analog.show.style import COLOURS, INK, SOFT, WIDTH, panel, styled
 
 _CIRCUIT = MappingProxyType(
     {
@@ -172,7 +172,7 @@ def _draw_row(axes: Axes, y: float, weights: DiagramBlock, units: DiagramBlock, 
         out = right + _BOX[0] + 0.22
         axes.plot([out, out, left + 0.4], [middle, under, under], color=INK, linewidth=1.1)
         _arrow(axes, [(left + 0.4, under), (left + 0.4, y - _BOX[1])])
-        axes.text(left + 0.55, under - 0.02, "h of the step before", fontsize=7.5, va="top", color="#606060")
+        axes.text(left + 0.55, under - 0.02, "h of the step before", fontsize=7.5, va="top", color=SOFT)
 
 
 def _arrow(axes: Axes, ends: list[tuple[float, float]]) -> None:

@@ -88,7 +88,7 @@ class Window:
         return self.whole_effort(label, against)[self.points]
 
     def whole_effort(self, label: str, against: str | None) -> Floats:
-        """Return the same at all points of the trajectory."""
+        """Return the effort between `label` and `against`, as `effort` does, at all points of the trajectory."""
         unknowns = self.run.trajectory.network.unknowns
         efforts = one(self.run, self.run.trajectory.efforts, self.sequence)
         waveform: Floats = efforts[:, unknowns[label][self.unit]]

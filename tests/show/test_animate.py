@@ -15,7 +15,7 @@ import lstm_analog as la
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.model.random import Form
 from lstm_analog.show import animate
-from lstm_analog.show.animations.scene import moments
+from lstm_analog.show.animations.moments import moments
 
 ENGINE = la.engines.Waveform(points=12)
 MOST_FRAMES = 29

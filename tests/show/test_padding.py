@@ -16,7 +16,8 @@ from lstm_analog.show import (
     step_waveforms,
     what_if,
 )
-from lstm_analog.show.animations.scene import Scene, moments
+from lstm_analog.show.animations.moments import moments
+from lstm_analog.show.animations.scene import Scene
 
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 5, 2))
 LENGTHS = (3, 5)

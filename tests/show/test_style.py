@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import lstm_analog as la
 from lstm_analog.show import blocks, error_map, sequence
-from lstm_analog.show.style import amount, label_ends, line, roomy, si, spread
+from lstm_analog.show.style import COLOURS, amount, darker, label_ends, line, roomy, si, spread
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_labels_stand_beside_the_ends_of_their_lines():
     roomy(axes, np.array([0.0, 1.0]))
     label_ends(axes, drawn, 2.0)
     assert [(text.get_text(), text.xy) for text in axes.texts] == [("a", (1.0, 1.0)), ("b", (1.0, 0.0))]
-    assert [text.get_color() for text in axes.texts] == [one.get_color() for one in drawn]
+    assert [text.get_color() for text in axes.texts] == [darker(one.get_color()) for one in drawn]
 
 
 def test_a_constant_line_gets_room():
@@ -97,3 +98,11 @@ def test_amounts_have_three_digits_and_never_a_thousand():
         "0 F",
         "1e+13 F",
     ]
+
+
+def test_words_in_each_colour_can_be_read_on_white():
+    """By the contrast of the Web Content Accessibility Guidelines, 2.1: 4.5 for small text."""
+    for colour in COLOURS:
+        parts = np.array(to_rgb(darker(colour)))
+        light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        assert 1.05 / (light + 0.05) > 4.5

@@ -16,7 +16,8 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.show.animations.scene import Scene, moments
+from lstm_analog.show.animations.moments import moments
+from lstm_analog.show.animations.scene import Scene
 from lstm_analog.show.reading import digital, literal, origin, pick, pick_sequence, pick_steps, plain_gate, states
 from lstm_analog.show.style import drawing
 from lstm_analog.study import Run

@@ -24,7 +24,7 @@ from lstm_analog.show.schematics.sizes import (
 from lstm_analog.show.schematics.symbols import Anchor, Symbols
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.schematics.words import Captions
-from lstm_analog.show.style import COLOURS, FAINT
+from lstm_analog.show.style import COLOURS, SOFT
 
 _CONTROL, _SUPPLY = COLOURS[0], "#404040"
 
@@ -166,7 +166,7 @@ class SchematicSheet:
         stacked, above = self._stack(cell, places), cell.on(Side.ABOVE)
         apart = pitch(cell)
         top = spot.y + apart * max(len(stacked) - 1, 0)
-        pen.text((spot.x + 0.08, top + 0.04), self.captions.nodes(cell.nodes), colour=FAINT, across="left", up="bottom")
+        pen.text((spot.x + 0.08, top + 0.04), self.captions.nodes(cell.nodes), colour=SOFT, across="left", up="bottom")
         if not above:
             pen.text((spot.x + 0.08, top + 0.24), self.captions.title(cell), size=WORD, across="left", up="bottom")
         for k, placed in enumerate(stacked):
@@ -197,7 +197,7 @@ class SchematicSheet:
             y = spot.y + height
             self.pen.line([(spot.x, y), (spot.right, y)])
             self.pen.text(
-                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=FAINT, across="left", up="bottom"
+                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=SOFT, across="left", up="bottom"
             )
             self.pen.text(
                 (spot.x + 0.08, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom"
