@@ -6,6 +6,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, RecurrentCell
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
@@ -44,7 +45,7 @@ def weights(lstm: LSTM) -> Figure:
     return figure
 
 
-def _matrix(cell: RecurrentCell, gate: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _matrix(cell: RecurrentCell, gate: int) -> Floats:
     blocks = [cell.input[gate], cell.recurrent[gate]]
     return np.column_stack(blocks if cell.bias is None else [*blocks, cell.bias[gate]])
 

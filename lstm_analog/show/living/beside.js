@@ -95,7 +95,7 @@ function correspondences({ plumbing, circuit }) {
   const nodes = (machine, kind) => machine.graph.nodes.filter((node) => node.kind === kind).length;
   const store = (machine) => { const { capacitance, unit } = one(machine, (node) => node.id === `${machine.layers[0].h.group}_0`); return capacitance === undefined ? "\u2013" : `${capacitance.toExponential(2)} ${unit}`; };
   const scale = (machine) => physical(one(machine, (node) => node.id === `${machine.layers[0].h.group}_0`).scale, machine.network.unit);
-  return table("What corresponds to what, with the numbers of these two networks", ["in plumbing", "", "in the circuit", ""].map(String), [
+  return table("What corresponds to what, with the numbers of these two networks", ["in plumbing", "", "in the circuit", ""], [
     ["pressure of one unit of signal", scale(plumbing), "voltage of one unit of signal", scale(circuit)],
     ["tank of the output h", store(plumbing), "capacitor of the output h", store(circuit)],
     ["capillary tubes, the weights", weights(plumbing), "conductances or transconductors, the weights", weights(circuit)],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lstm_analog.network.parts import DATUM, Cells, Crossbars, OpAmps, Pairs, Ports
 from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
-from lstm_analog.show.schematics.circuit import box_outputs
+from lstm_analog.show.schematics.circuit import box_outputs, terminal_pairs
 from lstm_analog.show.schematics.pen import WORD, Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.placing import Strip
 from lstm_analog.show.schematics.sizes import (
@@ -102,11 +102,8 @@ def output_pairs(element: Element) -> list[tuple[int, ...]]:
     """Return the nodes at each pair of outputs of the transistor cell `element`, in order; none for other elements."""
     if not isinstance(element.bank, Cells):
         return []
-    found: dict[str, tuple[int, ...]] = {}
-    for name in element.bank.circuit.outputs:
-        stem = name.removesuffix("_p").removesuffix("_n")
-        found[stem] = (*found.get(stem, ()), element.ends[name])
-    return list(found.values())
+    pairs = terminal_pairs([*element.bank.circuit.outputs])
+    return [tuple(element.ends[name] for name in names) for names in pairs]
 
 
 def _grouped(anchors: list[tuple[int, Anchor]]) -> Iterator[tuple[int, list[Anchor]]]:
