@@ -23,7 +23,7 @@ def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
     """Return a picture of the largest `errors` at the settling `ratios` T/tau, with the law of `poles` equal poles.
 
     The law is `study.settling_error`. Its slope is given; a factor is fitted to the points from 14 to 22 time
-    constants, if there are any.
+    constants, if there are any. An error of zero falls below the logarithmic axis.
 
     Raises `InvalidShapeError` or `InvalidValueError` if the arrays are not two vectors of one length, ratios are not
     positive, errors negative, or poles below one.
