@@ -28,7 +28,8 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
 
     Each weighted sum has two columns, + and -, which its positive and its negative weights use; each input is a row. A
     cell without a device is white. Sums of one gate stand together, under its name if the row is its node; behind
-    op-amps it is not. `chip` chooses from several chips, the picture goes into `axes` if given. `show.weights` draws the numbers that were trained.
+    op-amps it is not. `chip` chooses from several chips, the picture goes into `axes` if given. `show.weights` draws
+    the numbers that were trained.
 
     Raises `NetworkError` if there is no such bank, `UnsupportedPartError` if the bank is no crossbar: transconductances
     have signs and no second column, `InvalidValueError` if there is no such chip.
