@@ -15,8 +15,8 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import MARK
-from lstm_analog.export.devices import RAILS, SWING
+from lstm_analog.export.cells import MARK, definitions
+from lstm_analog.export.devices import RAILS, SWING, device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
@@ -25,7 +25,6 @@ from lstm_analog.export.spice import (
     analysis,
     bank,
     check_single,
-    device_texts,
     heads,
     parameters,
     part_head,
@@ -81,6 +80,9 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     network, dialect = case.network, case.dialect
     layers, rest = sorted_banks(network, case.hierarchy)
     weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
+    _check_circuits(
+        network, [CLOCK, *(f"{each.label}_unit" for each in layers), *(f"{w.label}_bank" for w, _ in weights)]
+    )
     names = network.unknowns.names()
     yield from header(network, case.schedule, dialect, accuracy, name)
     yield from (f"{MARK} {UNITS} {layer.label} {layer.pins.shape[1]}\n" for layer in layers)
@@ -104,6 +106,19 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     saved = [names[node] for node in np.unique(np.concatenate(seen)).tolist()]
     yield f"\n{MARK} analysis\n"
     yield from analysis(case.schedule, dialect, accuracy, [*saved, *map(clock_node, network.lines)])
+
+
+def _check_circuits(network: Network, circuits: list[str]) -> None:
+    """Raise `UnsupportedError` if the names of `circuits` are not apart from each other and those of devices."""
+    banks = [cards(part) for part in network.parts]
+    taken = {name for read in banks for name in (read.device, *dict(definitions(read.library)))}
+    wrong = sorted({name for name in circuits if name in taken or circuits.count(name) > 1})
+    if wrong:
+        must, do = (
+            "have names of their own",
+            "rename the device, the subcircuit of a cell or the bank, or write the flat deck",
+        )
+        raise UnsupportedError(explain("circuits of a deck by units", must=must, got=", ".join(wrong), do=do))
 
 
 def _fed(part: Part, read: Cards) -> Cards:

@@ -15,8 +15,8 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import MARK, check_models, model_statements, temperature_lines
-from lstm_analog.export.devices import subcircuit, supplied
+from lstm_analog.export.cells import MARK, check_models, temperature_lines
+from lstm_analog.export.devices import device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
@@ -27,7 +27,7 @@ from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts import ALWAYS, Cells, Junctions, OpAmps, Part, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
 
@@ -155,28 +155,6 @@ def part_head(
     if isinstance(part, Junctions):
         yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
     yield from (f"{line}\n" for line in read.library)
-
-
-def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: bool = False) -> list[str]:
-    """Return the texts in `dialect` of what parts of `network` use: files of models, then subcircuits of devices.
-
-    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`. In a deck
-    `by_unit` op-amps have supplies.
-    """
-    banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
-    devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
-    texts = [
-        supplied(part, read, dialect) if by_unit and isinstance(part, OpAmps) else subcircuit(part, read, dialect)
-        for part, read in (devices[device] for device in sorted(devices))
-    ]
-    opening, closing = dialect.brackets
-    files = [f"{statement}\n" for statement in model_statements(network, dialect)]
-    return [*files, opening, *texts, closing] if texts else files
-
-
-def prefixed(read: Cards, prefix: str) -> Cards:
-    """Return the cards `read` with `prefix` before the name of their device, unless it is in their own library."""
-    return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
 
 
 def check_single(network: Network, schedule: Schedule, dialect: Dialect) -> None:
