@@ -1,6 +1,7 @@
 """Tolerances and time steps for a SPICE simulator, with presets by kind of circuit."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidValueError, explain
@@ -29,10 +30,10 @@ class Accuracy:
     steps: int
 
     def __post_init__(self) -> None:
-        """Check that all are positive."""
+        """Check that all are positive and finite."""
         for name, value in vars(self).items():
-            if not value > 0:
-                raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
+            if not 0 < value < inf:
+                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-6"))
 
 
 USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)

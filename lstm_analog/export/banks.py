@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.export.cards import Cards, format_of_law, inverse, value_name
+from lstm_analog.export.cards import Cards, format_of_law, value_name
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
+from lstm_analog.export.numbers import inverse
 from lstm_analog.network.parts import (
     KINDS,
     Conductors,

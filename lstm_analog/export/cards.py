@@ -15,6 +15,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
+from lstm_analog.export.numbers import inverse
 from lstm_analog.expressions import LINE, Expression, divide, effort, number, parameter, substituted
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -35,15 +36,6 @@ from lstm_analog.network.parts import (
     terminals_of,
 )
 from lstm_analog.network.parts.base import Law
-
-
-def inverse(values: Floats) -> Floats:
-    """Return resistances for conductances, `values` of any shape, and back.
-
-    An infinite result is refused later, by the bank, which knows its own label.
-    """
-    with np.errstate(divide="ignore", over="ignore"):
-        return 1.0 / values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

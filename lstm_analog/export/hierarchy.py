@@ -61,7 +61,7 @@ def write_hierarchy(
         do = "write the flat deck, or a dialect of SPICE"
         raise UnsupportedError(explain("a deck by units", must="be in a dialect of SPICE", got=dialect.name, do=do))
     schedule.fit(network.verify())
-    check_single(network, schedule, dialect)
+    check_single(network, schedule, dialect, accuracy)
     case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
     write_texts(path, _deck(case, accuracy, Path(path).name))
 

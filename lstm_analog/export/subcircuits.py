@@ -63,7 +63,7 @@ def write_subcircuit(
         As `write_spice`.
     """
     schedule.fit(network.verify())
-    check_single(network, schedule, dialect)
+    check_single(network, schedule, dialect, accuracy)
     if dialect.language is DeckLanguage.VACASK:
         do = "write the Verilog-A module (write.verilog_a), or a whole deck"
         raise UnsupportedError(explain("subcircuit", must="be in a dialect of SPICE", got=dialect.name, do=do))
