@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 _BLANKS = re.compile(r"\s*=\s*")
-_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|[^\s{'])+")
+_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|\S)+")
 _SPREAD = re.compile(r"\s=|=\s|[{'][^}']*\s")
 _DOLLAR = re.compile(r"(?:^|[\s,])\$")
 _WAVEFORM = re.compile(r"(.*?)\spwl\s*\(([^()]*)\)\s*")
