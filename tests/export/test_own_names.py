@@ -24,11 +24,12 @@ from lstm_analog.export import (
     write_modelica,
     write_spice,
     write_subcircuit,
+    write_verilog_a,
 )
 from lstm_analog.expressions import effort, let, parameter, tanh
 from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.cells import Cells, Library, Subcircuit
-from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages
+from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Transconductors
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
 
 FileNetwork = runpy.run_path(str(Path(__file__).with_name("file_solver.py")))["FileNetwork"]
@@ -231,3 +232,30 @@ def test_a_dialect_of_ones_own_has_subcircuits_too(tmp_path):
     pins = Interface(name="top", inputs=(("x", "s"),), outputs=(("h", "o"),))
     write_subcircuit(tmp_path / "a.cir", loaded(divider("Mine")), TWICE, mine, USUAL, pins)
     assert ".subckt top\n+ x0 h0" in (tmp_path / "a.cir").read_text()
+
+
+def test_pins_replace_banks_of_sources_wherever_they_are(tmp_path):
+    network = loaded(divider("Piped"))
+    network = replace(network, parts=(replace(network.parts[0], label="drive"), *network.parts[1:]))
+    drive = by_hand.schedule(np.ones(2), drive=(1.0, 1.0))
+    pins = Interface(name="top", inputs=(("x", "drive"),), outputs=())
+    write_subcircuit(tmp_path / "a.cir", network, drive, NGSPICE, USUAL, pins)
+    assert "vdrive_0 x0 0 1.0" in (tmp_path / "a_tb.cir").read_text()
+    with pytest.raises(InvalidValueError, match=r"^a pin must replace a bank of sources, got Storages c: lead it out"):
+        write_subcircuit(tmp_path / "a.cir", network, drive, NGSPICE, USUAL, replace(pins, inputs=(("x", "c"),)))
+    with pytest.raises(InvalidValueError, match=r"^pins must lead out a node once, got h for the second: drop one"):
+        write_subcircuit(tmp_path / "a.cir", network, drive, NGSPICE, USUAL, replace(pins, outputs=(("h", "s"),)))
+
+
+def test_a_module_mentions_the_datum_nowhere(tmp_path):
+    """V(0) and I(0) are no words of Verilog-A, nor is -()."""
+    network = loaded(divider("Grounded"))
+    rows = Transconductors(label="w", inputs=[0, 1], rows=[0, 2], transconductance=np.ones((2, 2)))
+    empty = Transconductors(label="none", inputs=[], rows=[2], transconductance=np.ones((1, 0)))
+    through = Conductors(label="r", a=[0], b=[0], conductance=1.0)
+    network = replace(network, parts=(*network.parts, rows, empty, through))
+    write_verilog_a(tmp_path / "a.va", network, Interface(name="top", inputs=(("x", "s"),), outputs=()))
+    text = (tmp_path / "a.va").read_text()
+    assert "(0)" not in text
+    assert "()" not in text
+    assert "I(m_0) <+ -(1.0*0.0+1.0*V(x0));" in text
