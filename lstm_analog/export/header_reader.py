@@ -8,6 +8,7 @@ from lstm_analog.export.hierarchy_reader import Section
 from lstm_analog.export.lines import words_of
 from lstm_analog.export.numbers import parse_expression
 from lstm_analog.export.spice_checks import refusal
+from lstm_analog.network.domain import DOMAINS, Domain
 from lstm_analog.network.schedule import Schedule
 
 _RESERVED = ("time", "temper", "hertz")
@@ -21,6 +22,14 @@ def dialect_called(name: str) -> Dialect:
             return dialect
     known = ", ".join(dialect.name for dialect in WRITTEN)
     raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
+
+
+def domain_called(name: str) -> Domain:
+    """Return the domain of this `name`, or raise `FileFormatError`."""
+    if name not in DOMAINS:
+        do = "restore the domain line; decks of a domain of your own are not read"
+        raise refusal("domain", f"be one of {', '.join(DOMAINS)}", name, do)
+    return DOMAINS[name]
 
 
 def provenance_of(line: str) -> tuple[str, str]:

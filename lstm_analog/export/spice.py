@@ -25,6 +25,7 @@ from lstm_analog.export.spice_header import header, row_remarks
 from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
+from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
@@ -84,7 +85,8 @@ def write_spice(
 ) -> None:
     """Write `network` under `schedule` to `path` in `dialect`, with the settings `accuracy`, measuring the `probes`.
 
-    ngspice prints measurements in batch mode only if it writes no raw file (`ngspice -b -n <deck>`).
+    ngspice prints measurements in batch mode only if it writes no raw file (`ngspice -b -n <deck>`). What fills a
+    network of plumbing (`Network.filling`) is not in a deck.
 
     Raises
     ------
@@ -181,6 +183,9 @@ def check_single(network: Network, schedule: Schedule, dialect: Dialect, accurac
     cannot be had in `dialect`, `UnsupportedError` if intervals are too short for a simulator with `accuracy`.
     """
     schedule.single("a netlist")
+    if DOMAINS.get(network.domain.name, network.domain) != network.domain:
+        must, do = "have the units of that name", "give a domain of your own another name"
+        raise UnsupportedError(explain(f"domain {network.domain.name}", must=must, got="others", do=do))
     check_one_chip(network)
     check_edges(network, schedule, accuracy.steps)
     check_steady(network)

@@ -24,6 +24,7 @@ from lstm_analog.export.header_reader import (
     bare_schedule,
     dialect_called,
     divided,
+    domain_called,
     marks_of,
     parameters_of,
     provenance_of,
@@ -46,7 +47,6 @@ from lstm_analog.export.spice_checks import (
     refusal,
 )
 from lstm_analog.files import read_bytes
-from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -146,7 +146,7 @@ def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     )
     bare = bare_schedule(marks, lines)
     network = Network(
-        domain=DOMAINS[marks["domain"][0][0]],
+        domain=domain_called(marks["domain"][0][0]),
         unknowns=unknowns,
         parts=tuple(_part(section, context) for section in parts),
         lines=lines,

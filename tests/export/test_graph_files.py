@@ -3,11 +3,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import by_hand
 import networkx as nx
 import numpy as np
 import pytest
 from one_of_each import everything
 
+from lstm_analog import imperfections as imp
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
@@ -16,8 +18,8 @@ from lstm_analog.errors import FileAccessError, FileFormatError, InvalidShapeErr
 from lstm_analog.export import GraphFile, graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
-from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import DATUM, Conductors
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import DATUM, Conductors, Sources, Storages
 from lstm_analog.study import network_digest
 from lstm_analog.study.epanet import tubes_of
 
@@ -318,7 +320,7 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"record": "Network"', '"record": "Path"', "must hold a network .*'Path'"),
+        ('"record": "Network"', '"record": "Path"', "record must be one of this package, got 'Path'"),
         ('"record": "Network"', '"record": "Group"', "must hold a network"),
         ('"record": "Sources"', '"record": "Storages"', "must hold a network"),
         ('"enum": "Shape"', '"enum": "Group"', "must hold a network"),
@@ -326,6 +328,11 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str
         ('"size": 1', '"size": "1"', "must hold a network"),
         ('"scale": 1.0', '"scale": NaN', "a number must be finite, got NaN: write infinity as"),
         ('"scale": 1.0', '"scale": Infinity', "a number must be finite, got Infinity"),
+        (
+            '"record": "Junctions"',
+            '"record": "Mine"',
+            "record must be one of this package, got 'Mine': give a",
+        ),
         ('"closed"', '"shut"', "must hold a network .*unexpected keyword"),
     ],
 )
@@ -374,3 +381,28 @@ def test_a_network_too_large_for_a_graph_is_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(UnsupportedError, match="graph must have at most 5 edges"):
         write_json(tmp_path / "a", everything())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_changes_from_step_to_step_is_refused_with_its_schedule(tmp_path: Path) -> None:
+    """The file would have been that of the machine before: a solver of it would have run another."""
+    made = compile(random_lstm(np.random.default_rng(0), 1, 1), BEHAVIOURAL)
+    other = made.with_imperfection(imp.ReadNoise(sigma=0.1), imp.Streams(seed=0))
+    with pytest.raises(UnsupportedError, match=r"^the network must be the same in all steps, got ReadNoise: take one"):
+        other.write.json(tmp_path / "a.json", np.ones((2, 1)))
+    assert list(tmp_path.iterdir()) == []
+    write_json(tmp_path / "a.json", other.network)
+    assert read_json(tmp_path / "a.json").network.equals(other.network, rtol=0.0)
+
+
+@pytest.mark.parametrize(("write", "read"), FORMS)
+def test_numbers_of_numpy_are_numbers(tmp_path: Path, write: Write, read: Read) -> None:
+    groups = (Group(label="s", size=np.int64(1), scale=np.float32(1.1)), Group(label="c", size=1, scale=2))
+    network = by_hand.network(
+        {"s": 1, "c": 1},
+        Sources(label="s", nodes=[1], effort=1.0),
+        Conductors(label="r", a=[1], b=[2], conductance=1.0),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+    )
+    network = replace(network, unknowns=Unknowns(groups=groups))
+    write(tmp_path / "a", network)
+    assert read(tmp_path / "a").network.equals(network, rtol=0.0)
