@@ -215,7 +215,7 @@ def test_unknown_cards_and_edits_are_refused(edit):
         ("*| group x 2 1.0", "*| group x -2 1.0", "groups must have whole sizes"),
         ("*| group x 2 1.0", "*| group x 3 1.0", "unknown x_2 must be set by exactly one"),
         ("*| group x 2 1.0", "*| group X 2 1.0", "netlist must read back as a network, got .*label must be"),
-        ("*| domain electrical", "*| domain magic", "domain must be one of electrical, hydraulic, got 'magic': restore"),
+        ("*| domain electrical", "*| domain magic", "domain must be one of electrical, hydraulic, got 'magic'"),
         ("*| domain electrical\n", "", "netlist must carry the marks of write_spice, got 'no domain'"),
         ("*| domain", "*| surprise 1\n*| domain", "mark must be one of"),
         ("*| part Storages", "*| part Unknown", "part must be one of .*Junctions"),
