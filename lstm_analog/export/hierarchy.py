@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.cells import MARK, definitions
@@ -55,7 +55,8 @@ def write_hierarchy(
 
     It computes what the deck of `write_spice` does, with the settings `accuracy`, and keeps the nodes at pins and
     those of `hierarchy.kept`; `read_spice` reads the same network back. Raises `UnsupportedError` if the units of a
-    layer are not alike, op-amps differ in their swing, or the dialect is VACASK's; otherwise as `write_spice`.
+    layer are not alike, op-amps differ in their swing, a circuit has the name of a device, or the dialect is VACASK's,
+    `InvalidValueError` for clocks that are no sources; otherwise as `write_spice`.
     """
     if dialect.language is DeckLanguage.VACASK:
         do = "write the flat deck, or a dialect of SPICE"
@@ -219,8 +220,12 @@ def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
 
 
 def _clock_sources(case: _DividedDeck) -> list[Sources]:
-    parts = (part for part in case.network.parts if isinstance(part, Sources))
-    return [part for part in parts if part.label in case.hierarchy.clocks]
+    """Return the banks of sources that are clocks; raise `InvalidValueError` for a label of no such bank."""
+    known = {part.label: part for part in case.network.parts if isinstance(part, Sources)}
+    wrong = [label for label in case.hierarchy.clocks if label not in known]
+    if wrong:
+        raise InvalidValueError(explain("clocks", must="be banks of sources", got=wrong[0], do="leave it out"))
+    return [part for label, part in known.items() if label in case.hierarchy.clocks]
 
 
 def _clock_pins(case: _DividedDeck, names: Sequence[str]) -> list[str]:

@@ -29,6 +29,7 @@ from lstm_analog.export import (
 from lstm_analog.expressions import effort, let, parameter, tanh
 from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.cells import Cells, Library, Subcircuit
+from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Transconductors
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
 
@@ -132,9 +133,34 @@ def test_two_laws_of_one_name_are_refused_in_every_file(tmp_path):
 
 
 def test_a_circuit_of_a_deck_by_units_is_called_as_no_device_is(tmp_path):
-    network, none = loaded(divider("Clock")), Hierarchy(units={}, kept=(), clocks=())
+    network = loaded(divider("Clock"))
+    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
+    network, units = replace(network, unknowns=Unknowns(groups=groups)), Hierarchy(units={"l": 1}, kept=(), clocks=())
     with pytest.raises(UnsupportedError, match=r"^circuits of a deck by units must have names of their own, got clock"):
-        write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, none)
+        write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, units)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"units": {}}, r"^units must be one at least in each of some layers, got \{\}: give their number"),
+        ({"units": {"l": 0}}, r"^units must be one at least in each of some layers, got \{'l': 0\}: give their"),
+        ({"units": {"k": 1}}, r"^layer k must have elements in its units, got none: give the label"),
+        ({"clocks": ("m",)}, r"^clocks must be banks of sources, got m: leave it out"),
+    ],
+)
+def test_a_division_that_fits_no_network_is_refused(tmp_path, changes, text):
+    network = loaded(divider("Divided"))
+    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
+    network = replace(network, unknowns=Unknowns(groups=groups))
+    with pytest.raises((InvalidValueError, UnsupportedError), match=text):
+        write_hierarchy(
+            tmp_path / "a.cir",
+            network,
+            *SETTINGS,
+            Hierarchy(**({"units": {"l": 1}, "kept": (), "clocks": ()} | changes)),
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def cell(ohms, name="cell", models=()):
