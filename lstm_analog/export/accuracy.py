@@ -5,6 +5,7 @@ from math import inf
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.bank import put_plain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import ALWAYS, Cells, OpAmps, Pairs, Ports
@@ -30,7 +31,8 @@ class Accuracy:
     steps: int
 
     def __post_init__(self) -> None:
-        """Check that all are positive and finite."""
+        """Check that all are positive and finite; they become numbers of Python."""
+        put_plain(self)
         for name, value in vars(self).items():
             if not 0 < value < inf:
                 raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-6"))

@@ -20,6 +20,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet_links import EpanetLinks, links
 from lstm_analog.files import write_texts
+from lstm_analog.network.bank import put_plain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High, Kind, is_on
 from lstm_analog.network.parts import Ports
@@ -75,7 +76,11 @@ class EpanetTubes:
     capillary: Sizes
 
     def __post_init__(self) -> None:
-        """Check that the numbers are positive and that EPANET can tell the viscosity from one in m2/s."""
+        """Check that the numbers are positive and that EPANET can tell the viscosity from one in m2/s.
+
+        They become numbers of Python.
+        """
+        put_plain(self)
         for entry in fields(self):
             value = getattr(self, entry.name)
             if not callable(value) and not (np.isfinite(value) and value > 0):

@@ -146,7 +146,7 @@ def _header(network: Network, schedule: Schedule, name: str, file: str) -> Itera
     yield f"//   result = model.simulate(t=(0.0, {end}), config=settings)\n"
     yield f'// or, in an OpenModelica script: loadFile("{safe}"); simulate({name});\n'
     yield f"// look at: {last.label}_0.pin.e and the other unknowns; their units of signal, in {unit['effort']}:\n"
-    yield from _wrapped("//  ", [f"{g.label} {g.scale!r}," for g in network.unknowns.groups])
+    yield from _wrapped("//  ", [f"{g.label} {number_text(g.scale)}," for g in network.unknowns.groups])
     yield from (f"// {key}: {value}\n" for key, value in network.provenance)
     yield f"model {name} {quoted(f'{network.domain.name} network')}\n"
 

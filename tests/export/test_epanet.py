@@ -295,3 +295,9 @@ def test_there_is_a_flag_for_each_clock_line() -> None:
     net = network()
     with pytest.raises(InvalidShapeError, match=r"^high must be a flag for each of take, got 2 of them: take schedule"):
         statics(net, np.zeros(net.unknowns.size), (True, False), np.array([3]))
+
+
+def test_numbers_of_numpy_are_numbers_in_a_file(tmp_path: Path) -> None:
+    net = network()
+    tubes = replace(TUBES, density=np.float32(860.0), viscosity=np.float64(0.0275), line_count=np.int64(16))
+    assert "np." not in text(statics(net, np.zeros(net.unknowns.size), (True,), np.array([3])), tmp_path, tubes)

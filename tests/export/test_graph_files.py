@@ -15,7 +15,17 @@ from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import start_efforts
 from lstm_analog.errors import FileAccessError, FileFormatError, InvalidShapeError, UnsupportedError
-from lstm_analog.export import GraphFile, graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
+from lstm_analog.export import (
+    Driven,
+    GraphFile,
+    graph,
+    graphs,
+    pipes,
+    read_graphml,
+    read_json,
+    write_graphml,
+    write_json,
+)
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -404,5 +414,10 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path, write: Write, read: Read) 
         Storages(label="c", nodes=[2], capacitance=1.0),
     )
     network = replace(network, unknowns=Unknowns(groups=groups))
-    write(tmp_path / "a", network)
-    assert read(tmp_path / "a").network.equals(network, rtol=0.0)
+    driven = Driven(schedule=by_hand.schedule(np.ones(2), s=(0.0, 1.0)), once=np.int64(1))
+    tubes = replace(tubes_of(OIL, OIL.fluid), density=np.float32(860.0))
+    write(tmp_path / "a", network, driven=driven, tubes=tubes)
+    back = read(tmp_path / "a")
+    assert back.network.equals(network, rtol=0.0)
+    assert back.driven is not None
+    assert back.driven.once == 1

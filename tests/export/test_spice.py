@@ -17,10 +17,11 @@ from lstm_analog.errors import (
     NetworkError,
     UnsupportedError,
 )
-from lstm_analog.export import NGSPICE, USUAL, Accuracy, Probe, read_spice, write_spice
+from lstm_analog.export import NGSPICE, USUAL, WRITTEN, Accuracy, Probe, read_spice, write_spice
 from lstm_analog.export.source_waveforms import clock_node, staircase
 from lstm_analog.export.spice import deck
 from lstm_analog.model import State, random_lstm
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages, Transconductors
 
@@ -331,3 +332,21 @@ def test_a_probe_beyond_the_network_or_its_schedule_is_refused(tmp_path, node, t
 def test_tolerances_are_finite(name):
     with pytest.raises(InvalidValueError, match=rf"^{name} must be positive and finite, got inf: give e\.g\. 1e-6"):
         replace(USUAL, **{name: np.inf})
+
+
+@pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
+def test_tolerances_of_numpy_are_numbers_in_a_deck(tmp_path, dialect):
+    """They were np.float64(1e-05) there."""
+    numbers = {"reltol": 1e-5, "vntol": 1e-6, "abstol": 1e-12, "chgtol": 1e-15}
+    of_numpy = Accuracy(**{name: np.float64(value) for name, value in numbers.items()}, steps=np.int64(50))
+    write_spice(tmp_path / "a.cir", branch(), once(), dialect, of_numpy)
+    assert read_spice(tmp_path / "a.cir").accuracy == Accuracy(**numbers, steps=50)
+    assert "np." not in (tmp_path / "a.cir").read_text()
+
+
+def test_a_domain_of_ones_own_has_a_name_of_its_own(tmp_path):
+    """The deck was read back as of volts."""
+    with pytest.raises(
+        UnsupportedError, match=r"^domain electrical must have the units of that name, got others: give"
+    ):
+        write_spice(tmp_path / "a.cir", branch(domain=replace(ELECTRICAL, effort_unit="mV")), once(), NGSPICE, USUAL)
