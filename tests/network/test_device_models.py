@@ -157,7 +157,7 @@ def test_devices_come_with_the_file_that_defines_them(models):
     half = ModelDevice(name="half", terminals=("a", "m"))
     with pytest.raises(InvalidValueError, match="devices must come with the library that defines them, got half"):
         Library(models=(), subcircuits=(), devices=(half,))
-    library = Library(models=(models,), subcircuits=(circuit,), devices=(half,))
+    library = Library(models=(models,), subcircuits=(CELL,), devices=(half,))
     assert flat(library, "cell") == CELL, "a device stays as it is"
     outer = Subcircuit(name="outer", terminals=("p", "q"), outputs=(), cards=("xc p q cell",))
     cards = flat(replace(library, subcircuits=(CELL, outer)), "outer").cards
