@@ -9,15 +9,7 @@ from lstm_analog.export.cards import CardFormat, Cards, cards, format_of_bank
 from lstm_analog.export.cells import definitions, model_statements
 from lstm_analog.export.device_names import check_device_names
 from lstm_analog.export.dialects import DeckLanguage, Dialect
-from lstm_analog.export.emit import (
-    capacitor,
-    current_source,
-    resistor,
-    subcircuit_text,
-    switch,
-    trigger,
-    voltage_source,
-)
+from lstm_analog.export.emit import element, subcircuit_text, switch, trigger
 from lstm_analog.export.modules import module_text
 from lstm_analog.export.rules import rules_of
 from lstm_analog.expressions import (
@@ -140,23 +132,19 @@ def _declared(own: Law, named: CardFormat, dialect: Dialect, gated: bool) -> Bod
         rest, found = _split(spelt(value), pins[end])
         flows += rest
         ties += found
-    efforts = {pins[end]: spelt(value) for end, value in own.sets.items()}
-    controls = {named.pins[end]: spelt(guard.control) for end, guard in own.switched.items()}
-    values = [*(flow.value for flow in flows), *controls.values(), *efforts.values(), *(tie.a for tie in ties)]
+    sources = [(dialect.current, *_ends(flow, named), flow.value) for flow in flows]
+    sources += [(dialect.voltage, named.pins[end], named.pins[end], "0", spelt(v)) for end, v in own.sets.items()]
+    controls = [spelt(guard.control) for guard in own.switched.values()]
+    values = [*(value for *_, value in sources), *controls, *(tie.a for tie in ties)]
     inner, texts = written(values, SPICE, named.node)
-    lines = [voltage_source(dialect, name, name, "0", text) for name, text in inner.items()]
-    for flow, text in zip(flows, texts[: len(flows)], strict=True):
-        a, b = _node(flow.a, named), _node(flow.b, named)
-        lines.append(current_source(dialect, b if flow.a is _DATUM else f"{a}{b}", a, b, text))
-    control_texts = dict(zip(controls, texts[len(flows) :], strict=False))
-    for pin, text in zip(efforts, texts[len(flows) + len(controls) :], strict=False):
-        lines.append(voltage_source(dialect, pin.name, pin.name, "0", text))
-    lines += [resistor(dialect, tie.b.name, _node(tie.a, named), tie.b.name, _value(tie.value)) for tie in ties]
+    lines = [element(dialect, dialect.voltage, name, name, "0", text) for name, text in inner.items()]
+    lines += [element(dialect, *source[:-1], text) for source, text in zip(sources, texts, strict=False)]
+    lines += [element(dialect, dialect.resistor, tie.b.name, *_ends(tie, named)[1:], _value(tie.value)) for tie in ties]
     stores = {named.pins[end]: spelt(value) for end, value in own.stored.items()}
-    lines += [capacitor(dialect, pin, pin, "0", _value(value)) for pin, value in stores.items()]
-    for end, guard in own.switched.items():
+    lines += [element(dialect, dialect.capacitor, pin, pin, "0", _value(value)) for pin, value in stores.items()]
+    for (end, guard), control in zip(own.switched.items(), texts[len(sources) :], strict=False):
         thresholds = _value(spelt(guard.lower)), _value(spelt(guard.upper))
-        lines += trigger(dialect, named.pins[end], control_texts[named.pins[end]], thresholds)
+        lines += trigger(dialect, named.pins[end], control, thresholds)
     beside = (f"{named.pins[end]}_{part}" for end in own.switched for part in ("at", "one"))
     ends = " ".join((*named.pins.values(), *(["en"] if gated else [])))
     return Body(pins=ends, lines=tuple(lines), inner=(*inner, *beside))
@@ -165,8 +153,12 @@ def _declared(own: Law, named: CardFormat, dialect: Dialect, gated: bool) -> Bod
 _DATUM = number(0.0)
 
 
-def _node(end: Expression, named: CardFormat) -> str:
-    return "0" if end is _DATUM else named.node(end.name) if end.op is Op.LET else end.name
+def _ends(flow: _Flow, named: CardFormat) -> tuple[str, str, str]:
+    """Return the name of the element that passes the `flow`, and its nodes."""
+    a, b = (
+        "0" if end is _DATUM else named.node(end.name) if end.op is Op.LET else end.name for end in (flow.a, flow.b)
+    )
+    return b if a == "0" else f"{a}{b}", a, b
 
 
 def _value(value: Expression) -> str:
