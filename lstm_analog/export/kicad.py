@@ -51,7 +51,7 @@ class BoughtPart:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComponentBank:
-    """ComponentBank of one kind: the same `part`, each with its own nets.
+    """The components of one kind: the same `part`, each with its own nets.
 
     `elements` (m,) are the names of the elements of a network that they stand for, `values` (m,) and `numbers` (m,)
     their values and part numbers, `nets` (pins, m) the number of the net at each pin, or `UNCONNECTED`.

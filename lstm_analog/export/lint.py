@@ -195,7 +195,8 @@ def _options(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
 
 
 def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
-    kind, _, inside = " ".join(words[2:]).replace("(", " ").strip().partition(" ")
+    found = re.match(r"([^\s(]*)\s*\(?(.*)", " ".join(words[2:]))
+    kind, inside = found.groups() if found else ("", "")
     yield from name_faults(words, rules)
     if kind not in rules.models:
         must = f"be one of {', '.join(rules.models)}"

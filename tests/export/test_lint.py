@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from lstm_analog.export import DIALECTS, NGSPICE, SPECTRE, USUAL, check_dialect,
 from lstm_analog.export.dialects import HSPICE, LTSPICE, PORTABLE, XYCE
 from lstm_analog.export.lint_decks import expression_faults
 from lstm_analog.export.rules import NGSPICE_RULES, PORTABLE_RULES, RULES
+from lstm_analog.network.parts import Sources, Storages, ThresholdSwitches
 
 OTHERS = tuple(dialect for dialect in DIALECTS if dialect is not NGSPICE)
 
@@ -74,6 +76,11 @@ PLANTED = {
     "a node with a colon": ("rplant plant:0 0 1k", DIALECTS, "node must be a number, or a letter followed by"),
     "a node with a number": ("rplant 17 0 1k", (), ""),
     "a model without brackets": (".model plant npn is=1e-16 bf=100", (), ""),
+    "a model with an expression": (
+        ".model plant sw(vt={(1+2)/2} vh=0 ron=1 roff=1meg)",
+        (XYCE, HSPICE, SPECTRE, PORTABLE),
+        "kind of model must be one of .*got sw: write the switch",
+    ),
     "a source by dc=": ("vplant plant_0 0 dc=5", (), ""),
     "two parameters, one of them known": (
         ".param plant=1 plant=2",
@@ -320,3 +327,16 @@ def test_statements_that_are_none_are_findings(tmp_path, line, dialect):
     path.write_text(f"* title\n{line}\n.end\n")
     found = check_dialect(path, dialect)
     assert found or (dialect is SPECTRE and line.endswith("parameters"))
+
+
+@pytest.mark.parametrize("dialect", [NGSPICE, LTSPICE], ids=lambda dialect: dialect.name)
+def test_switches_that_switch_by_themselves_keep_the_rules(tmp_path, dialect):
+    ends = {"a": [1], "b": [2], "p": [2], "n": [0], "state": [3]}
+    network = by_hand.network(
+        {"s": 1, "c": 1, "t": 1},
+        Sources(label="s", nodes=[1], effort=1.0),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+        ThresholdSwitches(label="lamp", **ends, upper=[0.5], lower=[0.2], closed=[1.0], opened=[1e-3]),
+    )
+    write_spice(tmp_path / "a.cir", network, by_hand.schedule(np.ones(2), s=(0.0, 1.0)), dialect, USUAL)
+    assert check_dialect(tmp_path / "a.cir", dialect) == ()
