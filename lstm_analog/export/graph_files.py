@@ -11,6 +11,7 @@ takes the network from there and compares the graph with it: a file in which onl
 """
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -142,7 +143,8 @@ def read_graphml(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    with _reading(path, nx.NetworkXError, expat.ExpatError, ParseError):
+    with _reading(path, nx.NetworkXError, expat.ExpatError, ParseError, UserWarning), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # of networkx, that it guesses
         _refuse_entities(path, text)
         found = nx.read_graphml(BytesIO(text), force_multigraph=True)
         for name in _TREES & found.graph.keys():

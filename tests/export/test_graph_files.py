@@ -421,3 +421,11 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path, write: Write, read: Read) 
     assert back.network.equals(network, rtol=0.0)
     assert back.driven is not None
     assert back.driven.once == 1
+
+
+def test_an_attribute_without_a_type_is_refused_not_guessed(tmp_path: Path) -> None:
+    write_graphml(tmp_path / "a", everything())
+    text = (tmp_path / "a").read_text()
+    (tmp_path / "a").write_text(text.replace(' attr.type="double"', "", 1))
+    with pytest.raises(FileFormatError, match="must hold a network as this package writes it, got 'No key type for id"):
+        read_graphml(tmp_path / "a")
