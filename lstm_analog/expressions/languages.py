@@ -7,6 +7,7 @@ text and its body is written once.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -119,6 +120,7 @@ class _Writer:
     def __init__(self, language: Language, names: Callable[[str], str]) -> None:
         self.language, self.names = language, names
         self.lets: dict[str, str] = {}
+        self.bodies: dict[str, Expression] = {}
 
     def text(self, node: Expression) -> tuple[str, int]:
         """Return the text of `node` and its precedence."""
@@ -149,6 +151,9 @@ class _Writer:
     def _named(self, node: Expression) -> str:
         """Return the name of a `LET`, whose body is printed first if it is new."""
         name = self.names(node.name)
+        if self.bodies.setdefault(name, node.args[0]) != node.args[0]:
+            do = "give each a name of its own"
+            raise InvalidValueError(explain(f"let {name}", must="have one body in a law", got="two", do=do))
         if name not in self.lets:
             text, _ = self.text(node.args[0])
             self.lets[name] = text

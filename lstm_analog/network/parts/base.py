@@ -11,7 +11,7 @@ from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.expressions import Expression, parameter
+from lstm_analog.expressions import Expression, add, multiply, parameter
 from lstm_analog.network.bank import Role, element_fields, entries, freeze
 from lstm_analog.network.labels import check_label
 
@@ -110,6 +110,13 @@ class Law:
     neutral: Mapping[str, float] = field(default_factory=dict)
     cards: CardNames = CardNames()
     noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
+
+    def entering(self, terminal: str) -> Expression:
+        """Return the flow from inside the part into a `terminal`, less what leaves it there."""
+        arriving = [value for (_, end), value in self.through.items() if end == terminal]
+        leaving = [multiply(-1.0, value) for (end, _), value in self.through.items() if end == terminal]
+        own = [self.into[terminal]] if terminal in self.into else []
+        return add(*own, *arriving, *leaving)
 
 
 @singledispatch
