@@ -41,8 +41,9 @@ def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
 
 @reach.register
 def _(technology: Bicmos) -> Ranges:
-    """Return the largest |c| at which the pair of f c is linear; columns check their weights themselves."""
-    return Ranges(x=np.inf, z=np.inf, c=technology.linear_range * technology.state_scale, rows=np.inf)
+    """Return the largest |c| at which the pair of f c is linear, for h too; columns check their weights themselves."""
+    largest = technology.linear_range * technology.state_scale
+    return Ranges(x=np.inf, z=np.inf, c=largest, h=largest, rows=np.inf)
 
 
 @lower.register

@@ -11,8 +11,8 @@ from lstm_analog.compiler import Fit, Ranges, Scaling, Timing, fed_by, lower, sc
 from lstm_analog.compiler.bicmos import Bicmos, calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.legend import legend
+from lstm_analog.compiler.measuring import measured
 from lstm_analog.compiler.saved import PIECES
-from lstm_analog.compiler.scaling import measured
 from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked
