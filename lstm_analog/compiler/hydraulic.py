@@ -137,11 +137,11 @@ class Hydraulic:
 
     @property
     def time_constant(self) -> float:
-        """The slowest pole (s): a tank behind its line, a manifold of the least total, a spool."""
+        """The slowest pole (s): a tank behind its line, a manifold of the least total, a half-bridge at z = 0, a spool."""
         tank = self.tank / self.tank_line.conductance(self.fluid)
         if self.detail is Detail.IDEAL:
             return tank
-        manifold = self.pilot / (self.unit_conductance * self.least_total)
+        manifold = self.pilot / min(self.unit_conductance * self.least_total, 2.0 * self.port_conductance)
         if self.detail is Detail.FULL:
             return max(tank, manifold)
         spool = decay_time(self.hardware.spool_frequency, self.hardware.spool_damping)

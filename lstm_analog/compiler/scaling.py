@@ -160,7 +160,14 @@ def fit_ranges(technology: object, ranges: Ranges, fit: Fit) -> object:
 
 
 def scaled(technology: object, ranges: Ranges, fit: Fit) -> tuple[object, Scaling]:
-    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`, and a record of the choice."""
+    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`, and a record of the choice.
+
+    Raises `InvalidValueError` for an infinite range for which `technology` has a limit.
+    """
+    for name, value in vars(ranges).items():
+        if value == np.inf and vars(reach(technology))[name] < np.inf:
+            must, do = "be finite where a technology has limits", "give the largest that is met"
+            raise InvalidValueError(explain(f"range of {name}", must=must, got=value, do=do))
     chosen = fit_ranges(technology, ranges, fit)
     return chosen, Scaling(ranges=ranges, reach=reach(chosen), fit=fit)
 

@@ -103,7 +103,7 @@ def compile(
     networks = signal_networks(lstm)
     passes = []
     for number, signals in enumerate(networks):
-        compiled = lower(technology, signals, timing, settling)
+        compiled = lower(technology, signals, timing, float(settling))
         place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
         known = (*compiled.network.provenance, *legend(compiled))
         origin = (("model", lstm.name), ("digest", lstm.digest), *place, *known, *said)

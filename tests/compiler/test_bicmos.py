@@ -11,6 +11,7 @@ from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.scaling import Fit
+from lstm_analog.compiler.sky130 import SKY130_PASSIVES, SKY130_SERVICES
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
@@ -268,6 +269,23 @@ def test_sizes_must_be_positive():
         InvalidValueError, match=r"BICMOS cell_load must be positive, got -1.0: give SI units above zero"
     ):
         replace(BICMOS, cell_load=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "value", "text"),
+    [
+        (SKY130_PASSIVES.capacitor, "largest", 0.0, "cap_mim_m3_1 largest must be positive, got 0.0"),
+        (SKY130_PASSIVES.capacitor, "largest", 0.02, "cap_mim_m3_1 largest must be above narrower, 0.025 um, got 0.02"),
+        (SKY130_PASSIVES.resistor, "widths", (), r"res_xhigh_po widths must ascend, got \(\): give the legal ones"),
+        (SKY130_PASSIVES.resistor, "widths", (2.85, 0.69), "res_xhigh_po widths must ascend"),
+        (SKY130_PASSIVES.well, "reverse", -2.0, "well reverse must be positive, got -2.0"),
+        (SKY130_SERVICES, "mirror", (20.0, 0.0), "services mirror must be positive, got 0.0"),
+    ],
+)
+def test_a_process_has_sizes_above_zero(record, field, value, text):
+    """A capacitor of which no square is small enough was drawn for ever."""
+    with pytest.raises(InvalidValueError, match=text):
+        replace(record, **{field: value})
 
 
 # Calibrations.

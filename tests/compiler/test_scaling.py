@@ -328,6 +328,13 @@ def test_ranges_are_magnitudes():
         Ranges(x=1.0, z=1.0, c=-1.0, rows=1.0)
 
 
+@pytest.mark.parametrize(("technology", "name"), [(BICMOS, "c"), (OIL, "h"), (OPAMP, "x")])
+def test_an_infinite_range_is_refused_where_there_is_a_limit(technology, name):
+    """Before, the transistor cell stopped with an OverflowError, op-amps were told that their volts were 0."""
+    with pytest.raises(InvalidValueError, match=rf"^range of {name} must be finite where a technology has limits"):
+        scaled(technology, replace(LARGE, **{name: np.inf}), Fit.SHRINK)
+
+
 def test_an_unknown_technology_is_refused():
     with pytest.raises(UnsupportedError, match=r"^technology must be a technology whose ranges are known, got str"):
         reach("OPAMP")
