@@ -137,7 +137,7 @@ class Hydraulic:
 
     @property
     def time_constant(self) -> float:
-        """The slowest pole (s): a tank behind its line, a manifold of the least total, a half-bridge at z = 0, a spool."""
+        """The slowest pole (s): of a tank behind its line, a manifold of the least total, a bridge at z = 0, a spool."""
         tank = self.tank / self.tank_line.conductance(self.fluid)
         if self.detail is Detail.IDEAL:
             return tank
