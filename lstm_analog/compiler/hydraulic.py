@@ -137,7 +137,7 @@ class Hydraulic:
 
     @property
     def time_constant(self) -> float:
-        """The slowest pole (s): of a tank behind its line, a manifold of the least total, a bridge at z = 0, a spool."""
+        """The slowest pole (s), of tanks behind lines, manifolds of the least total, bridges at z = 0, or spools."""
         tank = self.tank / self.tank_line.conductance(self.fluid)
         if self.detail is Detail.IDEAL:
             return tank

@@ -14,7 +14,8 @@ _ENDS = ("", "_p", "_n")
 _SIDES = (*_ENDS, "_pos", "_neg")
 _COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
 """Suffixes of the label of a memory where a row of weights reads it: master, driver of its wires, relay of its tank."""
-_BANKS = ("rows", "recur", "new", "late", "proj")
+_BANKS = ("rows", "recur", "new", "late")
+"""The weighted sums of `compiler.cells` that may have a bias."""
 _INNER = MappingProxyType(
     {
         "q": "new recurrent",
@@ -36,18 +37,19 @@ def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
 
 
 def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
+    """Yield labels of groups, whether they exist or not, and their word; of two words for a label the last counts."""
     layout = compiled.layout
     for bank in layout.inputs:
         word = "x backward" if bank.backward and len(layout.inputs) > 1 else "x"
         yield from ((label, word) for label in fed_by(compiled, bank.label))
     for place in layout.layers:
         where = _chain(place) if len(layout.layers) > 1 else ""
-        for gate, spot in zip(place.gates, place.z, strict=True):
-            yield from ((label, f"{where}{gate.name.lower()}") for label in _groups(spot))
         base = place.h.group.removesuffix("_p").removesuffix("_h")
         inner = {"h": "h", "c": "c", **_INNER, **dict.fromkeys((f"{bank}_one" for bank in _BANKS), "bias")}
         for name, word in inner.items():
             yield from ((f"{base}_{name}{copy}{side}", f"{where}{word}") for copy in _COPIES for side in _SIDES)
+        for gate, spot in zip(place.gates, place.z, strict=True):  # last: zh is no projection in a plain RNN
+            yield from ((label, f"{where}{gate.name.lower()}") for label in _groups(spot))
     if layout.head is not None:
         yield from ((label, "y") for label in _groups(layout.head.y))
         yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)

@@ -3,7 +3,9 @@ import pytest
 
 from lstm_analog.compiler import CLOCKED, lower, schedule, signal_network
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.model import Gate, State, random_lstm
+from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.compiler.legend import legend
+from lstm_analog.model import Form, Gate, State, random_lstm
 
 
 @pytest.fixture
@@ -20,6 +22,15 @@ def test_the_layout_names_groups_of_the_network(compiled):
         assert (place.c.group, place.h.group, place.c.interval) == (f"l{number}_c", f"l{number}_h", "readout")
         for label in (*(spot.group for spot in place.z), place.c.group, place.h.group, place.reset_c, place.reset_h):
             assert unknowns[label].size == 3
+
+
+@pytest.mark.parametrize("technology", [BEHAVIOURAL, OIL], ids=["BEHAVIOURAL", "OIL"])
+@pytest.mark.parametrize(("form", "word"), [(Form.RNN, "hidden"), (Form.PROJECTED, "projection")])
+def test_the_legend_tells_the_row_of_a_plain_rnn_from_a_projection(technology, form, word):
+    """Both are called zh; decks of plain RNNs called it a projection."""
+    compiled = lower(technology, signal_network(random_lstm(np.random.default_rng(0), 2, 3, form=form)), CLOCKED, 20.0)
+    words = dict(said.split(" ", 1) for _, said in legend(compiled))
+    assert {words[label] for label in words if label.startswith("l0_zh")} == {word}
 
 
 def test_a_schedule_holds_each_input_for_its_step(compiled):
