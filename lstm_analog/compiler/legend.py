@@ -6,7 +6,7 @@ Exports know networks, not LSTMs: from these entries they name the weights of a 
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, fed_by
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, fed_by
 from lstm_analog.network.labels import SIGNAL
 
 _ENDS = ("", "_p", "_n")
@@ -37,27 +37,25 @@ def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
 
 
 def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
-    """Yield labels of groups, whether they exist or not, and their word; of two words for a label the last counts."""
+    """Yield labels of groups, whether they exist or not, and the word of each."""
     layout = compiled.layout
     for bank in layout.inputs:
         word = "x backward" if bank.backward and len(layout.inputs) > 1 else "x"
         yield from ((label, word) for label in fed_by(compiled, bank.label))
     for place in layout.layers:
         where = _chain(place) if len(layout.layers) > 1 else ""
+        gates = zip(place.gates, place.z, strict=True)
+        rows = {label: f"{where}{gate.name.lower()}" for gate, spot in gates for label in spot.groups}
+        yield from rows.items()  # zh is a gate of a plain RNN, else a projection
         base = place.h.group.removesuffix("_p").removesuffix("_h")
         inner = {"h": "h", "c": "c", **_INNER, **dict.fromkeys((f"{bank}_one" for bank in _BANKS), "bias")}
         for name, word in inner.items():
-            yield from ((f"{base}_{name}{copy}{side}", f"{where}{word}") for copy in _COPIES for side in _SIDES)
-        for gate, spot in zip(place.gates, place.z, strict=True):  # last: zh is no projection in a plain RNN
-            yield from ((label, f"{where}{gate.name.lower()}") for label in _groups(spot))
+            groups = (f"{base}_{name}{copy}{side}" for copy in _COPIES for side in _SIDES)
+            yield from ((label, f"{where}{word}") for label in groups if label not in rows)
     if layout.head is not None:
-        yield from ((label, "y") for label in _groups(layout.head.y))
+        yield from ((label, "y") for label in layout.head.y.groups)
         yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)
     yield "rail_hi", "bias"  # in plumbing a bias is a tube from this rail
-
-
-def _groups(spot: Spot) -> tuple[str, ...]:
-    return (spot.group,) if spot.against is None else (spot.group, spot.against)
 
 
 def _chain(place: LayerLayout) -> str:
