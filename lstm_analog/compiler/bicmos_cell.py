@@ -70,7 +70,7 @@ def library(technology: Bicmos) -> Library:
     adding = 1.0 / technology.state_scale
     currents = (1.0, READING_TAIL, LINEAR_TAIL, adding, feed, *(k * feed for k, _ in (_MASTER, _SLAVE)), row)
     parts = [
-        *(_tail(technology, k) for k in sorted(set(currents))),
+        *(_tail(technology, k) for k in {_named("tail", k): k for k in sorted(currents)}.values()),
         _bias(technology),
         _steer(technology),
         *(_tanh_product(technology, k) for k in dict.fromkeys((adding, READING_TAIL))),

@@ -8,7 +8,7 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted
 from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
+from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS, library
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.scaling import Fit
 from lstm_analog.compiler.sky130 import SKY130_PASSIVES, SKY130_SERVICES
@@ -60,6 +60,14 @@ def test_columns_of_a_gate_have_one_total_conductance_whatever_their_weights():
         for side, weights in (("p", bars.positive), ("n", bars.negative)):
             rest = network.part(f"l0_z{letter}_term_{side}").conductance
             np.testing.assert_allclose(weights[rows].sum(axis=1) + rest, gain * share, rtol=1e-12)
+
+
+@pytest.mark.parametrize("follower", [15.000001e-6, 15e-6, 14.999999e-6])
+def test_currents_of_one_name_share_a_tail(follower):
+    """Tails are named by six digits: three references, and twice 1.5 of them, were refused as two of one name."""
+    technology = replace(BICMOS, follower_current=follower)
+    names = [each.name for each in library(replace(technology, calibration=textbook(technology))).subcircuits]
+    assert names.count("tail_3") == 1
 
 
 def test_an_lstm_without_bias_has_no_bias_row():
