@@ -116,15 +116,21 @@ class CrossbarData:
         return 1.0 / preferred(1.0 / exact, self.series)
 
 
+_COMPUTED, _LISTED = 9.19, 9.20
+"""The one value of E192 that is not what its formula gives."""
+
+
 def preferred(resistance: Floats, series: int) -> Floats:
     """Return the values (ohm) nearest to `resistance` in a `series` of n values a decade: 10^(k/n) to three digits.
 
-    `series` is 48, 96 or 192 (IEC 60063), or 0 for no rounding. Nearest by ratio.
+    `series` is 48, 96 or 192 (IEC 60063, which has 9.20 where that would be 9.19), or 0 for no rounding. Nearest by
+    ratio.
     """
     if not series:
         return resistance
     decade = np.floor(np.log10(resistance))
     ladder = np.append(np.round(10.0 ** (np.arange(series) / series), 2), 10.0)
+    ladder[ladder == _COMPUTED] = _LISTED
     middles = np.sqrt(ladder[1:] * ladder[:-1])
     result: Floats = ladder[np.searchsorted(middles, resistance / 10.0**decade)] * 10.0**decade
     return result

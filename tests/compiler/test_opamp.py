@@ -134,6 +134,7 @@ def test_preferred_values_are_those_of_the_standard():
     got = preferred(np.array([1.0, 1.013, 1.04, 1087.0, 9.9e3, 9.66e5]), 96)
     np.testing.assert_allclose(got, [1.0, 1.02, 1.05, 1.1e3, 10e3, 9.76e5], rtol=1e-12)
     np.testing.assert_array_equal(preferred(np.array([123.4]), 0), [123.4])
+    assert preferred(np.array([9.18e4]), 192) == pytest.approx(9.20e4)  # the one that the formula misses
 
 
 @pytest.mark.parametrize("series", [48, 96, 192])
