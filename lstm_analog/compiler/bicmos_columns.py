@@ -107,9 +107,14 @@ def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weight
 def _add_crossbar(
     builder: TransistorBuilder, label: str, drivers: list[Wires], pairs: list[Wires], weights: Floats
 ) -> None:
-    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`."""
+    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`.
+
+    A weight of zero is no resistor, so weights of zeros, as of a head before training, are no bank.
+    """
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    if not weights.any():
+        return
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
     own, crossed = (builder.technology.unit_conductance * each for each in branches(builder.technology, weights))
     none = np.array(0.0)

@@ -62,6 +62,17 @@ def test_columns_of_a_gate_have_one_total_conductance_whatever_their_weights():
             np.testing.assert_allclose(weights[rows].sum(axis=1) + rest, gain * share, rtol=1e-12)
 
 
+@pytest.mark.parametrize("technology", [BICMOS, la.electrical.SKY130_CHIP], ids=["BICMOS", "SKY130_CHIP"])
+def test_weights_of_zero_are_no_bank(tmp_path, technology):
+    """A head before training: its deck was refused as a bank without an element, which nobody could leave out."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, outputs=1)
+    still = replace(lstm, head=replace(lstm.head, weights=np.zeros((1, 1)), bias=None))
+    machine = la.compile(still, technology)
+    assert "y_rows" not in {part.label for part in machine.network.parts}
+    machine.write.spice(tmp_path / "still.cir", np.zeros((1, 1)))
+    assert machine.check().findings
+
+
 @pytest.mark.parametrize("follower", [15.000001e-6, 15e-6, 14.999999e-6])
 def test_currents_of_one_name_share_a_tail(follower):
     """Tails are named by six digits: three references, and twice 1.5 of them, were refused as two of one name."""
