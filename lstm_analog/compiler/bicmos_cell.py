@@ -226,7 +226,7 @@ def terminals(technology: Bicmos) -> tuple[str, ...]:
     return TERMINALS if technology.services is None else (*TERMINALS, *MIRROR)
 
 
-def bias_row(technology: Bicmos, services: Services) -> Library:
+def bias_row_library(technology: Bicmos, services: Services) -> Library:
     """Return the driver of a bias row by `services` as a library of `technology`: 2 I over a load, as h is at 1."""
     feed = technology.follower_current / technology.reference_current
     follower = _named("follower", _HIDDEN[0] * feed, _HIDDEN[1])

@@ -152,13 +152,13 @@ def _totals(technology: Bicmos, weights: Floats) -> Floats:
 
 
 def _terminate(
-    builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats, drawn: Floats
+    builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats, weighted: Floats
 ) -> None:
     """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V).
 
-    `drawn` (H,) is the conductance of the weights of a column, by which a rail on the chip knows its current.
+    `weighted` (H,) is the conductance of all weights of a column, from which the current of a rail on the chip follows.
     """
-    current = 2.0 * (rail - builder.technology.row_level) * rest * drawn / (rest + drawn)
+    current = 2.0 * (rail - builder.technology.row_level) * rest * weighted / (rest + weighted)
     nodes = rail_nodes(builder, f"{target.label}_rail", rail, current)
     for side, ends in zip(("p", "n"), pair, strict=True):
         builder.resistors(f"{target.label}_term_{side}", ends, nodes, rest)

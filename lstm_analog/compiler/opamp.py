@@ -47,7 +47,7 @@ _NAMES = (
 def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
     """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants.
 
-    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid and tanh.
+    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid, tanh and linear.
     """
     if timing is not Timing.CLOCKED:
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
