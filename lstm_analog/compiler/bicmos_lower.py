@@ -36,7 +36,9 @@ _NAMES = (
 
 @fit_ranges.register
 def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
-    return technology if fit is Fit.KEEP else fitted(technology, ranges.c)
+    chosen = fitted(technology, ranges.c)
+    larger = chosen.state_scale < technology.state_scale  # units
+    return technology if fit is Fit.KEEP or (larger and fit is Fit.SHRINK) else chosen
 
 
 @reach.register

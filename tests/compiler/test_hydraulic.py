@@ -85,6 +85,7 @@ PISTON = SpringPiston(area=1e-3, stroke=0.05, travel=0.2, seal_friction=0.05)
     ("make", "text"),
     [
         (lambda: replace(OIL, tank=0.0), "OIL tank must be positive, got 0.0: give SI units above zero"),
+        (lambda: replace(WATER, datum=20e3), "WATER datum must be below what a full tank holds, 1.175e\\+04 Pa, got"),
         (lambda: replace(OIL, pressure_unit=np.nan), "OIL pressure_unit must be positive, got nan"),
         (lambda: replace(OIL, seat_leak=1.0), "OIL seat_leak must be below 1, got 1.0: give the share of the open"),
         (lambda: Line(bore=0.0, length=0.3, count=20), "tube bore must be positive, got 0.0: give SI units above"),

@@ -193,6 +193,13 @@ def test_small_signals_are_widened_only_on_request():
     assert fit_ranges(BEHAVIOURAL, LARGE, Fit.FILL) == BEHAVIOURAL
 
 
+def test_a_state_scale_is_made_smaller_only_on_request():
+    """SHRINK set the scale that a user had chosen back to 1: units twice as large."""
+    halved, small = replace(BICMOS, state_scale=2.0), replace(LARGE, c=0.5)
+    assert fit_ranges(halved, small, Fit.SHRINK) == halved
+    assert fit_ranges(halved, small, Fit.FILL) == BICMOS
+
+
 def test_rows_keep_the_volts_that_an_attenuator_needs():
     """2 V_T is 52 mV at 27 C: a unit of z below that would ask for a gain before the tanh."""
     found = fit_ranges(OPAMP, replace(LARGE, z=1e3, rows=1e3), Fit.SHRINK)
