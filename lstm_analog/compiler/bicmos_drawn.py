@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos_devices import text
 from lstm_analog.compiler.bicmos_passives import Passives
 from lstm_analog.compiler.bicmos_services import WIRE
-from lstm_analog.network.cells import NODES, Cells, Subcircuit
+from lstm_analog.network.cells import NODES, SHUNT, Cells, Subcircuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, Part
 
@@ -20,15 +20,15 @@ STEADY = ("vss", "vcc", "0")
 """Nodes whose voltage stands still, so that a capacitance at them does nothing."""
 
 
-def drawn(network: Network, passives: Passives, *, celsius: float, sheet: float, off_chip: str) -> Network:
+def drawn(network: Network, passives: Passives, *, celsius: float, sheet: float) -> Network:
     """Return `network` with its resistors, capacitors and wells as `passives` draws them, at `celsius`.
 
-    `sheet` is the sheet resistance of the wafer over the typical one; the bank called `off_chip` is kept as it is.
+    `sheet` is the sheet resistance of the wafer over the typical one; the shunt is not on the chip and stays as it is.
     Capacitances at columns, rows and dividers stand in the cells, at the terminals there, the largest of all cells.
     """
     strays = np.zeros(network.unknowns.size)
     parts = tuple(
-        part if part.label == off_chip else _drawn(part, passives, celsius, sheet, strays) for part in network.parts
+        part if part.label == SHUNT else _drawn(part, passives, celsius, sheet, strays) for part in network.parts
     )
     cells = (
         _with_library(part, passives, celsius, sheet, strays) if isinstance(part, Cells) else part for part in parts

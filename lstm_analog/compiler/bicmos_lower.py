@@ -70,7 +70,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     network = builder.network((), _provenance(technology, timing, clock))
     if technology.passives is not None:
         met = technology.conditions
-        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet, off_chip=SHUNT)
+        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet)
     return Compiled(
         network=network,
         cycle=clock,

@@ -53,7 +53,7 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
     tau = technology.time_constant
-    clock = _clock(technology, timing, len(signals.stages), settling)
+    clock = _clock(technology, len(signals.stages), settling)
     cells = {chain.cell.label for stage in signals.stages for chain in stage.chains if chain.cell is not None}
     builder = OpAmpBuilder(technology, clock.lines, frozenset(cells))
     for feed in signals.feeds:
@@ -115,10 +115,10 @@ def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
     return replace(technology, input_volts=x, cell_volts=cell, row_volts=row, signal_volts=signal)
 
 
-def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: float) -> Cycle:
+def _clock(technology: OpAmpCircuit, stages: int, settling: float) -> Cycle:
     """Return the clock, with copy phases of the length that `technology` gives them."""
     tau = technology.time_constant
-    clock = cycle(timing, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
+    clock = cycle(Timing.CLOCKED, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
     copy = float(f"{technology.copy_phase * settling / FULL_SETTLING:.12g}")
     return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
 
