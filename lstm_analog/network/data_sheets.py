@@ -1,14 +1,18 @@
 """Part banks from the figures of a data sheet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, OpAmps, Pairs
+from lstm_analog.network.quantities import check_number
 from lstm_analog.network.shapes import Shape
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OpAmpData:
     """The figures of an op-amp's data sheet: `gain` A0 (V/V), `gain_bandwidth` (Hz), `slew` rate (V/s).
@@ -27,6 +31,16 @@ class OpAmpData:
     rejection: float = np.inf
     output_current: float = np.inf
     bias_current: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that the figures are positive, and offset and bias current finite; a limit may be infinite."""
+        for entry in fields(self):
+            name, value = f"op-amp {entry.name}", getattr(self, entry.name)
+            if entry.name in ("offset", "bias_current"):
+                if not np.isfinite(value):
+                    raise InvalidValueError(explain(name, must="be finite", got=value, do="give SI units"))
+            elif entry.name not in ("rejection", "output_current") or value != np.inf:
+                check_number(name, value)
 
 
 def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:

@@ -161,7 +161,8 @@ def test_what_has_no_channels_is_refused(lstm, machine):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("channels", 0, "CHANNELS channels must be a whole number >= 1, got 0"),
+        ("channels", 0, "CHANNELS channels must be positive, got 0"),
+        ("channels", 2.5, r"CHANNELS channels must be whole, got 2\.5"),
         ("rate", 0.0, r"CHANNELS rate must be positive, got 0\.0"),
         ("capacitance", np.inf, "CHANNELS capacitance must be positive, got inf"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError
-from lstm_analog.network.data_sheets import OpAmpData, opamps
+from lstm_analog.network.data_sheets import OpAmpData
 from lstm_analog.network.parts import Pairs, Transconductors
 from lstm_analog.network.shapes import Shape
 
@@ -45,6 +45,5 @@ def test_tiers_have_a_pair_for_each_output(sampler):
 
 
 def test_impossible_data_sheets_are_refused():
-    data = OpAmpData(gain=-1.0, gain_bandwidth=2e6, slew=3e6, rail=5.0, output_resistance=40.0, offset=0.0)
-    with pytest.raises(InvalidValueError, match=r"^u\.transconductance must be positive"):
-        opamps("u", data, plus=[1], minus=[2], out=[3], state=[4])
+    with pytest.raises(InvalidValueError, match=r"^op-amp gain must be positive, got -1\.0"):
+        OpAmpData(gain=-1.0, gain_bandwidth=2e6, slew=3e6, rail=5.0, output_resistance=40.0, offset=0.0)
