@@ -175,7 +175,7 @@ def _check_keep(keep: object) -> None:
 
 
 def _check_bound(most_bytes: object) -> None:
-    if isinstance(most_bytes, bool) or not isinstance(most_bytes, int | float) or not most_bytes > 0:
+    if isinstance(most_bytes, bool) or not isinstance(most_bytes, int | float | np.integer) or not most_bytes > 0:
         raise InvalidValueError(explain("most_bytes", must="be positive", got=ascii(most_bytes)[:80], do="give bytes"))
 
 

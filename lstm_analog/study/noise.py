@@ -95,9 +95,14 @@ class MachineNoise(Summarised):
     y: SignalNoise | None
 
     def summary(self) -> Rows:
-        """Return the temperature, and the largest sigma of h, c and y."""
-        signals = (("h", self.layers[-1].h), ("c", self.layers[-1].c), ("y", self.y))
-        told = ((f"largest sigma of {name}", f"{of.sigma.max():.3g}") for name, of in signals if of is not None)
+        """Return the temperature, and the largest sigma of h and c of the top layer and of y."""
+        top = self.layers[self.run.compiled.layout.top]
+        signals = [*(("h", chain.h) for chain in top), *(("c", chain.c) for chain in top), ("y", self.y)]
+        largest = dict[str, float]()
+        for name, of in signals:
+            if of is not None:
+                largest[name] = max(largest.get(name, 0.0), float(of.sigma.max()))
+        told = ((f"largest sigma of {name}", f"{sigma:.3g}") for name, sigma in largest.items())
         return (("temperature", f"{self.linear.temperature:g} K"), *told, *self.run.summary())
 
     @property
@@ -113,25 +118,28 @@ class MachineNoise(Summarised):
 
     @property
     def _top(self) -> tuple[ChainNoise, ...]:
+        if not self.layers:
+            raise UnsupportedError(explain("the noise", must="be that of h and c", got="a head alone", do="take its y"))
         return self.layers[self.run.compiled.layout.top]
 
     def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1, layer: int = -1) -> NoiseOrigins:
         """Return what made the noise of a `signal` after a `step`, by part and interval; both may count from the end.
 
-        It is that of all units of chain number `layer`, and of all sequences. `step` counts as the chain goes, which
-        for a backward one is from the end of the sequence. Raises `InvalidValueError` if there is no such step, layer
-        or signal.
+        It is the mean over all units of chain number `layer`, and over the sequences that have that step. `step` counts
+        as the chain goes, which for a backward one is from the end of the sequence. Raises `InvalidValueError` if there
+        is no such step, layer or signal.
         """
-        compiled, steps = self.run.compiled, self.run.x.shape[-2]
-        spot = self._spot(signal, layer)
-        ends = compiled.cycle.ends(spot.interval, steps)
-        number = int(ends[_place("step", step, steps)])
+        compiled, lengths, steps = self.run.compiled, self.run.lengths, self.run.x.shape[-2]
+        longest = steps if lengths is None else int(lengths.max())
+        spot, after = self._spot(signal, layer), _place("step", step, longest)
+        there = slice(None) if lengths is None else lengths > after
+        number = int(compiled.cycle.ends(spot.interval, steps)[after])
         every = np.arange(compiled.network.unknowns.size)
         weights = weights_of(compiled, spot, every)
         parts = compiled.network.parts
         added = np.zeros((number + 1, len(parts)))
         for before, share in self.linear.origins(number, weights.T @ weights):
-            added[before] = share.reshape(-1, len(parts)).mean(axis=0) / len(weights)
+            added[before] = share.reshape(-1, len(parts))[there].mean(axis=0) / len(weights)
         return NoiseOrigins(
             parts=tuple(part.label for part in parts),
             kinds=tuple(type(part).__name__ for part in parts),

@@ -32,7 +32,7 @@ def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
             yield from _swing(compiled, part, run)
         elif isinstance(part, Crossbars):
             yield from _rows(network, part, run)
-    yield _droop(compiled, total)
+    yield from _droop(compiled, total)
 
 
 def _conductance(network: Network) -> Floats:
@@ -123,11 +123,18 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 
 
-def _droop(compiled: Compiled, total: Floats) -> Finding:
-    """Return the finding on the fraction of a held voltage that leaks away in a step."""
+def _droop(compiled: Compiled, total: Floats) -> Iterator[Finding]:
+    """Yield the finding on the share of a held voltage that leaks away in a step; none if nothing is held.
+
+    It leaks through resistors at the capacitor, and through the switches in front of it, which are taken as open.
+    """
     network = compiled.network
-    behind = np.concatenate([part.b for part in network.parts if isinstance(part, Switches)])
+    switches = [part for part in network.parts if isinstance(part, Switches)]
+    behind = [node for part in switches for node in part.b.tolist()]
     held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]
+    if not held:
+        return
     nodes = np.concatenate([part.nodes for part in held])
-    lost = compiled.cycle.step_time * total[..., nodes] / _capacitance(network)[..., nodes]
-    return judge(Rule.DROOP, lost, SETTLED, part="holds", place=place_of(network.unknowns.names(), nodes))
+    leak = total + _sums(network, [(part.b, part.opened) for part in switches])
+    lost = compiled.cycle.step_time * leak[..., nodes] / _capacitance(network)[..., nodes]
+    yield judge(Rule.DROOP, lost, SETTLED, part="holds", place=place_of(network.unknowns.names(), nodes))

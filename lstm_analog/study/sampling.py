@@ -137,8 +137,8 @@ class Sampling(Generic[AnyDesign]):
 class SizingBuilder(Generic[AnyDesign]):
     """Builds, screens and samples the choices of a `sampling` when they are asked for, and keeps what it found.
 
-    `screened` has the excess by the screening, in the order in which choices were judged, and `sampled` the yield by
-    the sampling, by place. A machine is made once for each technology and settling.
+    `screened` has the excess by the screening, in the order in which choices were judged, and `sampled` the yield of
+    the largest sample, by place. A machine is made once for each technology and settling.
     """
 
     def __init__(self, sampling: Sampling[AnyDesign]) -> None:
@@ -191,13 +191,13 @@ class SizingBuilder(Generic[AnyDesign]):
 
     def sample(self, place: Position) -> Yield[AnyDesign]:
         """Return the yield at a `place` by the engine, on chips that the screening did not see."""
-        if place not in self.sampled:
-            self.sampled[place] = self.sample_more(place, 1)
-        return self.sampled[place]
+        return self.sampled[place] if place in self.sampled else self.sample_more(place, 1)
 
     def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
         """Return the yield at a `place` as `sample` does, of so many `times` the number of chips."""
-        return self._yield(place, self.sampling.metric, self.sampling.engine, self.sampling.seed + 1, times)
+        asked = self.sampling
+        self.sampled[place] = self._yield(place, asked.metric, asked.engine, asked.seed + 1, times)
+        return self.sampled[place]
 
     def _yield(self, place: Position, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:
         asked = self.sampling

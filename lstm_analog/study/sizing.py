@@ -182,17 +182,15 @@ def _gains(builder: SizingBuilder[AnyDesign], place: Position) -> Gains:
     here, gains = builder.screen(place), []
     for axis, knob in enumerate(builder.sampling.knobs):
         finer = (*place[:axis], knob.values.size - 1, *place[axis + 1 :])
-        gains.append((knob.name, max(here - builder.screen(finer), 0.0)))
+        there = builder.screen(finer)
+        gains.append((knob.name, here - there if here > there else 0.0))  # both may be infinite
     return tuple(sorted(gains, key=lambda gain: -gain[1]))
 
 
 def _tried(builder: SizingBuilder[AnyDesign], costs: Floats) -> tuple[Tried, ...]:
-    """Return all choices that were judged, by the sampling where there is one."""
+    """Return all choices that were screened or sampled, with the excess by the largest sample where there is one."""
+    sampled = {place: builder.sampling.excess(found) for place, found in builder.sampled.items()}
     return tuple(
-        Tried(
-            values=builder.sampling.values(place),
-            cost=float(costs[place]),
-            excess=builder.sampling.excess(builder.sampled[place]) if place in builder.sampled else screened,
-        )
-        for place, screened in builder.screened.items()
+        Tried(values=builder.sampling.values(place), cost=float(costs[place]), excess=excess)
+        for place, excess in (builder.screened | sampled).items()
     )

@@ -165,7 +165,7 @@ class Sizing(Summarised, Generic[AnyDesign]):
         For each knob how far the excess of the metric would fall if that knob alone were at its finest value, the
         largest first.
     tried : tuple of Tried
-        All choices that were judged, in that order.
+        All choices that were screened or sampled, in that order.
     choices : int
         The number of all choices.
     """

@@ -1,5 +1,6 @@
 """Noise of whole machines: how much, from which part, as paths; held against noise that is imposed from outside."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -186,3 +187,31 @@ def test_what_cannot_be_answered_is_refused(found):
     both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
     with pytest.raises(UnsupportedError, match="the machine must go through time once"):
         noise_of(la.compile(both, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
+
+
+def test_a_head_alone_has_noise_of_y_and_no_other():
+    """In plumbing it has no storages."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, outputs=1)
+    head = la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.hydraulic.OIL).alone(1)
+    noise = noise_of(head, np.full((1, 1), 0.3))
+    assert dict(noise.summary())["largest sigma of y"] == "0"
+    assert (noise.y.sigma == 0.0).all()
+    with pytest.raises(UnsupportedError, match=r"^the noise must be that of h and c, got a head alone: take its y$"):
+        _ = noise.h
+
+
+def test_the_largest_sigma_is_that_of_both_directions():
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, bidirectional=True)
+    noise = noise_of(la.compile(lstm, la.electrical.BEHAVIOURAL), X[:2, :1])
+    assert dict(noise.summary())["largest sigma of c"] == f"{noise.c.max():.3g}"
+    assert noise.layers[0].c.sigma.max() > noise.layers[1].c.sigma.max()
+
+
+def test_origins_are_of_the_sequences_that_have_the_step():
+    lengths = np.array([3, 1, 2])
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, (3, 4, 2))
+    noise = noise_of(la.compile(LSTM, la.electrical.BEHAVIOURAL), x, lengths=lengths)
+    for step in range(3):
+        there = noise.h[lengths > step, step]
+        assert noise.origins(step=step).sigma == pytest.approx(np.sqrt(np.mean(there**2)), rel=1e-9)
+    assert noise.origins().sigma == noise.origins(step=2).sigma

@@ -121,6 +121,19 @@ def test_the_next_cheaper_choice_costs_less_and_misses(found):
     assert found.cheaper.excess > 0.0 >= found.chosen.excess
 
 
+def test_each_choice_that_was_sampled_is_told_by_its_largest_sample(ask, lstm):
+    """Half of the chips of the next cheaper choice are within the limit, so that it stays undecided."""
+    knob = narrowed(PROGRAMMING, at_least=0.01, at_most=0.02)
+    machine, metric = la.compile(lstm, BEHAVIOURAL, settling=24.0), LargestError(expected=lstm(X).h)
+    middle = yield_of(machine, ProgrammingError(sigma=0.02), X, metric=metric, spec=TARGET.spec, chips=160, seed=2)
+    limit = float(middle.quantiles(0.5))
+    found = ask(knobs=(knob,), settling=24.0, target=Target(spec=Spec(at_most=limit), share=0.5), chips=20, seed=1)
+    excess = {each.values: each.excess for each in found.tried}
+    assert found.cheaper.found.chips > found.chosen.found.chips == 20
+    for each in (found.chosen, found.cheaper):
+        assert excess[each.offer.values] == each.excess
+
+
 def test_few_choices_are_judged(found):
     assert found.choices == KNOBS[0].values.size * KNOBS[1].values.size
     assert len(found.tried) < 0.7 * found.choices

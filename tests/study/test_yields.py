@@ -372,6 +372,7 @@ def test_what_is_no_curve_is_refused(asked):
         ({"chips": 2.5}, InvalidTypeError, r"^chips must be a whole number, got 2.5: give that$"),
         ({"seed": -1}, InvalidValueError, r"^streams seed must be a whole number >= 0, got -1: count from there$"),
         ({"level": 1.0}, InvalidValueError, r"^level must be between 0 and 1, got 1.0: give e.g. 0.95$"),
+        ({"level": 1.0 - 2.0**-53}, InvalidValueError, r"^level must be between 0 and 1, got 0.9999999999999999: "),
         ({"until": 0.0}, InvalidValueError, r"^until must be between 0 and 0.5, got 0.0: give half the width of the"),
         ({"timeout": 3.0}, InvalidValueError, r"^timeout must come with an executor, got none: give e.g. executor="),
         (
