@@ -20,6 +20,7 @@ from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.quantities import check_count
 from lstm_analog.network.trajectory import MOST_BYTES
+from lstm_analog.network.varying import check_steady
 from lstm_analog.study.keeping import Keep, saves
 from lstm_analog.study.lots import Design
 from lstm_analog.study.noise_origins import NoiseOrigins
@@ -214,8 +215,8 @@ def noise_of(
     InvalidShapeError
         If the machine is several chips, or the engine keeps fewer than 2 points an interval.
     UnsupportedError
-        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), or more than
-        `engines.noise.MOST_STORAGES` storages.
+        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), parameters that
+        change from step to step (take `machine.at_step(k)`), or more than `engines.noise.MOST_STORAGES` storages.
     InvalidValueError
         If the temperature is not above zero, or the run would keep more than a gigabyte.
     """
@@ -223,6 +224,7 @@ def noise_of(
     if any(isinstance(part, Cells) for part in compiled.network.parts):
         must, do = "have laws in this package", "ask study.transistor_noise, whose simulator knows transistors"
         raise UnsupportedError(explain("parts that make noise", must=must, got="transistor cells", do=do))
+    check_steady(compiled.network)
     run = machine.run(
         x, state=state, lengths=lengths, engine=chosen_engine(engine, Waveform(points=_POINTS)), keep=Keep.EVERYTHING
     )

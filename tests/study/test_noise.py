@@ -10,7 +10,7 @@ from noisy_networks import noisy_ends
 import lstm_analog as la
 from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
-from lstm_analog.imperfections import DeviceSpread, Streams
+from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
 from lstm_analog.network.parts import Storages
 from lstm_analog.network.quantities import BOLTZMANN
 from lstm_analog.study import LargestError, NoisySignal, noise_of
@@ -187,6 +187,10 @@ def test_what_cannot_be_answered_is_refused(found):
     both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
     with pytest.raises(UnsupportedError, match="the machine must go through time once"):
         noise_of(la.compile(both, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
+    varying = machine.with_imperfection(ReadNoise(sigma=0.1), Streams(seed=1))
+    with pytest.raises(UnsupportedError, match=r"same in all steps, got ReadNoise.*at_step"):
+        noise_of(varying, X)
+    noise_of(varying.at_step(1), X[:2])
 
 
 def test_a_head_alone_has_noise_of_y_and_no_other():
