@@ -50,7 +50,7 @@ class Target:
         return float(ordered[self.needed(len(ordered)) - 1])
 
     def __str__(self) -> str:
-        return f"{self.share:.0%} of the chips {self.spec}"
+        return f"{100.0 * self.share:g}% of the chips {self.spec}"
 
 
 class Reached(Enum):

@@ -21,7 +21,7 @@ from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
 from lstm_analog.study.biases import Adjustable, read_biases
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lots import AnyDesign, Design, beside, of_chips
+from lstm_analog.study.lots import AnyDesign, Design, as_one_chip, chip_outputs
 from lstm_analog.study.measured import Measured
 from lstm_analog.study.metrics import Answer
 from lstm_analog.study.run import Run
@@ -136,7 +136,7 @@ class Trimmer(Generic[AnyDesign]):
         if answers.run.x.shape != self.x.shape or (answers.run.x != self.x).any():
             do = "feed the board the inputs that the trimmer was made with"
             raise InvalidValueError(explain("x of the board", must="be that of the trimmer", got="other inputs", do=do))
-        found = floats(self.answer(beside(answers.outputs)), "answer").reshape(1, -1)
+        found = floats(self.answer(as_one_chip(answers.outputs)), "answer").reshape(1, -1)
         if found.shape[1:] != self.expected.shape:
             must, do = f"be {self.expected.size} numbers", "measure y if the machine has a head"
             raise InvalidShapeError(explain("measured answers", must=must, got=found.size, do=do))
@@ -233,7 +233,7 @@ def answers_of(machine: Design, x: Floats, answer: Answer, engine: Engine) -> Fl
     A machine without an axis of chips is one. Raises `InvalidShapeError` if the answer does not begin with chips.
     """
     run = machine.run(x, engine=engine, keep=Keep.OUTPUTS)
-    given, count = floats(answer(of_chips(machine, run)), "answer"), max(machine.chips, 1)
+    given, count = floats(answer(chip_outputs(machine, run)), "answer"), max(machine.chips, 1)
     if given.shape[:1] != (count,):
         must, do = f"begin with an axis of {count} chips", "return y or h of the outputs, or what follows from them"
         raise InvalidShapeError(explain("answer", must=must, got=f"shape {given.shape}", do=do))

@@ -224,7 +224,7 @@ class Yield(Summarised, Generic[AnyDesign]):
 
     def __str__(self) -> str:
         ends, many = self.interval, f"{self.passing} of {self.chips} chips {self.spec}"
-        return f"{self.fraction:.1%} ({self.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}), {many}"
+        return f"{self.fraction:.1%} ({100.0 * self.level:g}% interval {ends.low:.1%} to {ends.high:.1%}), {many}"
 
 
 def _numbers(values: ArrayLike) -> Floats:

@@ -283,6 +283,14 @@ def test_knobs_that_are_none_are_refused(ask):
         Knob(name="a", unit="1", values=np.ones(1), prices=np.ones(1), turn=3, source="none")
 
 
+def test_a_turn_and_a_maker_that_return_something_else_are_refused(ask):
+    none = replace(PHASE_LENGTH, turn=lambda build, value: None)
+    with pytest.raises(InvalidTypeError, match="turn of phase length must return a Build, got None: "):
+        ask(knobs=(none,))
+    with pytest.raises(InvalidTypeError, match="machine must be a Machine, got 3: "):
+        ask(make=lambda technology, settling: 3)
+
+
 def test_a_cost_that_is_none_is_refused(ask):
     with pytest.raises(InvalidValueError, match=r"cost must be positive and finite, got -1\.0: return what"):
         ask(cost=lambda offer: -1.0)

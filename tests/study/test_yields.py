@@ -18,6 +18,7 @@ from lstm_analog.study import (
     ModelAnswer,
     RootMeanSquareError,
     Spec,
+    Target,
     Yield,
     YieldCurve,
     agreement,
@@ -102,6 +103,11 @@ def test_the_interval_is_that_of_scipy(passing, count, level):
     theirs = scipy.stats.binomtest(passing, count).proportion_ci(confidence_level=level, method="wilson")
     ours = wilson_interval(passing, count, level=level)
     np.testing.assert_allclose((ours.low, ours.high), (theirs.low, theirs.high), rtol=1e-12, atol=1e-15)
+
+
+def test_a_level_is_told_as_it_was_asked(asked):
+    assert "(99.95% interval " in str(asked(chips=10, level=0.9995))
+    assert str(Target(spec=Spec(at_most=1.0), share=0.995)) == "99.5% of the chips at most 1"
 
 
 def test_the_interval_is_that_of_the_table():
