@@ -23,7 +23,7 @@ from lstm_analog.study.biases import Adjustable, read_biases
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, Design, as_one_chip, chip_outputs
 from lstm_analog.study.measured import Measured
-from lstm_analog.study.metrics import Answer
+from lstm_analog.study.metrics import Answer, y_or_h
 from lstm_analog.study.run import Run
 from lstm_analog.study.trims import Correction, Trimmed, recorded_trims, turn_biases
 
@@ -136,10 +136,13 @@ class Trimmer(Generic[AnyDesign]):
         if answers.run.x.shape != self.x.shape or (answers.run.x != self.x).any():
             do = "feed the board the inputs that the trimmer was made with"
             raise InvalidValueError(explain("x of the board", must="be that of the trimmer", got="other inputs", do=do))
-        found = floats(self.answer(as_one_chip(answers.outputs)), "answer").reshape(1, -1)
-        if found.shape[1:] != self.expected.shape:
+        outputs = answers.outputs
+        found = floats(self.answer(as_one_chip(outputs)), "answer").reshape(1, -1)
+        no_y = outputs.y is None and self.answer is y_or_h and answers.run.compiled.layout.head is not None
+        if no_y or found.shape[1:] != self.expected.shape:
             must, do = f"be {self.expected.size} numbers", "measure y if the machine has a head"
-            raise InvalidShapeError(explain("measured answers", must=must, got=found.size, do=do))
+            got = f"{found.size}{' of h' if no_y else ''}"
+            raise InvalidShapeError(explain("measured answers", must=must, got=got, do=do))
         wrong, own = found - self.expected, np.atleast_2d(read_biases(self.machine.passes, self.columns))
         turned = self._corrected(own, (before / self.units)[None], wrong)[0]
         return Correction(names=self.names, trims=turned * self.units, error=float(np.sqrt(np.mean(wrong**2))))
