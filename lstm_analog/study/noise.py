@@ -33,7 +33,7 @@ _POINTS = 17
 
 
 class NoisySignal(Enum):
-    """What noise is asked of: h or c of a chain, or y of the head."""
+    """The signal whose noise is asked for: h or c of a chain, or y of the head."""
 
     H = "h"
     C = "c"
@@ -47,10 +47,10 @@ class SignalNoise:
     Attributes
     ----------
     sigma : float array, (..., time, n)
-        Standard deviation of what the storages make of it, in signal units.
+        Standard deviation of the signal by the noise that storages have filtered, in signal units.
     white : float array, (..., time, n)
-        One-sided density of the white noise that is on it beside that, signal units squared per Hz; what reads the
-        signal adds it times its own noise bandwidth. Zero where a storage holds the signal.
+        One-sided density of the white noise that reaches the signal past all storages, signal units squared per Hz.
+        Whatever reads the signal adds this times its own noise bandwidth. Zero where a storage holds the signal.
     unit : float array, (n,)
         The effort that stands for one unit (V or Pa).
     """

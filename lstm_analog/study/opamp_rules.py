@@ -31,7 +31,7 @@ def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
             yield from _speed(compiled, part, _share(network, part, total), total)
             yield from _swing(compiled, part, run)
         elif isinstance(part, Crossbars):
-            yield from _rows(network, part, run)
+            yield from _rows(network, part, run, total)
     yield from _droop(compiled, total)
 
 
@@ -105,8 +105,11 @@ def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Findin
         yield judge(Rule.OUTPUT, given / part.output_limit, 1.0, part=part.label, place=place)
 
 
-def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Finding]:
-    """Yield the findings on voltages of rows, for inputs and states of 1, and on the current of their drivers."""
+def _rows(network: Network, part: Crossbars, run: Run | None, total: Floats) -> Iterator[Finding]:
+    """Yield the findings on voltages of rows, for inputs and states of 1, and on the current of their drivers.
+
+    `total` are the conductances of the nodes, by `_conductance`.
+    """
     scales = network.unknowns.scales()[part.inputs]
     volts = scales if run is None else np.abs(run.trajectory.efforts[..., part.inputs]).reshape(-1, scales.size).max(0)
     current = volts * (part.positive + part.negative).sum(axis=-2)
@@ -117,8 +120,8 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
         yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=place)
     second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
     if run is None and second is not None:
-        share = _share(network, second, _conductance(network))
-        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[..., second.minus])
+        share = _share(network, second, total)
+        reach = np.abs(part.positive - part.negative) @ volts / (share * total[..., second.minus])
         place = place_of(network.unknowns.names(), second.out)
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 

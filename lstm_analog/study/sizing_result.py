@@ -103,9 +103,9 @@ class Offer:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
-    """A choice that was judged: its `values`, its `cost`, and the excess of the metric beyond the limit.
+    """A choice that was judged: its `values`, its `cost`, and the `excess` of the metric beyond the limit.
 
-    The `excess` is that within which as many chips are as the target needs; at most 0 if it is met.
+    As many chips as the target needs are within that excess; it is at most 0 if the target is met.
     """
 
     values: tuple[KnobValue, ...]
@@ -133,7 +133,7 @@ class Choice(Summarised, Generic[AnyDesign]):
 
     @property
     def excess(self) -> float:
-        """The excess of the metric beyond the limit within which as many chips are as the target needs."""
+        """The excess of the metric beyond the limit, as in `Tried`."""
         return self.target.excess(self.found.spec.excess(self.found.values))
 
     def summary(self) -> Rows:
