@@ -19,7 +19,7 @@ from lstm_analog.imperfections import Streams
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.biases import Adjustable, read_biases
+from lstm_analog.study.biases import Adjustable, SumGains, read_biases
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lots import AnyDesign, Design, as_one_chip, chip_outputs
 from lstm_analog.study.measured import Measured
@@ -174,11 +174,14 @@ class Trimmer(Generic[AnyDesign]):
     def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:
         """Return the next trims (chips, K) after those `turned`, with which answers are `wrong` (chips, n).
 
-        They are the nearest to which devices of values `own` (..., K) can be set.
+        They are the nearest to which devices of values `own` (..., K) can be set; a gain is never below 0.
         """
         wanted = turned - _RELAXATION * wrong @ self.correction.T
         steps = self.resolution * np.rint(wanted / self.resolution) if self.resolution else wanted
-        lowest, highest = np.minimum(-self.largest - own, 0.0), np.maximum(self.largest - own, 0.0)
+        least = np.concatenate(
+            [np.full(each.rows.size, 0.0 if isinstance(each, SumGains) else -self.largest) for each in self.columns]
+        )
+        lowest, highest = np.minimum(least - own, 0.0), np.maximum(self.largest - own, 0.0)
         return np.clip(steps, lowest, highest)
 
     def _check(self, chips: object) -> None:
