@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,10 +16,10 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.engines.noise import LinearNoise
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
+from lstm_analog.imperfections.base import InRange
 from lstm_analog.model.sequences import StateLike, in_time
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.noise import ROOM
-from lstm_analog.network.quantities import check_count
 from lstm_analog.network.trajectory import MOST_BYTES
 from lstm_analog.network.varying import check_steady
 from lstm_analog.study.keeping import Keep, saves
@@ -30,6 +31,8 @@ from lstm_analog.summaries import Rows, Summarised
 _POINTS = 17
 """Points of an interval at which the network may be linearised. Against 129 they cost less than 1e-8 of sigma on
 `BEHAVIOURAL`, `OIL` and both op-amp circuits (`benchmarks/noise_in_time.py`)."""
+PathCount: TypeAlias = Annotated[int, InRange("count", 1, np.inf, "ask for one path at least")]
+"""A number of sample paths."""
 
 
 class NoisySignal(Enum):
@@ -148,14 +151,13 @@ class MachineNoise(Summarised):
             variance=added,
         )
 
-    def sample(self, count: int, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
+    def sample(self, count: PathCount, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
         """Return `count` sample paths of the machine as a run whose signals lead with an axis of them, as of chips.
 
         Each deviates from the run without noise by one draw of the noise of all steps, with its correlations between
         steps, units and signals; white noise that no storage holds is left out. The `outputs` are what metrics take.
         The same `seed` and count give the same paths. Raises `InvalidValueError` for more than `most_bytes` bytes.
         """
-        check_count("count", count)
         done = self.run.passes[0]
         batch, (steps, inputs) = int(np.prod(done.x.shape[:-2])), done.x.shape[-2:]
         shape, ragged = (int(count) * batch, steps, inputs), done.lengths is not None

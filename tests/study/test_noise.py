@@ -182,6 +182,8 @@ def test_what_cannot_be_answered_is_refused(found):
         found.origins(NoisySignal.Y)
     with pytest.raises(InvalidTypeError, match="signal must be one of"):
         found.origins("h")
+    with pytest.raises(InvalidValueError, match="count must be at least 1, got 0: ask for one path at least"):
+        found.sample(0, seed=0)
     with pytest.raises(InvalidValueError, match="a run must keep at most"):
         found.sample(10**9, seed=0)
     both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
