@@ -189,6 +189,7 @@ def _limits(signal: _Signal, room: Ranges, scaling: Scaling | None) -> Iterator[
 
 
 _SHOWN = 4
+"""Tanks that a warning names; the others are counted."""
 
 
 def warn_of_stops(run: Run) -> None:
