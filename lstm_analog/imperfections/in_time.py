@@ -52,11 +52,14 @@ class StepPlan:
         Length of a step (s).
     fed : tuple of FedBank
         The banks that inputs are fed to.
+    driven : frozenset of str
+        The labels of all banks that the run drives: inputs, the state that it starts from.
     """
 
     first: Indices
     duration: float
     fed: tuple[FedBank, ...]
+    driven: frozenset[str]
 
 
 @checked_record

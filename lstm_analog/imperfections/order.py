@@ -64,8 +64,11 @@ temperature, air, speed of relays), and what changes in a run. So a programming 
 conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed. One of some banks has
 the place of the imperfection that it is made of."""
 
-_SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
-"""Kinds that draw the random numbers of another for the weights; other resistors have numbers of their own."""
+_SHARED = MappingProxyType(
+    {ResistorSpread.__name__: DeviceSpread.__name__, VerifiedProgramming.__name__: ProgrammingError.__name__}
+)
+"""Kinds that draw the random numbers of another for the weights: resistors those of devices, a first attempt at
+programming those of the only one."""
 
 
 def place_of(imperfection: object) -> int:

@@ -125,6 +125,14 @@ def test_a_warm_circuit_has_flatter_curves_and_the_same_ratios(lstm):
     np.testing.assert_allclose(alike.run(X, engine=Settle()).h, expected, atol=1e-7)
 
 
+def test_warm_channels_have_flatter_curves(lstm):
+    """The share of open channels is a quotient of Boltzmann factors, so its control goes with 1/T, too."""
+    machine = la.compile(lstm, la.electrical.CHANNELS, settling=24.0)
+    expected = run([stacked(lstm.layers[0].forward)] * len(X), X, steeper=300.15 / 350.15)
+    made = machine.with_imperfection(OperatingTemperature(celsius=77.0), STREAMS)
+    np.testing.assert_allclose(made.run(X, engine=Settle()).h, expected, atol=1e-6)
+
+
 def test_a_temperature_without_a_law_is_refused_by_name(lstm):
     oil = la.compile(lstm, la.hydraulic.OIL).network
     with pytest.raises(InvalidValueError, match=r"^made_for and per_kelvin must be left out for plumbing"):

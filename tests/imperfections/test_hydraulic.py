@@ -7,7 +7,7 @@ import by_hand
 import numpy as np
 import pytest
 
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
@@ -224,6 +224,23 @@ def test_hot_tubes_gain_what_their_liquid_thins(fluid: Fluid, warmer: float, rat
     for name in ("positive", "negative", "plus_load", "minus_load"):
         np.testing.assert_allclose(getattr(rows, name)[1], ratio * getattr(bar(plain), name)[1], rtol=rtol)
         np.testing.assert_array_equal(getattr(rows, name)[0], getattr(bar(plain), name)[0])
+
+
+@pytest.mark.parametrize("loss", [OrificeWeights(transition=0.1), EndLoss(share=0.1, flow=1.0)])
+def test_hot_orifices_and_end_losses_are_those_of_the_whole_liquid_at_that_temperature(loss) -> None:
+    """An orifice far above its transition does not know the viscosity; the rows that are not hot stay."""
+    plain = apply(loss, network(), ONE)
+    hot = bar(apply(HotTubes(kelvin=20.0, bank="bar", which=Tubes.MANIFOLDS, elements=(1,)), plain, ONE))
+    whole, cold = bar(apply(OperatingTemperature(celsius=60.0), plain, ONE)), bar(plain)
+    for name in ("positive", "negative", "plus_load", "minus_load", "transition", "end_flow"):
+        shape = getattr(hot, name).shape
+        for row, other in ((0, cold), (1, whole)):
+            expected = np.broadcast_to(getattr(other, name), shape)[row]
+            np.testing.assert_allclose(getattr(hot, name)[row], expected, rtol=1e-14)
+    with pytest.raises(
+        UnsupportedError, match=r"^tubes of bar must be laminar .*: choose the hot tubes by their manif"
+    ):
+        apply(HotTubes(kelvin=20.0, bank="bar", which=Tubes.INPUTS, elements=(1,)), plain, ONE)
 
 
 def test_hot_tubes_of_what_is_not_known_or_beyond_its_law_are_refused() -> None:

@@ -188,7 +188,7 @@ def test_linear_paths_are_those_of_the_nonlinear_network_while_noise_is_small(un
 def test_origins_add_up_to_the_variance(bridge):
     linear = LinearNoise(trajectory=Integrate(points=9).run(bridge.network, bridge.schedule), temperature=KELVIN)
     form = np.zeros((6, 6))
-    form[4, 4], form[5, 5], form[4, 5], form[5, 4] = 1.0, 2.0, -0.5, -0.5
+    form[4, 4], form[5, 5], form[4, 5], form[5, 4] = 1.0, 2.0, -0.9, -0.1
     whole = (covariances(linear, np.arange(6))[5] * form).sum()
     found = list(linear.origins(5, form))
     assert [number for number, _ in found] == [5, 4, 3, 2, 1, 0]
