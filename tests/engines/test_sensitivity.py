@@ -1,6 +1,7 @@
 """Derivatives by a reverse pass, on small networks by hand: against closed forms and central differences."""
 
 from dataclasses import replace
+from decimal import Decimal, localcontext
 from functools import partial
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle
-from lstm_analog.engines.sensitivity import Slope, instructions, sensitivities
+from lstm_analog.engines.sensitivity import Slope, instructions, linearised, sensitivities
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -70,6 +71,17 @@ def test_they_are_exact_for_leaks_of_any_strength(leak):
     plan = schedule([E, E], [5000.0, T], [1, 0])
     found = derivatives(leaking(leak, closed=1e7), plan, 2).parameters["leak"]["conductance"][0, 0]
     assert found == pytest.approx(-(E - 0.5) * T / C * np.exp(-leak * T / C), rel=1e-6)
+
+
+@pytest.mark.parametrize("moved", [1e-9, -1e-4, 5e-3, -9.9e-3, 9.9e-3, 1.01e-2, -0.3, 4.0])
+def test_the_mean_share_of_a_storage_that_moves_little_is_that_of_the_exponential(moved):
+    """To 1e-13 on both sides of where the series ends, by decimals of 50 digits."""
+    with localcontext(prec=50):
+        v = Decimal(moved)
+        phi = (1 - (-v).exp()) / v
+        expected = float((phi - (-v).exp()) / v)
+    filled = np.array([float(phi)])
+    assert linearised._mean_share(np.array([moved]), filled)[0] == pytest.approx(expected, rel=2e-13)
 
 
 def test_what_settles_has_the_derivatives_of_the_divider_and_remembers_nothing():

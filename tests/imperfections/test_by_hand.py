@@ -32,7 +32,7 @@ SIGNED = np.random.default_rng(0).normal(size=(2, WIDE)) * (np.arange(2 * WIDE).
 PLUS = np.abs(np.random.default_rng(1).normal(size=(3, WIDE))) + 0.3
 MINUS = 4.0 * np.abs(np.random.default_rng(2).normal(size=(3, WIDE))) + 0.1
 TINY = np.random.default_rng(3).uniform(size=(3, WIDE)) < 0.1
-MINUS[TINY] = 1e-6
+MINUS[1, TINY[1]] = 1e-6
 STEP = 1e-3
 
 

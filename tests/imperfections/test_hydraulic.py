@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import by_hand
 import numpy as np
 import pytest
+from stepwise_lstm import normals
 
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import (
@@ -200,6 +201,29 @@ def test_trim_sticks_stops_and_sharpens_but_drains_do_not(record: object, field:
     changed = apply(record, network(), ONE)
     assert getattr(changed.part("trim"), field)[0] == pytest.approx(value, rel=1e-15)
     assert getattr(changed.part("drain"), field)[0] == getattr(network().part("drain"), field)[0]
+
+
+def test_bores_scatter_each_by_its_own_number_and_conductances_with_the_fourth_power() -> None:
+    """Tubes and dummies of both signs, chip by chip."""
+    plain, many = bar(network()), bar(apply(BoreTolerance(sigma=0.2), network(), Streams(seed=1, chips=2)))
+    for name in ("positive", "negative", "plus_load", "minus_load"):
+        for chip in (0, 1):
+            drawn = normals(1, f"bore bar.{name}", chip).standard_normal(getattr(plain, name).shape)
+            expected = getattr(plain, name) * np.exp(4.0 * 0.2 * drawn)
+            np.testing.assert_allclose(getattr(many, name)[chip], expected, rtol=1e-13)
+
+
+def test_deadbands_add_up_and_are_half_as_wide_in_the_control_of_an_orifice() -> None:
+    """In both orders: z of a sigmoid is a control z/2, of an orifice z/4."""
+    twice = apply(Deadband(z=0.2), apply(Deadband(z=0.1), network(), ONE), ONE)
+    before = apply(OrificePorts(transition=0.1), twice, ONE)
+    after = apply(OrificePorts(transition=0.1), network(), ONE)
+    after = apply(Deadband(z=0.2), apply(Deadband(z=0.1), after, ONE), ONE)
+    for made, control in ((twice, 0.5), (before, 0.25), (after, 0.25)):
+        ports = [part for part in made.parts if isinstance(part, Ports) and part.shape is Shape.EXP]
+        assert ports
+        for part in ports:
+            np.testing.assert_allclose(part.deadband, control * 0.3, rtol=1e-13)
 
 
 def test_the_narrower_range_wins() -> None:
