@@ -13,9 +13,9 @@ from lstm_analog.network.graph import Network
 class InBanks:
     """An `imperfection` that only the parts with the labels `banks` have.
 
-    What is drawn to them is what `imperfection` alone draws to them from the same streams, so that damage to each layer
-    is a part of the damage to all. `Machine.with_imperfection` makes it of a layer. Refused are causes in time, those
-    that add parts, and those that change the liquid, which is one for the whole network.
+    These banks get the random numbers that they get if all parts have the `imperfection`, drawn from the same streams:
+    the errors of a layer are a part of those of the machine. `Machine.with_imperfection(layer=)` makes this record.
+    Refused are causes in time, those that add parts, and those that change the liquid, which is that of all parts.
     """
 
     imperfection: object
