@@ -18,6 +18,7 @@ from lstm_analog.network.parts import (
     Junctions,
     Ports,
     Sources,
+    Stops,
     Storages,
     Switches,
 )
@@ -103,15 +104,34 @@ def test_several_results_are_those_of_each_alone_also_if_memory_divides_them(mon
     run = Settle().run(made, plan)
     values = np.random.default_rng(0).standard_normal((5, 1, 3, 1))
     slope = Slope(nodes=np.array([2]), intervals=np.arange(3), values=values)
-    whole = sensitivities(run, (slope,), settled=3.0)
+    changes = {"leak": {"conductance": np.random.default_rng(1).standard_normal((5, 1))}}
+    whole = sensitivities(run, (slope,), settled=3.0, changes=changes)
     monkeypatch.setattr("lstm_analog.engines.sensitivity.reverse._MOST_NUMBERS", 2 * run.efforts.size)
-    divided = sensitivities(run, (slope,), settled=3.0)
+    divided = sensitivities(run, (slope,), settled=3.0, changes=changes)
     alone = sensitivities(run, (replace(slope, values=values[3:4]),), settled=3.0)
     for label, named in whole.parameters.items():
         for name, value in named.items():
             assert value[3] == pytest.approx(alone.parameters[label][name][0], abs=1e-15)
             assert divided.parameters[label][name] == pytest.approx(value, abs=1e-15)
     assert divided.imposed["drive"] == pytest.approx(whole.imposed["drive"], abs=1e-15)
+    assert whole.by_interval.shape == (5, 4)
+    np.testing.assert_allclose(divided.by_interval, whole.by_interval, atol=1e-15)
+
+
+@pytest.mark.parametrize(("level", "slope"), [(0.9, 0.5), (4.0, 0.5 / (1.0 + 0.5 * 99.0))])
+def test_stops_count_where_a_storage_reached_one(level, slope):
+    """A divider by two, with a stop of 99 S above 1 V: it has no part in a run that stays below."""
+    made = network(
+        {"drive": 1, "tank": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="top", a=[1], b=[2], conductance=1.0),
+        Conductors(label="foot", a=[2], b=[0], conductance=1.0),
+        Stops(label="stop", nodes=[2], low=-5.0, high=1.0, conductance=99.0, band=1e-3),
+        Storages(label="tank", nodes=[2], capacitance=1e-3),
+    )
+    found = derivatives(made, schedule([level, level], [1.0, 1.0], [0, 0]), 2)
+    assert found.imposed["drive"][0, 0].sum() == pytest.approx(slope, rel=1e-9)
+    assert found.parameters["stop"]["high"].item() == pytest.approx(99.0 / 101.0 if level > 2.0 else 0.0, rel=1e-9)
 
 
 def test_the_intervals_in_which_a_change_acts_add_up_to_all_that_it_does():

@@ -121,6 +121,9 @@ def test_a_warm_circuit_has_flatter_curves_and_the_same_ratios(lstm):
     expected = run(weights, X, steeper=300.15 / 350.15)
     gained = made.network.part("l0_c_load").conductance / machine.network.part("l0_c_load").conductance
     np.testing.assert_allclose(gained, 1.0 / (1.0 + 4e-4 * 50.0), rtol=1e-12)
+    for field in ("closed", "opened"):
+        gained = getattr(made.network.part("l0_c_take"), field) / getattr(machine.network.part("l0_c_take"), field)
+        np.testing.assert_allclose(gained, 1.0 / (1.0 + 4e-4 * 50.0), rtol=1e-12)
     alike = machine.with_imperfection(OperatingTemperature(celsius=77.0), STREAMS)
     np.testing.assert_allclose(alike.run(X, engine=Settle()).h, expected, atol=1e-7)
 
