@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from stepwise_lstm import normals
 
+from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import (
     BoreTolerance,
@@ -27,6 +28,8 @@ from lstm_analog.imperfections import (
     ViscosityChange,
     apply,
 )
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32, Filling, Fluid
 from lstm_analog.network.graph import Network
@@ -224,6 +227,24 @@ def test_deadbands_add_up_and_are_half_as_wide_in_the_control_of_an_orifice() ->
         assert ports
         for part in ports:
             np.testing.assert_allclose(part.deadband, control * 0.3, rtol=1e-13)
+
+
+def test_an_orifice_is_not_sharpened_twice() -> None:
+    once = apply(OrificePorts(transition=0.1), network(), ONE)
+    assert apply(OrificePorts(transition=0.2), once, ONE) is once
+
+
+def test_filling_cocks_leak_only_if_named() -> None:
+    """The valves that set the memories before the first step: of the six of a machine, the two of the reset."""
+    plain = compile(random_lstm(np.random.default_rng(0), 1, 1), OIL).network
+
+    def leaking(banks: tuple[str, ...]) -> set[str]:
+        made = apply(SeatLeak(share=0.01, banks=banks), plain, ONE)
+        pairs = zip(plain.parts, made.parts, strict=True)
+        return {old.label for old, new in pairs if new is not old}
+
+    assert leaking(()) == {f"l0_{memory}_{valve}" for memory in "ch" for valve in ("take", "copy")}
+    assert leaking(("l0_c_reset",)) == {"l0_c_reset"}
 
 
 def test_the_narrower_range_wins() -> None:

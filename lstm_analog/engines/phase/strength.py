@@ -12,7 +12,7 @@ import scipy
 from lstm_analog.arrays import Flags, Floats, Indices, ranks
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling, receiving
 
-_TIED = 0.9999
+_TIED = 0.99
 """Share of the own conductances of two unknowns from which a conductance between them makes them move as one; smaller:
 more unknowns do, and fewer couplings count as negligible."""
 _NO_MARGIN = 1e-13
