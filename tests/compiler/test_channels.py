@@ -139,7 +139,7 @@ def test_power_of_the_channels_goes_with_their_number(lstm):
 def test_sizes(machine):
     membranes = [p for p in machine.network.parts if isinstance(p, Storages) and p.label.endswith("membrane")]
     assert len(membranes) == 5
-    assert all(part.capacitance == pytest.approx(1e-12) for part in membranes)
+    assert all(part.capacitance == pytest.approx(1e-12, rel=1e-9, abs=0.0) for part in membranes)
     assert CHANNELS.time_constant == CHANNELS.channel_time == 1e-5
     settling = [each.duration for each in machine.compiled.cycle.step if each.settles]
     np.testing.assert_allclose(settling, 24e-5)
