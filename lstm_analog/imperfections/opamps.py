@@ -18,6 +18,7 @@ from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Part, Storages, Switches
 from lstm_analog.network.shapes import Shape
+from lstm_analog.network.varying import CHANCE
 
 
 @checked_record
@@ -114,17 +115,22 @@ def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
         drawn = streams.normal(f"pair offset {part.label} {number}", (part.out.size,))
         return replace(factor, offset=factor.offset + factor.scale * imperfection.volts * drawn)
 
-    network = _having(network, _is_pair)
+    _banks(network, _is_pair)
     return _change_tiers(network, shifted) if imperfection.volts else network
 
 
-def _having(network: Network, is_one: Callable[[Part], bool]) -> Network:
-    """Return `network` if it has pairs, or multipliers, as `is_one` tells, else raise `NetworkError`."""
-    if not any(map(is_one, network.parts)):
+def _banks(network: Network, is_one: Callable[[Part], TypeGuard[Pairs]]) -> list[Pairs]:
+    """Return the pairs of `network`, or its multipliers, as `is_one` tells; raise `NetworkError` if there are none.
+
+    What makes flows of the sources that stand for chance is left out.
+    """
+    chance = np.concatenate([np.empty(0, np.int64), *(network.unknowns[label] for label in network.said(CHANCE))])
+    found = [part for part in filter(is_one, network.parts) if not np.isin(part.factors[0].p, chance).any()]
+    if not found:
         must = "have differential pairs" if is_one is _is_pair else "have multipliers"
         do = "choose a technology that is built of them"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
-    return network
+    return found
 
 
 def _is_pair(part: Part) -> TypeGuard[Pairs]:
@@ -162,19 +168,19 @@ def _(imperfection: PairGain | MultiplierGain, network: Network, streams: Stream
         drawn = streams.normal(f"gain {part.label}", (part.out.size,))
         return replace(part, current=part.current * (1.0 + imperfection.share * drawn))
 
-    network = _having(network, chosen)
+    banks = _banks(network, chosen)
     if not imperfection.share:
         return network
-    return change(network, Pairs, lambda part: scaled(part) if chosen(part) else part)
+    return change(network, Pairs, lambda part: scaled(part) if part in banks else part)
 
 
 @alter.register
 def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Network:
-    network = _having(network, _is_multiplier)
+    banks = _banks(network, _is_multiplier)
     if not imperfection.share:
         return network
     added = []
-    for part in filter(_is_multiplier, network.parts):
+    for part in banks:
         drawn = streams.normal(f"multiplier offset {part.label}", (part.out.size,))
         label = unused_label(network, f"{part.label}_offset")
         added.append(tails(label, part.out, imperfection.share * drawn * np.abs(part.current)))
@@ -183,7 +189,8 @@ def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Net
 
 @alter.register
 def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
-    return warmed_pairs(_having(network, _is_pair), imperfection.ratio)
+    _banks(network, _is_pair)
+    return warmed_pairs(network, imperfection.ratio)
 
 
 def warmed_pairs(network: Network, ratio: float) -> Network:

@@ -203,7 +203,10 @@ def test_pairs_without_multipliers_and_multipliers_without_pairs_are_refused(str
     for record in (MultiplierGain(share=strength), MultiplierOffset(share=strength)):
         with pytest.raises(NetworkError, match=r"^the network must have multipliers, got none: choose a technology "):
             apply(record, plain, STREAMS)
-        apply(record, channels, STREAMS)
+        changed = apply(record, channels, STREAMS)
+        for part in (part for part in channels.parts if part.label.endswith("_flicker")):  # the flows of chance
+            assert changed.part(part.label) is part
+            assert f"{part.label}_offset" not in [each.label for each in changed.parts]
     warm = PairTemperature(kelvin=300.0 + strength, made_for=300.0)
     for record in (PairOffset(volts=strength), PairGain(share=strength), warm):
         with pytest.raises(NetworkError, match=r"^the network must have differential pairs, got none: choose a techno"):
