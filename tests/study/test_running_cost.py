@@ -117,7 +117,7 @@ def test_a_line_that_stays_high_charges_its_gates_once(ran):
     schedule = Schedule(names=("interval",) * 6, high=high, durations=np.full(6, 0.2), imposed=())
     figures = figures_of(la.electrical.BEHAVIOURAL)
     energy = 2 * 2 * UNITS * figures.gate.value * figures.swing.value**2
-    assert _gates(schedule, network, figures).power == pytest.approx(energy / 1.0)
+    assert _gates(schedule, network, figures).power == pytest.approx(energy / 1.0, rel=1e-9, abs=0.0)
 
 
 def test_tails_of_transconductors_are_their_currents_for_one_unit(ran, lstm):
