@@ -13,7 +13,7 @@ from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike, Settle, Waveform
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
@@ -46,6 +46,7 @@ class AnalogLSTM(nn.RNNBase):
     ----------
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
     dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
+        There is no dropout between the layers of a machine, in training neither.
     technology : object
         The technology of the machine: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
     settling : float
@@ -105,6 +106,7 @@ class AnalogLSTM(nn.RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Return `output, (h_n, c_n)` for `input` and the state `hx`, in the shapes of `nn.LSTM`."""
+        _check_like_lstm(input, hx)
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
         turned = input if self.batch_first or input.ndim == 2 else input.transpose(0, 1)
@@ -175,6 +177,21 @@ class _Outputs(torch.autograd.Function):
         start = [np.stack(each)[:, 0] for each in (found.state.h, found.state.c)][: context.states]
         made = [found.x[0], *start, *(slopes[name] for name in context.tensors)]
         return None, None, None, None, *(torch.as_tensor(each).to(output) for each in made)
+
+
+def _check_like_lstm(input: Any, hx: Any) -> None:
+    """Raise `InvalidTypeError` or `InvalidShapeError` for what no nn.LSTM takes as `input` and state `hx`."""
+    x = input.data if isinstance(input, PackedSequence) else input
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        got, do = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__, "call float() on it"
+        raise InvalidTypeError(explain("input", must="be a tensor of floats", got=got, do=do))
+    if x is input and x.ndim not in (2, 3):
+        must, do = "have two axes, or three with a batch", "add or remove an axis"
+        raise InvalidShapeError(explain("input", must=must, got=f"shape {tuple(x.shape)}", do=do))
+    pair = isinstance(hx, tuple | list) and len(hx) == 2 and all(isinstance(each, torch.Tensor) for each in hx)
+    if hx is not None and not pair:
+        got, do = type(hx).__name__, "give (h_0, c_0), as to nn.LSTM"
+        raise InvalidTypeError(explain("state", must="be two tensors", got=got, do=do))
 
 
 def _check_drawn(imperfections: object, streams: Streams | None) -> None:

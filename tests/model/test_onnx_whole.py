@@ -222,6 +222,26 @@ def test_a_mean_over_padding_is_refused(tmp_path):
         la.load_model(tmp_path / "m.onnx")
 
 
+def test_an_axis_that_an_input_says_is_not_known(tmp_path):
+    """The labels of its first input begin at 1, which is an axis, too."""
+    after = [node("Transpose", "h", to="t", perm=[1, 0, 2]), node("ReduceMax", "t", "axes", to="z")]
+    model = onnx.load(str(saved(tmp_path / "m.onnx", [AS_IT_IS], after)))
+    model.graph.input.insert(0, helper.make_tensor_value_info("axes", TensorProto.INT64, [1]))
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    with pytest.raises(UnsupportedError, match="got node 'the ReduceMax'"):
+        la.load_model(tmp_path / "m.onnx")
+
+
+def test_sizes_are_divided_as_in_c(tmp_path):
+    """-7 / 2 is -3, the third element from the end, in a graph that computes a place."""
+    whole = {"minus": np.array([-7]), "by": np.array([2]), "where": np.array([2])}
+    made = [node("Constant", to=name, value=numpy_helper.from_array(each)) for name, each in whole.items()]
+    made += [node("Div", "minus", "by", to="place"), node("Gather", "h", "place", to="z", axis=2)]
+    x = np.random.default_rng(7).normal(size=(2, 5, 2))
+    model = la.load_model(saved(tmp_path / "m.onnx", [AS_IT_IS], made))
+    np.testing.assert_array_equal(model(x), model.lstm(x).h[..., :1])
+
+
 def test_whole_numbers_may_be_features(tmp_path):
     cast = node("Cast", "x", to="f")
     cast.attribute.append(helper.make_attribute("to", TensorProto.FLOAT))

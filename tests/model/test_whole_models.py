@@ -23,8 +23,10 @@ from lstm_analog.model import (
     Affine,
     Dense,
     Embedding,
+    Formula,
     Masking,
     Model,
+    Operation,
     Pool,
     Pooling,
     Reshape,
@@ -453,6 +455,15 @@ def test_no_bare_error_for_other_inputs(case, x):
 def test_steps_that_do_not_chain(change, error, message):
     with pytest.raises(error, match=message):
         replace(masked_model(), **change)
+
+
+def test_what_is_not_finite_is_answered_as_frameworks_do():
+    log = Formula(name="log", steps=(Operation.LOG, Operation.EXP), reads=((0,), (1,)))
+    x = np.random.default_rng(1).normal(size=(9, 2))
+    h = masked_model().lstm(x).h
+    answer = replace(masked_model(), before=(), after=(log,))(x)
+    np.testing.assert_allclose(answer, np.where(h < 0, np.nan, h), rtol=1e-14)
+    assert np.isnan(answer).any()
 
 
 def test_steps_by_hand():

@@ -180,6 +180,9 @@ def _check_answer(last: str, model: Any) -> None:
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the layers whose outputs a layer reads at its only call."""
     nodes = entry.get("inbound_nodes", [])
+    if _told_training(nodes, _DEEPEST):
+        must, do = "compute as after training", "build the model without it"
+        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got="a call with training=True", do=do))
     found = tuple(_references(nodes, _DEEPEST))
     unknown = [source for source, _ in found if source not in entries]
     if unknown or (isinstance(nodes, list) and len(nodes) > 1):
@@ -190,6 +193,19 @@ def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) ->
         must, got = "take outputs, not states", f"a state of {listed(states)}"
         raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
     return tuple(source for source, _ in found)
+
+
+def _told_training(node: Any, deepest: int) -> bool:
+    """Return whether a call says `training=True`, by name or by its place among the arguments."""
+    match node:
+        case {"training": True}:
+            return True
+        case {"args": [_, *more]} if any(each is True for each in more):
+            return True
+        case dict() | list() if deepest:
+            inner = node.values() if isinstance(node, dict) else node
+            return any(_told_training(part, deepest - 1) for part in inner)
+    return False
 
 
 def _references(node: Any, deepest: int) -> Iterator[tuple[str, int]]:

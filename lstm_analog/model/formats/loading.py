@@ -93,7 +93,7 @@ def load(
     beside = None if config is None else read_model(config)
     try:
         words, stack = _stack(content, Path(path), only, _checked(weights, content), beside)
-        return LSTM(layers=stack.layers, head=stack.head, name=words.get("name", name_after(path)))
+        return LSTM(layers=stack.layers, head=stack.head, name=name_in(words, path))
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
 
@@ -140,7 +140,7 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
         if kind is Format.SAFETENSORS:
             tensors, words = read_safetensors(content)
             if MODEL_WORD in words:
-                return own_model(tensors, words, words.get("name", name_after(path)))
+                return own_model(tensors, words, name_in(words, path))
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
     return model_of(load(path, config=config))
@@ -160,13 +160,25 @@ def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[
     return model.lstm, model
 
 
+def name_in(words: Mapping[str, str], path: str | Path) -> str:
+    """Return the name in the metadata `words` of the file at `path`, or one made of its file name if there is none.
+
+    What may not stand in the name of an LSTM is replaced.
+    """
+    return _valid(words.get("name", "")) or name_after(path)
+
+
 def name_after(path: str | Path) -> str:
     """Return a name for an LSTM, made of the name of the file at `path`.
 
     >>> name_after("models/my model.safetensors")
     'my_model'
     """
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem)[:64]
+    return _valid(Path(path).stem)
+
+
+def _valid(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
 
 
 def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping[str, ArrayLike]:

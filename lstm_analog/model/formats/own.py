@@ -43,12 +43,17 @@ def save(lstm: LSTM, path: str | Path) -> None:
 
     A form that PyTorch has is written with PyTorch's names, the bias in `bias_ih`.
     """
+    write_safetensors(path, *stored(lstm, ""))
+
+
+def stored(lstm: LSTM, prefix: str) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return the arrays and the metadata of a file of `lstm`, with `prefix` before PyTorch's names of its layers."""
+    words = {"name": lstm.name}
     if _torch_has(lstm):
-        write_safetensors(path, torch_arrays(lstm), {"name": lstm.name})
-        return
+        return _torch_arrays(lstm, prefix), words
     arrays: dict[str, Floats] = {}
     word = described(lstm, arrays)
-    write_safetensors(path, arrays, {"name": lstm.name, WORD: word})
+    return arrays, words | {WORD: word}
 
 
 def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
@@ -82,8 +87,8 @@ def own_stack(tensors: TensorMap, word: str) -> Stack:
     return Stack(layers=layers, head=head)
 
 
-def torch_arrays(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
-    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names with `prefix` in front."""
+def _torch_arrays(lstm: LSTM, prefix: str) -> dict[str, Floats]:
+    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names, those of layers after `prefix`."""
     arrays: dict[str, Floats] = {}
     for chain in lstm.chains:
         place = f"_l{chain.layer}{'_reverse' if chain.backward else ''}"

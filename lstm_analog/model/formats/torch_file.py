@@ -5,6 +5,7 @@ A TorchScript archive is such a zip, too; its tensors are read by their names, i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -166,6 +167,8 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
         raise FileFormatError(explain(f"storage of {label(name)}", must=must, got=f"{len(data)} bytes", do=DAMAGED))
     match view:
         case View(offset=int(offset), shape=tuple(shape), stride=tuple(stride)) if len(shape) == len(stride):
+            if not count_of(name, shape):
+                return Tensor(name=name, kind=storage.kind, stored=np.empty(shape, dtype))
             _check_inside(name, storage.count, offset, shape, stride)
         case _:
             raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
@@ -176,7 +179,6 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
 
 def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], stride: tuple[Any, ...]) -> None:
     """Raise unless a tensor's elements are inside its storage of `count` numbers and do not overlap."""
-    elements = count_of(name, shape)
     steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
     last = offset
     for step, size in sorted(steps, key=lambda entry: entry[0] if type(entry[0]) is int else -1):
@@ -184,6 +186,6 @@ def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], st
             do = "save it contiguous: tensor.contiguous()"
             raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
         last += step * (size - 1)
-    if not elements or not 0 <= offset <= last < count:
-        must, got = f"lie inside its storage of {count}, and not be empty", f"{elements} elements, {offset} to {last}"
+    if not 0 <= offset <= last < count:
+        must, got = f"lie inside its storage of {count}", f"{prod(shape)} elements, {offset} to {last}"
         raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
