@@ -164,18 +164,18 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
     readings = [(lstm, False), (lstm, True)]
     if lstm.head is not None:
         readings = [(replace(lstm, head=replace(lstm.head, final=last)), last) for last in (False, True)]
-    said: list[str] = []
+    reasons: list[str] = []
     for turned in (False, True):
         left = readings
         for batch, steps, size in PROBES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
-            left = _agreeing(module, left, x, turned, said)
+            left = _agreeing(module, left, x, turned, reasons)
         if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):
             return left[0][0]
-        said += ["one that reads other steps of longer ones"] if left else []
+        reasons += ["one that reads other steps of longer ones"] if left else []
     must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
     what = f"module {type(module).__name__}"
-    raise UnsupportedError(explain(what, must=must, got=said[0], do=advice_for(module)))
+    raise UnsupportedError(explain(what, must=must, got=reasons[0], do=advice_for(module)))
 
 
 def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
@@ -207,22 +207,22 @@ def trace_of(module: nn.Module) -> tuple[nn.Module, LabelledRun]:
 
 
 def _agreeing(
-    module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, said: list[str]
+    module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, reasons: list[str]
 ) -> list[tuple[LSTM, bool]]:
-    """Return those of the `readings` whose output for `x` is that of `module`; if none, append the reason to `said`."""
+    """Return those of the `readings` whose output for `x` is that of `module`; if none, append to `reasons` why."""
     if not readings:
         return []
     try:
         answer, same = _answer(module, x, turned)
     except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told
-        said.append(f"{type(reason).__name__}: {reason}"[:120])
+        reasons.append(f"{type(reason).__name__}: {reason}"[:120])
         return []
     expected = [(reading, _expected(*reading, x)) for reading in readings]
     fits = [(reading, each) for reading, each in expected if each.size == answer.size]
     apart = [float(np.abs(answer.reshape(each.shape) - each).max()) for _, each in fits]
     right = [fit[0] for fit, error in zip(fits, apart, strict=True) if error <= same * float(np.abs(fit[1]).max())]
     if not right:
-        said += [f"answers {error:.2g} apart" for error in apart] or [f"an answer of shape {answer.shape}"]
+        reasons += [f"answers {error:.2g} apart" for error in apart] or [f"an answer of shape {answer.shape}"]
     return right
 
 

@@ -217,7 +217,7 @@ def test_a_mean_over_padding_is_refused(tmp_path):
     assert answer[0].all()
     assert not answer[1, 3:].any()
     with pytest.raises(
-        UnsupportedError, match=r"ReduceMean. must average the steps that count, got all of them, beside s"
+        UnsupportedError, match=r"ReduceMean. must average valid steps alone, got all, also those beyond s"
     ):
         la.load_model(tmp_path / "m.onnx")
 

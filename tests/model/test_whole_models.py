@@ -419,7 +419,7 @@ def test_a_softmax_and_its_layer_are_told_apart(tmp_path):
         (np.full((2, 3), np.nan), InvalidValueError, "x must hold whole numbers from 0 to 10"),
         (np.array(["a"]), InvalidTypeError, "x must hold whole numbers, got <U1"),
         (np.ones((2, 3, 1)), InvalidShapeError, r"x must have shape \(batch, time\) or \(time,\), not empty"),
-        (np.zeros((1, 4)), InvalidValueError, "steps of a sequence must count, one at least, got none in sequence 0"),
+        (np.zeros((1, 4)), InvalidValueError, "valid steps of a sequence must be at least one, got none in sequence 0"),
     ],
 )
 def test_what_no_model_of_words_takes(x, error, message):

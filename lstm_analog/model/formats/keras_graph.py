@@ -14,9 +14,10 @@ from lstm_analog.model.formats.stacks import chosen, listed
 
 
 def without_masks(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `entries` of a configuration by name without such operations, and calls without their results.
+    """Return the `entries` of a configuration by name without the operations that compare with a masked value.
 
-    An operation that compares anything else stays; it is refused later because it makes a branch.
+    Their results are no longer arguments of calls. An operation that compares anything else stays; it is refused later
+    because it makes a branch.
     """
     masked = [mask for mask in (_masked(entry) for entry in entries.values()) if mask is not None]
     compared = [name for name, entry in entries.items() if _is_comparison(entry, masked)]

@@ -66,7 +66,7 @@ def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activat
     named = plain(tensors)
     modules, rest = recurrent_modules(named)
     linears = _linears(named, rest)
-    rest = [name for name in rest if _may_count(named[name], linears)]
+    rest = [name for name in rest if _affects_outputs(named[name], linears)]
     if only is None:
         check_one(tuple(modules), lambda name: stack_of(tensors, name, hidden))
     names = tuple(modules) if only is None else chosen(tuple(modules), tuple(linears), only)
@@ -104,7 +104,7 @@ def recurrent_modules(tensors: TensorMap) -> tuple[dict[str, dict[CellPlace, Ten
     return {name: dict(places) for name, places in modules.items()}, rest
 
 
-def _may_count(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
+def _affects_outputs(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
     """Return whether `tensor` may affect the outputs of a model.
 
     All do, except those that are no weight of `linears` and hold whole numbers or none.
