@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
-from lstm_analog.model.formats.loading import name_in
+from lstm_analog.model.formats.loading import errors_of_file, name_in
 from lstm_analog.model.formats.own import WORD, own_stack, stored
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.state_dict import stack_of
@@ -105,19 +105,21 @@ def load_forecaster(path: str | Path) -> Forecaster:
     FileAccessError, FileFormatError, UnsupportedError
         As `load` does, or if the head, its bias or the metadata `offset`, `scale`, `unit` are missing.
     """
-    tensors, words = read_safetensors(read_model(path))
-    stack = own_stack(tensors, words[WORD]) if WORD in words else stack_of(tensors)
-    if stack.head is None or stack.head.bias is None:
-        must, got = "hold a linear read-out with a bias", "none" if stack.head is None else "one without"
-        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=got, do="use load for a bare LSTM"))
-    return Forecaster(
-        lstm=LSTM(layers=stack.layers, name=name_in(words, path)),
-        head_weight=stack.head.weights,
-        head_bias=stack.head.bias,
-        offset=_number(words, "offset"),
-        scale=_number(words, "scale"),
-        unit=_word(words, "unit"),
-    )
+    content = read_model(path)
+    with errors_of_file(path):
+        tensors, words = read_safetensors(content)
+        stack = own_stack(tensors, words[WORD]) if WORD in words else stack_of(tensors)
+        if stack.head is None or stack.head.bias is None:
+            must, got = "be a linear read-out with a bias", "none" if stack.head is None else "one without"
+            raise FileFormatError(explain("head", must=must, got=got, do="use load for a bare LSTM"))
+        return Forecaster(
+            lstm=LSTM(layers=stack.layers, name=name_in(words, path)),
+            head_weight=stack.head.weights,
+            head_bias=stack.head.bias,
+            offset=_number(words, "offset"),
+            scale=_number(words, "scale"),
+            unit=_word(words, "unit"),
+        )
 
 
 @checked

@@ -71,7 +71,7 @@ def test_a_forecaster_loads_as_an_lstm_with_a_head_and_not_the_reverse(forecaste
     np.testing.assert_array_equal(load(path).head.weights, forecaster.head_weight)
     arrays = {name: array for name, array in load_file(path).items() if not name.startswith("head")}
     path.write_bytes(serialize(arrays, WORDS))
-    with pytest.raises(FileFormatError, match="must hold a linear read-out with a bias, got none: use load"):
+    with pytest.raises(FileFormatError, match="head must be a linear read-out with a bias, got none: use load"):
         load_forecaster(path)
 
 

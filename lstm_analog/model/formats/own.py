@@ -72,7 +72,7 @@ def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
 def own_stack(tensors: TensorMap, word: str) -> Stack:
     """Return the layers and head in `tensors` by the metadata `word` in the header, or raise `FileFormatError`."""
     arrays = {name: tensor.numbers() for name, tensor in tensors.items()}
-    with reading(WORD, "say what the arrays make", "save it again with this package", arrays):
+    with errors_of_metadata(WORD, "say what the arrays make", "save it again with this package", arrays):
         said = json.loads(word)
         if said["version"] != VERSION:
             do = "read it with the release that wrote it"
@@ -83,7 +83,7 @@ def own_stack(tensors: TensorMap, word: str) -> Stack:
 
 
 @contextmanager
-def reading(word: str, must: str, do: str, arrays: Mapping[str, Floats]) -> Iterator[None]:
+def errors_of_metadata(word: str, must: str, do: str, arrays: Mapping[str, Floats]) -> Iterator[None]:
     """Raise `FileFormatError` for what goes wrong inside, where the header's `word` does not do what it `must`.
 
     So it does at the end, if `arrays` are left. `do` is the advice.

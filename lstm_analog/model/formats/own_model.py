@@ -9,7 +9,7 @@ from typing import Any
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.model.activations import Activation
-from lstm_analog.model.formats.own import described, noted, own_stack, reading, record_of
+from lstm_analog.model.formats.own import described, errors_of_metadata, noted, own_stack, record_of
 from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.lstm import LSTM
@@ -66,7 +66,7 @@ def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
     own = {key: tensor for key, tensor in tensors.items() if key.startswith(("before.", "after."))}
     stack = own_stack({key: tensors[key] for key in tensors if key not in own}, words.get("recurrent", ""))
     arrays = {key: tensor.numbers() for key, tensor in own.items()}
-    with reading(WORD, "say what the steps are", "save it again with save_model", arrays):
+    with errors_of_metadata(WORD, "say what the steps are", "save it again with save_model", arrays):
         said = json.loads(words[WORD])
         before, after = (
             tuple(_step(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said[place]))
