@@ -6,6 +6,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import today
 from hypothesis import HealthCheck, given, settings
@@ -69,8 +70,15 @@ BOMBS = {
     "lists": lambda n: _zip({"m/data.pkl": b"\x80\x02(" + b"]" * min(n, 4_000_000) + b"t."}),
     "members": lambda n: _zip({str(k): b"" for k in range(n // 100)}),
     "maps": lambda n: b"\xdf" + (n // 2).to_bytes(4, "big") + b"\xa0\x80" * (n // 2),
+    "names": lambda n: _tree("x" * (n // 2), [str(k) for k in range(n // 40)]),
     "arrays": lambda n: b"\x81\xa1a\xdd" + n.to_bytes(4, "big") + b"\x90" * n,
 }
+
+
+def _tree(path, names):
+    """Return a flax file of as many arrays as `names`, below one `path`."""
+    array = msgpack.ExtType(1, msgpack.packb([[1], "float32", bytes(4)]))
+    return msgpack.packb({path: dict.fromkeys(names, array)})
 
 
 def _varint(number):

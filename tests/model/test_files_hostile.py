@@ -224,6 +224,10 @@ def test_keras_models_that_answer_with_something_else_are_refused(refused, answe
         (keras(lambda layers: layers[1]["config"].update(time_major=True)), "known here, got 'time_major'"),
         (keras(lambda layers: layers.reverse()), "('TimeDistributed') must be one of LSTM, "),
         (keras(list, **{"config.json": b" " * (1 << 25)}), "a zip bomb"),
+        (
+            keras(list, **{"config.json": b" " * (7 << 20)}),
+            "configuration must have at most 6291456 bytes, got 7340032",
+        ),
         (keras(list, **{"config.json": b"{" * 100_000}), "be JSON"),
         (keras(list, **{"model.weights.h5": b"\x89HDF\r\n\x1a\n" + bytes(99)}), "HDF5"),
     ],
@@ -323,6 +327,45 @@ def state(name="weight_hh_l0", **options):
 )
 def test_tensors_that_are_not_where_they_say(refused, options, message):
     assert re.search(message, refused(torch_zip(state(**options), **{"0": bytes(24)})))
+
+
+def nested_tuples(levels):
+    """Return the instructions that make a tuple of the tuple below twice, and so on: 2**levels empty ones."""
+    return b")" + b"".join(
+        b"q" + bytes([level]) + b"h" + bytes([level]) + b"\x86" for level in range(100, 100 + levels)
+    )
+
+
+@pytest.mark.parametrize("place", ["shape", "stride"])
+def test_tuples_of_tuples_are_not_printed(refused, place):
+    pickled = state(shape=(7, 3), stride=(7, 5)).replace(
+        number((7, 3) if place == "shape" else (7, 5)), nested_tuples(60)
+    )
+    assert nested_tuples(60) in pickled
+    assert "must have whole sizes and strides, got others" in refused(torch_zip(pickled, **{"0": bytes(24)}))
+
+
+@pytest.mark.parametrize("key", [b"K\x00", nested_tuples(60)], ids=["a number", "tuples of tuples"])
+def test_keys_of_storages_are_texts(refused, key):
+    content = MAGIC + b"\x80\x02" + state()[2:] + b"\x80\x02]" + key + b"a." + (6).to_bytes(8, "little") + bytes(24)
+    assert "keys must list the storages, got another list" in refused(content)
+
+
+def script(name, inner):
+    """Return the instructions of a TorchScript module with one entry, `inner`."""
+    return b"c__torch__\nM\n)\x81}(" + text(name) + inner + b"ub"
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "entries", "message"),
+    [("x" * 1000, 1, 9, "must have names of at most 1000 letters"), ("x", 60, 5000, "of at most 200000 entries")],
+)
+def test_modules_of_a_script_share_no_names_without_end(refused, name, depth, entries, message):
+    """A name before those of many entries takes as much memory again for each."""
+    inner = b"c__torch__\nM\n)\x81}(" + b"".join(text(f"entry {n}") + b"N" for n in range(entries)) + b"ub"
+    for _ in range(depth):
+        inner = script(name, inner)
+    assert message in refused(torch_zip(b"\x80\x02" + inner + b"."))
 
 
 def test_one_storage_described_in_two_ways(refused):

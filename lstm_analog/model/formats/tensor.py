@@ -16,6 +16,10 @@ MOST_AXES = 8
 _LARGEST = 2**59
 """Largest product of the sizes of a tensor other than 0: numpy refuses larger shapes, even of no elements."""
 
+LONGEST_NAME = 1000
+"""Largest number of characters of a name with its path. Many names may share a path, which a file has only once, so
+that longer ones could take far more memory than the file."""
+
 BFLOAT16 = "bfloat16"
 """The upper half of a float32, which is no dtype of numpy; its bits are stored as uint16."""
 
