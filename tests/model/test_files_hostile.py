@@ -677,6 +677,8 @@ def virtual(file):
             "must reach each of at most 20000 objects once, got the one at byte 96",
         ),
         (lambda f: f.require_group("/".join(["g"] * 40)), "must be at most 32 deep"),
+        (lambda f: f.require_group("g" * 1001), "must have names of at most 1000 letters, got a longer one"),
+        (lambda f: f.require_group("g" * 600 + "/" + "h" * 600), "must have paths of at most 1000 letters, got longer"),
     ],
 )
 def test_hdf5_tricks(refused, write, message):

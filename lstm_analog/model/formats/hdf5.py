@@ -96,7 +96,7 @@ def read_hdf5(content: bytes) -> Tree:
             words[path] = dict(_attribute(image, body) for kind, body in messages if kind == _ATTRIBUTE)
             for name, inner in _members(image, messages, path):
                 if len(path) + len(name) > LONGEST_NAME:
-                    raise _refused(path, f"have names of at most {LONGEST_NAME} letters", "longer ones")
+                    raise _refused(path, f"have paths of at most {LONGEST_NAME} letters", "longer ones")
                 waiting.append((f"{path}/{name}" if path else name, inner))
             if any(kind == _LAYOUT for kind, _ in messages):
                 tensors[path] = _tensor(image, path, dict(messages))
@@ -172,7 +172,10 @@ def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: i
         _, _, count = struct.unpack("<BBH", image.at(address + 4, 4))
         for entry in struct.iter_unpack("<QQII16x", image.at(address + 8, 40 * count)):
             offset, header, cached, _ = entry
-            name = names[offset : names.index(b"\0", offset, offset + LONGEST_NAME + 1)].decode()
+            end = names.find(b"\0", offset, offset + LONGEST_NAME + 1)
+            if end < 0:
+                raise _refused(path, f"have names of at most {LONGEST_NAME} letters", "a longer one")
+            name = names[offset:end].decode()
             if cached == _SOFT_LINK or not name or "/" in name or name == "..":
                 raise _refused(path, "hold hard links only", f"a soft link or bad name {name[:40]!a}")
             yield name, header
