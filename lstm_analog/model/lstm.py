@@ -16,13 +16,14 @@ from lstm_analog.model.layers import Chain, Head, Layer, chain_form, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
+    State,
     StateLike,
     StateSizes,
     given_lengths,
     in_time,
+    last_of,
     sequences,
     starting_state,
-    state_after,
 )
 from lstm_analog.model.weights import Cell, RecurrentCell
 from lstm_analog.summaries import Rows, Summarised
@@ -166,8 +167,12 @@ class LSTM(Summarised):
         return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
     def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
-        state, top = state_after(traces, [chain.backward for chain in self.chains], lengths), len(self.layers[-1].cells)
-        y = None
+        both = list(zip(traces, self.chains, strict=True))
+        state = State(
+            h=tuple(last_of(trace.h, lengths, backward=chain.backward) for trace, chain in both),
+            c=tuple(last_of(trace.c, lengths, backward=chain.backward) for trace, chain in both),
+        )
+        y, top = None, len(self.layers[-1].cells)
         if self.head is not None and self.head.final:
             y = self.head(np.concatenate(state.h[-top:], axis=-1))
         elif self.head is not None:
