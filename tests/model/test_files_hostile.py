@@ -175,6 +175,29 @@ def test_keras_models_that_answer_with_h(tmp_path, answers):
     assert load(tmp_path / "m.keras").digest == load(FOLDER / "lstm_f32.keras").digest
 
 
+@pytest.mark.parametrize(("answers", "fine"), [(["lstm", "c"], True), (["c"], True), (["b", "c"], False)])
+def test_keras_models_of_several_answers_are_refused(tmp_path, answers, fine):
+    """Of an LSTM, a tanh `b` and a relu `c` one after the other; h beside the answer is the LSTM's own."""
+    with zipfile.ZipFile(FOLDER / "lstm_f32.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    layers = json.loads(members["config.json"])["config"]["layers"]
+    kinds = {"b": "tanh", "c": "relu"}
+    layers += [
+        {"class_name": "Activation", "config": {"name": name, "activation": kind}} for name, kind in kinds.items()
+    ]
+    names = [layer["config"]["name"] for layer in layers]
+    for layer, below in zip(layers, [None, *names], strict=False):
+        layer["inbound_nodes"] = [[[below, 0, 0, {}]]] if below else []
+    config = {"layers": layers, "output_layers": [[name, 0, 0] for name in answers]}
+    members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
+    (tmp_path / "m.keras").write_bytes(zipped(members))
+    if fine:
+        assert len(la.load_model(tmp_path / "m.keras").after) == 2
+    else:
+        with pytest.raises(UnsupportedError, match="the model's answers must be one, got 'b', 'c': save a model with"):
+            la.load_model(tmp_path / "m.keras")
+
+
 @pytest.mark.parametrize(
     "nodes",
     [

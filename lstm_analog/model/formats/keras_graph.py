@@ -116,7 +116,8 @@ def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     if config.get("class_name") == "Sequential":
         return tuple(entries)
     names = _chain(without_masks(entries))
-    _check_answer(names[-1], config.get("config"))
+    steps = {name for name in names if layer_of(entries[name]).kind not in RECURRENT}
+    _check_answer(names[-1], config.get("config"), steps)
     return names
 
 
@@ -169,13 +170,20 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_answer(last: str, model: Any) -> None:
-    """Raise if the outputs of its `last` layer are not among the outputs of a functional model."""
+def _check_answer(last: str, model: Any, steps: set[str]) -> None:
+    """Raise if the outputs of its `last` layer are not among the outputs of a functional model, or are not alone.
+
+    Beside them there may be outputs of recurrent layers, which are signals of the LSTM, but not of the numeric `steps`.
+    """
     answers = list(_references(model.get("output_layers"), _DEEPEST)) if isinstance(model, dict) else []
     if answers and (last, 0) not in answers:
         names = ", ".join(f"output {output} of {name[:40]!a}" for name, output in answers[:4])
         must, do = f"be what {last[:40]!a} puts out", "let it answer with h; c is in the state that a call returns"
         raise UnsupportedError(explain("the model's answer", must=must, got=names, do=do))
+    several = {name for name, _ in answers} & steps
+    if len(several) > 1:
+        do = "save a model with one of them"
+        raise UnsupportedError(explain("the model's answers", must="be one", got=listed(several), do=do))
 
 
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
