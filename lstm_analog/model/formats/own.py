@@ -170,7 +170,10 @@ def noted(record: RecurrentCell | Head | ModelStep, place: str, arrays: dict[str
 
 
 def record_of(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> Any:
-    """Return the record of this `kind` with the options `said` and its arrays, which are removed from `arrays`."""
+    """Return the record of this `kind` with the options `said` and its arrays, which are removed from `arrays`.
+
+    These are called by `place` and field, as `noted` does.
+    """
     places = {entry.name: f"{place}.{entry.name}" for entry in fields(kind)}
     own = {name: arrays.pop(label) for name, label in places.items() if label in arrays}
     return kind(**{name: _option(name, value) for name, value in said.items()}, **own)
