@@ -161,6 +161,11 @@ REFUSED = {
         [node("BatchNormalization", "last", "one_", "one_", "one_", "one_", to="z", training_mode=1)],
         "got node 'the BatchNormalization'",
     ),
+    "a variance below zero": (
+        [AS_IT_IS],
+        [node("BatchNormalization", "last", "one_", "one_", "one_", "minus", to="z")],
+        "got node 'the BatchNormalization'",
+    ),
     "in training": ([node("Dropout", "x", "half", "true", to="v")], [], "got node 'the Dropout'"),
     "the state alone": ([AS_IT_IS], [helper.make_node("LSTM", ["v", "W", "R"], ["", "", "z"], name="b")], "be one, or"),
 }
@@ -173,7 +178,7 @@ def test_what_is_beyond_is_named_with_the_way_to_take_the_rest(tmp_path, case):
         if each.op_type == "Cast":
             to = TensorProto.INT64 if each.output[0] == "i" else TensorProto.FLOAT
             each.attribute.extend([helper.make_attribute("to", to)] if not each.attribute else [])
-    ends = {"cnull": np.zeros(2, "f4"), "one_": np.ones(2, "f4"), "true": np.array(True)}
+    ends = {"cnull": np.zeros(2, "f4"), "one_": np.ones(2, "f4"), "minus": -np.ones(2, "f4"), "true": np.array(True)}
     ends |= {"twenty": np.array([-20]), "far": np.array([2**62]), "nought": np.array(0)}
     constants = [node("Constant", to=name, value=numpy_helper.from_array(each)) for name, each in ends.items()]
     made = after or [node("Identity", "h", to="z")]
