@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
+from sys import float_info
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,8 +65,8 @@ class Forecaster(Summarised):
             raise InvalidValueError(explain("lstm", must="have no head", got="one", do=do))
         check_shape(self.head_bias, "head_bias", ("outputs",))
         check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
-        _check_number("offset", self.offset, "be finite", isfinite(self.offset))
-        _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+        _check_number("offset", self.offset, "be finite", abs(self.offset) <= float_info.max)
+        _check_number("scale", self.scale, "be positive and finite", 0 < self.scale <= float_info.max)
 
     @property
     def whole(self) -> LSTM:

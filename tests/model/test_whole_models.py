@@ -347,6 +347,14 @@ def test_an_architecture_that_does_not_fit_is_named(tmp_path, change, message):
             "hold cells",
         ),
         ("keras_linear.keras", "RNN", "cell", {"class_name": "StackedRNNCells", "config": {"cells": []}}, "hold cells"),
+        ("keras_curves.keras", "LayerNormalization", "epsilon", 10**400, "must have a number epsilon, got 10000"),
+        (
+            "keras_forecaster.keras",
+            "Rescaling",
+            "scale",
+            10**400,
+            "must have a number scale, or one a feature, got 1000",
+        ),
         ("keras_curves.keras", "ReLU", "max_value", 0.0, "must have its max_value above zero, got 0.0: save"),
         (
             "keras_curves.keras",
