@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from sys import float_info
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Activation:
         """Check that the numbers are finite."""
         for name in ("slope", "offset"):
             value = getattr(self, name)
-            if not np.isfinite(value):
+            if not abs(value) <= float_info.max:
                 do = "give a finite number"
                 raise InvalidValueError(explain(f"activation {name}", must="be finite", got=value, do=do))
             object.__setattr__(self, name, float(value))

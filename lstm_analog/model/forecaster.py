@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
+from sys import float_info
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +12,8 @@ from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
-from lstm_analog.model.formats.loading import name_after
-from lstm_analog.model.formats.own import torch_arrays
+from lstm_analog.model.formats.loading import errors_of_file, name_in
+from lstm_analog.model.formats.own import WORD, own_stack, stored
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
@@ -24,8 +24,7 @@ from lstm_analog.model.whole import Model
 from lstm_analog.summaries import Summarised
 
 PREFIX = "lstm."
-HEAD = ("head.weight", "head.bias")
-"""Names of tensors in a forecaster's file: PyTorch's, of a module with an `lstm` and a `head`."""
+"""The beginning of PyTorch's names in a forecaster's file: those of a module with an `lstm` and a `head`."""
 
 
 @checked_record
@@ -36,7 +35,7 @@ class Forecaster(Summarised):
     Parameters
     ----------
     lstm : LSTM
-        The LSTM, with one input.
+        The LSTM, with one input and without a head.
     head_weight : (outputs, H)
         The weights A for `h` of the top layer.
     head_bias : (outputs,)
@@ -61,10 +60,13 @@ class Forecaster(Summarised):
         if self.lstm.input_size != 1:
             got, do = self.lstm.input_size, "train it on one series"
             raise InvalidShapeError(explain("inputs of the LSTM", must="be 1", got=got, do=do))
+        if self.lstm.head is not None:
+            do = "give its weights and bias as head_weight and head_bias"
+            raise InvalidValueError(explain("lstm", must="have no head", got="one", do=do))
         check_shape(self.head_bias, "head_bias", ("outputs",))
         check_shape(self.head_weight, "head_weight", (self.head_bias.size, self.lstm.output_size))
-        _check_number("offset", self.offset, "be finite", isfinite(self.offset))
-        _check_number("scale", self.scale, "be positive and finite", self.scale > 0 and isfinite(self.scale))
+        _check_number("offset", self.offset, "be finite", abs(self.offset) <= float_info.max)
+        _check_number("scale", self.scale, "be positive and finite", 0 < self.scale <= float_info.max)
 
     @property
     def whole(self) -> LSTM:
@@ -101,35 +103,31 @@ def load_forecaster(path: str | Path) -> Forecaster:
     Raises
     ------
     FileAccessError, FileFormatError, UnsupportedError
-        As `load` does, or if the head or the metadata `offset`, `scale`, `unit` are missing.
+        As `load` does, or if the head, its bias or the metadata `offset`, `scale`, `unit` are missing.
     """
-    tensors, words = read_safetensors(read_model(path))
-    missing = [name for name in HEAD if name not in tensors]
-    if missing:
-        must, got, do = f"hold {' and '.join(HEAD)}", f"no {' and no '.join(missing)}", "use load for a bare LSTM"
-        raise FileFormatError(explain(f"file {str(path)!r}", must=must, got=got, do=do))
-    stack = stack_of({name: tensor for name, tensor in tensors.items() if name not in HEAD})
-    return Forecaster(
-        lstm=LSTM(layers=stack.layers, name=words.get("name", name_after(path))),
-        head_weight=tensors["head.weight"].numbers(),
-        head_bias=tensors["head.bias"].numbers(),
-        offset=_number(words, "offset"),
-        scale=_number(words, "scale"),
-        unit=_word(words, "unit"),
-    )
+    content = read_model(path)
+    with errors_of_file(path):
+        tensors, words = read_safetensors(content)
+        stack = own_stack(tensors, words[WORD]) if WORD in words else stack_of(tensors)
+        if stack.head is None or stack.head.bias is None:
+            must, got = "be a linear read-out with a bias", "none" if stack.head is None else "one without"
+            raise FileFormatError(explain("head", must=must, got=got, do="use load for a bare LSTM"))
+        return Forecaster(
+            lstm=LSTM(layers=stack.layers, name=name_in(words, path)),
+            head_weight=stack.head.weights,
+            head_bias=stack.head.bias,
+            offset=_number(words, "offset"),
+            scale=_number(words, "scale"),
+            unit=_word(words, "unit"),
+        )
 
 
 @checked
 def save_forecaster(forecaster: Forecaster, path: str | Path) -> None:
-    """Write `forecaster` to `path` as `load_forecaster` reads it, in float64."""
-    head = {"head.weight": forecaster.head_weight, "head.bias": forecaster.head_bias}
-    words = {
-        "name": forecaster.lstm.name,
-        "offset": repr(float(forecaster.offset)),
-        "scale": repr(float(forecaster.scale)),
-        "unit": forecaster.unit,
-    }
-    write_safetensors(path, torch_arrays(forecaster.lstm, PREFIX) | head, words)
+    """Write `forecaster` to `path` as `load_forecaster` reads it, in float64; `load` reads it as `whole`."""
+    arrays, words = stored(forecaster.whole, PREFIX)
+    words |= {"offset": repr(float(forecaster.offset)), "scale": repr(float(forecaster.scale)), "unit": forecaster.unit}
+    write_safetensors(path, arrays, words)
 
 
 def _check_number(what: str, value: float, rule: str, holds: bool) -> None:

@@ -11,18 +11,19 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, SimulationError, explain
 from lstm_analog.model.layers import Chain, Head, Layer, chain_form, head_form
 from lstm_analog.model.reference import LayerTrace, unroll
 from lstm_analog.model.sequences import (
     Outputs,
+    State,
     StateLike,
     StateSizes,
     given_lengths,
     in_time,
+    last_of,
     sequences,
     starting_state,
-    state_after,
 )
 from lstm_analog.model.weights import Cell, RecurrentCell
 from lstm_analog.summaries import Rows, Summarised
@@ -143,7 +144,10 @@ class LSTM(Summarised):
         return self.trace(x, state, lengths).outputs
 
     def trace(self, x: ArrayLike, state: StateLike | None = None, lengths: ArrayLike | None = None) -> Trace:
-        """Return all signals for `x` from `state` up to `lengths`, which are as in a call."""
+        """Return all signals for `x` from `state` up to `lengths`, which are as in a call.
+
+        Raises `SimulationError` if one grows beyond all numbers, as rectified linear units may let it.
+        """
         inputs = sequences(x, self.input_size)
         start = starting_state(state, self.state_sizes, inputs.shape[:-2])
         ends = given_lengths(lengths, inputs.shape)
@@ -152,7 +156,9 @@ class LSTM(Summarised):
         for layer in self.layers:
             for cell in layer.cells:
                 h, c = start.h[number][lead], start.c[number][lead]
-                traces.append(unroll(cell, signal, h, c, ends, backward=self.chains[number].backward))
+                with np.errstate(over="ignore", invalid="ignore"):  # an infinite pre-activation has a finite gate
+                    traces.append(unroll(cell, signal, h, c, ends, backward=self.chains[number].backward))
+                _check_finite(self.chains[number].label, traces[-1])
                 number += 1
             signal = np.concatenate([trace.h for trace in traces[-len(layer.cells) :]], axis=-1)
         if lead:
@@ -161,13 +167,25 @@ class LSTM(Summarised):
         return Trace(layers=tuple(traces), outputs=self._outputs(signal, tuple(traces), ends))
 
     def _outputs(self, h: Floats, traces: tuple[LayerTrace, ...], lengths: Indices | None) -> Outputs:
-        state, top = state_after(traces, [chain.backward for chain in self.chains], lengths), len(self.layers[-1].cells)
-        y = None
+        both = list(zip(traces, self.chains, strict=True))
+        state = State(
+            h=tuple(last_of(trace.h, lengths, backward=chain.backward) for trace, chain in both),
+            c=tuple(last_of(trace.c, lengths, backward=chain.backward) for trace, chain in both),
+        )
+        y, top = None, len(self.layers[-1].cells)
         if self.head is not None and self.head.final:
             y = self.head(np.concatenate(state.h[-top:], axis=-1))
         elif self.head is not None:
             y = in_time(self.head(h), lengths, backward=False)
         return Outputs(h=h, state=state, y=y, c=np.concatenate([trace.c for trace in traces[-top:]], axis=-1))
+
+
+def _check_finite(chain: str, trace: LayerTrace) -> None:
+    for name, signal in (("c", trace.c), ("h", trace.h)):
+        if not np.isfinite(signal).all():
+            step = int(np.argwhere(~np.isfinite(signal))[:, 1].min())
+            got, do = f"infinity or NaN in step {step}", "give smaller or fewer inputs, or train it with tanh"
+            raise SimulationError(explain(f"{name} of {chain}", must="stay finite", got=got, do=do))
 
 
 def check_name(name: str) -> None:

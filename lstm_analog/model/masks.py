@@ -47,7 +47,7 @@ def compact(signal: StepValue, ends: ArrayLike | None = None) -> Fed:
     lengths = mask.sum(axis=-1)
     if not lengths.all():
         got, do = f"none in sequence {int(np.argmin(lengths))}", "leave out sequences that are all padding"
-        raise InvalidValueError(explain("steps of a sequence", must="count, one at least", got=got, do=do))
+        raise InvalidValueError(explain("valid steps of a sequence", must="be at least one", got=got, do=do))
     if x.ndim == 2:
         return Fed(x=x[mask], lengths=None, mask=mask)
     order = np.argsort(~mask, axis=-1, kind="stable")

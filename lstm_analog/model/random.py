@@ -67,10 +67,14 @@ def random_lstm(
     if not isinstance(given, np.random.Generator):
         do = "give e.g. numpy.random.default_rng(0)"
         raise InvalidTypeError(explain("rng", must="be a numpy.random.Generator", got=ascii(given)[:80], do=do))
-    for what, value in (("inputs", inputs), ("hidden", hidden), ("layers", layers)):
-        if value < 1:
-            raise InvalidValueError(explain(what, must="be at least 1", got=value, do="give a whole number above 0"))
-    numbers = 4 * layers * hidden * (inputs + hidden) + max(outputs, 0) * hidden
+    sizes = (("inputs", inputs, 1), ("hidden", hidden, 1), ("layers", layers, 1), ("outputs", outputs, 0))
+    for what, value, least in sizes:
+        if value < least:
+            do = f"give a whole number from {least} on"
+            raise InvalidValueError(explain(what, must=f"be at least {least}", got=value, do=do))
+    ways, gates = 1 + bidirectional, len(_GATES.get(form, Gate))
+    rows = ways * gates * hidden
+    numbers = rows * (inputs + hidden + (layers - 1) * (ways + 1) * hidden) + outputs * ways * hidden
     if numbers > _MOST:
         got = f"{numbers}, of {inputs} inputs, {hidden} hidden, {layers} layers and {outputs} outputs"
         raise InvalidValueError(explain("weights", must=f"be at most {_MOST} numbers", got=got, do="ask for fewer"))
@@ -80,7 +84,7 @@ def random_lstm(
     stack: list[Layer] = []
     for _ in range(layers):
         size = stack[-1].output_size if stack else inputs
-        cells = [draw.cell(form, size, hidden) for _ in range(1 + bidirectional)]
+        cells = [draw.cell(form, size, hidden) for _ in range(ways)]
         stack.append(Layer(forward=cells[0], backward=cells[1] if bidirectional else None))
     return LSTM(layers=tuple(stack), name=name, head=draw.head(outputs, stack[-1].output_size) if outputs else None)
 

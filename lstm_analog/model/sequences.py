@@ -1,8 +1,7 @@
 """The arguments and results of an LSTM: sequences, their lengths, states, outputs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,20 +14,6 @@ from lstm_analog.summaries import Summarised
 
 if TYPE_CHECKING:
     import xarray
-
-
-class Signals(Protocol):
-    """The outputs of a chain at each step: `h` and `c`, (..., time, n)."""
-
-    @property
-    def h(self) -> Floats:
-        """The outputs."""
-        ...
-
-    @property
-    def c(self) -> Floats:
-        """The cells."""
-        ...
 
 
 StateSizes = tuple[tuple[int, int], ...]
@@ -180,19 +165,11 @@ def in_time(signal: Floats, lengths: Indices | None, *, backward: bool) -> Float
     return np.where(inside[..., None], np.take_along_axis(signal, places, axis=-2), 0.0)
 
 
-def state_after(traces: Sequence[Signals], backward: Sequence[bool], lengths: Indices | None) -> State:
-    """Return the state after a run: the last h and c of the `traces` of chains over sequences of `lengths`.
+def last_of(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
+    """Return the last step (..., n) of a chain's `signal (..., time, n)` over sequences of `lengths (batch,)`.
 
     A `backward` chain ends at the start of a sequence, a forward one at its length.
     """
-    h, c = (
-        tuple(_last(signal, lengths, backward=way) for signal, way in zip(signals, backward, strict=True))
-        for signals in ([trace.h for trace in traces], [trace.c for trace in traces])
-    )
-    return State(h=h, c=c)
-
-
-def _last(signal: Floats, lengths: Indices | None, *, backward: bool) -> Floats:
     if backward or lengths is None:
         return signal[..., 0 if backward else -1, :]
     result: Floats = signal[..., np.arange(lengths.size), lengths - 1, :]

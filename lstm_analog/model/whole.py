@@ -51,9 +51,13 @@ def apply(step: ModelStep, signal: StepValue) -> StepValue:
 
 
 def apply_all(steps: Iterable[ModelStep], signal: StepValue) -> StepValue:
-    """Return the result of all `steps`, one after the other, on `signal`; raises as `apply` does."""
-    for step in steps:
-        signal = apply(step, signal)
+    """Return the result of all `steps`, one after the other, on `signal`; raises as `apply` does.
+
+    Without a warning of numpy it is infinite or NaN where a framework's is: the logarithm of -1, or what overflows.
+    """
+    with np.errstate(all="ignore"):
+        for step in steps:
+            signal = apply(step, signal)
     return signal
 
 

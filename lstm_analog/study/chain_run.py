@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, decode
 from lstm_analog.model.gates import GateOrder
 from lstm_analog.model.reference import activate
-from lstm_analog.model.sequences import in_time, state_after
+from lstm_analog.model.sequences import in_time, last_of
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.summaries import Rows, Summarised
@@ -72,8 +72,8 @@ class ChainRun(Summarised):
     def last(self) -> tuple[Floats, Floats]:
         """The last h and c of each sequence, (..., outputs) and (..., units)."""
         if self.lengths is not None:
-            state = state_after([self], [self.place.backward], self.lengths)
-            return state.h[0], state.c[0]
+            h, c = (last_of(signal, self.lengths, backward=self.place.backward) for signal in (self.h, self.c))
+            return h, c
         h = self._read(self.place.h, last=True)[..., 0, :]
         return h, h[..., :0] if self.place.c is None else self._read(self.place.c, last=True)[..., 0, :]
 

@@ -13,7 +13,7 @@ from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike, Settle, Waveform
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
@@ -46,6 +46,7 @@ class AnalogLSTM(nn.RNNBase):
     ----------
     input_size, hidden_size, num_layers, bias, batch_first : as of nn.LSTM
     dropout, bidirectional, proj_size, device, dtype : as of nn.LSTM
+        There is no dropout between the layers of a machine, in training neither.
     technology : object
         The technology of the machine: a record such as `la.electrical.BEHAVIOURAL`, or the name of one.
     settling : float
@@ -105,6 +106,7 @@ class AnalogLSTM(nn.RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Return `output, (h_n, c_n)` for `input` and the state `hx`, in the shapes of `nn.LSTM`."""
+        _check_like_lstm(input, hx)
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
         turned = input if self.batch_first or input.ndim == 2 else input.transpose(0, 1)
@@ -122,23 +124,23 @@ class AnalogLSTM(nn.RNNBase):
 
     def _run(self, x: Any, hx: Any, lengths: Any) -> Any:
         """Return the outputs (batch, time, P) or (time, P) and the two states for `x` of that layout."""
-        chips = self.machine.chips
+        machine = self.machine
+        chips = machine.chips
         start = None if hx is None else State(h=_chains(hx[0], chips), c=_chains(hx[1], chips))
         counted = None if lengths is None else _same_lengths(lengths, chips)
-        keep = Keep.EVERYTHING if self._has_slopes(x, hx) else Keep.OUTPUTS
-        run = self.machine.run(_dealt(array_of(x), chips), state=start, lengths=counted, engine=self.engine, keep=keep)
-        after = run.outputs.state
-        answers = [_together(run.h, chips, 0), *(_together(np.stack(each), chips, 1) for each in (after.h, after.c))]
         given = [x, *(hx or ()), *self.parameters()]
+        keep = Keep.EVERYTHING if not chips and self._has_slopes(given) else Keep.OUTPUTS
+        run = machine.run(_by_chip(array_of(x), chips), state=start, lengths=counted, engine=self.engine, keep=keep)
+        states = (np.stack(each) for each in (run.outputs.state.h, run.outputs.state.c))
+        answers = [_as_one_batch(run.h, chips, 0), *(_as_one_batch(each, chips, 1) for each in states)]
         told = [torch.as_tensor(each).to(x) for each in answers]
-        output, h, c = _Outputs.apply(self.machine, run, tensors_of(self), told, *given)
+        output, h, c = _Outputs.apply(machine, run, tensors_of(self), told, *given)
         return output, (h, c)
 
-    def _has_slopes(self, x: Any, hx: Any) -> bool:
-        """Return whether gradients may be asked for, and the engine has them."""
-        given = [x, *(hx or ()), *self.parameters()]
+    def _has_slopes(self, given: Sequence[Any]) -> bool:
+        """Return whether gradients by one of the tensors `given` may be asked for, and the engine has them."""
         wanted = torch.is_grad_enabled() and any(each.requires_grad for each in given)
-        return wanted and isinstance(chosen_engine(self.engine, Waveform()), Settle) and not self.machine.chips
+        return wanted and isinstance(chosen_engine(self.engine, Waveform()), Settle)
 
 
 class _Outputs(torch.autograd.Function):
@@ -177,6 +179,21 @@ class _Outputs(torch.autograd.Function):
         return None, None, None, None, *(torch.as_tensor(each).to(output) for each in made)
 
 
+def _check_like_lstm(input: Any, hx: Any) -> None:
+    """Raise `InvalidTypeError` or `InvalidShapeError` for what no nn.LSTM takes as `input` and state `hx`."""
+    x = input.data if isinstance(input, PackedSequence) else input
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        got, do = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__, "call float() on it"
+        raise InvalidTypeError(explain("input", must="be a tensor of floats", got=got, do=do))
+    if x is input and x.ndim not in (2, 3):
+        must, do = "have two axes, or three with a batch", "add or remove an axis"
+        raise InvalidShapeError(explain("input", must=must, got=f"shape {tuple(x.shape)}", do=do))
+    pair = isinstance(hx, tuple | list) and len(hx) == 2 and all(isinstance(each, torch.Tensor) for each in hx)
+    if hx is not None and not pair:
+        got, do = type(hx).__name__, "give (h_0, c_0), as to nn.LSTM"
+        raise InvalidTypeError(explain("state", must="be two tensors", got=got, do=do))
+
+
 def _check_drawn(imperfections: object, streams: Streams | None) -> None:
     if (imperfections is None) != (streams is None):
         got, do = "one of them", "give e.g. ProgrammingError(sigma=0.03) and Streams(seed=1)"
@@ -185,10 +202,10 @@ def _check_drawn(imperfections: object, streams: Streams | None) -> None:
 
 def _chains(state: Any, chips: int) -> tuple[Floats, ...]:
     """Return each chain's part of `state` (chains, batch, units), (chips, batch / chips, units) for several `chips`."""
-    return tuple(_dealt(each, chips, 2, "state") for each in array_of(state))
+    return tuple(_by_chip(each, chips, 2, "state") for each in array_of(state))
 
 
-def _dealt(values: Floats, chips: int, axes: int = 3, what: str = "input") -> Floats:
+def _by_chip(values: Floats, chips: int, axes: int = 3, what: str = "input") -> Floats:
     """Return `values` (batch, ...) of so many `axes` as (chips, batch / chips, ...), or as they are without chips.
 
     Raises `InvalidShapeError`, which calls the values `what`, unless the chips can share out the batch.
@@ -202,7 +219,7 @@ def _dealt(values: Floats, chips: int, axes: int = 3, what: str = "input") -> Fl
     return values.reshape(chips, -1, *values.shape[1:])
 
 
-def _together(values: Floats, chips: int, axis: int) -> Floats:
+def _as_one_batch(values: Floats, chips: int, axis: int) -> Floats:
     """Return `values`, whose axes `axis` and the next are chips and batch, with the two as one, (..., batch, ...)."""
     return values.reshape(*values.shape[:axis], -1, *values.shape[axis + 2 :]) if chips else values
 
@@ -211,8 +228,8 @@ def _same_lengths(lengths: Any, chips: int) -> Any:
     """Return the `lengths` (batch,) of the sequences of one chip; raise unless they are the same on all."""
     if not chips:
         return lengths
-    dealt = _dealt(lengths, chips, 1)
-    if (dealt != dealt[0]).any():
+    shares = _by_chip(lengths, chips, 1)
+    if (shares != shares[0]).any():
         got, do = "others", "repeat the sequences of the first for each"
         raise UnsupportedError(explain("lengths", must="be the same on all chips", got=got, do=do))
-    return dealt[0]
+    return shares[0]

@@ -11,17 +11,24 @@ from lstm_analog.model.formulas import clipped, elu, gated, gelu, leaky_relu, lo
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import ModelStep
 
+CurveSteps = tuple[ModelStep | Operation, ...]
 _SELU = (1.67326324235437728481704, 1.05070098735548049341933)
 _HARD = Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)
 
 
-def _softplus(beta: float = 1.0, threshold: float = 20.0) -> tuple[ModelStep, ...]:
-    """Return the steps of log(1 + exp(beta x))/beta; above its threshold of 20 PyTorch takes x, 2e-9 less."""
+_THRESHOLD = 20.0
+"""Where PyTorch's softplus of beta x becomes x, unless another is given; it is 2e-9 less there."""
+
+
+def _softplus(beta: float = 1.0, threshold: float = _THRESHOLD) -> CurveSteps | None:
+    """Return the steps of log(1 + exp(beta x))/beta; None for a lower threshold, at which the curve has a jump."""
+    if threshold < _THRESHOLD:
+        return None
     curve = Activation(curve=Curve.SOFTPLUS, slope=beta)
     return (curve,) if beta == 1.0 else (curve, scaled(1.0 / beta))
 
 
-CURVES: Mapping[str, Callable[..., tuple[ModelStep | Operation, ...]]] = MappingProxyType(
+CURVES: Mapping[str, Callable[..., CurveSteps | None]] = MappingProxyType(
     {
         "relu": lambda: (RELU,),
         "sigmoid": lambda: (SIGMOID,),
@@ -50,4 +57,4 @@ CURVES: Mapping[str, Callable[..., tuple[ModelStep | Operation, ...]]] = Mapping
         "abs": lambda: (Operation.ABS,),
     }
 )
-"""Function from the further arguments of each PyTorch function to its steps."""
+"""Function from the further arguments of each PyTorch function to its steps, None if these are not known."""

@@ -79,11 +79,15 @@ class WeightBank:
             first.add_(difference.reshape(first.shape))
 
     def clip(self, deviations: float) -> None:
-        """Clip the weights at so many standard `deviations` of their bank, to either side of zero, if it is trained."""
-        if not self.trained:
+        """Clip the weights at so many standard `deviations` of their bank, to either side of zero, if it is trained.
+
+        Weights that are much alike, as in a bank of one, are clipped at so many times the size of their mean instead,
+        or they would end at zero.
+        """
+        if not self.trained or deviations == np.inf:
             return
         weights = self.weights
-        limit = deviations * float(weights.std(unbiased=False))
+        limit = deviations * max(float(weights.std(unbiased=False)), abs(float(weights.mean())))
         self.change(weights.clamp(-limit, limit))
 
 

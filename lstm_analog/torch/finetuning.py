@@ -23,7 +23,7 @@ RATE = 6e-3
 """The learning rate of Adam at the beginning; it falls to zero along a cosine. Half of it does as well there."""
 
 CLIP = 2.0
-"""Standard deviations of a bank at which its weights are clipped.
+"""Standard deviations of a bank at which its weights are clipped, or means if these are larger.
 
 Errors are shares of Gmax, so a few large weights make all others inaccurate. Smaller: less error, less freedom; larger:
 the worst chips are lost, `benchmarks/finetuning.py`. Below 1.73, that of an even distribution, each step clips again.
@@ -95,7 +95,8 @@ def finetune(
     rate : float
         Learning rate of Adam at the beginning.
     clip : float
-        Standard deviations of its bank at which a weight is clipped; infinity for no clipping.
+        Standard deviations of its bank at which a weight is clipped, or sizes of its mean, if that is larger; infinity
+        for no clipping.
     distillation : float
         Weight of the mean squared difference from the outputs of the clean module, relative to their mean square;
         beside it the loss has the weight 1.

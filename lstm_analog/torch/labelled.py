@@ -40,7 +40,7 @@ class Labelled(TorchTensor):
         """Return the result of `func` for `args` and `kwargs` from the trace of their labelled tensors, not `types`."""
         given = kwargs or {}
         trace = next(each.trace for each in tensors_in((args, given)) if isinstance(each, Labelled))
-        return trace.carried(func, args, given)
+        return trace.result_of(func, args, given)
 
 
 class LabelledRun:
@@ -85,7 +85,7 @@ class LabelledRun:
         """Return the error that the function with this `label` `must` be something and `got` something else."""
         return UnsupportedError(explain(label, must=must, got=got, do=INSTEAD))
 
-    def carried(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
+    def result_of(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
         """Return the result of `func` for the arguments `args`, and `given` by name, labelled tensors among them."""
         name = name_of(func)
         bare = name.rstrip("_") if not name.startswith("_") else name

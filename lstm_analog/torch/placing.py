@@ -1,11 +1,11 @@
 """Where the weights of a module stand in the banks of its machine, so that derivatives find their way back.
 
-Numbers are sent the way that weights go: one that counts each weight comes out where the weight is built. A second
-network, whose weights are all as large as the largest of their bank, tells what a bank makes of a weight.
+A signal network whose weights are replaced by their numbers, 1, 2, 3, ..., has these numbers where the weights stand.
+A machine whose weights are all as large as the largest of their bank has the conductance that a bank makes of a weight.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,26 +22,6 @@ from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.network.parts import Crossbars, Part, Transconductors
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _PlacedSum:
-    """A weighted sum of a machine: its bank, the number of the pass, and its weights.
-
-    Attributes
-    ----------
-    number, label : int, str
-        The pass, and the label of the bank.
-    counted : int array, (m, n)
-        Which weight of the module stands in each place, counted from 1; 0 for none.
-    weights : float array, (m, n)
-        The weights.
-    """
-
-    number: int
-    label: str
-    counted: Indices
-    weights: Floats
-
-
 def weight_slopes(machine: Machine, tensors: TensorMap, found: tuple[Sensitivities, ...]) -> dict[str, Floats]:
     """Return the derivatives of a result by the weights in `tensors`, of which `machine` is built, by their names.
 
@@ -53,10 +33,15 @@ def weight_slopes(machine: Machine, tensors: TensorMap, found: tuple[Sensitiviti
     """
     counts = _counted(tensors)
     total = np.zeros(1 + sum(values.size for values in counts.values()))  # the first takes what is no weight
-    for each, gains in _placed(machine, tensors, counts):
-        part = machine.passes[each.number].network.part(each.label)
-        slopes = _by_weight(part, found[each.number].parameters[each.label], each.weights) * gains
-        np.add.at(total, each.counted, slopes)
+    networks = (_signal_networks(tensors), _signal_networks(_numbered(tensors, counts)))
+    for compiled, slopes, plain, numbered in zip(machine.passes, found, *networks, strict=True):
+        full = _with_largest(plain)
+        probe = lower(machine.technology, full, compiled.timing, compiled.settling).network
+        for own, ids, largest in zip(_sums(plain), _sums(numbered), _sums(full), strict=True):
+            part = compiled.network.part(own.label)
+            built = _by_weight(part, slopes.parameters[own.label], dense_weights(own))
+            gains = _gains(probe.part(own.label), dense_weights(largest))
+            np.add.at(total, np.rint(dense_weights(ids)).astype(np.int64), built * gains)
     return {name: total[values] for name, values in counts.items()}
 
 
@@ -72,27 +57,16 @@ def _counted(tensors: TensorMap) -> dict[str, Indices]:
     return {name: counts[name.replace("bias_hh", "bias_ih")] for name in tensors}
 
 
-def _placed(machine: Machine, tensors: TensorMap, counts: dict[str, Indices]) -> Iterator[tuple[_PlacedSum, Floats]]:
-    """Yield the weighted sums of `machine`, and what the bank of each makes of a weight, (m, n).
-
-    That is d conductance / d weight, 0 for a weight that is not built.
-    """
-    numbers = {
+def _numbered(tensors: TensorMap, counts: Mapping[str, Indices]) -> TensorMap:
+    """Return `tensors` with the numbers `counts` of weights in their places; of two biases that are added, one is 0."""
+    return {
         name: replace(tensor, stored=np.where(name.startswith("bias_hh"), 0.0, counts[name]))
         for name, tensor in tensors.items()
     }
-    plain, counted = (signal_networks(LSTM(layers=stack_of(some).layers, name="torch")) for some in (tensors, numbers))
-    for number, (own, other) in enumerate(zip(plain, counted, strict=True)):
-        sums, ids = _sums(own), _sums(other)
-        full = _with_largest(own)
-        compiled = machine.passes[number]
-        probe = lower(machine.technology, full, compiled.timing, compiled.settling)
-        for total, named, large in zip(sums, ids, _sums(full), strict=True):
-            placed = np.rint(dense_weights(named)).astype(np.int64)
-            yield (
-                _PlacedSum(number=number, label=total.label, counted=placed, weights=dense_weights(total)),
-                _gains(probe.network.part(total.label), dense_weights(large)),
-            )
+
+
+def _signal_networks(tensors: TensorMap) -> tuple[SignalNetwork, ...]:
+    return signal_networks(LSTM(layers=stack_of(tensors).layers, name="torch"))
 
 
 def _sums(network: SignalNetwork) -> list[Sum]:

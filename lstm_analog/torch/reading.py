@@ -1,6 +1,6 @@
 """`from_torch`: read the weights of a PyTorch module, and check that its forward computes what they say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from types import MappingProxyType
@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidTypeError, LstmAnalogError, UnsupportedError, explain
@@ -23,6 +27,9 @@ from lstm_analog.torch.tensors import array_of, tensors_of
 
 HARMLESS = (*(nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), nn.Linear, nn.Identity, nn.Dropout)
 """Modules that a machine computes, or that do nothing after training; subclasses are not included."""
+
+COMPUTING = (BasePruningMethod, SpectralNorm, WeightNorm)
+"""Forward hooks that compute a weight from others in the state dict, as `formats.parametrised` does."""
 
 PROBES = ((2, 5, 1.0), (3, 23, 40.0))
 """Batch, time and largest number of the inputs with which a module is tested: short and small, long and large."""
@@ -63,12 +70,13 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
         stack = _named(module, only, advice_for)
         return LSTM(layers=stack.layers, head=stack.head, name=name)
     tensors = tensors_of(module)
-    _check_kinds(module, [each for each in module.modules() if not list(each.children())], advice_for)
+    modules = list(_modules(module))
+    outer = [each for each in modules if len(list(_modules(each))) > 1]
+    _check_kinds(module, [each for each in modules if each not in outer], advice_for)
     check_hooks(module)
     stack = stack_of(tensors, None, rectified(module))
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
-    forwards = [type(each).forward for each in module.modules() if list(each.children())]
-    known = all(forward in (nn.Module.forward, nn.Sequential.forward) for forward in forwards)
+    known = all(type(each).forward in (nn.Module.forward, nn.Sequential.forward) for each in outer)
     return lstm if known else _read_as(module, lstm)
 
 
@@ -93,6 +101,14 @@ def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Mo
     return stack
 
 
+def _modules(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield `module` and all modules inside it, but for those that compute weights."""
+    yield module
+    for name, each in module.named_children():
+        if name != "parametrizations":
+            yield from _modules(each)
+
+
 def short(module: nn.Module, name: str) -> str:
     """Return the `name` of an inner module of `module` as in `only`: without the prefixes of wrappers."""
     bare = f"{name}.".removeprefix(PARALLEL if type(module) is nn.DataParallel else "")
@@ -115,7 +131,7 @@ def advice_for(module: nn.Module) -> str:
         modules = {}
     if not modules:
         return "give a module that holds an nn.LSTM, nn.GRU or nn.RNN"
-    inner = {short(module, name): type(part) for name, part in module.named_modules()}
+    inner = {short(module, name): type_before_parametrizations(part) for name, part in module.named_modules()}
     own = {name for name in modules if inner.get(name) in HARMLESS}
     if own:
         return f"{alone(own, lambda name: _named(module, name, lambda _: ''))}, and do the rest yourself"
@@ -124,7 +140,8 @@ def advice_for(module: nn.Module) -> str:
 
 
 def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable[[nn.Module], str]) -> None:
-    strange = sorted({type(part).__name__ for part in parts if type(part) not in HARMLESS})
+    kinds = map(type_before_parametrizations, parts)
+    strange = sorted({kind.__name__ for kind in kinds if kind not in HARMLESS})
     if strange:
         must = "be an LSTM or GRU with at most a Linear layer after it"
         what, do = f"module {type(module).__name__}", advice(module)
@@ -132,9 +149,10 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable
 
 
 def check_hooks(module: nn.Module) -> None:
-    """Raise `UnsupportedError` if `module` has forward hooks, which may change its inputs and outputs."""
+    """Raise `UnsupportedError` if `module` has forward hooks other than `COMPUTING`: they may change its outputs."""
     for name, part in module.named_modules():
-        count = len(part._forward_pre_hooks) + len(part._forward_hooks)  # noqa: SLF001 - told nowhere else
+        hooks = (*part._forward_pre_hooks.values(), *part._forward_hooks.values())  # noqa: SLF001 - told nowhere else
+        count = sum(not isinstance(hook, COMPUTING) for hook in hooks)
         if count:
             what = ".".join(filter(None, (f"module {type(module).__name__}", name)))
             do = "call remove() of what register_forward_hook returned, and do yourself what it did"
@@ -146,18 +164,18 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
     readings = [(lstm, False), (lstm, True)]
     if lstm.head is not None:
         readings = [(replace(lstm, head=replace(lstm.head, final=last)), last) for last in (False, True)]
-    said: list[str] = []
+    reasons: list[str] = []
     for turned in (False, True):
         left = readings
         for batch, steps, size in PROBES:
             x = size * np.sin(np.arange(float(batch * steps * lstm.input_size))).reshape(batch, steps, -1)
-            left = _agreeing(module, left, x, turned, said)
+            left = _agreeing(module, left, x, turned, reasons)
         if left and not _rearranges(module, (*((41, 2) if turned else (2, 41)), lstm.input_size)):
             return left[0][0]
-        said += ["one that reads other steps of longer ones"] if left else []
+        reasons += ["one that reads other steps of longer ones"] if left else []
     must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
     what = f"module {type(module).__name__}"
-    raise UnsupportedError(explain(what, must=must, got=said[0], do=advice_for(module)))
+    raise UnsupportedError(explain(what, must=must, got=reasons[0], do=advice_for(module)))
 
 
 def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:
@@ -189,22 +207,22 @@ def trace_of(module: nn.Module) -> tuple[nn.Module, LabelledRun]:
 
 
 def _agreeing(
-    module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, said: list[str]
+    module: nn.Module, readings: Sequence[tuple[LSTM, bool]], x: Floats, turned: bool, reasons: list[str]
 ) -> list[tuple[LSTM, bool]]:
-    """Return those of the `readings` whose output for `x` is that of `module`; if none, append the reason to `said`."""
+    """Return those of the `readings` whose output for `x` is that of `module`; if none, append to `reasons` why."""
     if not readings:
         return []
     try:
         answer, same = _answer(module, x, turned)
     except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told
-        said.append(f"{type(reason).__name__}: {reason}"[:120])
+        reasons.append(f"{type(reason).__name__}: {reason}"[:120])
         return []
     expected = [(reading, _expected(*reading, x)) for reading in readings]
     fits = [(reading, each) for reading, each in expected if each.size == answer.size]
     apart = [float(np.abs(answer.reshape(each.shape) - each).max()) for _, each in fits]
     right = [fit[0] for fit, error in zip(fits, apart, strict=True) if error <= same * float(np.abs(fit[1]).max())]
     if not right:
-        said += [f"answers {error:.2g} apart" for error in apart] or [f"an answer of shape {answer.shape}"]
+        reasons += [f"answers {error:.2g} apart" for error in apart] or [f"an answer of shape {answer.shape}"]
     return right
 
 

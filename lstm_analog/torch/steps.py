@@ -29,8 +29,8 @@ from lstm_analog.model.formats.stream_steps import (
 )
 from lstm_analog.model.formulas import clipped, layer_normalization, log_softmax
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import Dense, ModelStep, Pool, RowStep, Softmax
-from lstm_analog.torch.curves import CURVES
+from lstm_analog.model.steps import Dense, Pool, RowStep, Softmax
+from lstm_analog.torch.curves import CURVES, CurveSteps
 from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
 from lstm_analog.torch.tensors import array_of
 
@@ -44,11 +44,12 @@ def labels_of(value: Any) -> Array:
     return array
 
 
-def _curve(make: Callable[..., tuple[ModelStep | Operation, ...]]) -> Handler:
+def _curve(make: Callable[..., CurveSteps | None]) -> Handler:
     def computed(
         trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
     ) -> Array | None:
-        return record_curves(trace.streams, label, labels_of(input), make(*args, **options))
+        steps = make(*args, **options)
+        return None if steps is None else record_curves(trace.streams, label, labels_of(input), steps)
 
     return computed
 
@@ -219,7 +220,10 @@ def _cast(kind: Any = None) -> Handler:
     """Return the handler of a conversion to the dtype `kind`, or to that in its arguments; floats to integers fail."""
 
     def computed(trace: LabelledRun, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
-        told = [each for each in (kind, *args, *options.values()) if isinstance(each, torch.dtype | torch.Tensor)]
+        given = (kind, *args, *options.values())
+        if any(isinstance(each, type) or (isinstance(each, str) and each.endswith("Tensor")) for each in given):
+            return None  # torch.LongTensor, or its name
+        told = [each for each in given if isinstance(each, torch.dtype | torch.Tensor)]
         wanted = told[0].dtype if told and isinstance(told[0], torch.Tensor) else told[0] if told else None
         labels = labels_of(input)
         if wanted is None or wanted.is_floating_point:

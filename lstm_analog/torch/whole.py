@@ -166,11 +166,19 @@ def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, tra
         fed = given.swapaxes(0, 1) if traced.time_first and given.ndim - vectors == 2 else given
         ours = model(fed if vectors or isinstance(next(iter(model.before), None), Embedding) else fed[..., None])
         ways = [theirs, theirs.swapaxes(0, 1)] if theirs.ndim > 1 else [theirs]
-        apart = [abs(way.reshape(ours.shape) - ours).max() for way in ways if way.size == ours.size]
-        if not apart or min(apart) > same * abs(ours).max():
+        apart = [_difference(way.reshape(ours.shape), ours) for way in ways if way.size == ours.size]
+        most = same * abs(ours[np.isfinite(ours)]).max(initial=0.0)
+        if not any(each <= most for each in apart):
             what, must = f"module {type(module).__name__}", "answer to x what the steps of its forward make"
             got = f"answers {min(apart):.2g} apart" if apart else f"an answer of shape {theirs.shape}"
             raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
+
+
+def _difference(one: Floats, other: Floats) -> float:
+    """Return the largest difference of two arrays; what is infinite or NaN in both is equal."""
+    with np.errstate(invalid="ignore"):
+        equal = (one == other) | (np.isnan(one) & np.isnan(other))
+        return float(np.where(equal, 0.0, abs(one - other)).max())
 
 
 def _made_up(model: Model, x: Array, vectors: bool, batch: int, steps: int, size: float) -> Array:

@@ -6,10 +6,12 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import today
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save as serialize
 
 from lstm_analog.errors import LstmAnalogError
@@ -69,8 +71,28 @@ BOMBS = {
     "lists": lambda n: _zip({"m/data.pkl": b"\x80\x02(" + b"]" * min(n, 4_000_000) + b"t."}),
     "members": lambda n: _zip({str(k): b"" for k in range(n // 100)}),
     "maps": lambda n: b"\xdf" + (n // 2).to_bytes(4, "big") + b"\xa0\x80" * (n // 2),
+    "names": lambda n: _tree("x" * (n // 2), [str(k) for k in range(n // 40)]),
+    "features": lambda n: _graph(["time", "batch", 30_000], 2),
+    "steps": lambda n: _graph([2000, 2000, 1], 1),
     "arrays": lambda n: b"\x81\xa1a\xdd" + n.to_bytes(4, "big") + b"\x90" * n,
 }
+
+
+def _tree(path, names):
+    """Return a flax file of as many arrays as `names`, below one `path`."""
+    array = msgpack.ExtType(1, msgpack.packb([[1], "float32", bytes(4)]))
+    return msgpack.packb({path: dict.fromkeys(names, array)})
+
+
+def _graph(axes, features):
+    """Return an ONNX graph of a few bytes whose LSTM reads the first `features` of an input of these `axes`."""
+    weights = {"W": np.ones((1, 8, features), "f4"), "R": np.ones((1, 8, 2), "f4"), "end": np.array([features])}
+    weights |= {"start": np.array([0]), "axis": np.array([2])}
+    nodes = [helper.make_node("Slice", ["x", "start", "end", "axis"], ["v"])]
+    nodes += [helper.make_node("LSTM", ["v", "W", "R"], ["y", "h"], hidden_size=2)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes if name == "x" else None) for name in "xh"]
+    stored = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    return helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], stored)).SerializeToString()
 
 
 def _varint(number):

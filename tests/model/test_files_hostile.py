@@ -175,6 +175,48 @@ def test_keras_models_that_answer_with_h(tmp_path, answers):
     assert load(tmp_path / "m.keras").digest == load(FOLDER / "lstm_f32.keras").digest
 
 
+@pytest.mark.parametrize(("answers", "fine"), [(["lstm", "c"], True), (["c"], True), (["b", "c"], False)])
+def test_keras_models_of_several_answers_are_refused(tmp_path, answers, fine):
+    """Of an LSTM, a tanh `b` and a relu `c` one after the other; h beside the answer is the LSTM's own."""
+    with zipfile.ZipFile(FOLDER / "lstm_f32.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    layers = json.loads(members["config.json"])["config"]["layers"]
+    kinds = {"b": "tanh", "c": "relu"}
+    layers += [
+        {"class_name": "Activation", "config": {"name": name, "activation": kind}} for name, kind in kinds.items()
+    ]
+    names = [layer["config"]["name"] for layer in layers]
+    for layer, below in zip(layers, [None, *names], strict=False):
+        layer["inbound_nodes"] = [[[below, 0, 0, {}]]] if below else []
+    config = {"layers": layers, "output_layers": [[name, 0, 0] for name in answers]}
+    members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
+    (tmp_path / "m.keras").write_bytes(zipped(members))
+    if fine:
+        assert len(la.load_model(tmp_path / "m.keras").after) == 2
+    else:
+        with pytest.raises(UnsupportedError, match="the model's answers must be one, got 'b', 'c': save a model with"):
+            la.load_model(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [[["input_layer", 0, 0, {"training": True}]]],
+        [{"args": [{"config": {"keras_history": ["input_layer", 0, 0]}}], "kwargs": {"training": True}}],
+        [{"args": [{"config": {"keras_history": ["input_layer", 0, 0]}}, None, None, True], "kwargs": {}}],
+    ],
+)
+def test_a_keras_layer_that_is_called_as_in_training_is_refused(refused, nodes):
+    """A batch normalisation so called takes mean and variance of the batch."""
+    with zipfile.ZipFile(FOLDER / "lstm_f32.keras") as golden:
+        members = {name: golden.read(name) for name in golden.namelist()}
+    first, lstm = json.loads(members["config.json"])["config"]["layers"]
+    layers = [first | {"inbound_nodes": []}, lstm | {"inbound_nodes": nodes}]
+    config = {"class_name": "Functional", "config": {"layers": layers}}
+    message = refused(zipped(members | {"config.json": json.dumps(config).encode()}))
+    assert "layer 'lstm' must compute as after training, got a call with training=True" in message
+
+
 @pytest.mark.parametrize(
     ("answers", "got"), [([["lstm", 0, 2]], "output 2 of 'lstm'"), ({"a": ["x", 0, 0]}, "0 of 'x'")]
 )
@@ -205,6 +247,10 @@ def test_keras_models_that_answer_with_something_else_are_refused(refused, answe
         (keras(lambda layers: layers[1]["config"].update(time_major=True)), "known here, got 'time_major'"),
         (keras(lambda layers: layers.reverse()), "('TimeDistributed') must be one of LSTM, "),
         (keras(list, **{"config.json": b" " * (1 << 25)}), "a zip bomb"),
+        (
+            keras(list, **{"config.json": b" " * (7 << 20)}),
+            "configuration must have at most 6291456 bytes, got 7340032",
+        ),
         (keras(list, **{"config.json": b"{" * 100_000}), "be JSON"),
         (keras(list, **{"model.weights.h5": b"\x89HDF\r\n\x1a\n" + bytes(99)}), "HDF5"),
     ],
@@ -279,8 +325,8 @@ def state(name="weight_hh_l0", **options):
         ({"count": -1}, "must refer to storages of tensors, got another note"),
         ({"kind": "DoubleStorage"}, "must have 48 bytes for 6 of float64, got 24 bytes"),
         ({"kind": "UntypedStorage"}, "must be float16, .* got UntypedStorage"),
-        ({"offset": 1}, "must lie inside its storage of 6, and not be empty, got 6 elements, 1 to 6"),
-        ({"offset": -1}, "must lie inside its storage of 6, .* got 6 elements, -1 to 4"),
+        ({"offset": 1}, "must lie inside its storage of 6, got 6 elements, 1 to 6"),
+        ({"offset": -1}, "must lie inside its storage of 6, got 6 elements, -1 to 4"),
         ({"offset": 2**70}, "must lie inside its storage"),
         ({"offset": 0.5}, "must have whole sizes and strides"),
         ({"shape": (2, 3), "stride": (1, 1)}, "strides of tensor 'weight_hh_l0' must not overlap"),
@@ -288,11 +334,13 @@ def state(name="weight_hh_l0", **options):
         ({"shape": (2**40, 3), "stride": (0, 1)}, "must not overlap"),
         ({"shape": (2, 3), "stride": (-3, 1), "offset": 3}, "must not overlap"),
         ({"shape": (2, 3), "stride": (3, 2**80)}, "must lie inside its storage"),
-        ({"shape": (2**31, 2**31), "stride": (2**31, 1)}, "must lie inside its storage"),
+        ({"shape": (2**29, 2**29), "stride": (2**29, 1)}, "must lie inside its storage"),
+        ({"shape": (2**31, 2**31), "stride": (2**31, 1)}, "must have at most 8 axes of whole sizes"),
         ({"shape": (2**62, 4)}, "must have at most 8 axes of whole sizes"),
         ({"shape": (1,) * 100, "stride": (1,) * 100}, "must have at most 8 axes"),
         ({"shape": (-2, 3)}, "must have at most 8 axes of whole sizes"),
-        ({"shape": (0, 3)}, "and not be empty, got 0 elements"),
+        ({"shape": (0, 3)}, "must have both weight_ih and weight_hh"),
+        ({"shape": (0, 2**61)}, "must have at most 8 axes of whole sizes"),
         ({"shape": (2, 3, 1)}, "must have whole sizes and strides"),
         ({"shape": 5}, "must have whole sizes and strides"),
         ({"key": "../../etc/passwd"}, "archive must have a member 'm/data/../../etc/passwd', got none"),
@@ -302,6 +350,45 @@ def state(name="weight_hh_l0", **options):
 )
 def test_tensors_that_are_not_where_they_say(refused, options, message):
     assert re.search(message, refused(torch_zip(state(**options), **{"0": bytes(24)})))
+
+
+def nested_tuples(levels):
+    """Return the instructions that make a tuple of the tuple below twice, and so on: 2**levels empty ones."""
+    return b")" + b"".join(
+        b"q" + bytes([level]) + b"h" + bytes([level]) + b"\x86" for level in range(100, 100 + levels)
+    )
+
+
+@pytest.mark.parametrize("place", ["shape", "stride"])
+def test_tuples_of_tuples_are_not_printed(refused, place):
+    pickled = state(shape=(7, 3), stride=(7, 5)).replace(
+        number((7, 3) if place == "shape" else (7, 5)), nested_tuples(60)
+    )
+    assert nested_tuples(60) in pickled
+    assert "must have whole sizes and strides, got others" in refused(torch_zip(pickled, **{"0": bytes(24)}))
+
+
+@pytest.mark.parametrize("key", [b"K\x00", nested_tuples(60)], ids=["a number", "tuples of tuples"])
+def test_keys_of_storages_are_texts(refused, key):
+    content = MAGIC + b"\x80\x02" + state()[2:] + b"\x80\x02]" + key + b"a." + (6).to_bytes(8, "little") + bytes(24)
+    assert "keys must list the storages, got another list" in refused(content)
+
+
+def script(name, inner):
+    """Return the instructions of a TorchScript module with one entry, `inner`."""
+    return b"c__torch__\nM\n)\x81}(" + text(name) + inner + b"ub"
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "entries", "message"),
+    [("x" * 1000, 1, 9, "must have names of at most 1000 letters"), ("x", 60, 5000, "of at most 200000 entries")],
+)
+def test_modules_of_a_script_share_no_names_without_end(refused, name, depth, entries, message):
+    """A name before those of many entries takes as much memory again for each."""
+    inner = b"c__torch__\nM\n)\x81}(" + b"".join(text(f"entry {n}") + b"N" for n in range(entries)) + b"ub"
+    for _ in range(depth):
+        inner = script(name, inner)
+    assert message in refused(torch_zip(b"\x80\x02" + inner + b"."))
 
 
 def test_one_storage_described_in_two_ways(refused):
@@ -613,6 +700,8 @@ def virtual(file):
             "must reach each of at most 20000 objects once, got the one at byte 96",
         ),
         (lambda f: f.require_group("/".join(["g"] * 40)), "must be at most 32 deep"),
+        (lambda f: f.require_group("g" * 1001), "must have names of at most 1000 letters, got a longer one"),
+        (lambda f: f.require_group("g" * 600 + "/" + "h" * 600), "must have paths of at most 1000 letters, got longer"),
     ],
 )
 def test_hdf5_tricks(refused, write, message):

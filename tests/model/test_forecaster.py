@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError
-from lstm_analog.model import Forecaster, load, load_forecaster, random_lstm, save_forecaster
+from lstm_analog.model import Forecaster, Form, load, load_forecaster, random_lstm, save_forecaster
 
 WORDS = {"name": "a", "offset": "0.1", "scale": "2.5", "unit": "people"}
 
@@ -41,13 +41,37 @@ def test_round_trip_is_exact(forecaster, tmp_path):
     np.testing.assert_array_equal(again.head_bias, forecaster.head_bias)
 
 
+@pytest.mark.parametrize("form", Form)
+def test_a_forecaster_of_any_form_is_read_back(tmp_path, form):
+    lstm = random_lstm(np.random.default_rng(2), inputs=1, hidden=3, form=form)
+    head = np.ones((1, lstm.output_size))
+    made = Forecaster(lstm=lstm, head_weight=head, head_bias=[0.25], offset=1.0, scale=2.0, unit="K")
+    save_forecaster(made, tmp_path / "a.safetensors")
+    again = load_forecaster(tmp_path / "a.safetensors")
+    assert (again.lstm.digest, again.whole.digest) == (lstm.digest, made.whole.digest)
+    assert load(tmp_path / "a.safetensors").digest == made.whole.digest
+
+
+def test_a_forecaster_with_a_second_linear_layer_is_refused(forecaster, tmp_path):
+    save_forecaster(forecaster, tmp_path / "b.safetensors")
+    arrays = load_file(tmp_path / "b.safetensors") | {"fc.weight": np.ones((2, 2)), "fc.bias": np.ones(2)}
+    (tmp_path / "b.safetensors").write_bytes(serialize(arrays, WORDS))
+    with pytest.raises(FileFormatError, match=r"tensors must belong to .*got 'fc\.bias', 'fc\.weight', 'head"):
+        load_forecaster(tmp_path / "b.safetensors")
+
+
+def test_the_lstm_of_a_forecaster_has_no_head_of_its_own(forecaster):
+    with pytest.raises(InvalidValueError, match="lstm must have no head, got one: give its weights and bias"):
+        replace(forecaster, lstm=forecaster.whole)
+
+
 def test_a_forecaster_loads_as_an_lstm_with_a_head_and_not_the_reverse(forecaster, tmp_path):
     path = tmp_path / "b.safetensors"
     save_forecaster(forecaster, path)
     np.testing.assert_array_equal(load(path).head.weights, forecaster.head_weight)
     arrays = {name: array for name, array in load_file(path).items() if not name.startswith("head")}
     path.write_bytes(serialize(arrays, WORDS))
-    with pytest.raises(FileFormatError, match=r"must hold .*, got no head\.weight and no head\.bias: use load"):
+    with pytest.raises(FileFormatError, match="head must be a linear read-out with a bias, got none: use load"):
         load_forecaster(path)
 
 

@@ -203,6 +203,8 @@ def test_layers_must_hold_cells():
         Layer(forward=cell, backward=other)
     with pytest.raises(InvalidTypeError, match=r"cell hidden must be an Activation, got 'relu': give e.g. model\.TANH"):
         replace(cell, hidden="relu")
+    with pytest.raises(InvalidValueError, match="activation offset must be finite, got 1000"):
+        Activation(curve=Curve.TANH, offset=10**400)
     with pytest.raises(InvalidValueError, match="activation slope must be finite, got nan: give a finite number"):
         replace(SIGMOID, slope=float("nan"))
 

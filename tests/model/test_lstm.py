@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError
-from lstm_analog.model import LSTM, Cell, Layer, State, random_lstm
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, SimulationError
+from lstm_analog.model import LSTM, RELU, Cell, Layer, RNNCell, State, random_lstm
 
 
 @pytest.fixture
@@ -134,3 +134,21 @@ def test_bad_states(lstm):
         lstm(x, replace(State.zeros(lstm.state_sizes, (5,)), c=(np.ones((5, 3)),)))
     with pytest.raises(InvalidValueError, match=r"state c of layer 1 must be finite, got nan at index \(0,\)"):
         State(h=(), c=(np.ones(1), np.array([np.nan])))
+
+
+def test_what_grows_beyond_all_numbers_is_named():
+    cell = RNNCell(input=np.ones((1, 2, 1)), recurrent=np.full((1, 2, 2), 5.0), hidden=RELU)
+    growing = LSTM(layers=(Layer(forward=cell),), name="growing")
+    assert np.isfinite(growing(np.ones((300, 1))).h).all()
+    with pytest.raises(
+        SimulationError, match="h of l0 must stay finite, got infinity or NaN in step 309: give smaller"
+    ):
+        growing(np.ones((2, 400, 1)))
+
+
+def test_pre_activations_beyond_all_numbers_have_gates():
+    cell = Cell(input=np.full((4, 1, 1), 1e200), recurrent=np.ones((4, 1, 1)))
+    assert LSTM(layers=(Layer(forward=cell),), name="steep")([[1e200], [1e200]]).h.tolist() == [
+        [np.tanh(1)],
+        [np.tanh(2)],
+    ]

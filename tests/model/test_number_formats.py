@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import h5py
 import ml_dtypes
@@ -11,7 +12,7 @@ import onnx
 import pytest
 import safetensors.numpy
 
-from lstm_analog.errors import LstmAnalogError
+from lstm_analog.errors import FileFormatError, LstmAnalogError
 from lstm_analog.model.formats.flax import read_flax
 from lstm_analog.model.formats.hdf5 import read_hdf5
 from lstm_analog.model.formats.loading import read_npz
@@ -164,3 +165,13 @@ def test_a_listed_number_that_does_not_fit_is_refused():
     entry = onnx.TensorProto(name="w", data_type=onnx.TensorProto.UINT8, dims=(2,), int32_data=[1, 300])
     with pytest.raises(LstmAnalogError, match=r"^tensor 'w' must fit its kind of number, got 300 of UINT8: export"):
         OnnxTensors(Path()).tensor(entry)
+
+
+def test_a_shape_without_elements_that_numpy_does_not_hold_is_refused():
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0, {2**61}), }}".ljust(117) + "\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    stream = BytesIO()
+    with ZipFile(stream, "w") as archive:
+        archive.writestr("a.npy", array)
+    with pytest.raises(FileFormatError, match=r"'a' must have at most 8 axes of whole sizes, got shape \(0, 2305"):
+        read_npz(stream.getvalue())

@@ -161,6 +161,11 @@ REFUSED = {
         [node("BatchNormalization", "last", "one_", "one_", "one_", "one_", to="z", training_mode=1)],
         "got node 'the BatchNormalization'",
     ),
+    "a variance below zero": (
+        [AS_IT_IS],
+        [node("BatchNormalization", "last", "one_", "one_", "one_", "minus", to="z")],
+        "got node 'the BatchNormalization'",
+    ),
     "in training": ([node("Dropout", "x", "half", "true", to="v")], [], "got node 'the Dropout'"),
     "the state alone": ([AS_IT_IS], [helper.make_node("LSTM", ["v", "W", "R"], ["", "", "z"], name="b")], "be one, or"),
 }
@@ -173,7 +178,7 @@ def test_what_is_beyond_is_named_with_the_way_to_take_the_rest(tmp_path, case):
         if each.op_type == "Cast":
             to = TensorProto.INT64 if each.output[0] == "i" else TensorProto.FLOAT
             each.attribute.extend([helper.make_attribute("to", to)] if not each.attribute else [])
-    ends = {"cnull": np.zeros(2, "f4"), "one_": np.ones(2, "f4"), "true": np.array(True)}
+    ends = {"cnull": np.zeros(2, "f4"), "one_": np.ones(2, "f4"), "minus": -np.ones(2, "f4"), "true": np.array(True)}
     ends |= {"twenty": np.array([-20]), "far": np.array([2**62]), "nought": np.array(0)}
     constants = [node("Constant", to=name, value=numpy_helper.from_array(each)) for name, each in ends.items()]
     made = after or [node("Identity", "h", to="z")]
@@ -217,9 +222,29 @@ def test_a_mean_over_padding_is_refused(tmp_path):
     assert answer[0].all()
     assert not answer[1, 3:].any()
     with pytest.raises(
-        UnsupportedError, match=r"ReduceMean. must average the steps that count, got all of them, beside s"
+        UnsupportedError, match=r"ReduceMean. must average valid steps alone, got all, also those beyond s"
     ):
         la.load_model(tmp_path / "m.onnx")
+
+
+def test_an_axis_that_an_input_says_is_not_known(tmp_path):
+    """The labels of its first input begin at 1, which is an axis, too."""
+    after = [node("Transpose", "h", to="t", perm=[1, 0, 2]), node("ReduceMax", "t", "axes", to="z")]
+    model = onnx.load(str(saved(tmp_path / "m.onnx", [AS_IT_IS], after)))
+    model.graph.input.insert(0, helper.make_tensor_value_info("axes", TensorProto.INT64, [1]))
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    with pytest.raises(UnsupportedError, match="got node 'the ReduceMax'"):
+        la.load_model(tmp_path / "m.onnx")
+
+
+def test_sizes_are_divided_as_in_c(tmp_path):
+    """-7 / 2 is -3, the third element from the end, in a graph that computes a place."""
+    whole = {"minus": np.array([-7]), "by": np.array([2]), "where": np.array([2])}
+    made = [node("Constant", to=name, value=numpy_helper.from_array(each)) for name, each in whole.items()]
+    made += [node("Div", "minus", "by", to="place"), node("Gather", "h", "place", to="z", axis=2)]
+    x = np.random.default_rng(7).normal(size=(2, 5, 2))
+    model = la.load_model(saved(tmp_path / "m.onnx", [AS_IT_IS], made))
+    np.testing.assert_array_equal(model(x), model.lstm(x).h[..., :1])
 
 
 def test_whole_numbers_may_be_features(tmp_path):

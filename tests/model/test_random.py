@@ -36,6 +36,18 @@ def test_a_seed_is_no_generator():
         random_lstm(3, inputs=1, hidden=2)
 
 
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"outputs": -1}, "outputs must be at least 0, got -1: give"),
+        ({"hidden": 3000, "layers": 2, "bidirectional": True}, "weights must be at most .*, got 288024000"),
+    ],
+)
+def test_sizes_that_no_memory_holds_or_below_zero_are_refused(more, text):
+    with pytest.raises(InvalidValueError, match=text):
+        random_lstm(np.random.default_rng(1), **{"inputs": 1, "hidden": 2, **more})
+
+
 @pytest.mark.parametrize("scale", [-1.0, np.nan, np.inf])
 def test_scale_must_be_a_size(scale):
     with pytest.raises(InvalidValueError, match=f"scale must be >= 0 and finite, got {scale}: give"):

@@ -23,8 +23,10 @@ from lstm_analog.model import (
     Affine,
     Dense,
     Embedding,
+    Formula,
     Masking,
     Model,
+    Operation,
     Pool,
     Pooling,
     Reshape,
@@ -345,6 +347,14 @@ def test_an_architecture_that_does_not_fit_is_named(tmp_path, change, message):
             "hold cells",
         ),
         ("keras_linear.keras", "RNN", "cell", {"class_name": "StackedRNNCells", "config": {"cells": []}}, "hold cells"),
+        ("keras_curves.keras", "LayerNormalization", "epsilon", 10**400, "must have a number epsilon, got 10000"),
+        (
+            "keras_forecaster.keras",
+            "Rescaling",
+            "scale",
+            10**400,
+            "must have a number scale, or one a feature, got 1000",
+        ),
         ("keras_curves.keras", "ReLU", "max_value", 0.0, "must have its max_value above zero, got 0.0: save"),
         (
             "keras_curves.keras",
@@ -417,7 +427,7 @@ def test_a_softmax_and_its_layer_are_told_apart(tmp_path):
         (np.full((2, 3), np.nan), InvalidValueError, "x must hold whole numbers from 0 to 10"),
         (np.array(["a"]), InvalidTypeError, "x must hold whole numbers, got <U1"),
         (np.ones((2, 3, 1)), InvalidShapeError, r"x must have shape \(batch, time\) or \(time,\), not empty"),
-        (np.zeros((1, 4)), InvalidValueError, "steps of a sequence must count, one at least, got none in sequence 0"),
+        (np.zeros((1, 4)), InvalidValueError, "valid steps of a sequence must be at least one, got none in sequence 0"),
     ],
 )
 def test_what_no_model_of_words_takes(x, error, message):
@@ -453,6 +463,15 @@ def test_no_bare_error_for_other_inputs(case, x):
 def test_steps_that_do_not_chain(change, error, message):
     with pytest.raises(error, match=message):
         replace(masked_model(), **change)
+
+
+def test_what_is_not_finite_is_answered_as_frameworks_do():
+    log = Formula(name="log", steps=(Operation.LOG, Operation.EXP), reads=((0,), (1,)))
+    x = np.random.default_rng(1).normal(size=(9, 2))
+    h = masked_model().lstm(x).h
+    answer = replace(masked_model(), before=(), after=(log,))(x)
+    np.testing.assert_allclose(answer, np.where(h < 0, np.nan, h), rtol=1e-14)
+    assert np.isnan(answer).any()
 
 
 def test_steps_by_hand():

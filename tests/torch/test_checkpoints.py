@@ -158,6 +158,13 @@ def test_a_lightning_checkpoint(tmp_path):
     check(tmp_path / "a.ckpt", module)
 
 
+def test_buffers_without_elements_are_passed_over(tmp_path):
+    module = model()
+    module.register_buffer("history", torch.empty(0, 3))
+    torch.save(module.state_dict(), tmp_path / "a.pt")
+    check(tmp_path / "a.pt", module)
+
+
 def test_buffers_of_whole_numbers_are_passed_over(tmp_path):
     module = model()
     extra = {"steps": torch.tensor(4), "positions": torch.arange(8), "bn.num_batches_tracked": torch.tensor(1)}
@@ -235,6 +242,9 @@ def test_weights_that_are_computed_before_each_forward(tmp_path, change):
                 parameter.mul_(1.5)
     torch.save(module.state_dict(), tmp_path / "a.pt")
     check(tmp_path / "a.pt", module)
+    for read in (la.from_torch(module), la.from_torch(module, only=("lstm", "fc"))):
+        np.testing.assert_allclose(read(X).y, answer(module), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(la.model_from_torch(module, X)(X), answer(module), rtol=0, atol=1e-12)
 
 
 def test_a_parametrisation_of_ones_own_is_refused(tmp_path):

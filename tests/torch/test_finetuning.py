@@ -189,6 +189,22 @@ def test_weights_are_clipped_and_frozen_ones_are_not():
     assert not head.trained
 
 
+def test_weights_that_are_all_alike_are_not_clipped_to_nothing():
+    """Their standard deviation is far below them: clipped at two of it, again and again, they would go to zero."""
+    module = Model()
+    module.one = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        module.fc.weight.copy_(1.0 + 0.1 * torch.randn(2, 3))
+        module.fc.bias.fill_(1.0)
+    module.forward = lambda x: module.one(module.fc(module.rnn(x)[0])[..., :1]).repeat(1, 1, 2)
+    for clip in (2.0, np.inf):
+        made = tuned(module, batches(), clip=clip, rate=1e-9, epochs=3)
+        for name in ("fc.weight", "fc.bias", "one.weight"):
+            np.testing.assert_allclose(
+                made.get_parameter(name).detach(), module.get_parameter(name).detach(), atol=1e-6
+            )
+
+
 def test_distillation_keeps_to_the_clean_model():
     module, loader = Model(), batches()
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import lstm_analog as la
-from lstm_analog.errors import FileFormatError, InvalidTypeError, UnsupportedError
+from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidTypeError, UnsupportedError
 
 SETTLING = 18.0
 CLOSE = 1e-5
@@ -376,6 +376,22 @@ def test_analog_lstm_answers_like_an_lstm(batch_first, options):
     chains = module.num_layers * (1 + module.bidirectional)
     state = (0.3 * x64(chains, batch, module.proj_size or 3), 0.3 * x64(chains, batch, 3))
     compare(module(x, state), analog(x, state))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((torch.ones(4, 1, 2, dtype=torch.int64),), r"input must be a tensor of floats, got torch\.int64: call float"),
+        ((np.ones((4, 1, 2)),), "input must be a tensor of floats, got ndarray: call float"),
+        ((torch.ones(4),), r"input must have two axes, or three with a batch, got shape \(4,\): add"),
+        ((torch.ones(4, 1, 2), torch.ones(1, 1, 3)), r"state must be two tensors, got Tensor: give \(h_0, c_0\)"),
+        ((torch.ones(4, 1, 2), (torch.ones(1, 1, 3),)), "state must be two tensors, got tuple: give"),
+    ],
+)
+def test_what_no_lstm_takes_is_refused(given, message):
+    _, analog = pair()
+    with pytest.raises((InvalidTypeError, InvalidShapeError), match=message):
+        analog(*given)
 
 
 def test_one_sequence_without_a_batch():

@@ -134,7 +134,8 @@ def held(module, x, **options):
     other = torch.randn(4, 9, 3, dtype=torch.float64) * 1.7 if x.is_floating_point() else x.repeat(2, 2)
     with torch.no_grad():
         expected = module.eval()(other).numpy()
-    assert abs(model(other.numpy()).reshape(expected.shape) - expected).max() <= CLOSE * max(1.0, abs(expected).max())
+    most = CLOSE * max(1.0, abs(np.nan_to_num(expected)).max())
+    np.testing.assert_allclose(model(other.numpy()).reshape(expected.shape), expected, rtol=0, atol=most)
     return model
 
 
@@ -147,6 +148,17 @@ def _seeded():
 def test_a_module_is_what_its_forward_does(case):
     told, parts = CASES[case]
     held(Own(told, **parts), torch.randn(*X, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("curve", [lambda h: torch.sqrt(h - 2.0), lambda h: torch.exp(1e5 * h)])
+def test_a_curve_may_be_infinite_or_no_number(curve):
+    x = torch.randn(*X, dtype=torch.float64)
+    held(Own(lambda m, x: curve(m.rnn(x)[0]), rnn=lstm()), x)
+    beside = Own(lambda m, x: m.rnn(x)[0] if x.shape[1] == 23 else curve(m.rnn(x)[0]), rnn=lstm())
+    with pytest.raises(
+        UnsupportedError, match=r"must answer to x what the steps of its forward make, got answers (nan|inf)"
+    ):
+        model_from_torch(beside, x)
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=repr)
@@ -331,6 +343,12 @@ REFUSED = {
         {},
         "the answer of forward must be h, a state or computed of h by numeric steps, got another arrangement",
     ),
+    "a softplus with a jump": (
+        lambda m, x: functional.softplus(m.rnn(x)[0], 1.0, 0.9),
+        {},
+        "function 'softplus' must act on rows of one signal, as a step known here",
+    ),
+    "whole numbers in words": (lambda m, x: m.rnn(x)[0].type("torch.LongTensor"), {}, "function 'type' must act on"),
     "nothing recurrent": (lambda m, x: x, {}, "the answer of forward must come from a recurrent layer, got x"),
 }
 

@@ -21,7 +21,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, LibraryMissingError, UnsupportedError, explain
 from lstm_analog.model.formats.stacks import Only, Stack, listed
 from lstm_analog.model.formats.state_dict import stack_of
-from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
+from lstm_analog.model.formats.tensor import DTYPES, LONGEST_NAME, Tensor, TensorMap, from_bytes
 
 DEEPEST = 16
 """Largest depth of nested dictionaries."""
@@ -61,7 +61,11 @@ def _leaves(tree: Any, path: str, deepest: int) -> Iterator[tuple[str, Any]]:
             if not isinstance(key, str | int):  # the numbers are those of modules in a list
                 must, do = "have names or numbers as keys", _ALONE
                 raise FileFormatError(explain("tree", must=must, got=type(key).__name__, do=do))
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key), deepest - 1)
+            name = f"{path}.{key}" if path else str(key)
+            if len(name) > LONGEST_NAME:
+                must = f"have names of at most {LONGEST_NAME} letters"
+                raise FileFormatError(explain("tree", must=must, got="longer ones", do=_ALONE))
+            yield from _leaves(inner, name, deepest - 1)
 
 
 def _tensor(name: str, leaf: Any) -> Tensor:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.hdf5_values import space_of, texts_of, type_of
-from lstm_analog.model.formats.tensor import Tensor, TensorMap, count_of, from_bytes
+from lstm_analog.model.formats.tensor import LONGEST_NAME, Tensor, TensorMap, count_of, from_bytes
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000
@@ -95,6 +95,8 @@ def read_hdf5(content: bytes) -> Tree:
             messages = _messages(image, address, path)
             words[path] = dict(_attribute(image, body) for kind, body in messages if kind == _ATTRIBUTE)
             for name, inner in _members(image, messages, path):
+                if len(path) + len(name) > LONGEST_NAME:
+                    raise _refused(path, f"have paths of at most {LONGEST_NAME} letters", "longer ones")
                 waiting.append((f"{path}/{name}" if path else name, inner))
             if any(kind == _LAYOUT for kind, _ in messages):
                 tensors[path] = _tensor(image, path, dict(messages))
@@ -170,7 +172,10 @@ def _entries(image: Hdf5Image, address: int, names: bytes, path: str, deepest: i
         _, _, count = struct.unpack("<BBH", image.at(address + 4, 4))
         for entry in struct.iter_unpack("<QQII16x", image.at(address + 8, 40 * count)):
             offset, header, cached, _ = entry
-            name = names[offset : names.index(b"\0", offset)].decode()
+            end = names.find(b"\0", offset, offset + LONGEST_NAME + 1)
+            if end < 0:
+                raise _refused(path, f"have names of at most {LONGEST_NAME} letters", "a longer one")
+            name = names[offset:end].decode()
             if cached == _SOFT_LINK or not name or "/" in name or name == "..":
                 raise _refused(path, "hold hard links only", f"a soft link or bad name {name[:40]!a}")
             yield name, header

@@ -98,6 +98,8 @@ _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
 _LEGACY = "model_weights/"
 _OLD, _NEW = "2", "3"
+_LONGEST = 6 * 2**20
+"""Largest size of a configuration: a layer takes two thousand bytes, and parsing up to thirty times the size."""
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
 """The order of the directions of a `Bidirectional` in a list of weights."""
 
@@ -185,6 +187,9 @@ def _alone(tree: Tree) -> dict[str, LayerFile]:
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
+    if len(text) > _LONGEST:
+        must = f"have at most {_LONGEST} bytes"
+        raise FileFormatError(explain("configuration", must=must, got=f"{len(text)} bytes", do=_ADVICE))
     try:
         parsed = json.loads(text.decode(errors="replace"))
     except (ValueError, RecursionError) as error:

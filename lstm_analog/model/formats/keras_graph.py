@@ -14,9 +14,10 @@ from lstm_analog.model.formats.stacks import chosen, listed
 
 
 def without_masks(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `entries` of a configuration by name without such operations, and calls without their results.
+    """Return the `entries` of a configuration by name without the operations that compare with a masked value.
 
-    An operation that compares anything else stays; it is refused later because it makes a branch.
+    Their results are no longer arguments of calls. An operation that compares anything else stays; it is refused later
+    because it makes a branch.
     """
     masked = [mask for mask in (_masked(entry) for entry in entries.values()) if mask is not None]
     compared = [name for name, entry in entries.items() if _is_comparison(entry, masked)]
@@ -115,7 +116,8 @@ def chain_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     if config.get("class_name") == "Sequential":
         return tuple(entries)
     names = _chain(without_masks(entries))
-    _check_answer(names[-1], config.get("config"))
+    steps = {name for name in names if layer_of(entries[name]).kind not in RECURRENT}
+    _check_answer(names[-1], config.get("config"), steps)
     return names
 
 
@@ -168,18 +170,28 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_answer(last: str, model: Any) -> None:
-    """Raise if the outputs of its `last` layer are not among the outputs of a functional model."""
+def _check_answer(last: str, model: Any, steps: set[str]) -> None:
+    """Raise if the outputs of its `last` layer are not among the outputs of a functional model, or are not alone.
+
+    Beside them there may be outputs of recurrent layers, which are signals of the LSTM, but not of the numeric `steps`.
+    """
     answers = list(_references(model.get("output_layers"), _DEEPEST)) if isinstance(model, dict) else []
     if answers and (last, 0) not in answers:
         names = ", ".join(f"output {output} of {name[:40]!a}" for name, output in answers[:4])
         must, do = f"be what {last[:40]!a} puts out", "let it answer with h; c is in the state that a call returns"
         raise UnsupportedError(explain("the model's answer", must=must, got=names, do=do))
+    several = {name for name, _ in answers} & steps
+    if len(several) > 1:
+        do = "save a model with one of them"
+        raise UnsupportedError(explain("the model's answers", must="be one", got=listed(several), do=do))
 
 
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the layers whose outputs a layer reads at its only call."""
     nodes = entry.get("inbound_nodes", [])
+    if _told_training(nodes, _DEEPEST):
+        must, do = "compute as after training", "build the model without it"
+        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got="a call with training=True", do=do))
     found = tuple(_references(nodes, _DEEPEST))
     unknown = [source for source, _ in found if source not in entries]
     if unknown or (isinstance(nodes, list) and len(nodes) > 1):
@@ -190,6 +202,19 @@ def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) ->
         must, got = "take outputs, not states", f"a state of {listed(states)}"
         raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
     return tuple(source for source, _ in found)
+
+
+def _told_training(node: Any, deepest: int) -> bool:
+    """Return whether a call says `training=True`, by name or by its place among the arguments."""
+    match node:
+        case {"training": True}:
+            return True
+        case {"args": [_, *more]} if any(each is True for each in more):
+            return True
+        case dict() | list() if deepest:
+            inner = node.values() if isinstance(node, dict) else node
+            return any(_told_training(part, deepest - 1) for part in inner)
+    return False
 
 
 def _references(node: Any, deepest: int) -> Iterator[tuple[str, int]]:

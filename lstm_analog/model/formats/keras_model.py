@@ -14,7 +14,7 @@ from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Reshape, width_after
 from lstm_analog.model.whole import Model
 
-SILENT = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
+INACTIVE = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 """Layers that do nothing after training."""
 
 _SHAPES = ("batch_shape", "batch_input_shape")
@@ -95,16 +95,16 @@ def _input_shape(files: Sequence[LayerFile]) -> KerasShape:
 
 
 def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFile], list[LayerFile]]:
-    """Return the layers before the first recurrent one, from it to the last, and after that, without silent ones."""
-    loud = [file for file in files if file.config.kind not in SILENT]
-    places = [n for n, file in enumerate(loud) if file.config.kind in RECURRENT]
+    """Return the layers before the first recurrent one, from it to the last, and after that; not `INACTIVE` ones."""
+    active = [file for file in files if file.config.kind not in INACTIVE]
+    places = [n for n, file in enumerate(active) if file.config.kind in RECURRENT]
     if not places:
         must, got = (
             f"hold one of {', '.join(RECURRENT)}",
-            ", ".join(file.config.label for file in loud[:SHOWN]) or "none",
+            ", ".join(file.config.label for file in active[:SHOWN]) or "none",
         )
         raise FileFormatError(explain("model", must=must, got=got, do="save the model with its LSTM"))
-    return loud[: places[0]], loud[places[0] : places[-1] + 1], loud[places[-1] + 1 :]
+    return active[: places[0]], active[places[0] : places[-1] + 1], active[places[-1] + 1 :]
 
 
 def _check_masked(files: Sequence[LayerFile]) -> None:

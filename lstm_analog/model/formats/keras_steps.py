@@ -5,6 +5,7 @@ A Dense layer has a kernel `(n, units)`; a trained normalisation is a factor and
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, prod
+from sys import float_info
 from types import MappingProxyType
 
 import numpy as np
@@ -227,7 +228,7 @@ def _check_last_axis(config: LayerConfig, shape: KerasShape) -> None:
 
 def _number(config: LayerConfig, option: str, preset: float) -> float:
     value = config.options.get(option, preset)
-    if not isinstance(value, int | float) or not np.isfinite(value):
+    if not isinstance(value, int | float) or not abs(value) <= float_info.max:  # a JSON may have any whole number
         raise misfit(config, f"have a number {option}", ascii(value)[:60])
     return float(value)
 
@@ -243,7 +244,7 @@ def _numbers(config: LayerConfig, option: str) -> Floats:
     """Return an option that is one number or one for each feature, in any nesting of lists."""
     try:
         values = np.asarray(config.options.get(option, 0.0), dtype=np.float64).squeeze()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.array(np.nan)
     if values.ndim > 1 or not np.isfinite(values).all():
         raise misfit(config, f"have a number {option}, or one a feature", ascii(config.options.get(option))[:60])

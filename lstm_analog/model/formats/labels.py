@@ -42,16 +42,20 @@ def places_of(labels: Array, signal: Array) -> Array | None:
     """Return the first flat index in `signal` of each of `labels`; None if one is not in it."""
     flat = signal.reshape(-1)
     order = np.argsort(flat, kind="stable")
-    places = order[np.searchsorted(flat, labels, sorter=order).clip(max=flat.size - 1)]
+    places = order[np.searchsorted(flat[order], labels).clip(max=flat.size - 1)]
     return places if np.array_equal(flat[places], labels) else None
 
 
 def rows_of(vectors: Array, rows: Array) -> Array | None:
     """Return the first index in `rows (N, F)` of each of `vectors (..., F)`; None if one is not in it."""
-    known: dict[bytes, int] = {}
-    vectors, rows = (np.ascontiguousarray(each, dtype=float) for each in (vectors, rows))  # by their bytes
-    for number, row in enumerate(rows):
-        known.setdefault(row.tobytes(), number)
-    flat = vectors.reshape(-1, vectors.shape[-1])
-    found = [known.get(vector.tobytes(), -1) for vector in flat]
-    return None if -1 in found else np.array(found, dtype=int).reshape(vectors.shape[:-1])
+    if not len(rows):
+        return None
+    factors = np.full(rows.shape[1], _FACTOR)
+    factors[0] = 1
+    factors = np.cumprod(factors)  # modulo 2**64
+    found = places_of(vectors.astype(np.uint64) @ factors, rows.astype(np.uint64) @ factors)
+    return found if found is not None and np.array_equal(rows[found], vectors) else None
+
+
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""By powers of it, the labels of a row are added up to one number; rows with equal sums are compared."""

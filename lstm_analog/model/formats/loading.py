@@ -1,7 +1,8 @@
 """`load` and `load_model`: read a model file of any format; npz, a zip of arrays, without pickles (`read_npz`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -91,11 +92,8 @@ def load(
     """
     content = read_model(path)
     beside = None if config is None else read_model(config)
-    try:
-        words, stack = _stack(content, Path(path), only, _checked(weights, content), beside)
-        return LSTM(layers=stack.layers, head=stack.head, name=words.get("name", name_after(path)))
-    except LstmAnalogError as error:
-        raise type(error)(f"file {str(path)!r}: {error}") from error
+    with errors_of_file(path):
+        return _lstm(content, Path(path), only, _checked(weights, content), beside)
 
 
 @checked
@@ -124,7 +122,7 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
     """
     content = read_model(path)
     beside = None if config is None else read_model(config)
-    try:
+    with errors_of_file(path):
         kind = format_of(content)
         if kind is Format.ONNX:
             from lstm_analog.model.formats.onnx_file import OnnxFile
@@ -140,10 +138,17 @@ def load_model(path: str | Path, *, output: str | None = None, config: str | Pat
         if kind is Format.SAFETENSORS:
             tensors, words = read_safetensors(content)
             if MODEL_WORD in words:
-                return own_model(tensors, words, words.get("name", name_after(path)))
+                return own_model(tensors, words, name_in(words, path))
+        return model_of(_lstm(content, Path(path), None, {}, beside))
+
+
+@contextmanager
+def errors_of_file(path: str | Path) -> Iterator[None]:
+    """Put the file at `path` before the message of an error that is raised inside."""
+    try:
+        yield
     except LstmAnalogError as error:
         raise type(error)(f"file {str(path)!r}: {error}") from error
-    return model_of(load(path, config=config))
 
 
 def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[LSTM, Model | None]:
@@ -160,13 +165,25 @@ def load_part(path: str | Path, only: Only, config: str | Path | None) -> tuple[
     return model.lstm, model
 
 
+def name_in(words: Mapping[str, str], path: str | Path) -> str:
+    """Return the name in the metadata `words` of the file at `path`, or one made of its file name if there is none.
+
+    What may not stand in the name of an LSTM is replaced.
+    """
+    return _valid(words.get("name", "")) or name_after(path)
+
+
 def name_after(path: str | Path) -> str:
     """Return a name for an LSTM, made of the name of the file at `path`.
 
     >>> name_after("models/my model.safetensors")
     'my_model'
     """
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem)[:64]
+    return _valid(Path(path).stem)
+
+
+def _valid(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
 
 
 def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping[str, ArrayLike]:
@@ -183,6 +200,11 @@ def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping
         must, do = "be None but for ONNX, whose graphs may take them as inputs", "leave them out"
         raise InvalidValueError(explain("weights", must=must, got=f"some for {kind.value}", do=do))
     return weights
+
+
+def _lstm(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike], config: bytes | None) -> LSTM:
+    words, stack = _stack(content, path, only, weights, config)
+    return LSTM(layers=stack.layers, head=stack.head, name=name_in(words, path))
 
 
 def _stack(

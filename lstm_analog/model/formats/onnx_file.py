@@ -27,7 +27,7 @@ from lstm_analog.model.formats.onnx_inputs import PROBES, OpenInput
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, Reference
 from lstm_analog.model.formats.onnx_reader import Reader
 from lstm_analog.model.formats.stacks import Only, Stack, listed
-from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, FLOATS, Tensor, count_of, from_bytes, label
+from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, FLOATS, LONGEST_NAME, Tensor, count_of, from_bytes, label
 from lstm_analog.model.whole import Model
 
 _ADVICE = "export the model again"
@@ -256,8 +256,9 @@ def _operation(word: str, domain: str) -> str:
 def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
     words = (entry.op_type, entry.domain, entry.name, *entry.input, *entry.output)
     texts = (*words, *(each.name for each in entry.attribute))
-    if not all(isinstance(each, str) for each in texts):  # protobuf hands out bytes where they are no UTF-8
-        raise FileFormatError(explain(f"node {number}", must="have names in UTF-8", got="bytes", do=_ADVICE))
+    if not all(isinstance(each, str) and len(each) <= LONGEST_NAME for each in texts):
+        must = f"have names in UTF-8 of at most {LONGEST_NAME} letters"  # others are bytes in protobuf
+        raise FileFormatError(explain(f"node {number}", must=must, got="others", do=_ADVICE))
     operation = _operation(entry.op_type, entry.domain)
     return Node(
         operation=operation,

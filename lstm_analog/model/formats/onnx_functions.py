@@ -132,7 +132,8 @@ def _embedded(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
 def _reduced(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
     """Return the reduction of one axis, of the features or of time."""
     x, given = signal_of(inputs), inputs[1] if len(inputs) > 1 else None
-    told = node.attributes.get("axes") if given is None else given.array.reshape(-1).tolist()
+    axes = floats_of(given, whole=True)
+    told = node.attributes.get("axes") if given is None else None if axes is None else axes.reshape(-1).tolist()
     if told is None or len(told) != 1:
         return None
     over_features, over_time = _OVER_FEATURES[node.operation], _OVER_TIME.get(node.operation)

@@ -87,7 +87,7 @@ class GraphScope:
     depth: int = 0
 
 
-class Carrier:
+class GraphRunner:
     """Runs graphs: `specials` run the nodes that compute signals, `functions` are those that the file defines."""
 
     def __init__(self, specials: Mapping[str, Special], functions: Mapping[str, Graph]) -> None:
@@ -131,7 +131,7 @@ class Carrier:
             return self.specials[node.operation](node, inputs)
         if node.bodies:
             return self._branched(node, inputs, scope)
-        return moved(node, inputs)
+        return run_move(node, inputs)
 
     def _called(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
         """Run the function that `node` calls, on its `inputs` and with its attributes."""
@@ -173,7 +173,7 @@ def _deeper(node: Node, scope: GraphScope) -> int:
     return scope.depth + 1
 
 
-def moved(node: Node, inputs: Inputs) -> list[Value]:
+def run_move(node: Node, inputs: Inputs) -> list[Value]:
     """Return the outputs of a `node` that moves data or computes shapes, for its `inputs`; unknown for others."""
     blind = [value for value in inputs if value is not None and value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
     why = next((value.why for value in blind if value.why), node.label)  # the first that is not known here

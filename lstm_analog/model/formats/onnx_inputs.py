@@ -1,7 +1,7 @@
-"""Label the inputs of an ONNX graph, and find the sizes of axes that the graph leaves open.
+"""Label the inputs of an ONNX graph, find the sizes of axes that it leaves open, and what its inputs are used for.
 
-And where the lengths and initial states of a recurrent node come from: `opens` are the labels of each of the graph's
-inputs, by name.
+The lengths and initial states of a recurrent node are looked for in `opens`, the labels of each of the graph's inputs
+by name.
 """
 
 from collections.abc import Mapping, Sequence

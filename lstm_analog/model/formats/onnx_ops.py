@@ -15,7 +15,7 @@ from lstm_analog.arrays import Array
 from lstm_analog.model.formats.labels import LARGEST
 
 _CAST = MappingProxyType(
-    {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhilIL", strict=True))
+    {1: "f4", 10: "f2", 11: "f8", 9: "?"} | dict(zip((2, 3, 4, 5, 6, 7, 12, 13), "BbHhiqIQ", strict=True))
 )
 """numpy's dtypes by ONNX's TensorProto.DataType."""
 
@@ -165,7 +165,10 @@ def _computed(function: Callable[[Array, Array], Array]) -> Callable[[OnnxArrays
 
 
 def _divided(a: Array, b: Array) -> Array:
-    quotient: Array = a // b if a.dtype.kind in "iu" else a / b
+    """Return a / b; whole numbers are rounded to zero, as in C."""
+    if a.dtype.kind not in "iu":
+        return a / b
+    quotient: Array = np.sign(a) * np.sign(b) * (abs(a) // abs(b))
     return quotient
 
 

@@ -8,7 +8,7 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
-from lstm_analog.model.formats.onnx_graph import Carrier, GraphScope, Inputs, Value, numbers, unknown
+from lstm_analog.model.formats.onnx_graph import GraphRunner, GraphScope, Inputs, Value, numbers, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
 from lstm_analog.model.formats.onnx_signals import READS, GraphOutputs, Recurrences, RecurrentNode
@@ -43,7 +43,7 @@ class Reader:
         values = {**held, **{entry.name: self.opens.opened(entry) for entry in inputs}}
         specials = {**dict.fromkeys(RECURRENT, self.recurrences.unroll), "Constant": _constant}
         specials |= self.steps.specials()
-        Carrier(specials, functions).run(graph.nodes, GraphScope(values=values, given={}))
+        GraphRunner(specials, functions).run(graph.nodes, GraphScope(values=values, given={}))
         self.outputs.values = {name: values.get(name) for name in graph.outputs}
 
     def stack(self, only: str | Sequence[str]) -> Stack:
@@ -130,7 +130,7 @@ class Reader:
         self._check_words(parts)
         for step, stream in parts.after:
             if step == Pooling(pool=Pool.MEAN) and chain[-1].lengths is not None:
-                must, got = "average the steps that count", "all of them, beside sequence_lens"
+                must, got = "average valid steps alone", "all, also those beyond sequence_lens"
                 raise ObjectedError(Objection(what=stream.label, must=must, got=got))
 
     def _check_words(self, parts: Parts) -> None:

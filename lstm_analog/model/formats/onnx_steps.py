@@ -9,7 +9,7 @@ import numpy as np
 from lstm_analog.arrays import Array
 from lstm_analog.model.formats.chains import RowSelection, answer_of
 from lstm_analog.model.formats.onnx_functions import FUNCTIONS, Made, floats_of, signal_of
-from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, moved, numbers, unknown
+from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value, labels, numbers, run_move, unknown
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CANNOT
@@ -53,11 +53,11 @@ class Steps:
     def _special(self, make: Callable[[Node, Inputs], Made | Value]) -> Special:
         """Return a function that runs a node by `make` if it reads a signal and no unknown value."""
 
-        def carried(node: Node, inputs: Inputs) -> Sequence[Value]:
+        def run(node: Node, inputs: Inputs) -> Sequence[Value]:
             given = [value for value in inputs if value is not None]
             moves = node.operation == "Gather" and bool(given) and given[0].origin is Origin.LABELS
             if moves or not any(value.origin is Origin.LABELS for value in given):
-                return moved(node, inputs)
+                return run_move(node, inputs)
             blind = [value for value in given if value.origin in (Origin.UNKNOWN, Origin.ZEROS)]
             if blind:
                 return [unknown(next((value.why for value in blind if value.why), node.label))]
@@ -69,7 +69,7 @@ class Steps:
                 return [made]
             return [unknown(node.label) if made is None else labels(made)]
 
-        return carried
+        return run
 
     def _pair(self, node: Node, inputs: Inputs) -> Made | Value:
         """Return the result of an operation on two signals, or on one and constants."""

@@ -6,7 +6,8 @@ after the fields of the records.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -25,7 +26,7 @@ from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-from lstm_analog.model.steps import ModelStep
+from lstm_analog.model.steps import ModelStep, Pool
 from lstm_analog.model.weights import Cell, GRUCell, MGUCell, RecurrentCell, RNNCell
 
 WORD = "lstm_analog"
@@ -35,6 +36,8 @@ VERSION = 1
 CELLS: Mapping[str, type[RecurrentCell]] = MappingProxyType(
     {"LSTM": Cell, "GRU": GRUCell, "MGU": MGUCell, "RNN": RNNCell}
 )
+_ENUMS: Mapping[str, Callable[[Any], Enum]] = MappingProxyType({"pool": Pool, "curve": Curve})
+"""The options of which the value of an enumeration is written, by name."""
 
 
 @checked
@@ -43,12 +46,17 @@ def save(lstm: LSTM, path: str | Path) -> None:
 
     A form that PyTorch has is written with PyTorch's names, the bias in `bias_ih`.
     """
+    write_safetensors(path, *stored(lstm, ""))
+
+
+def stored(lstm: LSTM, prefix: str) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return the arrays and the metadata of a file of `lstm`, with `prefix` before PyTorch's names of its layers."""
+    words = {"name": lstm.name}
     if _torch_has(lstm):
-        write_safetensors(path, torch_arrays(lstm), {"name": lstm.name})
-        return
+        return _torch_arrays(lstm, prefix), words
     arrays: dict[str, Floats] = {}
     word = described(lstm, arrays)
-    write_safetensors(path, arrays, {"name": lstm.name, WORD: word})
+    return arrays, words | {WORD: word}
 
 
 def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
@@ -63,27 +71,36 @@ def described(lstm: LSTM, arrays: dict[str, Floats]) -> str:
 
 def own_stack(tensors: TensorMap, word: str) -> Stack:
     """Return the layers and head in `tensors` by the metadata `word` in the header, or raise `FileFormatError`."""
-    try:
+    arrays = {name: tensor.numbers() for name, tensor in tensors.items()}
+    with errors_of_metadata(WORD, "say what the arrays make", "save it again with this package", arrays):
         said = json.loads(word)
         if said["version"] != VERSION:
             do = "read it with the release that wrote it"
             raise FileFormatError(explain("version", must=f"be {VERSION}", got=ascii(said["version"])[:40], do=do))
-        arrays = {name: tensor.numbers() for name, tensor in tensors.items()}
         layers = tuple(_layer(number, ways, arrays) for number, ways in enumerate(said["layers"]))
-        head = None if said["head"] is None else Head(**_values(Head, "head", said["head"], arrays))
-    except LstmAnalogError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        got, do = f"{type(error).__name__}: {ascii(str(error))[:80]}", "save it again with this package"
-        raise FileFormatError(explain(f"header's {WORD!r}", must="say what the arrays make", got=got, do=do)) from error
-    if arrays:
-        must, do = "all be named in the header", "save it again with this package"
-        raise FileFormatError(explain("tensors", must=must, got=listed(arrays), do=do))
+        head = None if said["head"] is None else record_of(Head, "head", said["head"], arrays)
     return Stack(layers=layers, head=head)
 
 
-def torch_arrays(lstm: LSTM, prefix: str = "") -> dict[str, Floats]:
-    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names with `prefix` in front."""
+@contextmanager
+def errors_of_metadata(word: str, must: str, do: str, arrays: Mapping[str, Floats]) -> Iterator[None]:
+    """Raise `FileFormatError` for what goes wrong inside, where the header's `word` does not do what it `must`.
+
+    So it does at the end, if `arrays` are left. `do` is the advice.
+    """
+    try:
+        yield
+    except LstmAnalogError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        got = f"{type(error).__name__}: {ascii(str(error))[:80]}"
+        raise FileFormatError(explain(f"header's {word!r}", must=must, got=got, do=do)) from error
+    if arrays:
+        raise FileFormatError(explain("tensors", must="all be named in the header", got=listed(arrays), do=do))
+
+
+def _torch_arrays(lstm: LSTM, prefix: str) -> dict[str, Floats]:
+    """Return the arrays of an `lstm` of a form that PyTorch has, by PyTorch's names, those of layers after `prefix`."""
     arrays: dict[str, Floats] = {}
     for chain in lstm.chains:
         place = f"_l{chain.layer}{'_reverse' if chain.backward else ''}"
@@ -152,6 +169,16 @@ def noted(record: RecurrentCell | Head | ModelStep, place: str, arrays: dict[str
     return found
 
 
+def record_of(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> Any:
+    """Return the record of this `kind` with the options `said` and its arrays, which are removed from `arrays`.
+
+    These are called by `place` and field, as `noted` does.
+    """
+    places = {entry.name: f"{place}.{entry.name}" for entry in fields(kind)}
+    own = {name: arrays.pop(label) for name, label in places.items() if label in arrays}
+    return kind(**{name: _option(name, value) for name, value in said.items()}, **own)
+
+
 def _layer(number: int, ways: list[dict[str, Any] | None], arrays: dict[str, Floats]) -> Layer:
     forward, backward = ways
     places = ((f"l{number}", forward), (f"l{number}r", backward))
@@ -160,28 +187,13 @@ def _layer(number: int, ways: list[dict[str, Any] | None], arrays: dict[str, Flo
 
 
 def _cell(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> RecurrentCell:
-    kind = CELLS[said.pop("kind")]
-    return kind(**_values(kind, place, said, arrays))
+    cell: RecurrentCell = record_of(CELLS[said.pop("kind")], place, said, arrays)
+    return cell
 
 
-def _values(kind: type, place: str, said: Mapping[str, Any], arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Return the fields of a record of this `kind`, and remove its arrays from `arrays`."""
-    values: dict[str, Any] = {}
-    for entry in fields(kind):
-        name = f"{place}.{entry.name}"
-        if name in arrays:
-            values[entry.name] = arrays.pop(name)
-        elif entry.name in said:
-            values[entry.name] = _option(said[entry.name])
-    return values
-
-
-def _option(said: object) -> bool | Activation:
+def _option(name: str, said: Any) -> object:
+    """Return the value of an option called `name`, as `noted` wrote it."""
     match said:
-        case bool():
-            return said
-        case [str(curve), float(slope), float(offset)]:
+        case [str(curve), slope, offset]:
             return Activation(curve=Curve(curve), slope=slope, offset=offset)
-        case _:
-            do = "save it again with this package"
-            raise FileFormatError(explain("option", must="be a switch or an activation", got=ascii(said)[:60], do=do))
+    return _ENUMS[name](said) if name in _ENUMS else said

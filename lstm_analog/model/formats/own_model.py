@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
-from lstm_analog.model.activations import Activation, Curve
-from lstm_analog.model.formats.own import described, noted, own_stack
+from lstm_analog.model.activations import Activation
+from lstm_analog.model.formats.own import described, errors_of_metadata, noted, own_stack, record_of
 from lstm_analog.model.formats.safetensor import write_safetensors
-from lstm_analog.model.formats.stacks import listed
 from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.operations import Operation
@@ -24,7 +21,6 @@ from lstm_analog.model.steps import (
     Formula,
     Masking,
     ModelStep,
-    Pool,
     Pooling,
     Reshape,
     RowStep,
@@ -41,7 +37,6 @@ _STEPS: Mapping[str, type[ModelStep]] = MappingProxyType(
         for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation, Formula)
     }
 )
-_ENUMS = MappingProxyType({"pool": Pool, "curve": Curve})
 
 
 @checked
@@ -71,21 +66,13 @@ def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
     own = {key: tensor for key, tensor in tensors.items() if key.startswith(("before.", "after."))}
     stack = own_stack({key: tensors[key] for key in tensors if key not in own}, words.get("recurrent", ""))
     arrays = {key: tensor.numbers() for key, tensor in own.items()}
-    try:
+    with errors_of_metadata(WORD, "say what the steps are", "save it again with save_model", arrays):
         said = json.loads(words[WORD])
         before, after = (
             tuple(_step(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said[place]))
             for place in ("before", "after")
         )
-        final, held = (bool(said[key]) for key in ("final", "held"))
-    except LstmAnalogError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        got, do = f"{type(error).__name__}: {ascii(str(error))[:80]}", "save it again with save_model"
-        raise FileFormatError(explain(f"header's {WORD!r}", must="say what the steps are", got=got, do=do)) from error
-    if arrays:
-        must, do = "all be named in the header", "save it again with save_model"
-        raise FileFormatError(explain("tensors", must=must, got=listed(arrays), do=do))
+        final, held = said["final"], said["held"]
     lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
     return Model(lstm=lstm, before=before, after=after, final=final, held=held)
 
@@ -111,8 +98,5 @@ def _step(place: str, said: dict[str, Any], arrays: dict[str, Floats]) -> ModelS
     if kind is Formula:
         lines = tuple(_line(f"{place}.{number}", dict(each), arrays) for number, each in enumerate(said["steps"]))
         return Formula(name=str(said["name"]), steps=lines, reads=said["reads"])
-    values: dict[str, Any] = {key: _ENUMS[key](value) if key in _ENUMS else value for key, value in said.items()}
-    for entry in fields(kind):
-        if f"{place}.{entry.name}" in arrays:
-            values[entry.name] = arrays.pop(f"{place}.{entry.name}")
-    return kind(**values)
+    step: ModelStep = record_of(kind, place, said, arrays)
+    return step

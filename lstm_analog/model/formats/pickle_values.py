@@ -11,14 +11,15 @@ from typing import Any
 
 from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.notes import STORAGES, Name, Skipped, Storage, Unreadable, View
+from lstm_analog.model.formats.tensor import LONGEST_NAME
 
 ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
 
 LARGEST_KEY = 2**31
 """Largest whole number that may be a key; larger ones could be chosen to share one hash."""
 
-MOST_ENTRIES = 100_000
-"""Largest number of entries of all modules in a TorchScript archive, those of a shared one counted each time."""
+MOST_ENTRIES = 200_000
+"""Largest number of entries of all modules in a TorchScript archive, those of an inner one counted each time."""
 
 MODULES = MappingProxyType({"__builtin__": "builtins", "copy_reg": "copyreg"})
 """Modules by their names in pickles of protocol 2."""
@@ -55,13 +56,20 @@ def entry_name(key: object, number: int) -> Hashable:
 class ScriptModule(dict[str, Any]):
     """The attributes of a TorchScript module by name, those of inner modules as `outer.inner`."""
 
-    def take(self, state: object, place: int) -> None:
-        """Add the attributes in the `state` of the module, which is at byte `place` of the pickle."""
+    def take(self, state: object, place: int, left: int) -> int:
+        """Add the attributes in the `state` of the module, which is at byte `place` of the pickle.
+
+        Return how many entries modules may still have, of `left` before.
+        """
         for name, value in state.items() if isinstance(state, dict) else ():
-            inner = value.items() if isinstance(value, ScriptModule) else [("", value)]
-            if len(self) + len(inner) > MOST_ENTRIES:
+            inner = value if isinstance(value, ScriptModule) else {"": value}
+            left -= len(inner)
+            if left < 0:
                 raise refused(place, f"have modules of at most {MOST_ENTRIES} entries", "more")
-            self.update({f"{name}.{rest}" if rest else str(name): each for rest, each in inner})
+            if len(str(name)) + max(map(len, inner), default=0) > LONGEST_NAME:
+                raise refused(place, f"have names of at most {LONGEST_NAME} letters", "longer ones")
+            self.update({f"{name}.{rest}" if rest else str(name): each for rest, each in inner.items()})
+        return left
 
 
 def is_known(name: Name) -> bool:
@@ -103,13 +111,13 @@ def _tensor(storage: object, offset: object, shape: object, stride: object, *mor
         raise _MisfitError
     if storage.kind not in STORAGES.values() or marks:
         what = f"a tensor with marks {ascii(list(marks))[:80]}" if isinstance(marks, dict) and marks else storage.kind
-        return Unreadable(what=what, shape=shape)
+        return Unreadable(what=what[:LONGEST_NAME], shape=shape)
     return View(storage=storage, offset=offset, shape=shape, stride=stride)
 
 
 def _untyped(storage: object, offset: object, shape: object, *more: object) -> Unreadable:
     """Return the record of `_rebuild_tensor_v3`: a tensor of a dtype that has no class of storage."""
-    kinds = [str(each) for each in more if isinstance(each, Name)]
+    kinds = [str(each)[:LONGEST_NAME] for each in more if isinstance(each, Name)]
     return Unreadable(what=kinds[0] if kinds else "a tensor of another kind", shape=shape)
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 from lstm_analog.errors import FileFormatError
 from lstm_analog.model.formats.notes import STORAGES, Name, Pickle, Skipped, Storage, Unreadable
-from lstm_analog.model.formats.pickle_values import MODULES, ScriptModule, entry_name, is_known, made, refused
+from lstm_analog.model.formats.pickle_values import (
+    MODULES,
+    MOST_ENTRIES,
+    ScriptModule,
+    entry_name,
+    is_known,
+    made,
+    refused,
+)
 
 LONGEST = 4 * 2**20
 """Largest size of a pickle (bytes): a state dict takes about 150 for each tensor, without its numbers."""
@@ -26,12 +34,16 @@ _MARK = object()
 
 
 class PickleMachine:
-    """The state of the machine while it reads a pickle: the stack with its marks, the memo and the storages."""
+    """The state of the machine while it reads a pickle: the stack with its marks, the memo and the storages.
+
+    `entries_left` is how many entries the modules of a TorchScript archive may still have.
+    """
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.storages: dict[str, Storage] = {}
+        self.entries_left = MOST_ENTRIES
 
     def push(self, value: object) -> None:
         """Put `value` on the stack."""
@@ -183,7 +195,7 @@ def _build(machine: PickleMachine, argument: Any, place: int) -> None:
     """Add the attributes of a TorchScript module to its entries; ignore those of anything else."""
     state, top = machine.pop(), machine.top(object)
     if isinstance(top, ScriptModule):
-        top.take(state, place)
+        machine.entries_left = top.take(state, place, machine.entries_left)
     elif not isinstance(top, dict | Skipped | Unreadable):
         raise refused(place, "set attributes of dictionaries and modules only", f"those of a {type(top).__name__}")
 

@@ -57,7 +57,8 @@ def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activat
     """Return the layers and head in `tensors` by PyTorch's names.
 
     Without `only`, there must be one recurrent module and at most a linear layer that clearly follows it; whole
-    numbers, such as counters, are ignored. `hidden` has the activations of plain RNNs by module, if they are not tanh.
+    numbers, such as counters, and tensors without elements are ignored. `hidden` has the activations of plain RNNs by
+    module, if they are not tanh.
 
     Raises `FileFormatError` or `UnsupportedError` if a tensor is missing, extra or of another shape; the message names
     it.
@@ -65,7 +66,7 @@ def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activat
     named = plain(tensors)
     modules, rest = recurrent_modules(named)
     linears = _linears(named, rest)
-    rest = [name for name in rest if _may_count(named[name], linears)]
+    rest = [name for name in rest if _affects_outputs(named[name], linears)]
     if only is None:
         check_one(tuple(modules), lambda name: stack_of(tensors, name, hidden))
     names = tuple(modules) if only is None else chosen(tuple(modules), tuple(linears), only)
@@ -103,10 +104,13 @@ def recurrent_modules(tensors: TensorMap) -> tuple[dict[str, dict[CellPlace, Ten
     return {name: dict(places) for name, places in modules.items()}, rest
 
 
-def _may_count(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
-    """Return whether `tensor` may affect the outputs of a model: all do, except whole numbers that are no weight."""
-    whole = tensor.kind in DTYPES and tensor.kind not in FLOATS
-    return not whole or any(tensor is part for parts in linears.values() for part in parts.values())
+def _affects_outputs(tensor: Tensor, linears: Mapping[str, TensorParts]) -> bool:
+    """Return whether `tensor` may affect the outputs of a model.
+
+    All do, except those that are no weight of `linears` and hold whole numbers or none.
+    """
+    idle = (tensor.kind in DTYPES and tensor.kind not in FLOATS) or not tensor.stored.size
+    return not idle or any(tensor is part for parts in linears.values() for part in parts.values())
 
 
 def _check_no_quantised(names: Iterable[str]) -> None:

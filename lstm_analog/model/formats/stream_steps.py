@@ -135,8 +135,11 @@ def record_batch_norm(
     epsilon: float,
 ) -> Array | None:
     """Record `scale (x - mean) / sqrt(variance + epsilon) + offset`; the arrays are along the second axis of x."""
-    factor, shape = scale / np.sqrt(variance + epsilon), (-1, *(1,) * (array.ndim - 2))
-    return record_scaling(streams, label, array, factor.reshape(shape), (offset - factor * mean).reshape(shape))
+    shape = (-1, *(1,) * (array.ndim - 2))
+    with np.errstate(all="ignore"):  # of a variance that is none
+        factor = scale / np.sqrt(variance + epsilon)
+        moved = offset - factor * mean
+    return record_scaling(streams, label, array, factor.reshape(shape), moved.reshape(shape))
 
 
 def record_operation(streams: ModelStreams, label: str, made: Operation, first: Array, second: Array) -> Array | None:

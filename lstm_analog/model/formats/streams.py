@@ -17,6 +17,9 @@ from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, ModelStep, RowStep
 
+_MOST_CHOSEN = 2**24
+"""Largest total size of the matrices that choose features; a graph of a few bytes may have any number of features."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stream:
@@ -58,6 +61,7 @@ class ModelStreams:
         self.maker = maker
         self.all: list[Stream] = []
         self._firsts: list[float] = []
+        self._choices_left = _MOST_CHOSEN
 
     def of(self, array: Array) -> Stream | None:
         """Return the stream of the first element of `array`, None if there is none."""
@@ -92,10 +96,12 @@ class ModelStreams:
         parts, count = stream.rows[:, features], prod(stream.lead)
         ends = rows_of(array, parts[count:])  # one direction of the final h stands in the first step too
         rows = rows_of(array, parts) if ends is None else rows_of(stream.rows[ends + count], stream.rows)
-        if rows is None:
+        self._choices_left -= len(features) * stream.width
+        if rows is None or self._choices_left < 0:
             return None
-        chosen = Dense(weights=np.eye(stream.width)[features])
-        return self.by_row(label, chosen, stream, len(features)), rows
+        weights = np.zeros((len(features), stream.width))
+        weights[np.arange(len(features)), features] = 1.0
+        return self.by_row(label, Dense(weights=weights), stream, len(features)), rows
 
     def sequence(self, label: str, array: Array) -> tuple[Stream, bool] | None:
         """Return the stream with the steps `array (time, batch, F)`, and whether an input has its axes swapped."""

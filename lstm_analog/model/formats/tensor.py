@@ -13,6 +13,13 @@ from lstm_analog.errors import FileFormatError, explain
 MOST_AXES = 8
 """Largest number of axes of a tensor."""
 
+_LARGEST = 2**59
+"""Largest product of the sizes of a tensor other than 0: numpy refuses larger shapes, even of no elements."""
+
+LONGEST_NAME = 1000
+"""Largest number of characters of a name with its path. Many names may share a path, which a file has only once, so
+that longer ones could take far more memory than the file."""
+
 BFLOAT16 = "bfloat16"
 """The upper half of a float32, which is no dtype of numpy; its bits are stored as uint16."""
 
@@ -90,8 +97,8 @@ def from_bytes(name: str, kind: str, shape: tuple[int, ...], data: bytes | memor
 
 def count_of(name: str, shape: tuple[int, ...]) -> int:
     """Return the number of elements of a `shape` read from a file; raise with the tensor's `name` if it is invalid."""
-    sizes = all(type(size) is int and 0 <= size < 2**62 for size in shape)
-    if not sizes or len(shape) > MOST_AXES:
+    sizes = all(type(size) is int and size >= 0 for size in shape)
+    if not sizes or len(shape) > MOST_AXES or prod(size or 1 for size in shape) > _LARGEST:
         must, do = f"have at most {MOST_AXES} axes of whole sizes", "the file is damaged: fetch it again"
         raise FileFormatError(explain(label(name), must=must, got=f"shape {ascii(shape)[:120]}", do=do))
     return prod(shape)

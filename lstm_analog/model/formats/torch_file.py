@@ -5,8 +5,9 @@ A TorchScript archive is such a zip, too; its tensors are read by their names, i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
 from lstm_analog.model.formats.pickle_values import ADVICE
 from lstm_analog.model.formats.pickles import LONGEST, read_pickle
-from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, count_of, label
+from lstm_analog.model.formats.tensor import DTYPES, LONGEST_NAME, Tensor, TensorMap, count_of, label
 from lstm_analog.zips import open_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -24,9 +25,6 @@ PROTOCOL = 1001
 
 DEEPEST = 5
 """Largest depth of nested dictionaries and lists to search for a state dict: `{"model": {"state_dict": ...}}`."""
-
-LONGEST_NAME = 200
-"""Largest number of letters of the name of an entry; entries with longer names are not searched."""
 
 _OTHER_SIZES = MappingProxyType(
     {"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4}
@@ -83,7 +81,7 @@ def read_stream(content: bytes) -> TensorMap:
 
 def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -> dict[str, memoryview]:
     """Return the bytes of each storage; storages are in the order of `keys`, each after its count."""
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or sorted(keys) != sorted(storages):
         raise FileFormatError(explain("keys", must="list the storages", got="another list", do=DAMAGED))
     found = {}
     for key in keys:
@@ -137,7 +135,7 @@ def _dictionaries(value: object) -> Iterator[tuple[str, dict[str, View | Unreada
 
 
 def _entries(item: object) -> list[tuple[str, object]]:
-    """Return the entries of a dictionary by name, or of a list by number."""
+    """Return the entries of a dictionary by name, or of a list by number, without names beyond `LONGEST_NAME`."""
     pairs = item.items() if isinstance(item, dict) else enumerate(item if isinstance(item, Sequence) else ())
     return [(str(key), entry) for key, entry in pairs if not isinstance(key, str) or len(key) <= LONGEST_NAME]
 
@@ -155,7 +153,7 @@ def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> TensorMap:
 
 def _unreadable(name: str, note: Unreadable) -> Tensor:
     """Return a tensor of that shape and kind, whose numbers are refused when they are read."""
-    shape = note.shape if isinstance(note.shape, tuple) and count_of(name, note.shape) < 2**31 else ()
+    shape = note.shape if _are_whole(note.shape) and count_of(name, note.shape) < 2**31 else ()
     return Tensor(name=name, kind=note.what, stored=np.broadcast_to(np.zeros((), dtype=np.uint8), shape))
 
 
@@ -165,7 +163,11 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
         must = f"have {_size(storage)} bytes for {storage.count} of {storage.kind}"
         raise FileFormatError(explain(f"storage of {label(name)}", must=must, got=f"{len(data)} bytes", do=DAMAGED))
     match view:
-        case View(offset=int(offset), shape=tuple(shape), stride=tuple(stride)) if len(shape) == len(stride):
+        case View(offset=int(offset), shape=shape, stride=stride) if (
+            _are_whole(shape) and _are_whole(stride) and len(shape) == len(stride)
+        ):
+            if not count_of(name, shape):
+                return Tensor(name=name, kind=storage.kind, stored=np.empty(shape, dtype))
             _check_inside(name, storage.count, offset, shape, stride)
         case _:
             raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
@@ -174,16 +176,20 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
     return Tensor(name=name, kind=storage.kind, stored=stored)
 
 
-def _check_inside(name: str, count: int, offset: int, shape: tuple[Any, ...], stride: tuple[Any, ...]) -> None:
+def _are_whole(sizes: object) -> TypeGuard[tuple[int, ...]]:
+    """Return whether `sizes` is a tuple of whole numbers; a tuple of tuples might take for ever to print."""
+    return isinstance(sizes, tuple) and all(type(size) is int for size in sizes)
+
+
+def _check_inside(name: str, count: int, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
     """Raise unless a tensor's elements are inside its storage of `count` numbers and do not overlap."""
-    elements = count_of(name, shape)
     steps = [(step, size) for step, size in zip(stride, shape, strict=True) if size != 1]
     last = offset
-    for step, size in sorted(steps, key=lambda entry: entry[0] if type(entry[0]) is int else -1):
-        if type(step) is not int or step <= last - offset:
+    for step, size in sorted(steps):
+        if step <= last - offset:
             do = "save it contiguous: tensor.contiguous()"
             raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
         last += step * (size - 1)
-    if not elements or not 0 <= offset <= last < count:
-        must, got = f"lie inside its storage of {count}, and not be empty", f"{elements} elements, {offset} to {last}"
+    if not 0 <= offset <= last < count:
+        must, got = f"lie inside its storage of {count}", f"{prod(shape)} elements, {offset} to {last}"
         raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
