@@ -13,7 +13,7 @@ from lstm_analog.compiler.cells import operation_chain
 from lstm_analog.compiler.scaling import Ranges
 from lstm_analog.compiler.signals import Product, Quantity, Reading, Signal, SignalOperation, Sum
 from lstm_analog.model import LSTM, Chain, Head, LayerTrace
-from lstm_analog.model.sequences import state_after
+from lstm_analog.model.sequences import last_of
 from lstm_analog.network.shapes import curve
 
 
@@ -64,7 +64,9 @@ def head_rows(head: Head, layers: Sequence[LayerTrace], backward: Sequence[bool]
     `backward` says which of these chains run backward, `lengths` (batch,) are the numbers of valid steps. There is one
     step if the head reads the final state only.
     """
-    h = [h[..., None, :] for h in state_after(layers, backward, lengths).h] if head.final else [e.h for e in layers]
+    h = [each.h for each in layers]
+    if head.final:
+        h = [last_of(one, lengths, backward=way)[..., None, :] for one, way in zip(h, backward, strict=True)]
     plus, minus = _of_one_sign(head.weights, head.bias, np.concatenate(h, axis=-1))
     return np.maximum(np.maximum(np.abs(plus), np.abs(minus)), np.abs(plus - minus))
 
