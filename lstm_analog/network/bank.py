@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lstm_analog.arrays import Indices, floats_of_shape, indices, limits_of_shape, positive_of_shape
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, explain
 
 
 class Role(Enum):
@@ -75,14 +75,24 @@ def _others(kind: Any) -> tuple[str, ...]:
     return tuple(entry.name for entry in fields(kind) if "role" not in entry.metadata)
 
 
+@cache
+def _options(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Return name and kind of each field of a bank that is a whole number or of an enum: its clock line, its shape."""
+    kinds = ((entry.name, entry.type) for entry in fields(kind) if isinstance(entry.type, type))
+    return tuple((name, each) for name, each in kinds if each is int or issubclass(each, Enum))
+
+
 def freeze(bank: object, what: str) -> None:
-    """Check every element field of the frozen record `bank`, called `what` in messages, and make it a read-only array.
+    """Check every field of the frozen record `bank`, called `what` in messages, and make its arrays read-only.
 
     Raises
     ------
     InvalidShapeError
         If the node fields differ in length or a parameter does not fit them.
+    InvalidTypeError
+        If a field that is to be a whole number or of an enum is something else.
     """
+    _check_options(bank, what)
     roles = dict(element_fields(bank))
     for name in (name for name, role in roles.items() if role is Role.NODES):
         put(bank, name, indices(getattr(bank, name), f"{what}.{name}"))
@@ -92,6 +102,23 @@ def freeze(bank: object, what: str) -> None:
             _check_size(getattr(bank, name), f"{what}.{name}", size)
         else:
             put(bank, name, _CHECKS[role](getattr(bank, name), f"{what}.{name}", (size,)))
+
+
+def _check_options(bank: object, what: str) -> None:
+    record: Any = type(bank)
+    for name, kind in _options(record):
+        value = getattr(bank, name)
+        if kind is int:
+            right, must = isinstance(value, int | np.integer) and not isinstance(value, bool), "be a whole number"
+            do = "number a clock line, or take ALWAYS"
+        else:
+            right, must, do = (
+                isinstance(value, kind),
+                f"be a {kind.__name__}",
+                f"take one of {', '.join(map(str, kind))}",
+            )
+        if not right:
+            raise InvalidTypeError(explain(f"{what}.{name}", must=must, got=ascii(value)[:60], do=do))
 
 
 def count(bank: object) -> int:
@@ -118,10 +145,18 @@ def _check_size(array: Indices, what: str, size: int) -> None:
         raise InvalidShapeError(explain(what, must=f"have {size} nodes", got=array.size, do="give one an element"))
 
 
-def same_arrays(a: object, b: object, rtol: float) -> bool:
-    """Return whether the element fields of two banks `a` and `b` of one kind agree within the relative `rtol`."""
-    return all(
-        np.shape(getattr(a, name)) == np.shape(getattr(b, name))
-        and np.allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=0.0)
-        for name, _ in element_fields(a)
-    )
+def same_bank(a: object, b: object, rtol: float) -> bool:
+    """Return whether the banks `a` and `b` are of one kind and equal, their numbers within the relative `rtol`."""
+    if type(a) is not type(b):
+        return False
+    bank: Any = a
+    return all(_same_value(getattr(a, entry.name), getattr(b, entry.name), rtol) for entry in fields(bank))
+
+
+def _same_value(a: object, b: object, rtol: float) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        nodes = a.dtype == np.int64
+        return a.shape == b.shape and np.allclose(a, b, rtol=0.0 if nodes else rtol, atol=0.0)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(same_bank(x, y, rtol) for x, y in zip(a, b, strict=True))
+    return bool(a == b)

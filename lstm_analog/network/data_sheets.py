@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, OpAmps, Pairs
+from lstm_analog.network.quantities import check_fields, check_number
 from lstm_analog.network.shapes import Shape
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class OpAmpData:
     """The figures of an op-amp's data sheet: `gain` A0 (V/V), `gain_bandwidth` (Hz), `slew` rate (V/s).
@@ -27,6 +31,16 @@ class OpAmpData:
     rejection: float = np.inf
     output_current: float = np.inf
     bias_current: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that the figures are finite, and above zero but for the offset and the bias current."""
+        check_fields(self, "op-amp", signed=("offset", "bias_current", "rejection", "output_current"))
+        for name in ("rejection", "output_current"):
+            if getattr(self, name) != np.inf:
+                check_number(f"op-amp {name}", getattr(self, name))
+        if not np.isfinite([self.offset, self.bias_current]).all():
+            got, do = f"{self.offset} and {self.bias_current}", "give V and A"
+            raise InvalidValueError(explain("op-amp offset and bias_current", must="be finite", got=got, do=do))
 
 
 def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.quantities import check_number
+
 KELVIN = 273.15
 """0 C in kelvin."""
 _CRITICAL = 647.096
 """Critical temperature of water (K)."""
+_LEAST_WALTHER = 0.3e-6
+"""The kinematic viscosity (m2/s) at and below which the double logarithm of Walther's equation has no value."""
 
 
 class Property(ABC):
@@ -22,6 +28,7 @@ class Property(ABC):
         """Return the property in its SI unit at `temperature` (C)."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Constant(Property):
     """The same `value` at every temperature: a liquid that was measured once, a thermostat."""
@@ -35,6 +42,7 @@ class Constant(Property):
         return self.value
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Multiple(Property):
     """`factor` times what another `law` says, over its range: oil that has aged, sheared or been mixed."""
@@ -57,6 +65,7 @@ class Multiple(Property):
         return self.factor * self.law.at(temperature)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class LubricatingOil(Property):
     """Density (kg/m3) of a lubricating oil that has `density` at 15 C: rho exp(-a d (1 + 0.8 a d)), d = T - 15 C.
@@ -68,12 +77,17 @@ class LubricatingOil(Property):
     lowest: float = -18.0
     highest: float = 150.0
 
+    def __post_init__(self) -> None:
+        """Check that the density is above zero."""
+        check_number("density at 15 C", self.density)
+
     def at(self, temperature: float) -> float:
         """Return the density (kg/m3) at `temperature` (C)."""
         expansion = 0.6278 / self.density * (temperature - 15.0)
         return float(self.density * np.exp(-expansion * (1.0 + 0.8 * expansion)))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Walther(Property):
     """Viscosity (Pa s) by log10 log10(nu + 0.7) = A - B log10 T, nu in mm2/s, T in kelvin; ASTM D341, nu > 2 mm2/s.
@@ -88,6 +102,14 @@ class Walther(Property):
     lowest: float
     highest: float
 
+    def __post_init__(self) -> None:
+        """Check that the equation has a value at both viscosities."""
+        for what, viscosity in (("warm", self.warm), ("hot", self.hot)):
+            if not _LEAST_WALTHER < viscosity < np.inf:
+                do = "give m2/s; the law holds above 2e-6"
+                must = f"be a kinematic viscosity above {_LEAST_WALTHER:g} m2/s"
+                raise InvalidValueError(explain(what, must=must, got=viscosity, do=do))
+
     def at(self, temperature: float) -> float:
         """Return the viscosity (Pa s) at `temperature` (C)."""
         warm, hot = (np.log10(np.log10(nu * 1e6 + 0.7)) for nu in (self.warm, self.hot))
@@ -97,6 +119,7 @@ class Walther(Property):
         return float(self.density.at(temperature) * kinematic * 1e-6)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterViscosity(Property):
     """Viscosity (Pa s) of water at 0.1 MPa: the sum of a_i (T/300 K)^b_i.
@@ -114,6 +137,7 @@ class WaterViscosity(Property):
         return float(1e-6 * terms)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterDensity(Property):
     """Density (kg/m3) of water at one atmosphere; G. S. Kell, J. Chem. Eng. Data 20 (1975) 97."""
@@ -127,6 +151,7 @@ class WaterDensity(Property):
         return float(np.polynomial.Polynomial(terms)(temperature) / (1.0 + 16.879850e-3 * temperature))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterVapour(Property):
     """Pressure (Pa, absolute) below which water boils.
@@ -146,6 +171,7 @@ class WaterVapour(Property):
         return float(22.064e6 * np.exp(_CRITICAL / kelvin * (terms @ below**powers)))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterTension(Property):
     """Surface tension (N/m) of water against its vapour.
@@ -162,6 +188,7 @@ class WaterTension(Property):
         return float(0.2358 * below**1.256 * (1.0 - 0.625 * below))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolViscosity(Property):
     """Viscosity (Pa s) of glycerol in water, mu_w^alpha mu_g^(1 - alpha), `glycerol` being its share by mass.
@@ -172,6 +199,10 @@ class GlycerolViscosity(Property):
     glycerol: float
     lowest: float = 0.0
     highest: float = 100.0
+
+    def __post_init__(self) -> None:
+        """Check the share."""
+        _check_share(self.glycerol)
 
     def at(self, temperature: float) -> float:
         """Return the viscosity (Pa s) at `temperature` (C)."""
@@ -184,6 +215,7 @@ class GlycerolViscosity(Property):
         return float(water**alpha * pure ** (1.0 - alpha))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolDensity(Property):
     """Density (kg/m3) of glycerol in water, rho_g w + rho_w (1 - w), `glycerol` w being its share by mass.
@@ -195,6 +227,10 @@ class GlycerolDensity(Property):
     lowest: float = 0.0
     highest: float = 100.0
 
+    def __post_init__(self) -> None:
+        """Check the share."""
+        _check_share(self.glycerol)
+
     def at(self, temperature: float) -> float:
         """Return the density (kg/m3) at `temperature` (C)."""
         pure = 1277.0 - 0.654 * temperature
@@ -202,6 +238,7 @@ class GlycerolDensity(Property):
         return float(pure * self.glycerol + water * (1.0 - self.glycerol))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolVapour(Property):
     """Pressure (Pa, absolute) below which water boils out of glycerol, `glycerol` being its share by mass.
@@ -213,10 +250,21 @@ class GlycerolVapour(Property):
     lowest: float = 0.0
     highest: float = 100.0
 
+    def __post_init__(self) -> None:
+        """Check the share."""
+        _check_share(self.glycerol)
+
     def at(self, temperature: float) -> float:
         """Return the vapour pressure (Pa) at `temperature` (C)."""
         water, glycerol = (1.0 - self.glycerol) / 18.015, self.glycerol / 92.094
         return water / (water + glycerol) * WaterVapour().at(temperature)
+
+
+def _check_share(glycerol: float) -> None:
+    """Raise `InvalidValueError` unless `glycerol` is a share by mass."""
+    if not 0.0 <= glycerol <= 1.0:
+        got, do = glycerol, "give a share by mass, 0.6 for 60 %"
+        raise InvalidValueError(explain("glycerol", must="be 0 to 1", got=got, do=do))
 
 
 LAWS: tuple[type[Property], ...] = (

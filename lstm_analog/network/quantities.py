@@ -46,7 +46,11 @@ def check_number(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         got, do = ascii(value)[:60], "give SI units above zero"
         raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
-    check_positive(what, float(value), "give SI units above zero")
+    try:
+        size = float(value)
+    except OverflowError:  # of a whole number beyond all of float64
+        size = np.inf
+    check_positive(what, size, "give SI units above zero")
 
 
 def check_positive(what: str, value: float, do: str) -> None:

@@ -11,6 +11,7 @@ from lstm_analog.arrays import Flags, Floats, Indices, floats, plain, positive_o
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, UnsupportedError, explain
 from lstm_analog.network.bank import put
+from lstm_analog.network.chips import check_chosen
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import High
@@ -18,6 +19,7 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.varying import IN_TIME, VaryingParameters
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
     """The efforts that the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
@@ -75,6 +77,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
+        for name in ("names", "imposed"):
+            put(self, name, tuple(getattr(self, name)))
         count = len(self.names)
         for name in sorted(set(self.names)):
             check_label(name)
@@ -86,7 +90,11 @@ class Schedule:
             if size != (count,) or not count:
                 must = f"cover {count} intervals, at least one"
                 raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
+        _check_ends(self.durations)
         _check_imposed(self.imposed)
+        if self.varying is not None and self.varying.first[-1] >= count:
+            must, got = f"begin in one of the {count} intervals", f"one from interval {self.varying.first[-1]} on"
+            raise InvalidShapeError(explain("stretches", must=must, got=got, do="give those of this schedule"))
         if self.chips and self.lead[:1] != (self.chips,):
             must, do = f"lead with an axis of {self.chips} chips", "give one of the imposed that axis, or chips=0"
             raise InvalidShapeError(explain("imposed", must=must, got=f"leading axes {self.lead}", do=do))
@@ -159,12 +167,16 @@ class Schedule:
             yield from self.varying.stretches(len(self.names))
 
     def of_chips(self, chosen: int | Indices) -> "Schedule":
-        """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis."""
+        """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis.
+
+        Raises `InvalidValueError` for a chip that there is not.
+        """
         varying = None if self.varying is None else self.varying.of_chips(chosen)
         if not self.chips:
             return replace(self, varying=varying)
+        check_chosen(chosen, self.chips)
         alone = (
-            np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[chosen]
+            np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[np.asarray(chosen)]
             if self._by_chip(entry)
             else entry.efforts
             for entry in self.imposed
@@ -172,7 +184,7 @@ class Schedule:
         imposed = tuple(
             Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
         )
-        chips = 0 if isinstance(chosen, int) else chosen.size
+        chips = np.size(chosen) if np.ndim(chosen) else 0
         return replace(self, imposed=imposed, chips=chips, varying=varying)
 
     def _by_chip(self, entry: Imposed) -> bool:
@@ -183,7 +195,7 @@ class Schedule:
 
         Raises `InvalidShapeError` if it imposes a batch of several.
         """
-        if self.lead not in ((), (1,)):
+        if prod(self.lead) != 1:
             got, do = f"batch {self.lead}", "write one sequence, e.g. x[:1]"
             raise InvalidShapeError(explain(what, must="have one sequence", got=got, do=do))
         return self.sequence(0)
@@ -228,12 +240,25 @@ def _steady(efforts: object) -> bool:
 
 
 def _flags(high: object) -> Flags:
-    flags = plain(high, "schedule high").astype(bool)
-    if flags.ndim != 2:
-        must, got = "be an array (intervals, lines)", f"{flags.ndim} axes"
+    given = plain(high, "schedule high")
+    if given.ndim != 2:
+        must, got = "be an array (intervals, lines)", f"{given.ndim} axes"
         raise InvalidShapeError(explain("schedule high", must=must, got=got, do="give a row an interval"))
+    if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
+        do = "compare what they are made of with a threshold"
+        raise InvalidValueError(explain("schedule high", must="be True or False", got="others", do=do))
+    flags = given.astype(bool)
     flags.flags.writeable = False
     return flags
+
+
+def _check_ends(durations: Floats) -> None:
+    """Raise `InvalidValueError` unless each of the `durations` (intervals,) moves the end of the run on."""
+    with np.errstate(over="ignore"):
+        ends = np.cumsum(durations)
+    if not (np.isfinite(ends[-1]) and ends[0] > 0 and (np.diff(ends) > 0).all()):
+        must, got = "add up to times that increase", f"{durations.min():.3g} s beside {durations.max():.3g} s"
+        raise InvalidValueError(explain("durations", must=must, got=got, do="give lengths of like size"))
 
 
 def _check_imposed(imposed: tuple[Imposed, ...]) -> None:

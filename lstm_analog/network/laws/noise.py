@@ -10,7 +10,6 @@ from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Program, number, substituted
 from lstm_analog.network.laws.records import High, is_on
 from lstm_analog.network.parts import (
-    ALWAYS,
     DATUM,
     Cells,
     Crossbars,
@@ -20,6 +19,7 @@ from lstm_analog.network.parts import (
     Storages,
     Transconductors,
     law,
+    line_of,
     parameters_of,
     terminals_of,
 )
@@ -57,7 +57,7 @@ def noise(part: Part, effort: Floats, high: High, temperature: float = ROOM) -> 
         If the temperature is not above zero.
     """
     given, nodes, surroundings = law(part), terminals_of(part), _surroundings(temperature)
-    program = _program(given, is_on(vars(part).get("line", ALWAYS), high))
+    program = _program(given, is_on(line_of(part), high))
     bound = program.bound(parameters_of(part) | surroundings)
     size = next(iter(nodes.values())).size
     found = []

@@ -4,14 +4,16 @@ Flows, their derivatives and the text of every export follow from it. A kind of 
 transistor-level cells) has its own functions in `network.laws` and in the exports.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from itertools import chain
 from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.expressions import Expression, parameter
+from lstm_analog.expressions import LINE, Expression, effort, lets, parameter, symbols
 from lstm_analog.network.bank import Role, element_fields, entries, freeze
 from lstm_analog.network.labels import check_label
 
@@ -111,6 +113,27 @@ class Law:
     cards: CardNames = CardNames()
     noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Check that it has no other terminals and parameters than it lists, and that a name stands for one thing."""
+        ends = {*chain(*self.through, self.into, self.stored, self.sets, self.switched, *self.noise)}
+        if not self.terminals or not ends <= {*self.terminals}:
+            got = ", ".join(sorted(ends.difference(self.terminals))) or "no terminals"
+            raise InvalidValueError(explain("law", must="list its terminals", got=got, do="name them in `terminals`"))
+        guards = ((one.control, one.upper, one.lower) for one in self.switched.values())
+        flows = [*chain(self.through.values(), self.into.values(), self.stored.values(), self.sets.values(), *guards)]
+        listed = {LINE, *map(effort, self.terminals), *map(parameter, self.units)}
+        strange = {one for flow in flows for one in symbols(flow)} - listed
+        strange |= {one for flow in self.noise.values() for one in symbols(flow)} - listed - {THERMAL_ENERGY, CARRIER}
+        if strange or not {*self.neutral} <= {*self.units}:
+            got = ", ".join(sorted(one.name for one in strange)) or "a neutral value of another"
+            do = "name efforts in `terminals`, parameters in `units`"
+            raise InvalidValueError(explain("law", must="list its efforts and parameters", got=got, do=do))
+        taken = [*self.terminals, *self.units, *(one.name for one in {named for flow in flows for named in lets(flow)})]
+        twice = sorted(name for name, times in Counter(taken).items() if times > 1)
+        if twice:
+            do = "rename a `let`"
+            raise InvalidValueError(explain("names in a law", must="differ", got=", ".join(twice), do=do))
+
 
 @singledispatch
 def law(part: object) -> Law:
@@ -148,6 +171,11 @@ def _named(bank: Any, *, nodes: bool) -> dict[str, Any]:
         for number, one in enumerate(inner, start=1):
             found |= {f"{name}{number}": value for name, value in _named(one, nodes=nodes).items()}
     return found
+
+
+def line_of(part: object) -> int:
+    """Return the clock line of `part`, `ALWAYS` if no clock switches it."""
+    return int(getattr(part, "line", ALWAYS))
 
 
 def check_bank(bank: Any) -> None:

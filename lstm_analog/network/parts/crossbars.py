@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices, limits_of_shape
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import Role, put
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts.base import check_least, check_positive
@@ -46,6 +46,9 @@ class Crossbars:
         for name in ("inputs", "plus", "minus"):
             put(self, name, indices(getattr(self, name), f"{self.label}.{name}"))
         size = (self.plus.size, self.inputs.size)
+        if self.minus.size != self.plus.size:
+            must, do = f"have {self.plus.size} nodes, as plus has", "give each row a manifold of either sign"
+            raise InvalidShapeError(explain(f"{self.label}.minus", must=must, got=self.minus.size, do=do))
         shapes = {"positive": size, "negative": size, "plus_load": size[:1], "minus_load": size[:1]}
         for name, shape in shapes.items():
             array = floats_of_shape(getattr(self, name), f"{self.label}.{name}", shape)

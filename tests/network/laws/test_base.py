@@ -3,8 +3,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
-from lstm_analog.errors import UnsupportedPartError
-from lstm_analog.expressions import make
+from lstm_analog.errors import InvalidValueError, UnsupportedPartError
+from lstm_analog.expressions import effort, let, make, number, parameter
+from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import (
     BlockForm,
@@ -22,8 +23,9 @@ from lstm_analog.network.laws import (
     take,
 )
 from lstm_analog.network.parameters import change_chips
-from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports
+from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports, law
 from lstm_analog.network.parts import law as declared
+from lstm_analog.network.parts.base import Law, check_bank
 from lstm_analog.network.shapes import Shape
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -227,3 +229,59 @@ def test_of_a_port_the_pilots_are_nonlinear_and_the_passage_is_affine(shape):
     found = {(int(each.rows[0]), int(each.columns[0])): each.order for each in blocks(port, ())}
     orders = {1: Order.AFFINE, 2: Order.AFFINE, 3: Order.NONLINEAR, 4: Order.NONLINEAR}
     assert found == {(row, column): order for row in (1, 2) for column, order in orders.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tanks:
+    """Tanks of one unit of capacitance each, which leak."""
+
+    label: str
+    nodes: np.ndarray = node_array()
+    leak: np.ndarray = positive_array()
+
+    def __post_init__(self):
+        check_bank(self)
+
+
+LEAK = -parameter("leak") * effort("nodes")
+
+
+def law_of(**changes):
+    given = {"terminals": ("nodes",), "into": {"nodes": LEAK}, "stored": {"nodes": number(1.0)}, "units": {"leak": "1"}}
+    return Law(**(given | changes))
+
+
+_TANKS = law_of()
+
+
+@law.register
+def _(part: Tanks) -> Law:
+    return _TANKS if part.label == "tanks" else law_of(units={"leak": "1", "more": "1"})
+
+
+def test_a_capacity_without_a_parameter_is_that_of_each_element():
+    nodes, amounts = capacity(Tanks(label="tanks", nodes=[1, 2], leak=0.5))
+    assert (nodes.tolist(), amounts.tolist()) == ([1, 2], [1.0, 1.0])
+
+
+def test_a_law_of_other_fields_than_its_bank_is_refused():
+    with pytest.raises(UnsupportedPartError, match=r"^law of Tanks must list fields of its bank, got more besides"):
+        sets(Tanks(label="others", nodes=[1], leak=1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"terminals": ()}, r"^law must list its terminals, got nodes"),
+        ({"into": {"node": LEAK}}, r"^law must list its terminals, got node: name them"),
+        ({"units": {}}, r"^law must list its efforts and parameters, got leak: name"),
+        ({"into": {"nodes": LEAK * effort("b")}}, r"^law must list its efforts and parameters, got b: name"),
+        ({"neutral": {"gain": 1.0}}, r"^law must list its efforts and parameters, got a neutral value of another"),
+        ({"noise": {("nodes",): parameter("leaks")}}, r"^law must list its efforts and parameters, got leaks"),
+        ({"into": {"nodes": let("leak", LEAK)}}, r"^names in a law must differ, got leak: rename a `let`"),
+        ({"into": {"nodes": let("u", LEAK) + let("u", LEAK * 3.0)}}, r"^names in a law must differ, got u: rename"),
+    ],
+)
+def test_a_law_says_what_it_is_made_of(changes, text):
+    with pytest.raises(InvalidValueError, match=text):
+        law_of(**changes)

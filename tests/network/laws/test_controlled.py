@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,4 +69,4 @@ def test_opamp_has_its_data_sheet():
 
 def test_an_output_limit_is_positive():
     with pytest.raises(InvalidValueError, match=r"^u.output_limit must be positive, got -1.0: give infinity for none$"):
-        amplifier(output_current=-1.0)
+        replace(amplifier(), output_limit=-1.0)
