@@ -36,7 +36,7 @@ from lstm_analog.network.parts import (
     ThresholdSwitches,
     Transconductors,
 )
-from lstm_analog.network.quantities import check_fields
+from lstm_analog.network.quantities import check_fields, check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _CELLS, _STATES, _DRIVE = "v", "firing", "drive"
@@ -85,10 +85,9 @@ class NerveCell:
         """
         flow = np.asarray(flow, dtype=np.float64)
         open_ = self.leak + self.seal + conductance
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             filling = np.log((flow / open_ - self.lower) / (flow / open_ - self.upper)) * self.capacitance / open_
-        fires = (flow > self.upper * open_) & (flow < self.lower * (self.leak + conductance + self.emptying))
-        return np.where(fires, filling + self._emptied(flow, conductance), np.inf)
+        return np.where(flow > self.upper * open_, filling + self._emptied(flow, conductance), np.inf)
 
     def rate(self, flow: Floats, conductance: float = 0.0) -> Floats:
         """Return the spikes a second for `flow` (...) and `conductance` as in `period`; 0 where there are none."""
@@ -98,8 +97,12 @@ class NerveCell:
         """Return the mean rate (1/s) where white noise is added to `flow` (...), of `sigma` at rest (effort unit).
 
         `sigma` is the standard deviation that the effort would have without a threshold. The rate is 1/(emptying + tau
-        sqrt(pi) integral of exp(x^2) (1 + erf x)) between the two thresholds in units of sqrt(2) sigma (Siegert 1951).
+        sqrt(pi) integral of exp(x^2) (1 + erf x)) between the two thresholds in units of sqrt(2) sigma (Siegert 1951);
+        0 where `flow` is so large that the cell never empties.
+
+        Raises `InvalidValueError` unless `sigma` is above zero.
         """
+        check_number("sigma", sigma)
         flow = np.asarray(flow, dtype=np.float64)
         open_ = self.leak + self.seal
         tau, rest, drained = self.capacitance / open_, flow / open_, self._emptied(flow)
@@ -113,11 +116,11 @@ class NerveCell:
         return np.array(found).reshape(rest.shape)
 
     def _emptied(self, flow: Floats, conductance: float = 0.0) -> Floats:
-        """Return the time (s) from the upper to the lower threshold with the switch closed, NaN if it never ends."""
+        """Return the time (s) from the upper to the lower threshold with the switch closed, infinite if never."""
         shut = self.leak + conductance + self.emptying
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = np.log((self.upper - flow / shut) / (self.lower - flow / shut)) * self.capacitance / shut
-        return found
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            found = np.log((self.upper - flow / shut) / (self.lower - flow / shut)) * self.capacitance / shut
+        return np.where(flow < self.lower * shut, found, np.inf)
 
 
 NERVE = NerveCell(capacitance=100e-12, leak=5e-9, upper=20e-3, lower=1e-3, emptying=2e-6, seal=1e-15)
