@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import listens_to
 
-from lstm_analog import load
+from lstm_analog import files, load
 from lstm_analog.errors import FileAccessError, InvalidValueError
 from lstm_analog.files import check_apart, read_bytes, whole_file, whole_files
 
@@ -198,3 +198,25 @@ def test_a_signal_leaves_no_part_of_a_file(tmp_path, number):
         python.send_signal(number)
         assert python.wait(20) != 0
     assert names(tmp_path) == []
+
+
+def test_a_link_to_another_device_is_followed_or_nothing_is_replaced(tmp_path, monkeypatch):
+    """A move between devices fails, after others that did not: so what lies there is copied beside its place first."""
+    far = tmp_path / "far"
+    far.mkdir()
+    (tmp_path / "b").symlink_to(far / "b")
+    replace = Path.replace
+
+    def within_a_device(self, target):
+        if (far in self.parents) != (far in Path(target).parents):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_device)
+    monkeypatch.setattr(files, "_device", lambda path: int(far in (path, *path.parents)))
+    with whole_files(tmp_path) as (stage,):
+        for name in "ab":
+            (stage / name).write_text("new")
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["new", "new"]
+    assert (tmp_path / "b").is_symlink()
+    assert names(far) == ["b"]
