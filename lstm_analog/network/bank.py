@@ -1,30 +1,39 @@
 """Declare the arrays of a part bank: each field has a role, by which it is checked, sliced and compared."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
-from lstm_analog.arrays import Indices, floats_of_shape, indices, limits_of_shape, positive_of_shape
+from lstm_analog.arrays import (
+    Indices,
+    floats_of_shape,
+    indices,
+    limits_of_shape,
+    positive_limits_of_shape,
+    positive_of_shape,
+)
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, explain
 
 
 class Role(Enum):
-    """What a field of a bank holds: indices of nodes, any finite numbers, numbers above zero, or bounds."""
+    """What a field holds: indices of nodes, finite numbers, numbers above zero, bounds, or limits above zero."""
 
     NODES = "nodes"
     VALUES = "values"
     POSITIVE = "positive"
     LIMITS = "limits"
+    POSITIVE_LIMITS = "positive limits"
 
 
 _CHECKS: dict[Role, Callable[[Any, str, tuple[int, ...]], Any]] = {
     Role.VALUES: floats_of_shape,
     Role.POSITIVE: positive_of_shape,
     Role.LIMITS: limits_of_shape,
+    Role.POSITIVE_LIMITS: positive_limits_of_shape,
 }
 
 _Bank = TypeVar("_Bank")
@@ -35,9 +44,9 @@ def node_array() -> Any:
     return field(metadata={"role": Role.NODES})
 
 
-def value_array() -> Any:
-    """Declare a field of finite numbers, shape (..., m)."""
-    return field(metadata={"role": Role.VALUES})
+def value_array(default: Any = MISSING) -> Any:
+    """Declare a field of finite numbers, shape (..., m), with a `default` or none."""
+    return field(default=default, metadata={"role": Role.VALUES})
 
 
 def positive_array() -> Any:
@@ -48,6 +57,11 @@ def positive_array() -> Any:
 def limit_array() -> Any:
     """Declare a field of bounds, shape (..., m); infinity is a bound that never binds."""
     return field(metadata={"role": Role.LIMITS})
+
+
+def positive_limit_array() -> Any:
+    """Declare a field of limits above zero, shape (..., m); infinity, which is the default, is one that never binds."""
+    return field(default=np.inf, metadata={"role": Role.POSITIVE_LIMITS})
 
 
 def element_fields(bank: Any) -> tuple[tuple[str, Role], ...]:
@@ -129,10 +143,18 @@ def count(bank: object) -> int:
 
 def take_elements(bank: _Bank, elements: Indices) -> _Bank:
     """Return `bank` with only the given `elements` (k,), in their order, also of its factors and terms."""
-    taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
+    return changed_fields(bank, lambda _, array: array[..., elements])
+
+
+def changed_fields(bank: _Bank, change: Callable[[str, Any], Any], number: str = "") -> _Bank:
+    """Return `bank` with each array of nodes or parameters replaced by `change` of its name and itself.
+
+    Also those of its factors and terms: their names, as in a law, end in the `number` of the entry, counted from 1.
+    """
+    changed = {name: change(f"{name}{number}", getattr(bank, name)) for name, _ in element_fields(bank)}
     for name, value in entries(bank):
-        taken[name] = tuple(take_elements(item, elements) for item in value)
-    return replace(bank, **taken)  # type: ignore[type-var]
+        changed[name] = tuple(changed_fields(item, change, str(k)) for k, item in enumerate(value, start=1))
+    return replace(bank, **changed)  # type: ignore[type-var]
 
 
 def put(record: object, name: str, value: object) -> None:

@@ -90,7 +90,10 @@ class Schedule:
             if size != (count,) or not count:
                 must = f"cover {count} intervals, at least one"
                 raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
-        _check_ends(self.durations)
+        if not (self.ends[1:] > self.ends[:-1]).all() or self.ends[-1] == np.inf:
+            got = f"{self.durations.min():.3g} s beside {self.durations.max():.3g} s"
+            must, do = "add up to times that increase", "give lengths of like size"
+            raise InvalidValueError(explain("durations", must=must, got=got, do=do))
         _check_imposed(self.imposed)
         if self.varying is not None and self.varying.first[-1] >= count:
             must, got = f"begin in one of the {count} intervals", f"one from interval {self.varying.first[-1]} on"
@@ -102,7 +105,8 @@ class Schedule:
     @cached_property
     def ends(self) -> Floats:
         """The end of each interval in seconds, shape (intervals,); read-only."""
-        ends = np.cumsum(self.durations)
+        with np.errstate(over="ignore"):
+            ends = np.cumsum(self.durations)
         ends.flags.writeable = False
         return ends
 
@@ -244,21 +248,12 @@ def _flags(high: object) -> Flags:
     if given.ndim != 2:
         must, got = "be an array (intervals, lines)", f"{given.ndim} axes"
         raise InvalidShapeError(explain("schedule high", must=must, got=got, do="give a row an interval"))
-    if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
+    if given.dtype.kind not in "biuf" or (given.dtype != bool and not np.isin(given, (0, 1)).all()):
         do = "compare what they are made of with a threshold"
         raise InvalidValueError(explain("schedule high", must="be True or False", got="others", do=do))
     flags = given.astype(bool)
     flags.flags.writeable = False
     return flags
-
-
-def _check_ends(durations: Floats) -> None:
-    """Raise `InvalidValueError` unless each of the `durations` (intervals,) moves the end of the run on."""
-    with np.errstate(over="ignore"):
-        ends = np.cumsum(durations)
-    if not (np.isfinite(ends[-1]) and ends[0] > 0 and (np.diff(ends) > 0).all()):
-        must, got = "add up to times that increase", f"{durations.min():.3g} s beside {durations.max():.3g} s"
-        raise InvalidValueError(explain("durations", must=must, got=got, do="give lengths of like size"))
 
 
 def _check_imposed(imposed: tuple[Imposed, ...]) -> None:

@@ -195,10 +195,3 @@ def check_least(array: Floats, what: str, do: str) -> None:
     """Raise `InvalidValueError` with the advice `do` if a number of `array`, called `what`, is below zero."""
     if (array < 0).any():
         raise InvalidValueError(explain(what, must="be >= 0", got=float(array.min()), do=do))
-
-
-def check_positive(array: Floats, what: str) -> None:
-    """Raise `InvalidValueError` unless all of `array`, called `what`, is above zero; infinity stands for no limit."""
-    if not (array > 0).all():
-        do = "give infinity for none"
-        raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do=do))
