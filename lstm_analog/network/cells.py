@@ -47,7 +47,7 @@ class Subcircuit:
         if len(set(self.terminals)) != len(self.terminals) or not set(self.outputs) <= set(self.terminals):
             must, do = "have terminals that differ, outputs among them", "correct the names"
             raise InvalidValueError(explain(f"subcircuit {self.name}", must=must, got=self.outputs, do=do))
-        wrong = [card for card in self.cards if not _CARD.fullmatch(card) or len(card.split()) < _least_words(card)]
+        wrong = [card for card in self.cards if not _CARD.fullmatch(card) or len(card.split()) <= NODES.get(card[0], 1)]
         if wrong or not self.cards:
             must = "be r, c, i, q, m and x cards in lower case with all their nodes and literal values"
             do = "let Python do the arithmetic"
@@ -116,11 +116,6 @@ class Library:
                 return circuit
         known = ", ".join(circuit.name for circuit in self.subcircuits)
         raise InvalidValueError(explain("subcircuit", must=f"be one of {known}", got=name, do="add it to the library"))
-
-
-def _least_words(card: str) -> int:
-    """Return how many words a `card` has at least: its name, its nodes, and a value or the name of what it is."""
-    return NODES.get(card[0], 1) + 2
 
 
 def called(card: str) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:

@@ -143,22 +143,20 @@ class Schedule:
         """
         _check_place("sequence", number, prod(self.lead))
         where = np.unravel_index(number, self.lead)
-        alone = (
-            np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
+        imposed = (
+            replace(entry, efforts=np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where])
+            for entry in self.imposed
         )
-        imposed = tuple(
-            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
-        )
-        return replace(self, imposed=imposed, chips=0)
+        return replace(self, imposed=tuple(imposed), chips=0)
 
     def of_sequences(self, chosen: slice) -> "Schedule":
         """Return the sequences `chosen` (k,) alone, counted in C order over the leading axes; their batch is (k,)."""
         flat = replace(self, chips=0) if self.chips else self
-        imposed = tuple(
-            entry if entry.efforts.ndim == 2 else Imposed(label=entry.label, efforts=flat.side_by_side(entry)[chosen])
+        imposed = (
+            entry if entry.efforts.ndim == 2 else replace(entry, efforts=flat.side_by_side(entry)[chosen])
             for entry in self.imposed
         )
-        return replace(flat, imposed=imposed)
+        return replace(flat, imposed=tuple(imposed))
 
     def stretches(self, network: Network) -> Iterator[tuple[Network, range]]:
         """Yield each network of the run with the numbers of its intervals: `network` alone where no parameter varies.
@@ -179,17 +177,14 @@ class Schedule:
         if not self.chips:
             return replace(self, varying=varying)
         check_chosen(chosen, self.chips)
-        alone = (
-            np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[np.asarray(chosen)]
+        numbers = np.asarray(chosen)
+        imposed = (
+            replace(entry, efforts=np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[numbers])
             if self._by_chip(entry)
-            else entry.efforts
+            else entry
             for entry in self.imposed
         )
-        imposed = tuple(
-            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
-        )
-        chips = np.size(chosen) if np.ndim(chosen) else 0
-        return replace(self, imposed=imposed, chips=chips, varying=varying)
+        return replace(self, imposed=tuple(imposed), chips=numbers.size if numbers.ndim else 0, varying=varying)
 
     def _by_chip(self, entry: Imposed) -> bool:
         return self.chips > 0 and entry.efforts.ndim - 2 == len(self.lead)

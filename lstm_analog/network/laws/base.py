@@ -50,12 +50,8 @@ def rows(part: Part) -> Indices:
 def flow(part: Part, effort: Floats, high: High) -> Floats:
     """Return the flow of `part` into each of its rows, shape (..., terminals, m), at `effort` with the lines `high`."""
     bank = bank_of(part)
-    made = bank.evaluator(high)
-    lead = np.broadcast_shapes(effort.shape[:-1], bank.lead) if bank.lead else effort.shape[:-1]
-    result, nodes = np.empty((*lead, len(made.equations.flows), bank.size)), bank.nodes
-    for row, value in enumerate(made.flow(lambda name: effort[..., nodes[name]])):
-        result[..., row, :] = value
-    return result
+    nodes = bank.nodes
+    return bank.stacked(bank.evaluator(high).flow(lambda name: effort[..., nodes[name]]), effort)
 
 
 @singledispatch

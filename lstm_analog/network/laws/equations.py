@@ -3,13 +3,14 @@
 Derivatives are taken once for each form of law, programs are bound once to each bank.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lstm_analog.arrays import Floats
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import (
     LINE,
@@ -152,6 +153,18 @@ class BankLaw:
         """The program that computes how far each state that switches by itself is beyond its threshold."""
         values = tuple(guard.surplus(effort(name)) for name, guard in self.law.switched.items())
         return _program(values, self.known).bound(self.parameters)
+
+    def evaluated(self, program: Program, effort: Floats) -> list[Floats | float]:
+        """Return what a `program` of its law computes at `effort` (..., unknowns)."""
+        return program.bound(self.parameters)(lambda name: effort[..., self.nodes[name]])
+
+    def stacked(self, values: Sequence[Floats | float], effort: Floats) -> Floats:
+        """Return `values` computed at `effort` (..., unknowns), one a terminal, stacked to (..., terminals, m)."""
+        lead = np.broadcast_shapes(effort.shape[:-1], self.lead) if self.lead else effort.shape[:-1]
+        result = np.empty((*lead, len(values), self.size))
+        for row, value in enumerate(values):
+            result[..., row, :] = value
+        return result
 
     def evaluator(self, high: High) -> "Evaluator":
         """Return the programs of the bank with the lines `high`; made at the first call."""

@@ -55,11 +55,6 @@ class OpAmps:
         return bool(np.isinf(self.output_limit).all())
 
 
-@law.register
-def _(part: OpAmps) -> Law:
-    return _OPAMP
-
-
 _CARDS = CardNames(
     pins={"state": "x"},
     values={
@@ -111,3 +106,5 @@ def _opamp() -> Law:
 
 
 _OPAMP = _opamp()
+
+law.register(OpAmps, lambda _: _OPAMP)

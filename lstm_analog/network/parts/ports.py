@@ -69,11 +69,6 @@ class Ports:
         return bool(np.isinf(self.limit).all() and not self.deadband.any())
 
 
-@law.register
-def _(part: Ports) -> Law:
-    return _port(part.shape)
-
-
 CONTROL = parameter("scale") * (effort("p") - effort("n")) + parameter("offset")
 """The control u of a port."""
 
@@ -115,3 +110,6 @@ def _port(shape: Shape) -> Law:
         ),
         noise={("a", "b"): THERMAL * LINE * absolute(opened(shape))},
     )
+
+
+law.register(Ports, lambda part: _port(part.shape))

@@ -94,11 +94,6 @@ class Followers:
             raise InvalidShapeError(explain(f"{self.label}.terms", must=must, got=sizes, do=do))
 
 
-@law.register
-def _(part: Followers) -> Law:
-    return _follower(len(part.terms))
-
-
 @cache
 def _follower(terms: int) -> Law:
     total: Expression = parameter("offset")
@@ -111,3 +106,6 @@ def _follower(terms: int) -> Law:
         neutral={"low": -math.inf, "high": math.inf},
         cards=CardNames(device=f"follower_{terms}", pins={"nodes": "out"}),
     )
+
+
+law.register(Followers, lambda part: _follower(len(part.terms)))
