@@ -71,8 +71,8 @@ def write_texts(path: str | Path, texts: Iterable[str]) -> None:
 def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
     """Make a temporary folder in each of `folders`; its files are moved to the folder at the end of the context.
 
-    Raises `FileAccessError` as in `whole_file`, naming the final path; the temporary folders are removed, and no file
-    is replaced.
+    Raises `FileAccessError` as in `whole_file`, naming the final path, and if two files have one place; the temporary
+    folders are removed, and no file is replaced.
     """
     with ending_in_order(), ExitStack() as ending:
         stages = {_stage(Path(folder), ending): Path(folder) for folder in folders}
@@ -82,6 +82,7 @@ def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
             raise FileAccessError(_placed(str(error), stages)) from error
         parts = [part for stage in stages for part in sorted(stage.iterdir())]
         places = [_resolved(stages[part.parent] / part.name) for part in parts]
+        check_apart((), places)
         modes = [_mode(place) for place in places]
         beside = [_beside(part, place, ending) for part, place in zip(parts, places, strict=True)]
         with undisturbed():
