@@ -142,12 +142,12 @@ def cells_of(cell: NerveCell, weights: Floats, bias: Floats, gain: float) -> Net
         got, do = f"{weights.shape} and {bias.shape}", "give (m, n) and (m,)"
         raise InvalidShapeError(explain("weights and bias", must="fit", got=got, do=do))
     count, inputs = weights.shape
-    groups = {_DRIVE: inputs + 1, _CELLS: count, _STATES: count}
-    drive, cells, states = _numbered(groups)
+    unknowns = _unknowns({_DRIVE: inputs + 1, _CELLS: count, _STATES: count})
+    drive, cells, states = (unknowns[label] for label in (_DRIVE, _CELLS, _STATES))
     fed = Transconductors(
         label="weights", inputs=drive, rows=cells, transconductance=gain * np.column_stack((weights, bias))
     )
-    return _made(cell.domain, groups, (_drivers(drive), fed, *_cells(cell, cells, states)))
+    return _network(cell.domain, unknowns, (_drivers(drive), fed, *_cells(cell, cells, states)))
 
 
 def _cells(cell: NerveCell, nodes: Indices, states: Indices) -> tuple[Part, ...]:
@@ -205,22 +205,20 @@ def rectifier(part: Diodes | CheckValves, domain: Domain, load: float) -> Networ
     A diode passes what is above its knee, a check valve what is above its cracking pressure: a rectifier, whose ideal
     is max(x, 0). Node 2 is the group `out`.
     """
-    groups = {_DRIVE: 1, "out": 1}
-    drive, out = _numbered(groups)
+    unknowns = _unknowns({_DRIVE: 1, "out": 1})
+    drive, out = unknowns[_DRIVE], unknowns["out"]
     loaded = Conductors(label="load", a=out, b=np.array([DATUM]), conductance=np.array(load))
-    return _made(domain, groups, (_drivers(drive), part, Junctions(label="node", nodes=out), loaded))
+    return _network(domain, unknowns, (_drivers(drive), part, Junctions(label="node", nodes=out), loaded))
 
 
 def _drivers(nodes: Indices) -> Sources:
     return Sources(label=_DRIVE, nodes=nodes, effort=np.zeros(nodes.size))
 
 
-def _numbered(groups: dict[str, int]) -> list[Indices]:
-    ends = 1 + np.cumsum(list(groups.values()))
-    return [np.arange(end - size, end) for end, size in zip(ends, groups.values(), strict=True)]
+def _unknowns(sizes: dict[str, int]) -> Unknowns:
+    return Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in sizes.items()))
 
 
-def _made(domain: Domain, groups: dict[str, int], parts: tuple[Part, ...]) -> Network:
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
+def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Network:
     said = (("model", "nerve cells"),)
     return Network(domain=domain, unknowns=unknowns, parts=parts, lines=(), provenance=said).verify()
