@@ -15,6 +15,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Expression, effort, lets, parameter, symbols
 from lstm_analog.network.bank import Role, element_fields, entries, freeze
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.labels import check_label
 
 ALWAYS = -1
@@ -114,22 +115,32 @@ class Law:
     noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that it has no other terminals and parameters than it lists, and that a name stands for one thing."""
+        """Check that it has no other terminals, parameters and units than there are, and that a name is one thing."""
         ends = {*chain(*self.through, self.into, self.stored, self.sets, self.switched, *self.noise)}
         if not self.terminals or not ends <= {*self.terminals}:
             got = ", ".join(sorted(ends.difference(self.terminals))) or "no terminals"
             raise InvalidValueError(explain("law", must="list its terminals", got=got, do="name them in `terminals`"))
-        guards = ((one.control, one.upper, one.lower) for one in self.switched.values())
-        flows = [*chain(self.through.values(), self.into.values(), self.stored.values(), self.sets.values(), *guards)]
-        listed = {LINE, *map(effort, self.terminals), *map(parameter, self.units)}
-        strange = {one for flow in flows for one in symbols(flow)} - listed
-        strange |= {one for flow in self.noise.values() for one in symbols(flow)} - listed - {THERMAL_ENERGY, CARRIER}
+        flows = [*self.through.values(), *self.into.values(), *self.sets.values()]
+        guards = [each for one in self.switched.values() for each in (one.control, one.upper, one.lower)]
+        own, efforts = {*map(parameter, self.units)}, {*map(effort, self.terminals)}
+        known = (
+            (flows, own | efforts | {LINE}),
+            (guards, own | efforts),
+            (self.stored.values(), own),
+            (self.noise.values(), own | efforts | {LINE, THERMAL_ENERGY, CARRIER}),
+        )
+        strange = {one for values, there in known for value in values for one in symbols(value) if one not in there}
         if strange or not {*self.neutral} <= {*self.units}:
-            got = ", ".join(sorted(one.name for one in strange)) or "a neutral value of another"
-            do = "name efforts in `terminals`, parameters in `units`"
+            got = ", ".join(sorted(one.name or "the clock line" for one in strange)) or "a neutral value of another"
+            do = "name efforts in `terminals`, parameters in `units`; capacities depend on parameters alone"
             raise InvalidValueError(explain("law", must="list its efforts and parameters", got=got, do=do))
-        taken = [*self.terminals, *self.units, *(one.name for one in {named for flow in flows for named in lets(flow)})]
-        twice = sorted(name for name, times in Counter(taken).items() if times > 1)
+        for name, unit in self.units.items():
+            if unit not in ELECTRICAL.units:
+                must = f"be one of {', '.join(ELECTRICAL.units)}"
+                raise InvalidValueError(explain(f"unit of {name}", must=must, got=repr(unit), do="see Domain.units"))
+        named = {one for value in (*flows, *guards) for one in lets(value)}
+        taken = Counter([*self.terminals, *self.units, *(one.name for one in named)])
+        twice = sorted(name for name, times in taken.items() if times > 1)
         if twice:
             do = "rename a `let`"
             raise InvalidValueError(explain("names in a law", must="differ", got=", ".join(twice), do=do))

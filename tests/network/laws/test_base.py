@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
-from lstm_analog.expressions import effort, let, make, number, parameter
+from lstm_analog.expressions import LINE, effort, let, make, number, parameter
 from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import (
@@ -278,6 +278,9 @@ def test_a_law_of_other_fields_than_its_bank_is_refused():
         ({"into": {"nodes": LEAK * effort("b")}}, r"^law must list its efforts and parameters, got b: name"),
         ({"neutral": {"gain": 1.0}}, r"^law must list its efforts and parameters, got a neutral value of another"),
         ({"noise": {("nodes",): parameter("leaks")}}, r"^law must list its efforts and parameters, got leaks"),
+        ({"stored": {"nodes": effort("nodes")}}, r"^law must list its efforts and parameters, got nodes: .* alone$"),
+        ({"stored": {"nodes": LINE}}, r"^law must list its efforts and parameters, got the clock line"),
+        ({"units": {"leak": "ohm"}}, r"^unit of leak must be one of effort, flow, .*, got 'ohm': see Domain.units"),
         ({"into": {"nodes": let("leak", LEAK)}}, r"^names in a law must differ, got leak: rename a `let`"),
         ({"into": {"nodes": let("u", LEAK) + let("u", LEAK * 3.0)}}, r"^names in a law must differ, got u: rename"),
     ],
