@@ -34,9 +34,9 @@ def beside_batches(record: _Bank) -> _Bank:
 def check_chosen(chosen: int | slice | Indices, count: int) -> None:
     """Raise `InvalidValueError` unless the numbers `chosen` (k,), or the one, are those of some of `count` chips."""
     numbers = np.arange(count)[chosen] if isinstance(chosen, slice) else np.atleast_1d(chosen)
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
-        got, do = f"{numbers.min()} to {numbers.max()}", "count chips from zero"
-        raise InvalidValueError(explain("chips", must=f"be 0 to {count - 1}", got=got, do=do))
+    if not numbers.size or not 0 <= numbers.min() <= numbers.max() < count:
+        got = f"{numbers.min()} to {numbers.max()}" if numbers.size else "none"
+        raise InvalidValueError(explain("chips", must=f"be 0 to {count - 1}", got=got, do="count chips from zero"))
 
 
 def of_chips(network: Network, chosen: int | slice | Indices) -> Network:

@@ -181,7 +181,7 @@ def test_a_number_of_numpy_is_a_chip_and_one_that_there_is_not_is_refused():
     many = schedule(chips=3, imposed=(drive(3),))
     assert many.of_chips(np.int64(1)).lead == many.of_chips(1).lead == ()
     np.testing.assert_array_equal(many.of_chips(np.int64(1)).imposed[0].efforts, drive(3).efforts[1])
-    for chosen, got in ((-1, "-1 to -1"), (3, "3 to 3"), (np.array([0, 7]), "0 to 7")):
+    for chosen, got in ((-1, "-1 to -1"), (3, "3 to 3"), (np.array([0, 7]), "0 to 7"), ([], "none")):
         with pytest.raises(InvalidValueError, match=rf"^chips must be 0 to 2, got {got}: count chips from zero"):
             many.of_chips(chosen)
 
