@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 
@@ -15,6 +17,20 @@ _CRITICAL = 647.096
 """Critical temperature of water (K)."""
 _LEAST_WALTHER = 0.3e-6
 """The kinematic viscosity (m2/s) at and below which the double logarithm of Walther's equation has no value."""
+
+
+def _check_share(glycerol: float) -> None:
+    """Raise `InvalidValueError` unless `glycerol` is a share by mass."""
+    if not 0.0 <= glycerol <= 1.0:
+        got, do = glycerol, "give a share by mass, 0.6 for 60 %"
+        raise InvalidValueError(explain("glycerol", must="be 0 to 1", got=got, do=do))
+
+
+def _check_kinematic(viscosity: float) -> None:
+    """Raise `InvalidValueError` unless Walther's equation has a value at the kinematic `viscosity` (m2/s)."""
+    if not _LEAST_WALTHER < viscosity < np.inf:
+        must, do = f"be above {_LEAST_WALTHER:g} m2/s", "give m2/s; the law holds above 2e-6"
+        raise InvalidValueError(explain("kinematic viscosity", must=must, got=viscosity, do=do))
 
 
 class Property(ABC):
@@ -73,13 +89,9 @@ class LubricatingOil(Property):
     a = 0.6278/rho per kelvin, about 7e-4: ASTM D1250-80, API MPMS 11.1, ISO 91-1, table 54D.
     """
 
-    density: float
+    density: Annotated[float, partial(check_number, "density at 15 C")]
     lowest: float = -18.0
     highest: float = 150.0
-
-    def __post_init__(self) -> None:
-        """Check that the density is above zero."""
-        check_number("density at 15 C", self.density)
 
     def at(self, temperature: float) -> float:
         """Return the density (kg/m3) at `temperature` (C)."""
@@ -96,19 +108,11 @@ class Walther(Property):
     mu = rho nu with the law of the `density` (kg/m3).
     """
 
-    warm: float
-    hot: float
+    warm: Annotated[float, _check_kinematic]
+    hot: Annotated[float, _check_kinematic]
     density: Property
     lowest: float
     highest: float
-
-    def __post_init__(self) -> None:
-        """Check that the equation has a value at both viscosities."""
-        for what, viscosity in (("warm", self.warm), ("hot", self.hot)):
-            if not _LEAST_WALTHER < viscosity < np.inf:
-                do = "give m2/s; the law holds above 2e-6"
-                must = f"be a kinematic viscosity above {_LEAST_WALTHER:g} m2/s"
-                raise InvalidValueError(explain(what, must=must, got=viscosity, do=do))
 
     def at(self, temperature: float) -> float:
         """Return the viscosity (Pa s) at `temperature` (C)."""
@@ -196,13 +200,9 @@ class GlycerolViscosity(Property):
     N.-S. Cheng, Ind. Eng. Chem. Res. 47 (2008) 3285.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
-
-    def __post_init__(self) -> None:
-        """Check the share."""
-        _check_share(self.glycerol)
 
     def at(self, temperature: float) -> float:
         """Return the viscosity (Pa s) at `temperature` (C)."""
@@ -223,13 +223,9 @@ class GlycerolDensity(Property):
     Within 0.8 %: N.-S. Cheng, Ind. Eng. Chem. Res. 47 (2008) 3285.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
-
-    def __post_init__(self) -> None:
-        """Check the share."""
-        _check_share(self.glycerol)
 
     def at(self, temperature: float) -> float:
         """Return the density (kg/m3) at `temperature` (C)."""
@@ -246,25 +242,14 @@ class GlycerolVapour(Property):
     That of pure water times the water's share of the moles (Raoult 1887); glycerol itself hardly evaporates.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
-
-    def __post_init__(self) -> None:
-        """Check the share."""
-        _check_share(self.glycerol)
 
     def at(self, temperature: float) -> float:
         """Return the vapour pressure (Pa) at `temperature` (C)."""
         water, glycerol = (1.0 - self.glycerol) / 18.015, self.glycerol / 92.094
         return water / (water + glycerol) * WaterVapour().at(temperature)
-
-
-def _check_share(glycerol: float) -> None:
-    """Raise `InvalidValueError` unless `glycerol` is a share by mass."""
-    if not 0.0 <= glycerol <= 1.0:
-        got, do = glycerol, "give a share by mass, 0.6 for 60 %"
-        raise InvalidValueError(explain("glycerol", must="be 0 to 1", got=got, do=do))
 
 
 LAWS: tuple[type[Property], ...] = (

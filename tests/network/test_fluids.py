@@ -117,7 +117,7 @@ def test_every_law_is_listed_and_says_its_source() -> None:
         (lambda: LubricatingOil(density=0.0), r"^density at 15 C must be positive, got 0\.0"),
         (
             lambda: Walther(warm=1e-7, hot=1e-8, density=VG32.density_law, lowest=0.0, highest=100.0),
-            r"^warm must be a kinematic viscosity above 3e-07 m2/s, got 1e-07: give m2/s",
+            r"^kinematic viscosity must be above 3e-07 m2/s, got 1e-07: give m2/s",
         ),
     ],
 )
