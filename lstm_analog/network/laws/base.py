@@ -42,8 +42,9 @@ def capacity(part: Part) -> tuple[Indices, Floats]:
 @singledispatch
 def rows(part: Part) -> Indices:
     """Return the unknowns into which `part` carries flow, shape (terminals, m)."""
-    nodes = bank_of(part).nodes
-    return np.stack([nodes[name] for name in flows_of(law(part))])
+    bank = bank_of(part)
+    found = [bank.nodes[name] for name in flows_of(bank.law)]
+    return np.stack(found) if found else nothing(0, bank.size)
 
 
 @singledispatch

@@ -3,6 +3,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
+from lstm_analog.engines import Integrate, Settle, Waveform
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
 from lstm_analog.expressions import LINE, effort, let, make, number, parameter
 from lstm_analog.network.bank import node_array, positive_array
@@ -23,9 +24,10 @@ from lstm_analog.network.laws import (
     take,
 )
 from lstm_analog.network.parameters import change_chips
-from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports, law
+from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports, Storages, law
 from lstm_analog.network.parts import law as declared
 from lstm_analog.network.parts.base import Law, check_bank
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -251,17 +253,30 @@ def law_of(**changes):
     return Law(**(given | changes))
 
 
-_TANKS = law_of()
+_TANKS, _STORES = law_of(), law_of(into={})
 
 
 @law.register
 def _(part: Tanks) -> Law:
-    return _TANKS if part.label == "tanks" else law_of(units={"leak": "1", "more": "1"})
+    laws = {"tanks": _TANKS, "stores": _STORES}
+    return laws.get(part.label) or law_of(units={"leak": "1", "more": "1"})
 
 
 def test_a_capacity_without_a_parameter_is_that_of_each_element():
     nodes, amounts = capacity(Tanks(label="tanks", nodes=[1, 2], leak=0.5))
     assert (nodes.tolist(), amounts.tolist()) == ([1, 2], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("engine", [Integrate(), Waveform(), Settle()], ids=lambda engine: type(engine).__name__)
+def test_a_part_that_only_stores_is_one(rc, engine):
+    """As `Storages` of one unit."""
+    plain, stored = rc(), Tanks(label="stores", nodes=[2, 3], leak=1.0)
+    alike = rc(parts=(*plain.parts[:2], stored))
+    same = rc(parts=(*plain.parts[:2], Storages(label="caps", nodes=[2, 3], capacitance=1.0)))
+    assert (rows(stored).shape, flow(stored, np.zeros(4), ()).shape) == ((0, 2), (0, 2))
+    schedule = Schedule(names=("on",), high=[[False] * len(plain.lines)], durations=[0.7], imposed=())
+    start, end = (engine.run(network, schedule).efforts[-1] for network in (alike, same))
+    np.testing.assert_allclose(start, end, rtol=1e-9)
 
 
 def test_a_law_of_other_fields_than_its_bank_is_refused():
