@@ -138,6 +138,9 @@ JUDGED = {
     "stage.py:_SHAPES": (MEMORY, "yes"),
     "stage.py:_ROOM": (MEMORY, "yes"),
     "pattern.py:_SMALL": (SPEED, "yes"),
+    "waveform/estimate.py:_KINK_DEGREE": (ACCURACY, "care: larger, kinks are missed; smaller, all is doubted"),
+    "waveform/estimate.py:_KINK_FALL": (ACCURACY, "care: below 8 kinks are missed"),
+    "waveform/estimate.py:_KINK_ERROR": (ACCURACY, "yes, upwards"),
     "waveform/estimate.py:_NEGLIGIBLE": (ACCURACY, "yes, far below 1: the error is not looked at"),
     "waveform/estimate.py:_ROUNDING": (ACCURACY, "care: of single precision only; too small refines for ever"),
     "waveform/build.py:_KNOWN_DEGREE": (ACCURACY, "yes, upwards; known bases are worked out once"),
@@ -150,6 +153,7 @@ JUDGED = {
     "waveform/iteration.py:_ITERATIONS": (ROBUST, "yes, upwards; too few, and segments are split"),
     "waveform/iteration.py:_SLOW": (SPEED, "yes, well below `_SLOWEST`"),
     "waveform/iteration.py:_SLOW_ALONE": (SPEED, "yes, well below `_SLOWEST`"),
+    "waveform/iteration.py:_FASTEST": (ACCURACY, "yes, upwards; smaller, what falls slowly may be left"),
     "waveform/iteration.py:_SLOWEST": (
         ROBUST,
         "no: above 1 it accepts what has not converged; smaller is too trusting",

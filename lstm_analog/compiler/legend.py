@@ -31,7 +31,10 @@ _INNER = MappingProxyType(
 def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
     """Return entries of provenance for the groups of `compiled`: `signal`, `<group> <word>`; and `time`, `<text>`."""
     present = {group.label for group in compiled.network.unknowns.groups}
-    signals = [(SIGNAL, f"{label} {word}") for label, word in dict(_words(compiled)).items() if label in present]
+    words: dict[str, str] = {}
+    for label, word in _words(compiled):
+        words.setdefault(label, word)  # what a layout lists comes first: zh is the row of a plain RNN, or a projection
+    signals = [(SIGNAL, f"{label} {word}") for label, word in words.items() if label in present]
     return (*signals, *_direction(compiled))
 
 

@@ -39,7 +39,7 @@ def chip_lines() -> Iterator[str]:
     """Yield lines with the yield of the forecaster of 15 units and of the tolerant one, by the error of devices."""
     made = [airline.forecaster(15), airline.forecaster(15, tolerant=True)]
     yield ""
-    yield f"chips of 15 units with errors in every weight: of {CHIPS}, how many forecast 1958-1960 within"
+    yield f"chips of 15 units with errors in every weight: of {CHIPS}, how many forecast in 1958-1960 within"
     yield f"{WITHIN.at_most:g} thousand passengers RMSE of the digital LSTM, and the median chip, thousand passengers"
     yield f"  error of a weight     {made[0].lstm.name:<22}{made[1].lstm.name}, trained on with such errors"
     for sigma in SIGMAS:

@@ -21,6 +21,7 @@ from lstm_analog.engines.operating import start_efforts
 from lstm_analog.errors import FileFormatError, InvalidValueError, SimulationError, SimulatorMissingError, explain
 from lstm_analog.export import effort_names, write_modelica
 from lstm_analog.files import read_bytes, read_file, text_in
+from lstm_analog.network.bank import put_plain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
@@ -97,6 +98,7 @@ class Rumoca:
 
     def __post_init__(self) -> None:
         """Check that the tolerances are positive, the points whole and the time limit one that can be waited for."""
+        put_plain(self)
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
             if not 0 < value < np.inf:
                 raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-10"))

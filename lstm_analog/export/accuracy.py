@@ -1,9 +1,11 @@
 """Tolerances and time steps for a SPICE simulator, with presets by kind of circuit."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.bank import put_plain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import capacity
 from lstm_analog.network.parts import ALWAYS, Cells, OpAmps, Pairs, Ports
@@ -29,10 +31,11 @@ class Accuracy:
     steps: int
 
     def __post_init__(self) -> None:
-        """Check that all are positive."""
+        """Check that all are positive and finite; they become numbers of Python."""
+        put_plain(self)
         for name, value in vars(self).items():
-            if not value > 0:
-                raise InvalidValueError(explain(name, must="be positive", got=value, do="give e.g. 1e-6"))
+            if not 0 < value < inf:
+                raise InvalidValueError(explain(name, must="be positive and finite", got=value, do="give e.g. 1e-6"))
 
 
 USUAL = Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-17, steps=100)

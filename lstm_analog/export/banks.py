@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lstm_analog.export.cards import Cards, format_of_law, inverse
+from lstm_analog.export.cards import Cards, format_of_law, value_name
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
+from lstm_analog.export.numbers import inverse
 from lstm_analog.network.parts import (
     KINDS,
     Conductors,
@@ -64,7 +65,7 @@ def _declared(kind: Any) -> Maker:
         if "shape" in form:
             form["shape"] = Shape(form["shape"])
         given = law.dispatch(kind)(SimpleNamespace(**form))
-        used = frozenset(key for key in given.neutral if given.cards.values.get(key, key) in read.values)
+        used = frozenset(key for key in given.neutral if value_name(given, key) in read.values)
         named = format_of_law(given, kind.__name__, used)
         pins = dict(zip(named.pins, read.pins, strict=True))
         values = {key: named.on_card(key, read.values[name]) for key, name in named.values.items()}

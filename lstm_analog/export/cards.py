@@ -12,8 +12,10 @@ from functools import lru_cache, singledispatch
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
+from lstm_analog.export.numbers import inverse
 from lstm_analog.expressions import LINE, Expression, divide, effort, number, parameter, substituted
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -37,15 +39,6 @@ from lstm_analog.network.parts import (
 from lstm_analog.network.parts.base import Law
 
 
-def inverse(values: Floats) -> Floats:
-    """Return resistances for conductances, `values` of any shape, and back.
-
-    An infinite result is refused later, by the bank, which knows its own label.
-    """
-    with np.errstate(divide="ignore", over="ignore"):
-        return 1.0 / values
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CardFormat:
     """How the cards of one bank are written: all names, with those that its law overrides by `CardNames` applied.
@@ -53,7 +46,7 @@ class CardFormat:
     Attributes
     ----------
     device : str
-        The name of the subcircuit.
+        The name of the subcircuit; it and all other names are in small letters, for SPICE knows no others.
     pins : mapping of str to str
         The pin by terminal of the law, in the order of the card.
     values : mapping of str to str
@@ -69,6 +62,10 @@ class CardFormat:
     values: Mapping[str, str]
     inverse: frozenset[str]
     inner: Mapping[str, str]
+
+    def node(self, name: str) -> str:
+        """Return the inner node of the `let` called `name`."""
+        return self.inner.get(name, name).lower()
 
     def on_card(self, key: str, numbers: Floats) -> Floats:
         """Return the `numbers` of the parameter `key` as they stand on a card, or those of the card as they were."""
@@ -99,17 +96,28 @@ def format_of_law(given: Law, kind: str, used: frozenset[str]) -> CardFormat:
 
     They differ from their neutral value; all other optional parameters have it.
     """
-    names = given.cards
+    names, pins = given.cards, {end: given.cards.pins.get(end, end).lower() for end in given.terminals}
+    for some in ([*pins.values()], [value_name(given, name) for name in given.units]):
+        if len(set(some)) < len(some):
+            got, do = ascii(", ".join(some))[:80], "name them otherwise by CardNames"
+            raise UnsupportedPartError(
+                explain(f"names on cards of {ascii(kind)[1:-1]}", must="differ in small letters, too", got=got, do=do)
+            )
     lacking = {word: extra for word, extra in names.extras.items() if used.isdisjoint(extra)}
     absent = {name for extra in lacking.values() for name in extra}
     words = (names.device or kind.lower(), *(word for word in names.extras if word not in lacking))
     return CardFormat(
-        device="_".join(words),
-        pins={end: names.pins.get(end, end) for end in given.terminals},
-        values={name: names.values.get(name, name) for name in given.units if name not in absent},
+        device="_".join(words).lower(),
+        pins=pins,
+        values={name: value_name(given, name) for name in given.units if name not in absent},
         inverse=names.inverse,
         inner=names.inner,
     )
+
+
+def value_name(given: Law, name: str) -> str:
+    """Return the name on a card of the parameter `name` of the law `given`."""
+    return given.cards.values.get(name, name).lower()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -40,6 +40,21 @@ def library_lines(part: Cells) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def definitions(library: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each subcircuit and model in the lines of a `library`, those in files left out.
+
+    The name of a model has its `.model` before it: a subcircuit may be called alike.
+    """
+    block: list[str] = []
+    for line in library:
+        if line.startswith((".model ", _SUBCIRCUIT)):
+            block = []
+        block.append(line)
+        if line.startswith((".model ", _END)):
+            head, name = block[0].split()[:2]
+            yield name if head == _SUBCIRCUIT else f"{head} {name}", "\n".join(block)
+
+
 def _marked(library: ModelLibrary) -> str:
     """Return the mark from which `library` is read back: digest, section and path."""
     return f"{_FILE}{library.digest} {library.section or _WHOLE} {library.path}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import FileFormatError, UnsupportedPartError, explain
+from lstm_analog.export.numbers import inverse
 from lstm_analog.network.parts import DATUM, Crossbars
 
 
@@ -47,7 +48,7 @@ def crossbar_columns(part: Crossbars) -> tuple[tuple[Indices, Indices], Mapping[
     tubes = list(crossbar_tubes(part))
     options = {name: ",".join(map(str, getattr(part, name))) for name in ("inputs", "plus", "minus")}
     pins = np.concatenate([each.tails for each in tubes]), np.concatenate([each.heads for each in tubes])
-    return pins, {"r": 1.0 / np.concatenate([each.conductance for each in tubes])}, options
+    return pins, {"r": inverse(np.concatenate([each.conductance for each in tubes]))}, options
 
 
 def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, options: Mapping[str, str]) -> Crossbars:
@@ -57,14 +58,15 @@ def crossbars_of(label: str, pins: tuple[Indices, ...], resistance: Floats, opti
     """
     inputs, plus, minus = (np.array(options[name].split(","), dtype=np.int64) for name in ("inputs", "plus", "minus"))
     sides: dict[str, Floats] = {}
+    conductance = inverse(resistance)
     placed = np.zeros(resistance.size, dtype=bool)
     for bank, dummies, manifold in (("positive", "plus_load", plus), ("negative", "minus_load", minus)):
         weights, load = np.zeros((manifold.size, inputs.size)), np.zeros(manifold.size)
         tube = np.isin(pins[1], manifold) & np.isin(pins[0], inputs)
         dummy = np.isin(pins[0], manifold) & (pins[1] == DATUM)
         rows = _place(manifold, pins[1][tube])
-        weights[rows, _place(inputs, pins[0][tube], _turns(rows, pins[0][tube]))] = 1.0 / resistance[tube]
-        load[_place(manifold, pins[0][dummy])] = 1.0 / resistance[dummy]
+        weights[rows, _place(inputs, pins[0][tube], _turns(rows, pins[0][tube]))] = conductance[tube]
+        load[_place(manifold, pins[0][dummy])] = conductance[dummy]
         sides |= {bank: weights, dummies: load}
         placed |= tube | dummy
     if not placed.all():

@@ -2,20 +2,16 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
+from itertools import chain
 
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.export.cards import CardFormat, Cards, format_of_bank
+from lstm_analog.export.cards import CardFormat, Cards, cards, format_of_bank
+from lstm_analog.export.cells import definitions, model_statements
+from lstm_analog.export.device_names import check_device_names
 from lstm_analog.export.dialects import DeckLanguage, Dialect
-from lstm_analog.export.emit import (
-    capacitor,
-    current_source,
-    resistor,
-    subcircuit_text,
-    switch,
-    trigger,
-    voltage_source,
-)
+from lstm_analog.export.emit import element, subcircuit_text, switch, trigger
 from lstm_analog.export.modules import module_text
+from lstm_analog.export.rules import rules_of
 from lstm_analog.expressions import (
     Expression,
     Op,
@@ -32,6 +28,7 @@ from lstm_analog.expressions import (
     symbols,
 )
 from lstm_analog.expressions.languages import SPICE, written
+from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, OpAmps, Part, Switches, law
 from lstm_analog.network.parts.base import Law
 
@@ -39,12 +36,45 @@ _VALUE = replace(SPICE, parameter="{0}")
 """The language of values of resistors and capacitors, which a dialect encloses in braces as a whole."""
 
 
+def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: bool = False) -> list[str]:
+    """Return the texts in `dialect` of what parts of `network` use: files of models, then subcircuits of devices.
+
+    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`. In a deck
+    `by_unit` op-amps have supplies. Raises `UnsupportedPartError` if two of its parts define a name differently.
+    """
+    banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
+    texts: dict[str, str] = {}
+    for part, read in banks:
+        if read.device and not read.library:
+            write = supplied if by_unit and isinstance(part, OpAmps) else subcircuit
+            _define(texts, read.device, write(part, read, dialect))
+    known = dict(texts)
+    for name, text in chain.from_iterable(definitions(read.library) for _, read in banks):
+        _define(known, f"{prefix}{name}", text)
+    opening, closing = dialect.brackets
+    files = [f"{statement}\n" for statement in model_statements(network, dialect)]
+    return [*files, opening, *(texts[device] for device in sorted(texts)), closing] if texts else files
+
+
+def prefixed(read: Cards, prefix: str) -> Cards:
+    """Return the cards `read` with `prefix` before the name of their device, unless it is in their own library."""
+    return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
+
+
+def _define(known: dict[str, str], name: str, text: str) -> None:
+    """Add `text` to what is `known` by name, or raise if the `name` stands for another there."""
+    if known.setdefault(name, text) != text:
+        must, do = "be one in the whole deck", "name one of them otherwise: CardNames for parts, Library for cells"
+        raise UnsupportedPartError(explain(f"what is called {name}", must=must, got="two that differ", do=do))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """The inside of a subcircuit: the names of its `pins`, separated by blanks, and its `lines`."""
+    """The inside of a subcircuit: the names of its `pins`, separated by blanks, its `lines` and its `inner` nodes."""
 
     pins: str
     lines: tuple[str, ...]
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +91,15 @@ def subcircuit(part: Part, read: Cards, dialect: Dialect) -> str:
     made = body(part, read, dialect)
     if dialect.language is DeckLanguage.VACASK:
         return module_text(read.device, made.pins, tuple(read.values), made.lines)
-    return subcircuit_text(dialect, read.device, made.pins, tuple(read.values), made.lines)
+    return _spice(dialect, read.device, made, tuple(read.values))
+
+
+def _spice(dialect: Dialect, device: str, made: Body, values: tuple[str, ...]) -> str:
+    """Return the subcircuit `device` with the inside `made` and parameters `values`, its names checked."""
+    nodes = (*made.pins.split(), *made.inner)
+    heads = [line.split()[0].lower() for line in made.lines if not line.startswith(".")]
+    check_device_names(device, nodes, values, heads, rules_of(dialect.name))
+    return subcircuit_text(dialect, device, made.pins, values, made.lines)
 
 
 @singledispatch
@@ -94,30 +132,33 @@ def _declared(own: Law, named: CardFormat, dialect: Dialect, gated: bool) -> Bod
         rest, found = _split(spelt(value), pins[end])
         flows += rest
         ties += found
-    efforts = {pins[end]: spelt(value) for end, value in own.sets.items()}
-    values = [*(flow.value for flow in flows), *efforts.values(), *(tie.a for tie in ties)]
-    inner, texts = written(values, SPICE, lambda name: named.inner.get(name, name))
-    lines = [voltage_source(dialect, name, name, "0", text) for name, text in inner.items()]
-    for flow, text in zip(flows, texts[: len(flows)], strict=True):
-        a, b = _node(flow.a, named), _node(flow.b, named)
-        lines.append(current_source(dialect, b if flow.a is _DATUM else f"{a}{b}", a, b, text))
-    for pin, text in zip(efforts, texts[len(flows) :], strict=False):
-        lines.append(voltage_source(dialect, pin.name, pin.name, "0", text))
-    lines += [resistor(dialect, tie.b.name, _node(tie.a, named), tie.b.name, _value(tie.value)) for tie in ties]
+    sources = [(dialect.current, *_ends(flow, named), flow.value) for flow in flows]
+    sources += [(dialect.voltage, named.pins[end], named.pins[end], "0", spelt(v)) for end, v in own.sets.items()]
+    controls = [spelt(guard.control) for guard in own.switched.values()]
+    values = [*(value for *_, value in sources), *controls, *(tie.a for tie in ties)]
+    inner, texts = written(values, SPICE, named.node)
+    lines = [element(dialect, dialect.voltage, name, name, "0", text) for name, text in inner.items()]
+    lines += [element(dialect, *source[:-1], text) for source, text in zip(sources, texts, strict=False)]
+    lines += [element(dialect, dialect.resistor, tie.b.name, *_ends(tie, named)[1:], _value(tie.value)) for tie in ties]
     stores = {named.pins[end]: spelt(value) for end, value in own.stored.items()}
-    lines += [capacitor(dialect, pin, pin, "0", _value(value)) for pin, value in stores.items()]
-    for end, guard in own.switched.items():
-        _, (control,) = written([spelt(guard.control)], SPICE)
+    lines += [element(dialect, dialect.capacitor, pin, pin, "0", _value(value)) for pin, value in stores.items()]
+    for (end, guard), control in zip(own.switched.items(), texts[len(sources) :], strict=False):
         thresholds = _value(spelt(guard.lower)), _value(spelt(guard.upper))
         lines += trigger(dialect, named.pins[end], control, thresholds)
-    return Body(pins=" ".join((*named.pins.values(), *(["en"] if gated else []))), lines=tuple(lines))
+    beside = (f"{named.pins[end]}_{part}" for end in own.switched for part in ("at", "one"))
+    ends = " ".join((*named.pins.values(), *(["en"] if gated else [])))
+    return Body(pins=ends, lines=tuple(lines), inner=(*inner, *beside))
 
 
 _DATUM = number(0.0)
 
 
-def _node(end: Expression, named: CardFormat) -> str:
-    return "0" if end is _DATUM else named.inner.get(end.name, end.name) if end.op is Op.LET else end.name
+def _ends(flow: _Flow, named: CardFormat) -> tuple[str, str, str]:
+    """Return the name of the element that passes the `flow`, and its nodes."""
+    a, b = (
+        "0" if end is _DATUM else named.node(end.name) if end.op is Op.LET else end.name for end in (flow.a, flow.b)
+    )
+    return b if a == "0" else f"{a}{b}", a, b
 
 
 def _value(value: Expression) -> str:
@@ -133,11 +174,14 @@ def _split(flow: Expression, pin: Expression) -> tuple[list[_Flow], list[_Flow]]
 
 
 def _tie(flow: Expression, pin: Expression) -> _Flow | None:
-    """Return the resistor that passes the `flow` into `pin`; None unless it is of the form g (A - e) or -g e."""
+    """Return the resistor that passes the `flow` into `pin`; None unless it is of the form g (A - e) or -g e.
+
+    A is an inner voltage: of a pin the resistor would draw what it passes on, which the flow does not.
+    """
     conductance = multiply(-1.0, derivative(flow, pin))
     if constant(conductance) == 0.0 or any(one.op is not Op.PARAMETER for one in symbols(conductance)):
         return None
-    ends = [_DATUM, *(one for sums in flow.args if sums.op is Op.ADD for one in sums.args if one.name)]
+    ends = [_DATUM, *(one for sums in flow.args if sums.op is Op.ADD for one in sums.args if one.op is Op.LET)]
     for end in ends:
         if flow == multiply(conductance, end - pin):
             return _Flow(a=end, b=pin, value=divide(1.0, conductance))
@@ -157,7 +201,7 @@ AFTER_SWING = "clamp"
 """The parameter before which it stands on a card."""
 
 
-def supplied(part: OpAmps, read: Cards, dialect: Dialect) -> str:
+def supplied(part: Part, read: Cards, dialect: Dialect) -> str:
     """Return the text in `dialect` of the subcircuit of op-amps `part` with supplies, `RAILS`, at its last pins.
 
     `read` are its cards: the output swings to both supplies, and what it gives is drawn from one.
@@ -175,4 +219,4 @@ def supplied(part: OpAmps, read: Cards, dialect: Dialect) -> str:
         values={key: name for key, name in named.values.items() if key != SWING},
     )
     made = _declared(whole, wired, dialect, read.line != ALWAYS)
-    return subcircuit_text(dialect, read.device, made.pins, values, made.lines)
+    return _spice(dialect, read.device, made, values)

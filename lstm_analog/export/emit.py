@@ -31,24 +31,12 @@ def expression(dialect: Dialect, text: str) -> str:
     return _PARAMETER.sub(lambda found: fill(dialect.inner, {"name": found[1]}), spelt)
 
 
-def voltage_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> str:
-    """Return the source `name` that sets v(`a`) - v(`b`) to the neutral expression `text`."""
-    return fill(dialect.voltage, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
+def element(dialect: Dialect, template: str, name: str, a: str, b: str, text: str) -> str:
+    """Return the element `name` from `a` to `b` by a `template` of `dialect`: a source, a resistor or a capacitor.
 
-
-def current_source(dialect: Dialect, name: str, a: str, b: str, text: str) -> str:
-    """Return the source `name` whose current from `a` through it to `b` is the neutral expression `text`."""
-    return fill(dialect.current, {"name": name, "a": a, "b": b, "text": expression(dialect, text)})
-
-
-def resistor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
-    """Return the resistor `name` from `a` to `b`; `value` is a parameter, or an expression of some with * / ( )."""
-    return fill(dialect.resistor, {"name": name, "a": a, "b": b, "value": value})
-
-
-def capacitor(dialect: Dialect, name: str, a: str, b: str, value: str) -> str:
-    """Return the capacitor `name` from `a` to `b`; `value` is a parameter, or an expression of some with * / ( )."""
-    return fill(dialect.capacitor, {"name": name, "a": a, "b": b, "value": value})
+    `text` is the neutral expression of a source; of the others a parameter, or an expression of some with * / ( ).
+    """
+    return fill(template, {"name": name, "a": a, "b": b, "text": expression(dialect, text), "value": text})
 
 
 def switch(dialect: Dialect) -> tuple[str, ...]:
@@ -59,7 +47,7 @@ def switch(dialect: Dialect) -> tuple[str, ...]:
     if dialect.switch:
         return dialect.switch
     conductance = f"exp(0.5*ln({{roff}}/{{ron}})*tanh({_STEEPNESS}*(v(clk)-0.5))-0.5*ln({{ron}}*{{roff}}))"
-    return (current_source(dialect, "1", "a", "b", f"(v(a)-v(b))*{conductance}"),)
+    return (element(dialect, dialect.current, "1", "a", "b", f"(v(a)-v(b))*{conductance}"),)
 
 
 def trigger(dialect: Dialect, pin: str, control: str, thresholds: tuple[str, str]) -> tuple[str, ...]:
@@ -71,7 +59,7 @@ def trigger(dialect: Dialect, pin: str, control: str, thresholds: tuple[str, str
     lower, upper = thresholds
     words = {"pin": pin, "middle": f"({upper}+{lower})/2", "half": f"({upper}-{lower})/2"}
     lines = tuple(fill(line, words) for line in dialect.trigger)
-    return (voltage_source(dialect, f"{pin}_at", f"{pin}_at", "0", control), *lines)
+    return (element(dialect, dialect.voltage, f"{pin}_at", f"{pin}_at", "0", control), *lines)
 
 
 def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, ...], body: tuple[str, ...]) -> str:

@@ -20,8 +20,9 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.epanet_links import EpanetLinks, links
 from lstm_analog.files import write_texts
+from lstm_analog.network.bank import put_plain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High, is_on
+from lstm_analog.network.laws import High, Kind, is_on
 from lstm_analog.network.parts import Ports
 from lstm_analog.network.roles import is_tank_line
 
@@ -75,7 +76,11 @@ class EpanetTubes:
     capillary: Sizes
 
     def __post_init__(self) -> None:
-        """Check that the numbers are positive and that EPANET can tell the viscosity from one in m2/s."""
+        """Check that the numbers are positive and that EPANET can tell the viscosity from one in m2/s.
+
+        They become numbers of Python.
+        """
+        put_plain(self)
         for entry in fields(self):
             value = getattr(self, entry.name)
             if not callable(value) and not (np.isfinite(value) and value > 0):
@@ -139,14 +144,19 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
         If a pilot of a port is one of the chambers, a port shares its chamber with more than one other port, or tubes
         obey the law of orifices.
     InvalidShapeError
-        If the efforts are a batch or a part has chip axes.
+        If the efforts are a batch, a part has chip axes, or there is not a flag for each clock line.
+    InvalidValueError
+        If a chamber is no junction or storage of the network.
     """
     known = floats(effort, "effort")
     if known.shape != (network.unknowns.size,):
         must, do = "be one state of the network", "write one sequence"
         raise InvalidShapeError(explain("effort", must=must, got=f"shape {known.shape}", do=do))
+    if len(high) != len(network.lines):
+        must, do = f"be a flag for each of {', '.join(network.lines) or 'no lines'}", "take schedule.phase(number)"
+        raise InvalidShapeError(explain("high", must=must, got=f"{len(high)} of them", do=do))
     inside = np.zeros(network.unknowns.size, dtype=bool)
-    inside[indices(chambers, "chambers")] = True
+    inside[_unknown(network, chambers)] = True
     found = links(network, known, high)
     pipes, valves = (link.take(np.flatnonzero(inside[link.a] | inside[link.b])) for link in found)
     for part in network.parts:
@@ -154,6 +164,19 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
             _check_pilots(part, inside)
     _check_bridges(network, np.flatnonzero(inside), pipes, valves)
     return Statics(network=network, chambers=np.flatnonzero(inside), effort=known, pipes=pipes, valves=valves)
+
+
+def _unknown(network: Network, chambers: Indices) -> Indices:
+    """Return `chambers` (k,) if all are nodes of `network` whose pressure the flows through them decide."""
+    places = indices(chambers, "chambers")
+    kinds = network.kinds()
+    decided = np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED]))
+    wrong = np.setdiff1d(places, decided)
+    if wrong.size:
+        do = "leave out the datum, sources and what relays set"
+        must = "be junctions and storages of the network, by number"
+        raise InvalidValueError(explain("chambers", must=must, got=wrong[0], do=do))
+    return places
 
 
 @checked

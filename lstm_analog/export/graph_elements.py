@@ -103,6 +103,11 @@ CONDUCTANCE = "conductance"
 """The role of edges that carry flow between their ends."""
 STATE = "an internal state"
 """The kind of a node that has a rate but is no store of flow: a state inside a part."""
+_WORDS = frozenset(
+    """a b e on abs exp log1p max min sqrt tanh kind label role unit law clock tier source target key id part scale
+    start capacitance datum bore length count""".split()  # noqa: SIM905 - words are read better as words
+)
+"""What a name in a formula stands for by `GRAMMAR`, and the attributes of nodes and edges that are no parameters."""
 FLOW = "flow"
 """The role of other edges that carry flow, often from the datum; efforts at their tail need not act on them."""
 
@@ -156,32 +161,55 @@ def wires(part: Part) -> tuple[GraphEdges, ...]:
 
     Raises `UnsupportedPartError` for a part that neither declares a law nor is registered in export/graph_parts.py.
     """
-    own, nodes = law(part), terminals_of(part)
-    made = [_flow(part, own, value, "through", ends) for ends, value in own.through.items()]
-    feeding = {end: value for end, value in own.into.items() if end not in own.stored}
-    datum = np.full(nodes[own.terminals[0]].size, DATUM)
-    return (*made, *(_flow(part, own, value, "into", ("", end), datum) for end, value in feeding.items()))
+    own = law(part)
+    feeding = {("", end): value for end, value in own.into.items() if end not in own.stored}
+    flows = [("through", ends, value) for ends, value in own.through.items()]
+    flows += [("into", ends, value) for ends, value in feeding.items()]
+    kind = type(part).__name__.lower()
+    names = [" ".join((kind, *filter(None, ends))) if len(flows) > 1 else kind for _, ends, _ in flows]
+    return tuple(_flow(part, name, value, gives, ends) for name, (gives, ends, value) in zip(names, flows, strict=True))
 
 
-def _flow(
-    part: Part, own: base.Law, value: Expression, gives: str, ends: tuple[str, str], tails: Indices | None = None
-) -> GraphEdges:
-    """Return edges for one flow `value` of the law `own` of `part`, from the first to the second terminal of `ends`.
+def _flow(part: Part, name: str, value: Expression, gives: str, ends: tuple[str, str]) -> GraphEdges:
+    """Return edges for one flow `value` in the law of `part`, from the first to the second terminal of `ends`.
 
-    The unknowns `tails` (m,) replace the first. `gives` is the name of the result in the formula.
+    The first may be empty, for the datum. Its law is called `name`, the result in the formula `gives`.
     """
-    nodes, named = terminals_of(part), {end: name for end, name in zip(ends, "ab", strict=True) if end}
-    told = formula(type(part).__name__.lower(), own, value, gives, given=own.neutral, efforts=named, parameters={})
-    values = parameters(part, told, np.arange(nodes[ends[1]].size))
+    nodes = terminals_of(part)
+    told, values, terminals = _told(part, name, value, gives, {end: "ab"[k] for k, end in enumerate(ends) if end})
+    heads = nodes[ends[1]]
     return GraphEdges(
         role=FLOW,
-        tails=nodes[ends[0]] if tails is None else tails,
-        heads=nodes[ends[1]],
+        tails=nodes[ends[0]] if ends[0] else np.full(heads.size, DATUM),
+        heads=heads,
         quantity=told.units[0][1] if told.units else "1",
-        values=values or {"value": np.ones(nodes[ends[1]].size)},
+        values=values or {"value": np.ones(heads.size)},
         law=told,
-        terminals={end: at for end, at in nodes.items() if end not in ends},
+        terminals=terminals,
     )
+
+
+def _told(
+    part: Part, name: str, value: Expression, gives: str, ends: Mapping[str, str]
+) -> tuple[GraphLaw, dict[str, Floats], dict[str, Indices]]:
+    """Return one `value` in the law of `part` as a law called `name`, its parameters, and its further terminals.
+
+    `ends` are the names in the formula of the terminals that the element itself has; `gives` is that of the result.
+    Other names that stand for something else there, such as `e` or `kind`, have an underscore appended.
+    """
+    own, nodes, numbers = law(part), terminals_of(part), parameters_of(part)
+    lets = written([value], GRAPH)[0].keys()
+    taken = _WORDS | lets | {gives}
+    names: dict[str, str] = {}
+    for each in (*own.units, *(end for end in nodes if end not in ends)):
+        free = each
+        while free in taken:
+            free += "_"
+        names[each], taken = free, taken | {free}
+    told = formula(name, own, value, gives, given=own.neutral, efforts={**names, **ends}, parameters=names)
+    back = {free: each for each, free in names.items()}
+    values = {free: numbers[back[free]] for free, _ in told.units}
+    return told, values, {names[end]: at for end, at in nodes.items() if end not in ends}
 
 
 @singledispatch
@@ -189,19 +217,16 @@ def settings(part: Part) -> tuple[Setting, ...]:
     """Return the attributes of the nodes that the bank `part` sets; by default efforts and rates of its law."""
     own = law(part)
     set_ = {end: (Kind.FOLLOWED.value, "effort", value) for end, value in own.sets.items()}
-    states = {end: (STATE, "rate", own.into[end] / stored) for end, stored in own.stored.items()}
+    states = {end: (STATE, "rate", own.entering(end) / stored) for end, stored in own.stored.items()}
     switched = {
         end: (Kind.SWITCHED.value, "surplus", guard.surplus(effort(end))) for end, guard in own.switched.items()
     }
-    return tuple(_setting(part, own, end, *told) for end, told in (set_ | states | switched).items())
+    return tuple(_setting(part, end, *told) for end, told in (set_ | states | switched).items())
 
 
-def _setting(part: Part, own: base.Law, end: str, kind: str, gives: str, value: Expression) -> Setting:
-    nodes, name = terminals_of(part), f"{type(part).__name__.lower()} {end}"
-    told = formula(name, own, value, gives, given=own.neutral, efforts={end: "e"}, parameters={})
-    values = parameters(part, told, np.arange(nodes[end].size))
-    ends = {each: at for each, at in nodes.items() if each != end}
-    return Setting(nodes=nodes[end], kind=kind, law=told, values=values, terminals=ends)
+def _setting(part: Part, end: str, kind: str, gives: str, value: Expression) -> Setting:
+    told, values, terminals = _told(part, f"{type(part).__name__.lower()} {end}", value, gives, {end: "e"})
+    return Setting(nodes=terminals_of(part)[end], kind=kind, law=told, values=values, terminals=terminals)
 
 
 def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, Indices]]:

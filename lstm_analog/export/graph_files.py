@@ -11,6 +11,7 @@ takes the network from there and compares the graph with it: a file in which onl
 """
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -35,6 +36,7 @@ from lstm_analog.files import read_bytes, whole_file, write_texts
 from lstm_analog.network import cells, domain, fluids, parts, properties, shapes
 from lstm_analog.network import graph as network_graph
 from lstm_analog.network.graph import Network
+from lstm_analog.network.varying import check_steady
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -79,7 +81,8 @@ def write_json(
     Raises
     ------
     UnsupportedError
-        If it has too many edges, or a part has a value that JSON cannot hold.
+        If it has too many edges, a part has a value that JSON cannot hold, or it is `driven` while its parameters
+        change from step to step.
     NetworkError, InvalidShapeError
         If the network is not well formed or has a chip axis, or `driven` is not for it.
     FileAccessError
@@ -140,7 +143,8 @@ def read_graphml(path: str | Path) -> GraphFile:
     import networkx as nx
 
     text = read_bytes(path)
-    with _reading(path, nx.NetworkXError, expat.ExpatError, ParseError):
+    with _reading(path, nx.NetworkXError, expat.ExpatError, ParseError, UserWarning), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # of networkx, that it guesses
         _refuse_entities(path, text)
         found = nx.read_graphml(BytesIO(text), force_multigraph=True)
         for name in _TREES & found.graph.keys():
@@ -167,6 +171,7 @@ def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)
     if driven is not None:
+        check_steady(network)
         driven.fit(network)
         whole.graph[_SCHEDULE] = plain_schedule(network, driven)
         if driven.start is not None:
@@ -193,6 +198,8 @@ def _encode(value: object) -> Any:
         return {"array": flat, "shape": list(value.shape), "integers": value.dtype.kind == "i"}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
     if value is None or isinstance(value, str | bool | int | float):
         return _plain(value)
     got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"
@@ -216,8 +223,11 @@ def _decode(tree: Any) -> Any:
     if "array" in tree:
         kind = np.int64 if tree["integers"] else np.float64
         return np.array([_decode(item) for item in tree["array"]], dtype=kind).reshape(tree["shape"])
-    content = {name: _decode(value) for name, value in tree.items() if name != "record"}
-    return KINDS[tree["record"]](**content)
+    kind, content = tree["record"], {name: _decode(value) for name, value in tree.items() if name != "record"}
+    if isinstance(kind, str) and kind not in KINDS:
+        do = "give a file without parts of your own; networkx reads the graph in any"
+        raise FileFormatError(explain("record", must="be one of this package", got=ascii(kind)[:80], do=do))
+    return KINDS[kind](**content)
 
 
 def _content(path: str | Path, found: "nx.Graph[Any]", length: int) -> GraphFile:

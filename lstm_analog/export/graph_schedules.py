@@ -9,7 +9,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices, floats, floats_of_shape
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import FileFormatError, InvalidValueError, explain
-from lstm_analog.network.bank import put
+from lstm_analog.network.bank import put, put_plain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Imposed, Schedule
@@ -37,6 +37,7 @@ class Driven:
 
     def __post_init__(self) -> None:
         """Check that there is one sequence, and that `once` is a number of its intervals."""
+        put_plain(self)
         put(self, "schedule", self.schedule.single("a graph file"))
         if self.start is not None:
             put(self, "start", floats(self.start, "start"))

@@ -86,8 +86,8 @@ def graph(
 def law_table(network: Network) -> dict[str, dict[str, object]]:
     """Return the laws in the graph of `network` by name: for each its `formula` and the `units` of its parameters.
 
-    `graph_elements.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another:
-    the law of a state gives its rate regardless of other flows.
+    `graph_elements.GRAMMAR` defines formulas. Raises `UnsupportedError` if a part feeds an internal state of another,
+    for the law of a state gives its rate regardless of other flows, and if two laws have one name.
     """
     units = network.domain.units
     return {
@@ -102,7 +102,11 @@ def laws_in(network: Network) -> tuple[GraphLaw, ...]:
     elements: chain[GraphEdges | Setting] = chain.from_iterable(
         (*wires(part), *settings(part)) for part in network.parts
     )
-    found = {element.law.name: element.law for element in elements if element.law is not None}
+    found: dict[str, GraphLaw] = {}
+    for law in (element.law for element in elements if element.law is not None):
+        if found.setdefault(law.name, law) != law:
+            must, do = "be one in the whole network", "give the two kinds of parts names that differ"
+            raise UnsupportedError(explain(f"the law called {law.name}", must=must, got="two that differ", do=do))
     return tuple(found[name] for name in sorted(found))
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import MARK
-from lstm_analog.export.devices import RAILS, SWING
+from lstm_analog.export.cells import MARK, definitions
+from lstm_analog.export.devices import RAILS, SWING, device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text
@@ -25,7 +25,6 @@ from lstm_analog.export.spice import (
     analysis,
     bank,
     check_single,
-    device_texts,
     heads,
     parameters,
     part_head,
@@ -56,13 +55,14 @@ def write_hierarchy(
 
     It computes what the deck of `write_spice` does, with the settings `accuracy`, and keeps the nodes at pins and
     those of `hierarchy.kept`; `read_spice` reads the same network back. Raises `UnsupportedError` if the units of a
-    layer are not alike, op-amps differ in their swing, or the dialect is VACASK's; otherwise as `write_spice`.
+    layer are not alike, op-amps differ in their swing, a circuit has the name of a device, or the dialect is VACASK's,
+    `InvalidValueError` for clocks that are no sources; otherwise as `write_spice`.
     """
     if dialect.language is DeckLanguage.VACASK:
         do = "write the flat deck, or a dialect of SPICE"
         raise UnsupportedError(explain("a deck by units", must="be in a dialect of SPICE", got=dialect.name, do=do))
     schedule.fit(network.verify())
-    check_single(network, schedule, dialect)
+    check_single(network, schedule, dialect, accuracy)
     case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
     write_texts(path, _deck(case, accuracy, Path(path).name))
 
@@ -81,6 +81,9 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     network, dialect = case.network, case.dialect
     layers, rest = sorted_banks(network, case.hierarchy)
     weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
+    _check_circuits(
+        network, [CLOCK, *(f"{each.label}_unit" for each in layers), *(f"{w.label}_bank" for w, _ in weights)]
+    )
     names = network.unknowns.names()
     yield from header(network, case.schedule, dialect, accuracy, name)
     yield from (f"{MARK} {UNITS} {layer.label} {layer.pins.shape[1]}\n" for layer in layers)
@@ -104,6 +107,19 @@ def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
     saved = [names[node] for node in np.unique(np.concatenate(seen)).tolist()]
     yield f"\n{MARK} analysis\n"
     yield from analysis(case.schedule, dialect, accuracy, [*saved, *map(clock_node, network.lines)])
+
+
+def _check_circuits(network: Network, circuits: list[str]) -> None:
+    """Raise `UnsupportedError` if the names of `circuits` are not apart from each other and those of devices."""
+    banks = [cards(part) for part in network.parts]
+    taken = {name for read in banks for name in (read.device, *dict(definitions(read.library)))}
+    wrong = sorted({name for name in circuits if name in taken or circuits.count(name) > 1})
+    if wrong:
+        must, do = (
+            "have names of their own",
+            "rename the device, the subcircuit of a cell or the bank, or write the flat deck",
+        )
+        raise UnsupportedError(explain("circuits of a deck by units", must=must, got=", ".join(wrong), do=do))
 
 
 def _fed(part: Part, read: Cards) -> Cards:
@@ -204,8 +220,12 @@ def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
 
 
 def _clock_sources(case: _DividedDeck) -> list[Sources]:
-    parts = (part for part in case.network.parts if isinstance(part, Sources))
-    return [part for part in parts if part.label in case.hierarchy.clocks]
+    """Return the banks of sources that are clocks; raise `InvalidValueError` for a label of no such bank."""
+    known = {part.label: part for part in case.network.parts if isinstance(part, Sources)}
+    wrong = [label for label in case.hierarchy.clocks if label not in known]
+    if wrong:
+        raise InvalidValueError(explain("clocks", must="be banks of sources", got=wrong[0], do="leave it out"))
+    return [part for label, part in known.items() if label in case.hierarchy.clocks]
 
 
 def _clock_pins(case: _DividedDeck, names: Sequence[str]) -> list[str]:

@@ -224,7 +224,9 @@ def _gather(
             calls[name] = _call(words, found.dialect, name)
         elif name not in [f"v{rail}" for rail in RAILS]:
             found.add(line, {}, {}, 0)
-    lines = next(line.split()[2:] for line in header.lines if line.startswith(f"{MARK} lines"))
+    lines = next((line.split()[2:] for line in header.lines if line.startswith(f"{MARK} lines")), None)
+    if lines is None:
+        raise refusal("netlist", "carry the marks of write_spice", "no lines", "give a deck written by this package")
     clocks = dict[str, str]()
     for name, (circuit, unit) in expected.items():
         wires, values = _bound(name, circuit, calls)

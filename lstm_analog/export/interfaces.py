@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from lstm_analog.arrays import Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts import DATUM
+from lstm_analog.network.parts import DATUM, Sources
 
 GROUND = "0"
 """The node at 0 V in all simulators, global to every subcircuit."""
@@ -65,19 +66,26 @@ class SubcircuitInterface:
 def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> SubcircuitInterface:
     """Return the pins of `network` by its `interface`: inputs, outputs, clock lines, supplies, datum.
 
-    Raises `InvalidValueError` if a pin has the name of another pin, a node inside or one of the `reserved` words.
+    Raises `InvalidValueError` if a pin has the name of another pin, a node inside or one of the `reserved` words, or is
+    to replace what is no bank of sources, and `NetworkError` for a bank or a group that is not there.
     """
     names, unknowns = network.unknowns.names(), network.unknowns
     names[DATUM] = interface.datum
 
-    def lead(pin: str, group: str, *, numbered: bool) -> list[str]:
-        nodes = unknowns[group]
+    led = set[int]()
+
+    def lead(pin: str, nodes: Indices, *, numbered: bool) -> list[str]:
+        if not led.isdisjoint(nodes.tolist()):
+            do = "drop one, or wire it outside"
+            raise InvalidValueError(explain("pins", must="lead out a node once", got=f"{pin} for the second", do=do))
+        led.update(nodes.tolist())
         for number, node in enumerate(nodes):
             names[node] = f"{pin}{number}" if numbered or nodes.size > 1 else pin
         return [names[node] for node in nodes]
 
-    signals = [name for pair in (*interface.inputs, *interface.outputs) for name in lead(*pair, numbered=True)]
-    supplies = [name for pair in interface.supplies for name in lead(*pair, numbered=False)]
+    signals = [name for pin, bank in interface.inputs for name in lead(pin, _fed(network, bank), numbered=True)]
+    signals += [name for pin, group in interface.outputs for name in lead(pin, unknowns[group], numbered=True)]
+    supplies = [name for pin, bank in interface.supplies for name in lead(pin, _fed(network, bank), numbered=False)]
     supplies += [interface.datum] if interface.datum != GROUND else []
     clocks = [clock_node(line) for line in network.lines]
     ordered = (*signals, *clocks, *supplies)
@@ -88,6 +96,15 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Su
         names=tuple(names),
         outside=frozenset(label for _, label in (*interface.inputs, *interface.supplies)),
     )
+
+
+def _fed(network: Network, label: str) -> Indices:
+    """Return the nodes (k,) of the bank of sources called `label`."""
+    part = network.part(label)
+    if not isinstance(part, Sources):
+        must, do = "replace a bank of sources", "lead it out as an output"
+        raise InvalidValueError(explain("a pin", must=must, got=f"{type(part).__name__} {label}", do=do))
+    return part.nodes
 
 
 def _check_names(taken: list[str], reserved: frozenset[str]) -> None:

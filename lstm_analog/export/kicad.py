@@ -13,10 +13,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
-from lstm_analog.arrays import Indices
+from lstm_analog.arrays import Indices, plain
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.files import write_texts
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.files import whole_file
+from lstm_analog.network.bank import put
 
 UNCONNECTED = -1
 """In place of a net: the pin is left open."""
@@ -50,7 +51,7 @@ class BoughtPart:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComponentBank:
-    """ComponentBank of one kind: the same `part`, each with its own nets.
+    """The components of one kind: the same `part`, each with its own nets.
 
     `elements` (m,) are the names of the elements of a network that they stand for, `values` (m,) and `numbers` (m,)
     their values and part numbers, `nets` (pins, m) the number of the net at each pin, or `UNCONNECTED`.
@@ -63,12 +64,15 @@ class ComponentBank:
     nets: Indices
 
     def __post_init__(self) -> None:
-        """Check that there is a row of nets for each pin, and a column for each component."""
+        """Check that there is a row of nets for each pin, a column for each component, and whole numbers in them."""
+        nets = plain(self.nets, f"nets of {self.part.symbol}")
+        put(self, "nets", nets.astype(np.int64) if nets.dtype.kind in "iu" or not nets.size else nets)
         expected = (len(self.part.pins), len(self.elements))
         sizes = {len(self.elements), len(self.values), len(self.numbers)}
-        if self.nets.shape != expected or len(sizes) > 1:
-            must, do = f"have shape {expected}", "give each pin of each component a net, or UNCONNECTED"
-            raise InvalidShapeError(explain(f"nets of {self.part.number}", must=must, got=self.nets.shape, do=do))
+        if self.nets.shape != expected or len(sizes) > 1 or self.nets.dtype.kind != "i":
+            must, do = f"be whole numbers of shape {expected}", "give each pin of each component a net, or UNCONNECTED"
+            got = f"{self.nets.dtype} of shape {self.nets.shape}"
+            raise InvalidShapeError(explain(f"nets of {self.part.symbol}", must=must, got=got, do=do))
 
 
 @checked_record
@@ -80,15 +84,30 @@ class Board:
     nets: tuple[str, ...]
     components: tuple[ComponentBank, ...]
 
+    def __post_init__(self) -> None:
+        """Check that the names of nets and of elements differ, and that pins are on nets of the board."""
+        elements = [name for bank in self.components for name in bank.elements]
+        for what, names in (("nets", self.nets), ("elements", elements)):
+            twice = sorted(name for name, times in Counter(names).items() if times > 1)
+            if twice:
+                do = "rename one: KiCad takes two of one name for one"
+                raise InvalidValueError(explain(what, must="have names that differ", got=ascii(twice)[:80], do=do))
+        for bank in self.components:
+            wrong = bank.nets[(bank.nets < UNCONNECTED) | (bank.nets >= len(self.nets))]
+            if wrong.size:
+                must, do = f"be below {len(self.nets)}, or UNCONNECTED", "number the nets of the board from zero"
+                raise InvalidValueError(explain(f"nets of {bank.part.symbol}", must=must, got=wrong[0], do=do))
+
 
 @checked
 def write_kicad(path: str | Path, board: Board) -> None:
-    """Write `board` to `path` as a KiCad netlist (.net), whole or not at all.
+    """Write `board` to `path` as a KiCad netlist (.net), in UTF-8, whole or not at all.
 
     References count up within each prefix, in the order of the components. Raises `FileAccessError` if the file cannot
     be written.
     """
-    write_texts(path, _texts(board))
+    with whole_file(path) as stream:
+        stream.writelines(text.encode() for text in _texts(board))
 
 
 def _texts(board: Board) -> Iterator[str]:
@@ -98,8 +117,7 @@ def _texts(board: Board) -> Iterator[str]:
     for bank, names in zip(board.components, references, strict=True):
         yield from _components(bank, names)
     yield "  )\n  (libparts\n"
-    for part in dict.fromkeys(bank.part for bank in board.components):
-        yield _kind(part)
+    yield from dict.fromkeys(_kind(bank.part) for bank in board.components)
     yield "  )\n  (nets\n"
     yield from _nets(board, references)
     yield "  ))\n"
@@ -115,7 +133,8 @@ def _references(components: tuple[ComponentBank, ...]) -> Iterator[list[str]]:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'
 
 
 def _components(bank: ComponentBank, references: list[str]) -> Iterator[str]:
@@ -143,16 +162,17 @@ def _kind(part: BoughtPart) -> str:
 def _nets(board: Board, references: list[list[str]]) -> Iterator[str]:
     """Yield each net of `board` that has a pin, with its pins in the order of the components."""
     columns = [
-        (bank.nets[row], np.array(names), number)
+        (bank.nets[row], names, number)
         for bank, names in zip(board.components, references, strict=True)
         for row, (number, _) in enumerate(bank.part.pins)
     ]
-    nets = np.concatenate([column for column, _, _ in columns])
-    names = np.concatenate([each for _, each, _ in columns])
-    pins = np.concatenate([np.full(column.size, number) for column, _, number in columns])
-    order = np.argsort(nets, kind="stable")
-    order = order[nets[order] != UNCONNECTED]
-    listed = zip(nets[order].tolist(), names[order].tolist(), pins[order].tolist(), strict=True)
+    listed = [
+        (net, name, pin)
+        for column, names, pin in columns
+        for net, name in zip(column.tolist(), names, strict=True)
+        if net != UNCONNECTED
+    ]
+    listed.sort(key=lambda entry: entry[0])
     for code, (net, nodes) in enumerate(groupby(listed, key=lambda entry: entry[0]), start=1):
         yield f'    (net (code "{code}") (name {_quoted(board.nets[net])})'
         yield from (f'\n      (node (ref "{name}") (pin "{pin}") (pintype "passive"))' for _, name, pin in nodes)

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 
 _BLANKS = re.compile(r"\s*=\s*")
-_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|[^\s{'])+")
+_WORD = re.compile(r"(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|'[^']*'|\S)+")
 _SPREAD = re.compile(r"\s=|=\s|[{'][^}']*\s")
+"""What shows that words of a statement may hold blanks; without it they are found by splitting, which is faster."""
 _DOLLAR = re.compile(r"(?:^|[\s,])\$")
 _WAVEFORM = re.compile(r"(.*?)\spwl\s*\(([^()]*)\)\s*")
 _NEUTRAL = re.compile(r"(?:tc|tc1|tc2)=[{']?[-+]?0*\.?0+[}']?|m=[{']?1\.?0*[}']?")
+"""Words on a card that change nothing: temperature coefficients of zero, one copy."""
 _NAMED = re.compile(r"(?:r|resistance)=(.+)|(?:c|capacitance)=(.+)")
 REMARKS = (";", "$", "//")
 """The marks that begin a remark within a line in some dialect."""

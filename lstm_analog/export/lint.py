@@ -16,12 +16,13 @@ from lstm_analog.export.lines import REMARKS, cut_off, remark_place, split_lines
 from lstm_analog.export.lint_cards import (
     CardCheck,
     card_faults,
+    constant_faults,
     name_faults,
     passing_faults,
     spectre_faults,
     value_faults,
 )
-from lstm_analog.export.lint_decks import Fault, Scope, Statement, scopes, statements
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, scopes, statements
 from lstm_analog.export.rules import RULES, Rules
 from lstm_analog.files import read_bytes, text_in
 
@@ -95,15 +96,22 @@ def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
     """Yield a fault for each card and parameter whose name was used before in its subcircuit; case is ignored."""
     seen: set[tuple[str, str]] = set()
     for statement in deck:
-        head, *rest = statement.text.split(maxsplit=2)
-        name = f"{head} {rest[0].partition('=')[0]}" if head in (".param", ".subckt", ".model") and rest else head
-        place = "" if head == ".subckt" else statement.subcircuit
-        if (name.startswith(".") and " " not in name) or name.split()[0] in _REPEATABLE:
-            continue
-        if (place, name) in seen:
-            do = "rename one; case does not tell them apart"
-            yield statement.line, Fault(what="name", must="be given once", got=name, do=do)
-        seen.add((place, name))
+        place = "" if statement.words[0] == ".subckt" else statement.subcircuit
+        for name in _declared(statement.words):
+            if (place, name) in seen:
+                do = "rename one; case does not tell them apart"
+                yield statement.line, Fault(what="name", must="be given once", got=name, do=do)
+            seen.add((place, name))
+
+
+def _declared(words: tuple[str, ...]) -> list[str]:
+    """Return the names that the statement of `words` declares: of a card, of parameters, of a model or circuit."""
+    head, *rest = words
+    if head == ".param":
+        return [f"{head} {word.partition('=')[0]}" for word in rest]
+    if head in (".subckt", ".model"):
+        return [f"{head} {name}" for name in rest[:1]]
+    return [] if head.startswith(".") or head in _REPEATABLE else [head]
 
 
 def _layout(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
@@ -153,10 +161,12 @@ def _command(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
 
 def _parameters(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
     for word in words[1:]:
-        _, equals, value = word.partition("=")
+        name, equals, value = word.partition("=")
         if not equals:
             yield Fault(what=".param", must="be name=value", got=word, do="write it without blanks")
-        yield from value_faults(value, scope, rules)
+        yield from constant_faults([name], rules)
+        bare = "" in rules.quotes and value[:1] + value[-1:] not in ("{}", "''")
+        yield from expression_faults(value, rules, scope.names) if bare else value_faults(value, scope, rules)
 
 
 def _run(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
@@ -185,8 +195,8 @@ def _options(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
 
 
 def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
-    kind, _, inside = " ".join(words[2:]).partition("(")
-    kind = kind.strip()
+    found = re.match(r"([^\s(]*)\s*\(?(.*)", " ".join(words[2:]))
+    kind, inside = found.groups() if found else ("", "")
     yield from name_faults(words, rules)
     if kind not in rules.models:
         must = f"be one of {', '.join(rules.models)}"
@@ -208,6 +218,7 @@ def _subcircuit(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[
     if "params:" in words and words[-1] == "params:":
         yield Fault(what="params:", must="be followed by values", got="none", do="leave it out")
     yield from name_faults(words, rules)
+    yield from constant_faults((word.partition("=")[0] for word in words if "=" in word), rules)
     yield from passing_faults(words, rules)
 
 

@@ -4,7 +4,7 @@ And statements in Spectre's own language: subcircuits, elements, options and the
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ Words = tuple[str, ...]
 CardCheck = Callable[[Words, Scope, Rules], Iterator[Fault]]
 """Function that yields the faults in the words of a statement, in its scope, by the rules of a dialect."""
 
-_NAME = re.compile(r"[a-z_]\w*|0")
+_NAME = re.compile(r"[a-z_]\w*|\d+")
 _CARD = re.compile(r"[a-z]\w*")
 _NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 3, "j": 3})
 
@@ -40,6 +40,16 @@ def name_faults(words: Words, rules: Rules) -> Iterator[Fault]:
             yield Fault(what="name", must="not be that of a primitive", got=name, do="rename it")
 
 
+def constant_faults(names: Iterable[str], rules: Rules) -> Iterator[Fault]:
+    """Yield a fault for each of the `names` of parameters that is a constant of the simulator by `rules`."""
+    for name in names:
+        if name in rules.constants:
+            must = f"not be one of {' '.join(sorted(rules.constants))}"
+            yield Fault(
+                what="name of a parameter", must=must, got=name, do="rename it: the simulator takes its own number"
+            )
+
+
 def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
     """Yield a fault if `params:` stands among `words` or is missing, against `rules`."""
     stands, values = "params:" in words, any("=" in word for word in words)
@@ -51,7 +61,7 @@ def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
 
 def _node(node: str, rules: Rules) -> Iterator[Fault]:
     if not _NAME.fullmatch(node):
-        must = "be 0, or a letter followed by letters, digits and underscores"
+        must = "be a number, or a letter followed by letters, digits and underscores"
         yield Fault(what="node", must=must, got=node, do="rename it")
     if node in rules.reserved:
         yield Fault(what="node", must=f"not be one of {' '.join(sorted(rules.reserved))}", got=node, do="rename it")
@@ -80,7 +90,7 @@ def _two_ends(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
 
 
 def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
-    rest = [word for word in words[3:] if word not in ("dc", "ac")]
+    rest = [word.removeprefix("dc=") for word in words[3:] if word not in ("dc", "ac")]
     waveform = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
     if waveform is None:
         yield from (fault for word in rest for fault in value_faults(word, scope, rules))
@@ -177,7 +187,8 @@ def spectre_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator
     text = statement.text.strip()
     head = text.split()[0]
     if head == "parameters":
-        yield from _assignments(text.split(maxsplit=1)[1], rules.masters["resistor"], scope, rules, free=True)
+        yield from constant_faults((word.partition("=")[0] for word in text.split()[1:]), rules)
+        yield from _assignments(text.removeprefix(head), rules.masters["resistor"], scope, rules, free=True)
     elif head in _STRUCTURE:
         yield from name_faults(statement.words, rules) if head == "subckt" else ()
     elif found := _ANALYSIS.fullmatch(text):
@@ -196,8 +207,7 @@ def _element(found: re.Match[str], scope: Scope, rules: Rules) -> Iterator[Fault
         yield Fault(what="master", must=must, got=master, do="use another element")
         return
     for node in found[2].split():
-        if node in rules.reserved or not re.fullmatch(r"[a-z_]\w*|0", node):
-            yield Fault(what="node", must="be 0 or a name that is not reserved", got=node, do="rename it")
+        yield from _node(node, rules)
     known = rules.masters.get(master) or scope.subcircuits[master][1]
     yield from _assignments(found[4], known, scope, rules)
 

@@ -138,11 +138,18 @@ class Scope:
 
 
 def statements(text: str, rules: Rules) -> Iterator[Statement]:
-    """Yield the statements of the deck `text` after its title, without the comments that `rules` define."""
-    inside, spectre = "", False
+    """Yield the statements of the deck `text` after its title, without the comments that `rules` define.
+
+    Nor does it yield what stands between `.control` and `.endc`, commands for the user's terminal.
+    """
+    inside, spectre, command = "", False, False
     for line, statement in joined(text, rules.comments):
         lower = statement.lower()
         words = lower.split()
+        command = command and words[0] != ".endc"
+        if command:
+            continue
+        command = words[0] == ".control"
         head = words[0].removeprefix(".")
         if head == "subckt" and len(words) > 1 and not inside:
             inside = words[1]

@@ -15,8 +15,16 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats_of_shape
 from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, explain
-from lstm_analog.export.modelica_models import DATUM_MODEL, connector_text, model_text, quoted, units
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, UnsupportedPartError, explain
+from lstm_analog.export.modelica_models import (
+    DATUM_MODEL,
+    RESERVED,
+    ModelicaModel,
+    connector_text,
+    model_text,
+    quoted,
+    units,
+)
 from lstm_analog.export.modelica_parts import Components, components
 from lstm_analog.export.numbers import number_text
 from lstm_analog.files import write_texts
@@ -28,13 +36,6 @@ from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Part, Sources
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
 
-_RESERVED = frozenset(
-    """algorithm and annotation assert block break class connect connector constant constrainedby der discrete each else
-    elseif elsewhen encapsulated end enumeration equation expandable extends external false final flow for function if
-    import impure in initial inner input loop model not operator or outer output package parameter partial protected
-    public pure record redeclare replaceable return stream then time true type when while within abs exp log max min
-    pre sqrt tanh""".split()  # noqa: SIM905 - seventy words are read better as words
-)
 _WIDTH = 110
 
 
@@ -77,7 +78,7 @@ def model_name(path: str | Path) -> str:
     'm_2_airline_oil'
     """
     stem = re.sub(r"[^a-z0-9_]", "_", Path(path).stem.lower())[:60]
-    return stem if re.match(r"[a-z]", stem) and stem not in _RESERVED else f"m_{stem}"
+    return stem if re.match(r"[a-z]", stem) and stem not in RESERVED else f"m_{stem}"
 
 
 @checked
@@ -94,8 +95,7 @@ def modelica(network: Network, schedule: Schedule, name: str, start: Floats, fil
     pins = _pins(banks, names)
     yield from _header(network, schedule, name, file)
     yield connector_text(network.domain)
-    used = {entry.model.name: entry.model for _, bank in banks for entry in bank}
-    yield from (model_text(model, network.domain) for model in (DATUM_MODEL, *used.values()))
+    yield from (model_text(model, network.domain) for model in _models(banks))
     yield from _clock(network, schedule)
     yield "  Datum datum;\n"
     for part, bank in banks:
@@ -107,9 +107,19 @@ def modelica(network: Network, schedule: Schedule, name: str, start: Floats, fil
     yield _footer(schedule, name)
 
 
+def _models(banks: list[tuple[Part, tuple[Components, ...]]]) -> Iterable[ModelicaModel]:
+    """Return the models of all components in `banks`; `UnsupportedPartError` if two that differ have one name."""
+    used = {"Pin": None, DATUM_MODEL.name: DATUM_MODEL}
+    for model in (entry.model for _, bank in banks for entry in bank):
+        if used.setdefault(model.name, model) != model:
+            must, do = "be one in the whole file", "rename the kind of part"
+            raise UnsupportedPartError(explain(f"model {model.name}", must=must, got="two that differ", do=do))
+    return [model for model in used.values() if model is not None]
+
+
 def _check(network: Network, schedule: Schedule, name: str) -> None:
     check_label(name)
-    if name in _RESERVED:
+    if name in RESERVED:
         raise InvalidValueError(explain("model name", must="be no word of Modelica", got=name, do="rename it"))
     schedule.single("a Modelica file")
     check_one_chip(network)
@@ -136,7 +146,7 @@ def _header(network: Network, schedule: Schedule, name: str, file: str) -> Itera
     yield f"//   result = model.simulate(t=(0.0, {end}), config=settings)\n"
     yield f'// or, in an OpenModelica script: loadFile("{safe}"); simulate({name});\n'
     yield f"// look at: {last.label}_0.pin.e and the other unknowns; their units of signal, in {unit['effort']}:\n"
-    yield from _wrapped("//  ", [f"{g.label} {g.scale!r}," for g in network.unknowns.groups])
+    yield from _wrapped("//  ", [f"{g.label} {number_text(g.scale)}," for g in network.unknowns.groups])
     yield from (f"// {key}: {value}\n" for key, value in network.provenance)
     yield f"model {name} {quoted(f'{network.domain.name} network')}\n"
 

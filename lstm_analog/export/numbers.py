@@ -13,12 +13,13 @@ sign behind an operator (an error in ngspice before a name).
 import operator
 import re
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[\w.]*)|(?P<name>[a-z_]\w*)|(?P<mark>\*\*|[-+*/()])|(?P<other>\S))"
@@ -106,19 +107,41 @@ _DIFFERENCES = (
 def number_text(value: float) -> str:
     """Return `value` as text that reads back exactly; infinity becomes `BOUND`.
 
+    Raises `UnsupportedError` for other numbers as large, which would read back as infinity.
+
     >>> number_text(1e-10)
     '1e-10'
     """
-    return repr(min(max(float(value), -BOUND), BOUND))
+    number = float(value)
+    if BOUND <= abs(number) < inf:
+        must, do = f"be below {BOUND:g}, which stands for infinity", "give infinity for no limit, or choose other units"
+        raise UnsupportedError(explain("number in a netlist", must=must, got=number, do=do))
+    return repr(min(max(number, -BOUND), BOUND))
 
 
 def number_texts(values: Floats) -> list[str]:
-    """Return each of `values` (m,) as `number_text` does.
+    """Return each of `values` (m,) as `number_text` does; raises as that does.
 
     >>> number_texts(np.array([0.5, np.inf]))
     ['0.5', '1e+300']
     """
-    return [repr(value) for value in np.clip(values, -BOUND, BOUND).tolist()]
+    if (np.abs(values) >= BOUND).any():
+        return [number_text(value) for value in values.tolist()]
+    return [repr(value) for value in values.tolist()]
+
+
+def inverse(values: Floats) -> Floats:
+    """Return resistances for conductances, `values` of any shape, and back; zero for infinity and infinity for zero.
+
+    Raises `UnsupportedError` for others whose inverse no number can hold.
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        found = 1.0 / values
+    lost = values[np.isinf(found) & (values != 0.0)]
+    if lost.size:
+        must, do = "have an inverse, for netlists have resistances", "give 0, or choose other units"
+        raise UnsupportedError(explain("conductance or resistance", must=must, got=lost[0], do=do))
+    return found
 
 
 def is_number(text: str) -> bool:

@@ -60,6 +60,8 @@ class Rules:
         The marks that begin a comment within a line.
     reserved : frozenset of str
         Names that no node may have.
+    constants : frozenset of str
+        Names that stand for a number of the simulator's own in an expression, so that no parameter may have them.
     primitives : frozenset of str
         Names that no subcircuit and no model may have.
     line, expression : int
@@ -85,6 +87,7 @@ class Rules:
     passing: Passing = Passing.ALLOWED
     comments: tuple[str, ...] = (";",)
     reserved: Names = frozenset({"gnd", "ground"})
+    constants: Names = frozenset({"time", "temper", "hertz"})
     primitives: Names = frozenset()
     line: int = 2000
     expression: int = 2000
@@ -124,6 +127,7 @@ NGSPICE_RULES = Rules(
     models={**_PLAIN, "sw": _names("vt vh ron roff"), "csw": _names("it ih ron roff")},
     options=_names("reltol vntol abstol chgtol trtol pivrel pivtol gmin method temp tnom itl1 itl2 itl4 maxord rshunt"),
     comments=(";", "$", "//"),
+    constants=_names("e pi time temper hertz"),
     advice=_ADVICE,
 )
 
@@ -145,6 +149,7 @@ LTSPICE_RULES = replace(
     ),
     run=(1, 4),
     comments=(";",),
+    constants=_names("e pi k q true false time temp"),
 )
 
 XYCE_RULES = replace(
@@ -167,6 +172,7 @@ XYCE_RULES = replace(
     },
     passing=Passing.REQUIRED,
     comments=(";",),
+    constants=_names("time temp temper vt freq hertz pi gmin"),
     units=_names("c v volt vdc a amp ampere f farad henry hy h hz hertz ohm second s meter m"),
 )
 
@@ -187,6 +193,7 @@ HSPICE_RULES = replace(
     run=(2, 2),
     passing=Passing.FORBIDDEN,
     comments=("$",),
+    constants=_names("time temper hertz"),
     reserved=_names("gnd gnd! ground vcvs vccs cccs ccvs vcr delay opamp transformer poly pwl"),
     line=1024,
     expression=1024,
@@ -201,6 +208,7 @@ SPECTRE_RULES = replace(
     sources=_table(),
     options=_names("reltol vabstol iabstol temp tnom gmin"),
     comments=("//",),
+    constants=_names("time temp tnom freq scale"),
     reserved=_names("gnd ground time temp tnom freq scale subckt ends model parameters save tran options"),
     primitives=_names(
         "bjt bsim3v3 bsim4 bsource capacitor cccs ccvs core delay diode fourier inductor iprobe isource jfet mos1 mos2"
@@ -232,6 +240,7 @@ PORTABLE_RULES = replace(
     options=_ANY,
     packages={},
     reserved=HSPICE_RULES.reserved | SPECTRE_RULES.reserved,
+    constants=NGSPICE_RULES.constants | LTSPICE_RULES.constants | XYCE_RULES.constants | SPECTRE_RULES.constants,
     line=1024,
     expression=1024,
 )
@@ -247,3 +256,12 @@ RULES: Mapping[str, Rules] = MappingProxyType(
     }
 )
 """The rules by the name of the dialect."""
+
+
+def rules_of(dialect: str) -> Rules:
+    """Return the rules of the simulator called `dialect`; of one that is not known those of `PORTABLE`, the strictest.
+
+    >>> rules_of("mine").reserved == RULES["portable"].reserved
+    True
+    """
+    return RULES.get(dialect, PORTABLE_RULES)

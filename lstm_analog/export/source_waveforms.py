@@ -9,7 +9,8 @@ from itertools import groupby
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.export.numbers import number_text
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.export.numbers import BOUND, number_text
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Cells, Sources
 from lstm_analog.network.schedule import Schedule
@@ -22,6 +23,28 @@ inject a charge that depends on it and was calibrated with it.
 Signals after an edge are late by half of it. Shorter: ngspice rounds the corners off (its breakpoints are at least 5e-7
 of the longest interval apart). Longer: 1e-3 leaves an error of 1e-4 where signals have not settled (`tests/export`).
 """
+
+
+_CLOSEST = 3e-5
+"""The shortest interval over the longest step of a simulator; smaller: ngspice 39 takes edges closer than 5e-5 of that
+step as one, stops there, or passes over the interval and says nothing (measured with 24, 100 and 400 steps)."""
+_FINEST = 1e-13
+"""Rise time over the end of a schedule; smaller: 15 digits do not tell where an edge begins and ends."""
+
+
+def check_edges(network: Network, schedule: Schedule, steps: int) -> None:
+    """Raise `UnsupportedError` if a simulator could not tell the edges of `schedule` apart in a deck of `network`.
+
+    `steps` are its time steps in the longest interval.
+    """
+    shortest, longest, end = float(schedule.durations.min()), float(schedule.durations.max()), schedule.ends[-1]
+    if shortest * steps < _CLOSEST * longest:
+        must = f"be at least {_CLOSEST * longest / steps:.3g} s, a share of the longest, for edges to be told apart"
+        do = "make it longer or the longest shorter, or ask for more steps"
+        raise UnsupportedError(explain("the shortest interval of a deck", must=must, got=f"{shortest:.3g} s", do=do))
+    if not rise_time(network, schedule) > _FINEST * end or end >= BOUND:
+        must, do = f"end before {rise_time(network, schedule) / _FINEST:.3g} s", "write fewer steps"
+        raise UnsupportedError(explain("a deck", must=must, got=f"{end:.3g} s", do=do))
 
 
 def rise_time(network: Network, schedule: Schedule) -> float:

@@ -12,22 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import MARK, check_models, model_statements, temperature_lines
-from lstm_analog.export.devices import subcircuit, supplied
+from lstm_analog.export.cells import MARK, check_models, temperature_lines
+from lstm_analog.export.devices import device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.numbers import number_text, number_texts
-from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
+from lstm_analog.export.source_waveforms import check_edges, clock_node, clocks, rise_time, sources, wrapped
 from lstm_analog.export.spice_header import header, row_remarks
 from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
+from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts import ALWAYS, Cells, Junctions, OpAmps, Part, Sources, Transconductors
+from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
 
@@ -44,6 +45,17 @@ class Probe:
     def __post_init__(self) -> None:
         """Check that the label is a name in any simulator."""
         check_label(self.label)
+
+
+def _check_probes(probes: Sequence[Probe], unknowns: int, end: float) -> None:
+    """Raise `InvalidValueError` unless `probes` are of `unknowns`, by number, up to `end` (s), each called apart."""
+    seen = set[str]()
+    for probe in probes:
+        if probe.label in seen or not (0 <= probe.node < unknowns and 0.0 <= probe.time <= end):
+            must = f"have a label of its own, an unknown below {unknowns}, and a time from 0 to {end:.6g} s"
+            got, do = f"unknown {probe.node} at {probe.time} s", "take them from the network and its schedule"
+            raise InvalidValueError(explain(f"probe {probe.label}", must=must, got=got, do=do))
+        seen.add(probe.label)
 
 
 def probe_lines(probes: Sequence[Probe], names: Sequence[str], dialect: Dialect) -> Iterator[str]:
@@ -73,7 +85,8 @@ def write_spice(
 ) -> None:
     """Write `network` under `schedule` to `path` in `dialect`, with the settings `accuracy`, measuring the `probes`.
 
-    ngspice prints measurements in batch mode only if it writes no raw file (`ngspice -b -n <deck>`).
+    ngspice prints measurements in batch mode only if it writes no raw file (`ngspice -b -n <deck>`). What fills a
+    network of plumbing (`Network.filling`) is not in a deck.
 
     Raises
     ------
@@ -82,13 +95,19 @@ def write_spice(
         with one input.
     NetworkError
         If the network is not well formed or the schedule is not for it.
+    InvalidValueError
+        If a probe is of no unknown, beyond the schedule, or called like another.
     UnsupportedError
-        If there are probes and `dialect` has no statement for them, or a model has no counterpart in VACASK.
+        If there are probes and `dialect` has no statement for them, a model has no counterpart in VACASK, an interval
+        is too short beside the others, or a finite number is as large as what stands for infinity.
+    UnsupportedPartError
+        If a part has no law, or names in the law of your own part are words of the simulator.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
     schedule.fit(network.verify())
-    check_single(network, schedule, dialect)
+    check_single(network, schedule, dialect, accuracy)
+    _check_probes(probes, network.unknowns.size, float(schedule.ends[-1]))
     texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
     write_texts(path, in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts)
 
@@ -157,36 +176,18 @@ def part_head(
     yield from (f"{line}\n" for line in read.library)
 
 
-def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: bool = False) -> list[str]:
-    """Return the texts in `dialect` of what parts of `network` use: files of models, then subcircuits of devices.
-
-    The latter are sorted by name, between the brackets of `dialect`; their names begin with `prefix`. In a deck
-    `by_unit` op-amps have supplies.
-    """
-    banks = [(part, prefixed(cards(part), prefix)) for part in network.parts]
-    devices = {read.device: (part, read) for part, read in banks if read.device and not read.library}
-    texts = [
-        supplied(part, read, dialect) if by_unit and isinstance(part, OpAmps) else subcircuit(part, read, dialect)
-        for part, read in (devices[device] for device in sorted(devices))
-    ]
-    opening, closing = dialect.brackets
-    files = [f"{statement}\n" for statement in model_statements(network, dialect)]
-    return [*files, opening, *texts, closing] if texts else files
-
-
-def prefixed(read: Cards, prefix: str) -> Cards:
-    """Return the cards `read` with `prefix` before the name of their device, unless it is in their own library."""
-    return replace(read, device=f"{prefix}{read.device}") if read.device and not read.library else read
-
-
-def check_single(network: Network, schedule: Schedule, dialect: Dialect) -> None:
+def check_single(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
     """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence.
 
     Raises `UnsupportedError` or `FileAccessError` if the files of its device models are not those that it names, or
-    cannot be had in `dialect`.
+    cannot be had in `dialect`, `UnsupportedError` if intervals are too short for a simulator with `accuracy`.
     """
     schedule.single("a netlist")
+    if DOMAINS.get(network.domain.name, network.domain) != network.domain:
+        must, do = "have the units of that name", "give a domain of your own another name"
+        raise UnsupportedError(explain(f"domain {network.domain.name}", must=must, got="others", do=do))
     check_one_chip(network)
+    check_edges(network, schedule, accuracy.steps)
     check_steady(network)
     check_models(network, dialect)
     for part in network.parts:

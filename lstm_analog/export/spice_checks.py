@@ -12,11 +12,12 @@ from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cards import cards
 from lstm_analog.export.cells import MARK
+from lstm_analog.export.devices import device_texts
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.lines import card_words, words_of
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.export.source_waveforms import clock_node, staircase
-from lstm_analog.export.spice import device_texts, heads
+from lstm_analog.export.spice import heads
 from lstm_analog.export.spice_header import unsaid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Part, Transconductors

@@ -19,11 +19,20 @@ from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.banks import Maker, makers
 from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import MARK, split_library
-from lstm_analog.export.dialects import WRITTEN, Dialect
+from lstm_analog.export.dialects import Dialect
+from lstm_analog.export.header_reader import (
+    bare_schedule,
+    dialect_called,
+    divided,
+    domain_called,
+    marks_of,
+    parameters_of,
+    provenance_of,
+)
 from lstm_analog.export.hierarchy import UNITS
 from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
-from lstm_analog.export.lines import card_words, words_of
-from lstm_analog.export.numbers import parse_expression, parse_number
+from lstm_analog.export.lines import card_words
+from lstm_analog.export.numbers import parse_number
 from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice_checks import (
     accuracy_of,
@@ -38,13 +47,10 @@ from lstm_analog.export.spice_checks import (
     refusal,
 )
 from lstm_analog.files import read_bytes
-from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
 
-_RESERVED = ("time", "temper", "hertz")
-"""Names with a meaning of their own in the expression of a resistor in ngspice."""
 _PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
@@ -118,35 +124,35 @@ def _deck(content: bytes, makers: Mapping[str, Maker]) -> Deck:
 
 
 def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
-    divided = any(line.startswith(f"{MARK} {UNITS} ") for line in sections[0].lines)
-    sections = flat_sections(sections, _dialect(_marks(sections[0])["dialect"][0][0])) if divided else sections
+    by_unit = any(line.startswith(f"{MARK} {UNITS} ") for line in sections[0].lines)
+    sections = flat_sections(sections, dialect_called(marks_of(sections[0])["dialect"][0][0])) if by_unit else sections
     header, parts = sections[0], [section for section in sections if section.head[:1] == ("part",)]
-    marks = _marks(header)
+    marks = marks_of(header)
     check_marks(marks, [section.head for section in sections])
     unknowns = Unknowns(
         groups=tuple(Group(label=label, size=int(size), scale=float(scale)) for label, size, scale in marks["group"])
     )
     lines = tuple(marks["lines"][0])
     names = unknowns.names()
-    dialect = _dialect(marks["dialect"][0][0])
+    dialect = dialect_called(marks["dialect"][0][0])
+    given, devices = divided(header)
     context = _Context(
         dialect=dialect,
         makers=makers,
         names=names,
         numbers={name: number for number, name in enumerate(names)},
-        parameters=_parameters(header),
+        parameters=parameters_of(given),
         lines=lines,
     )
-    bare = _bare_schedule(marks, lines)
+    bare = bare_schedule(marks, lines)
     network = Network(
-        domain=DOMAINS[marks["domain"][0][0]],
+        domain=domain_called(marks["domain"][0][0]),
         unknowns=unknowns,
         parts=tuple(_part(section, context) for section in parts),
         lines=lines,
-        provenance=tuple(_provenance(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
+        provenance=tuple(provenance_of(line) for line in header.lines if line.startswith(f"{MARK} provenance ")),
     )
-    devices = [line for line in header.lines if not line.startswith(MARK) and line.split()[0] != ".param"]
-    check_devices(network, devices, dialect, by_unit=divided)
+    check_devices(network, devices, dialect, by_unit=by_unit)
     rise = rise_time(network, bare)
     check_clocks(sections[-2].lines, lines, bare, rise)
     settings = tuple(line for line in sections[-1].lines if line.split()[0] not in (".meas", ".measure"))
@@ -156,57 +162,6 @@ def _assembled(sections: list[Section], makers: Mapping[str, Maker]) -> Deck:
     marked = {name: float(value) for name, value in marks.get("tolerance", [])}
     accuracy = accuracy_of(settings, bare, dialect, marked)
     return Deck(network=network.verify(), schedule=schedule.fit(network), accuracy=accuracy)
-
-
-def _dialect(name: str) -> Dialect:
-    for dialect in WRITTEN:
-        if dialect.name == name:
-            return dialect
-    known = ", ".join(dialect.name for dialect in WRITTEN)
-    raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
-
-
-def _provenance(line: str) -> tuple[str, str]:
-    _, _, key, *value = line.split(" ", 3)
-    return key, "".join(value)
-
-
-def _marks(header: Section) -> dict[str, list[list[str]]]:
-    found: dict[str, list[list[str]]] = {}
-    for words in (line.split()[1:] for line in header.lines if line.startswith(MARK)):
-        found.setdefault(words[0] if words else "", []).append(words[1:])
-    return found
-
-
-def _parameters(header: Section) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for line in header.lines:
-        head, *words = words_of(line)
-        for word in words if head == ".param" else ():
-            name, equals, text = word.partition("=")
-            if name in found:
-                raise refusal(f".param {name}", "be given once", "two", "remove one")
-            if not equals or name in _RESERVED:
-                do = "put an expression in braces; take no name of a simulator's own"
-                raise refusal(".param", "be name=value", word, do)
-            found[name] = parse_expression(text, found)
-    return found
-
-
-def _bare_schedule(marks: dict[str, list[list[str]]], lines: tuple[str, ...]) -> Schedule:
-    kinds = [(name, float(duration), set(high.split(","))) for name, duration, high in marks["interval"]]
-    numbers = [int(number) for words in marks["order"] for number in words]
-    if not set(numbers) <= set(range(len(kinds))) or not {"-", *lines} >= {
-        line for _, _, high in kinds for line in high
-    }:
-        raise refusal("order and interval lines", "name intervals and clock lines above", "others", "correct them")
-    order = [kinds[number] for number in numbers]
-    return Schedule(
-        names=tuple(name for name, _, _ in order),
-        high=np.array([[line in high for line in lines] for _, _, high in order]).reshape(len(order), len(lines)),
-        durations=np.array([duration for _, duration, _ in order]),
-        imposed=(),
-    )
 
 
 def _part(section: Section, context: _Context) -> Part:

@@ -12,11 +12,12 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
 from lstm_analog.export.cards import cards
 from lstm_analog.export.cells import temperature_lines
+from lstm_analog.export.devices import device_texts, prefixed
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
-from lstm_analog.export.rules import RULES
+from lstm_analog.export.rules import rules_of
 from lstm_analog.export.source_waveforms import clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice import analysis, bank, check_single, device_texts, parameters, prefixed
+from lstm_analog.export.spice import analysis, bank, check_single, parameters
 from lstm_analog.export.spice_header import safe_name
 from lstm_analog.files import whole_files, write_texts
 from lstm_analog.network.graph import Network
@@ -62,7 +63,7 @@ def write_subcircuit(
         As `write_spice`.
     """
     schedule.fit(network.verify())
-    check_single(network, schedule, dialect)
+    check_single(network, schedule, dialect, accuracy)
     if dialect.language is DeckLanguage.VACASK:
         do = "write the Verilog-A module (write.verilog_a), or a whole deck"
         raise UnsupportedError(explain("subcircuit", must="be in a dialect of SPICE", got=dialect.name, do=do))
@@ -70,7 +71,7 @@ def write_subcircuit(
     if safe_name(place.name) != place.name:
         must, do = "be letters, digits, point, dash and underscore, for the testbench includes it", "rename the file"
         raise InvalidValueError(explain("file name", must=must, got=ascii(place.name)[:80], do=do))
-    wires = wire(network, interface, RULES[dialect.name].reserved)
+    wires = wire(network, interface, rules_of(dialect.name).reserved)
     case = _Case(network=network, schedule=schedule, dialect=dialect, wires=wires)
     _check_inside(case)
     with whole_files(place.parent) as (stage,):

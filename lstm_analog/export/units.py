@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.cards import Cards, cards
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Crossbars, Junctions, Part, Sources, Transconductors
@@ -40,6 +40,12 @@ class Hierarchy:
     units: Mapping[str, int]
     kept: tuple[str, ...]
     clocks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is a layer, and a unit in each."""
+        if not self.units or min(self.units.values()) < 1:
+            must, do = "be one at least in each of some layers", "give their number by the label of each layer"
+            raise InvalidValueError(explain("units", must=must, got=ascii(dict(self.units))[:80], do=do))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,6 +160,9 @@ def _layer(
     outside: Indices,
 ) -> UnitCircuit:
     owner, place = owned
+    if not found:
+        must, do = "have elements in its units", "give the label that the groups of a layer begin with"
+        raise UnsupportedError(explain(f"layer {ascii(label)[1:-1]}", must=must, got="none", do=do))
     bodies = tuple(_bodies(part, unit, units, place) for part, unit in found)
     used = np.unique(np.concatenate([pin for body in bodies for pin in body.read.pins]))
     led = used[(owner[used] == NOWHERE) | outside[used]]

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from lstm_analog.errors import LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, LstmAnalogError, UnsupportedError, explain
 from lstm_analog.export.lines import REMARKS, joined, words_of
 from lstm_analog.export.numbers import number_text, parse_number
 from lstm_analog.files import read_bytes
@@ -63,7 +63,8 @@ def translation(library: ModelLibrary) -> Path:
 def translate(library: ModelLibrary) -> None:
     """Write the translation of `library`, unless it is there.
 
-    Raises `FileAccessError` if a file of the library cannot be read, or the translation not be written.
+    Raises `FileAccessError` if a file of the library cannot be read, or the translation not be written, and
+    `FileFormatError` if one includes itself or nothing.
     """
     path, content = translation(library), _content(library)
     if not path.exists() or read_bytes(path) != content:
@@ -76,8 +77,14 @@ def _content(library: ModelLibrary) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("ascii", errors="replace")
 
 
-def _statements(path: Path, section: str) -> Iterator[str]:
-    """Yield the statements of the file at `path`, of the `section` alone if one is named, in lower case."""
+def _statements(path: Path, section: str, within: tuple[tuple[Path, str], ...] = ()) -> Iterator[str]:
+    """Yield the statements of the file at `path`, of the `section` alone if one is named, in lower case.
+
+    `within` are the files and sections that include it. Raises `FileFormatError` for one that includes itself, and for
+    a statement that includes no file.
+    """
+    if (path, section) in within:
+        raise _broken(path, "not include itself", section or "the whole file", "take the statement out")
     taken = not section
     for _, line in joined("\n" + read_bytes(path).decode("ascii", errors="replace"), REMARKS):
         head, *rest = line.split()
@@ -86,9 +93,16 @@ def _statements(path: Path, section: str) -> Iterator[str]:
         elif head.lower() == ".endl":
             taken = not section
         elif taken and head.lower() in (".include", ".inc", ".lib"):
-            yield from _statements(path.parent / rest[0].strip("\"'"), rest[1].lower() if rest[1:] else "")
+            if not rest:
+                raise _broken(path, "name what it includes", line, "complete or remove the statement")
+            name, part = rest[0].strip("\"'"), rest[1].lower() if rest[1:] else ""
+            yield from _statements(path.parent / name, part, (*within, (path, section)))
         elif taken:
             yield line.lower()
+
+
+def _broken(path: Path, must: str, got: str, do: str) -> FileFormatError:
+    return FileFormatError(explain(f"models {str(path)!r}", must=must, got=ascii(got)[:80], do=do))
 
 
 def _translated(statements: Iterator[str]) -> Iterator[str]:

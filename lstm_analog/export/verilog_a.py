@@ -72,7 +72,7 @@ def _module(network: Network, wires: SubcircuitInterface) -> Iterator[str]:
     yield from (f"  branch ({name.removesuffix(BRANCH)}) {name};\n" for name in branches)
     yield from (f"  real {name};\n" for name in variables)
     yield "\n  analog begin\n"
-    yield from (f"    {line}\n" for line in statements)
+    yield from (f"    {line}\n" for line in statements if line)
     yield "  end\nendmodule\n"
 
 
@@ -96,9 +96,9 @@ def _statements(part: Part, read: Cards, network: Network, wires: SubcircuitInte
 
 def _sums(part: Transconductors, names: Sequence[str]) -> Iterator[str]:
     for row, weights in zip(part.rows, part.transconductance, strict=True):
-        terms = [f"{weight!r}*V({names[i]})" for i, weight in zip(part.inputs, weights.tolist(), strict=True)]
+        terms = [f"{weight!r}*{volt(names[i])}" for i, weight in zip(part.inputs, weights.tolist(), strict=True)]
         total = "\n      +".join("+".join(terms[k : k + _WEIGHTS]) for k in range(0, len(terms), _WEIGHTS))
-        yield f"I({names[row]}) <+ -({total});"
+        yield current(GROUND, names[row], total) if terms else ""
 
 
 def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:

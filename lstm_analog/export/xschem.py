@@ -98,23 +98,43 @@ def _block(card: str) -> str:
 
 
 def _device(card: str, kinds: dict[str, str], place: tuple[int, int], numbers: "count[int]") -> Iterator[str]:
-    """Yield the symbol of `card` at `place` (x, y), with a label at each pin."""
+    """Yield the symbol of `card` at `place` (x, y), with a label at each pin; `kinds` are those of models by name.
+
+    Raises `UnsupportedError` for a card that no symbol stands for.
+    """
     name, *words = card.split()
     nodes, rest = words[: NODES[name[0]]], words[NODES[name[0]] :]
-    symbol = _SYMBOLS[kinds.get(rest[0], name[0])]
+    symbol = _SYMBOLS.get(kinds.get(rest[0], name[0]) if rest else "")
+    attributes = _attributes(name[0], rest) if symbol else ""
+    if symbol is None or not attributes:
+        must, do = "have a value, or a model of the library and a MOS transistor w and l", "complete it"
+        raise UnsupportedError(explain("a card for xschem", must=must, got=ascii(card)[:80], do=do))
     x, y = place
-    yield f"C {{devices/{symbol.name}.sym}} {x} {y} 0 0 {{name={name} {_attributes(name[0], rest)}}}\n"
+    yield f"C {{devices/{symbol.name}.sym}} {x} {y} 0 0 {{name={name} {attributes}}}\n"
     for (right, down), node in zip(symbol.pins, nodes, strict=True):
         flip = int(right > 0)
         yield f"C {{devices/lab_pin.sym}} {x + right} {y + down} 0 {flip} {{name=l{next(numbers)} lab={node}}}\n"
 
 
 def _attributes(letter: str, rest: list[str]) -> str:
-    """Return the attributes of a symbol for what stands behind the nodes on a card of this `letter`."""
+    """Return the attributes of a symbol for what stands behind the nodes on a card of this `letter`; empty if too few.
+
+    xschem writes them back in the symbol's `format`, so that all of the card is in the netlist that it makes.
+    """
+    values = {word.partition("=")[0]: word for word in rest if "=" in word}
+    copies = values.get("m", "m=1")
     if letter == "q":
-        return f"model={rest[0]} area={rest[1] if len(rest) > 1 else 1}"
+        area = " ".join([*([] if rest[1:2] and "=" not in rest[1] else ["1"]), *rest[1:]]).removeprefix("1 area=")
+        return f"model={rest[0]} area={_quoted(area)}"
     if letter == "m":
-        sizes = {word.partition("=")[0]: word for word in rest[1:]}
-        extra = " ".join(word for key, word in sizes.items() if key not in ("w", "l"))
-        return f'model={rest[0]} {sizes["w"]} {sizes["l"]} m=1 extra="{extra}"'
-    return f"value={rest[0]}" + (" m=1" if letter != "i" else "")
+        extra = " ".join(word for word in rest[1:] if word not in {values.get(key) for key in ("w", "l", "m")})
+        return (
+            f'model={rest[0]} {values["w"]} {values["l"]} {copies} extra="{extra}"' if {"w", "l"} <= set(values) else ""
+        )
+    if letter == "i":
+        return f"value={_quoted(' '.join(rest))}"
+    return f"value={_quoted(' '.join(word for word in rest if word != values.get('m')))} {copies}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text

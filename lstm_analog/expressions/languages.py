@@ -162,7 +162,8 @@ class _Writer:
         """Return the name of a `LET`, whose body is printed first if it is new."""
         name, (body,) = self.names(node.name), node.args
         if self.bodies.setdefault(name, body) != body:
-            raise InvalidValueError(explain(f"name {name!r}", must="stand for one `let`", got="two", do="rename one"))
+            do = "give each a name of its own"
+            raise InvalidValueError(explain(f"let {name}", must="have one body in a law", got="two", do=do))
         if name not in self.lets:
             text, _ = self.text(body)
             self.lets[name] = text

@@ -70,5 +70,6 @@ class RNNGate(IntEnum):
         return "h"
 
 
+AnyGate = Gate | CoupledGate | GRUGate | MGUGate | RNNGate
 GateOrder = type[Gate] | type[CoupledGate] | type[GRUGate] | type[MGUGate] | type[RNNGate]
 """The enumeration of the gates of one kind of cell."""

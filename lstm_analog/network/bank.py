@@ -162,6 +162,13 @@ def put(record: object, name: str, value: object) -> None:
     object.__setattr__(record, name, value)
 
 
+def put_plain(record: object) -> None:
+    """Make a Python number of each number of numpy in a field of the frozen `record`, to be written as one in files."""
+    for name, value in vars(record).items():
+        if isinstance(value, np.generic):
+            put(record, name, value.item())
+
+
 def _check_size(array: Indices, what: str, size: int) -> None:
     if array.size != size:
         raise InvalidShapeError(explain(what, must=f"have {size} nodes", got=array.size, do="give one an element"))

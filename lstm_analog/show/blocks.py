@@ -19,8 +19,9 @@ from lstm_analog.network.domain import ELECTRICAL, Domain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import SIGNAL
 from lstm_analog.network.parts import Crossbars, Junctions, Part, Transconductors
+from lstm_analog.show.reading import literal
 from lstm_analog.show.schematics.unit import ends_of
-from lstm_analog.show.style import COLOURS, INK, WIDTH, panel, styled
+from lstm_analog.show.style import COLOURS, INK, SOFT, WIDTH, panel, styled
 
 _CIRCUIT = MappingProxyType(
     {
@@ -109,8 +110,8 @@ def blocks(compiled: Compiled, *, axes: Axes | None = None) -> Figure:
         _draw_row(drawn_in, -_ROW * number, weights, units, recurrent=number < len(layers))
     said = dict(network.provenance)
     sizes = f"{network.unknowns.size - 1:,} unknowns in {len(network.parts)} banks"
-    drawn_in.text(0.05, 0.3, f"{said.get('model', 'network')}: {said.get('technology', '')}, {sizes}", fontsize=11,
-                  weight="bold")  # fmt: skip
+    title = f"{said.get('model', 'network')}: {said.get('technology', '')}, {sizes}"
+    drawn_in.text(0.05, 0.3, literal(title), fontsize=11, weight="bold")
     return figure
 
 
@@ -124,7 +125,7 @@ def _row(network: Network, place: LayerLayout) -> tuple[DiagramBlock, DiagramBlo
         if part.label.startswith(prefix) and not isinstance(part, Crossbars | Transconductors)
     ]
     counts = count_parts(others, network.domain)
-    lines = (f"{units:,} units, {sum(counts.values()):,} parts:", *_counted(counts))
+    lines = (f"{units:,} unit{'s' * (units != 1)}, {sum(counts.values()):,} parts:", *_counted(counts))
     return _weights(network, prefix, f"weights of layer {place.layer}{way}"), DiagramBlock(
         title=f"units{way}", lines=lines
     )
@@ -153,7 +154,8 @@ def _weights(network: Network, prefix: str, title: str) -> DiagramBlock:
 def _outputs(compiled: Compiled) -> str:
     head = compiled.layout.head
     size = 0 if head is None else compiled.network.unknowns[head.y.group].size
-    return f"{size:,} outputs of {'the final state' if head is not None and head.final else 'each step'}"
+    when = "the final state" if head is not None and head.final else "each step"
+    return f"{size:,} output{'s' * (size != 1)} of {when}"
 
 
 def _draw_row(axes: Axes, y: float, weights: DiagramBlock, units: DiagramBlock, *, recurrent: bool) -> None:
@@ -170,7 +172,7 @@ def _draw_row(axes: Axes, y: float, weights: DiagramBlock, units: DiagramBlock, 
         out = right + _BOX[0] + 0.22
         axes.plot([out, out, left + 0.4], [middle, under, under], color=INK, linewidth=1.1)
         _arrow(axes, [(left + 0.4, under), (left + 0.4, y - _BOX[1])])
-        axes.text(left + 0.55, under - 0.02, "h of the step before", fontsize=7.5, va="top", color="#606060")
+        axes.text(left + 0.55, under - 0.02, "h of the step before", fontsize=7.5, va="top", color=SOFT)
 
 
 def _arrow(axes: Axes, ends: list[tuple[float, float]]) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from lstm_analog.doors import checked
-from lstm_analog.show.style import COLOURS, DASHES, FAINT, WIDTH, styled
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, WIDTH, styled, whole_numbers
 from lstm_analog.study import ErrorBudget
 
 _BARS = 6
@@ -50,7 +50,7 @@ def _draw_shares(axes: Axes, kind: str, shown: list[tuple[str, float]]) -> None:
         axes.text(max(share, 0.0) + 0.01, row, f"{share:.1%}", va="center", fontsize="small")
     axes.set_yticks(rows, labels=[name for name, _ in shown])
     axes.invert_yaxis()
-    axes.set_xlim(min(0.0, 1.15 * min(shares)), 1.12)
+    axes.set_xlim(min(0.0, 1.15 * min(shares)), 1.12 * max(1.0, *shares))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_title(f"by {kind}", loc="left", fontsize="medium")
 
@@ -59,7 +59,7 @@ def _draw_steps(axes: Axes, found: ErrorBudget) -> None:
     shares = list(found.shares["step"].values())
     axes.bar(np.arange(len(shares)), shares, width=0.9, color=COLOURS[1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
     axes.set_xlabel("step in which parameters act")
     axes.set_ylabel("share")
 
@@ -69,7 +69,8 @@ def _draw_strengths(axes: Axes, found: ErrorBudget) -> None:
     strengths = [row.strength for row in rows]
     axes.loglog(strengths, [row.predicted for row in rows], color=FAINT, linestyle=DASHES[1], label="predicted")
     sampled = f"sampled, {found.chips} chips"
-    axes.loglog(strengths, [row.sampled for row in rows], color=COLOURS[0], marker="o", markersize=5, label=sampled)
+    axes.loglog(strengths, [row.sampled for row in rows], color=COLOURS[0], marker="o", markersize=5, linestyle="",
+                label=sampled)  # fmt: skip
     if found.first_order_until:
         axes.axvline(found.first_order_until, color=COLOURS[1], linewidth=1.0, label="first order within 10 %")
     axes.set_xlabel("strength of the imperfections, as given: 1")

@@ -27,8 +27,9 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
     """Return a map of the conductances of the crossbar bank `label` of `network`, as it is built.
 
     Each weighted sum has two columns, + and -, which its positive and its negative weights use; each input is a row. A
-    cell without a device is white. Sums of one gate stand together. `chip` chooses from several chips, the picture
-    goes into `axes` if given. `show.weights` draws the numbers that were trained.
+    cell without a device is white. Sums of one gate stand together, under its name if the row is its node; behind
+    op-amps it is not. `chip` chooses from several chips, the picture goes into `axes` if given. `show.weights` draws
+    the numbers that were trained.
 
     Raises `NetworkError` if there is no such bank, `UnsupportedPartError` if the bank is no crossbar: transconductances
     have signs and no second column, `InvalidValueError` if there is no such chip.
@@ -47,7 +48,7 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
     called = si(largest, unit).unit if network.domain == ELECTRICAL else unit
     figure, drawn_in = panel(axes, (WIDTH, 1.6 + min(0.24 * inputs, 5.0)))
     shown = np.ma.masked_equal(values.reshape(inputs, 2 * rows) / scale, 0.0)
-    image = drawn_in.imshow(shown, cmap=_MAP, vmin=0.0, aspect="auto", interpolation="nearest")
+    image = drawn_in.imshow(shown, cmap=_MAP, vmin=0.0, vmax=largest / scale, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=drawn_in, label=f"conductance ({called})", pad=0.01, aspect=30)
     names = _names(network)
     _mark_sums(drawn_in, [names[node].rpartition(" ")[0] for node in bank.plus.tolist()], rows)

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.show.reading import Window, one, origin, pick, sequences, window
-from lstm_analog.show.style import FAINT, INK, Scale, label_ends, line, panels, roomy, si, styled
+from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.show.reading import Window, literal, origin, pick, pick_sequence, pick_steps, states, window
+from lstm_analog.show.style import DASHES, FAINT, INK, Scale, amount, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
 from lstm_analog.study.keeping import check_whole
 from lstm_analog.study.pipeline import PassTime, pipeline
@@ -23,57 +24,57 @@ def dataflow(run: Run, *, number: int = 0, sequence: int = 0, first: int = 1, st
     """Return a picture of `steps` steps, from step `first` on, in the stages of pass `number` of `run`.
 
     `sequence` chooses from a batch. The top panel has the input that changes most. Each chain has a panel below, with
-    master and slave of the h that changes most. Blue: the stage computes from the values held by the stage above it in
-    the picture; orange: all slaves copy. Otherwise all values are held. Step 0 shows little, because its inputs reach
-    all masters during the reset before it. The run needs points within the intervals: `Integrate(points=60)`.
+    master and slave of the h that changes most. Blue: the stage computes from the values held by the layer before it;
+    orange: all slaves copy. Otherwise all values are held. Step 0 shows little, because its inputs reach all masters
+    during the reset before it. Steps are those of the machine: a backward chain takes the sequence from its end, and
+    has a line of its own among the inputs. The run needs points within the intervals: `Integrate(points=60)`.
 
     Raises `InvalidValueError` if there is no such pass, sequence or step, the run has not kept everything, or has too
-    few points.
+    few points; `InvalidShapeError` if it is of several chips, `UnsupportedError` if the pass is a head alone.
     """
     part = run.passes[pick("pass", number, len(run.passes))]
+    if not part.layers:
+        raise UnsupportedError(explain("the pass", must="have layers", got="a head alone", do="draw another pass"))
     check_whole(part.trajectory)
-    which = pick("sequence", sequence, sequences(run))
-    begin = pick("step", first, part.x.shape[-2])
-    shown = range(begin, 1 + pick("step", begin + steps - 1, part.x.shape[-2]))
+    which = pick_sequence(run, sequence)
+    shown = pick_steps(run, which, first, steps)
     (clock,) = pipeline((part.compiled,)).passes
     views = [_view(run, part, chain, which) for chain in range(len(part.layers))]
     edges = clock.reset + clock.step * np.array([shown.start, shown.stop])
     time = si(float(edges[1]), "s")
     figure, (top, *rest) = panels([_INPUT, *[_STAGE] * len(views)])
-    _draw_inputs(top, part, which, clock, time, shown)
+    _draw_inputs(top, part, states(run, part.x, which), clock, time, shown)
     for axes, view in zip(rest, views, strict=True):
         _draw_chain(axes, view, clock, time, shown)
     for axes in (top, *rest):
         axes.set_xlim(*(edges / time.factor).tolist())
     rest[-1].set_xlabel(f"time ({time.unit})")
     figure.align_ylabels()
-    ready = _said(clock.stages[-1].ready, "s")
+    ready = amount(clock.stages[-1].ready, "s")
     figure.suptitle(
-        f"{origin(run)}\na step takes {_said(clock.step, 's')}, {_said(1.0 / clock.step, 'Hz')}; "
+        f"{literal(origin(run))}\na step takes {amount(clock.step, 's')}, {amount(1.0 / clock.step, 'Hz')}; "
         f"the last stage holds its output {ready} after the input"
     )
     return figure
 
 
-def _said(value: float, unit: str) -> str:
-    scale = si(value, unit)
-    return f"{value / scale.factor:.3g} {scale.unit}"
-
-
 def _view(run: Run, part: PassRun, chain: int, sequence: int) -> Window:
     before = sum(len(each.layers) for each in run.passes[: run.passes.index(part)])
-    h = one(run, part.layers[chain].h, sequence)
+    h = states(run, part.layers[chain].h, sequence)
     return window(run, 0, layer=before + chain, unit=int(np.ptp(h, axis=0).argmax()), sequence=sequence)
 
 
-def _draw_inputs(axes: Axes, part: PassRun, sequence: int, clock: PassTime, time: Scale, steps: range) -> None:
-    x = one(part, part.x, sequence)
+def _draw_inputs(axes: Axes, part: PassRun, x: Floats, clock: PassTime, time: Scale, steps: range) -> None:
+    """Draw the feature of `x` (steps, inputs) that changes most, as it is fed to the chains of each direction."""
     feature = int(np.ptp(x, axis=0).argmax())
     edges = (clock.reset + clock.step * np.arange(steps.start, steps.stop + 1)) / time.factor
-    values = np.append(x[steps, feature], x[steps[-1], feature])
-    (drawn,) = axes.step(edges, values, where="post", color=INK, label=f"x {feature}")
-    _fit(axes, values)
-    label_ends(axes, [drawn], _INPUT)
+    drawn = []
+    for backward in sorted({place.backward for place in part.compiled.layout.layers}):
+        fed = x[::-1, feature] if backward else x[:, feature]
+        values, label = np.append(fed[steps], fed[steps[-1]]), f"x {feature}{', backward' if backward else ''}"
+        drawn += axes.step(edges, values, where="post", color=INK, linestyle=DASHES[backward], label=label)
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in drawn))
+    label_ends(axes, drawn, _INPUT)
     axes.set_ylabel("input")
     _mark(axes, clock, time, steps)
 
@@ -90,20 +91,15 @@ def _draw_chain(axes: Axes, view: Window, clock: PassTime, time: Scale, steps: r
     since = trajectory.time - clock.reset
     inside = (since >= steps.start * clock.step) & (since <= steps.stop * clock.step)
     trails = [trail for trail in view.trails(view.layout.h) if trail.role in ("master", "slave", "store")]
-    drawn, efforts = [], trajectory.efforts if view.run.x.ndim == 2 else trajectory.efforts[view.sequence]
+    drawn = []
     for place, trail in enumerate(trails):
-        node = trajectory.network.unknowns[trail.label][view.unit]
-        values = efforts[inside, node] / view.scale(trail.label)
+        values = view.whole_effort(trail.label, trail.against)[inside] / view.scale(trail.label)
         drawn.append(line(axes, trajectory.time[inside] / time.factor, values, place, trail.role))
-    _fit(axes, np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn]))
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in drawn))
     label_ends(axes, drawn, _STAGE)
     way = ", backward" if view.layout.backward else ""
     axes.set_ylabel(f"h of layer\n{view.layout.layer}{way}")
     _mark(axes, clock, time, steps)
-
-
-def _fit(axes: Axes, values: Floats) -> None:
-    roomy(axes, float(values.min()), float(values.max()))
 
 
 def _mark(axes: Axes, clock: PassTime, time: Scale, steps: range) -> None:

@@ -30,7 +30,7 @@ def descent(machine: Descent, trajectory: Trajectory, path: Floats) -> Figure:
     unit = si(float(machine.time[-1]) * machine.unit, "s")
     seconds = machine.time * machine.unit / unit.factor
     lines = [line(above, seconds, one, number, f"w{number}") for number, one in enumerate(weights.T)]
-    roomy(above, float(min(weights.min(), path.min())), float(max(weights.max(), path.max())))
+    roomy(above, weights, path)
     shown = slice(None, None, 1 + (seconds.size - 1) // _MOST_DOTS)
     for number, one in enumerate(path.T):
         above.plot(seconds[shown], one[shown], "o", markersize=3, color=COLOURS[number % len(COLOURS)])

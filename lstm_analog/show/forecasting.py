@@ -14,7 +14,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model import Forecaster
 from lstm_analog.model.airline import TEST_START
-from lstm_analog.show.reading import digital, origin
+from lstm_analog.show.reading import digital, literal, origin
 from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, logarithmic, panels, roomy, styled
 from lstm_analog.study import Run
 
@@ -57,11 +57,12 @@ def forecast(
     `run` is over `forecaster.encode(values)`; the lower panel has the difference of the two forecasts. `test_start` is
     the index of the first month that was not trained on, from which the panels are shaded; by default the airline's.
 
-    Raises `InvalidShapeError` or `InvalidValueError` if the run is not over `values`, they do not fit `months`, or
-    `test_start` lies outside.
+    Raises `InvalidShapeError` or `InvalidValueError` if the run is not over `values`, they do not fit `months`, months
+    do not follow each other, or `test_start` lies outside.
     """
     data = floats(values, "values")
     _check(forecaster, months, data, run, test_start)
+    months = months.astype("datetime64[M]")
     shown = _Forecasts(
         days=_DATES.date2num(months),
         ahead=_DATES.date2num(months + np.timedelta64(1, "M")),
@@ -82,7 +83,7 @@ def forecast(
     below.set_xlim(begin, end)
     below.set_xlabel("month")
     figure.align_ylabels()
-    figure.suptitle(f"Forecast one month ahead: {origin(run)}")
+    figure.suptitle(f"Forecast one month ahead: {literal(origin(run))}")
     return figure
 
 
@@ -91,6 +92,9 @@ def _check(forecaster: Forecaster, months: Months, data: Floats, run: Run, test_
     if dates.shape != data.shape or not np.issubdtype(dates.dtype, np.datetime64):
         must, got = f"be {data.size} dates", f"{dates.dtype} of shape {dates.shape}"
         raise InvalidShapeError(explain("months", must=must, got=got, do="give a datetime64[M] for each value"))
+    if not (np.diff(dates.astype("datetime64[M]")) == np.timedelta64(1, "M")).all():
+        must, do = "follow each other", "give each month once, in order"
+        raise InvalidValueError(explain("months", must=must, got="others", do=do))
     x = forecaster.encode(data)
     if run.x.shape != x.shape or not np.array_equal(run.x, x):
         got = f"inputs of shape {run.x.shape}" if run.x.shape != x.shape else "other inputs"
@@ -107,8 +111,7 @@ def _draw_forecasts(axes: Axes, shown: _Forecasts) -> None:
         shown.ahead, shown.digital, "o", color=COLOURS[0], markersize=5, fillstyle="none", label="digital forecast"
     )
     axes.plot(shown.ahead, shown.analog, color=COLOURS[1], linestyle=DASHES[1], label="analog forecast")
-    every = np.concatenate((shown.data, shown.digital, shown.analog))
-    roomy(axes, float(every.min()), float(every.max()))
+    roomy(axes, shown.data, shown.digital, shown.analog)
     axes.set_ylabel(shown.unit)
     axes.legend(loc="upper left")
     errors = f"{shown.error(shown.digital):.2f} digital, {shown.error(shown.analog):.2f} analog"

@@ -5,13 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
 
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, RecurrentCell
-from lstm_analog.show.reading import pick
-from lstm_analog.show.style import INK, WIDTH, panel, styled
+from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate, RNNGate
+from lstm_analog.show.reading import literal, pick, plain_gate
+from lstm_analog.show.style import INK, WIDTH, panel, styled, whole_numbers
 from lstm_analog.study import Report
+from lstm_analog.study.spread import gate_error
 
 _MAP = "RdBu_r"
 """A diverging map; red and blue can be distinguished in every common colour blindness."""
@@ -23,7 +25,7 @@ def weights(lstm: LSTM) -> Figure:
     """Return a picture of the weights of `lstm`: a row for each chain, a panel for each gate.
 
     A panel has the weights of inputs, h and bias, from left to right. A chain is a direction of a layer. Peepholes,
-    projections and the head are not drawn.
+    projections, the bias inside the reset of a GRU and the head are not drawn.
     """
     chains = lstm.chains
     figure = Figure(figsize=(WIDTH, 0.9 + 2.1 * len(chains)), layout="constrained")
@@ -36,14 +38,14 @@ def weights(lstm: LSTM) -> Figure:
         for gate in chain.cell.gates:
             image = _draw_gate(row[gate], chain.cell, gate, limit)
             if number == 0 or chain.cell.gates is not chains[0].cell.gates:
-                row[gate].set_title(f"{gate.letter}: {gate.name.lower()}")
+                row[gate].set_title(f"{plain_gate(gate.name.lower())} {gate.letter}")
         row[0].set_ylabel(f"unit of layer {chain.layer}{', backward' if chain.backward else ''}")
     figure.colorbar(image, ax=axes, label="weight (dimensionless)", aspect=30, pad=0.01)
     figure.suptitle(f"Weights of {lstm.name}")
     return figure
 
 
-def _matrix(cell: RecurrentCell, gate: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _matrix(cell: RecurrentCell, gate: int) -> Floats:
     blocks = [cell.input[gate], cell.recurrent[gate]]
     return np.column_stack(blocks if cell.bias is None else [*blocks, cell.bias[gate]])
 
@@ -58,7 +60,7 @@ def _draw_gate(axes: Axes, cell: RecurrentCell, gate: int, limit: float) -> Axes
         axes.axvline(left - 0.5, color=INK, linewidth=1.2)
     axes.set_xticks([(left + right - 1) / 2 for _, left, right in shown], labels=[name for name, _, _ in shown])
     axes.tick_params(length=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    whole_numbers(axes.yaxis)
     axes.spines[["top", "right"]].set_visible(True)
     if gate:
         axes.tick_params(labelleft=False)
@@ -68,8 +70,10 @@ def _draw_gate(axes: Axes, cell: RecurrentCell, gate: int, limit: float) -> Axes
 _ERROR_MAP = "cividis"
 _FLOOR = 1e-17
 """What stands for an error of zero on a logarithmic scale."""
-_WORDS = {"z": "pre-activations z", "i": "input gate i", "f": "forget gate f", "g": "candidate g", "o": "output gate o"}
-"""Plain words for signals; others have their letter."""
+_GATES = (*Gate, *CoupledGate, *GRUGate, *MGUGate, *RNNGate)
+_WORDS = {gate_error(gate): f"{plain_gate(gate.name.lower())} {gate.letter}" for gate in _GATES}
+_WORDS["z"] = "pre-activations z"
+"""Plain words for signals by their names in a report; others have their letter."""
 
 
 @checked
@@ -90,8 +94,8 @@ def error_map(report: Report, *, layer: int = -1, axes: Axes | None = None) -> F
     image = drawn_in.imshow(values, cmap=_ERROR_MAP, norm=norm, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=drawn_in, label="largest |analog - digital|", pad=0.01, aspect=18)
     drawn_in.set_yticks(range(len(names)), labels=[_WORDS.get(name, name) for name in names])
-    drawn_in.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(drawn_in.xaxis)
     drawn_in.set_xlabel("step")
     drawn_in.tick_params(length=0)
-    drawn_in.set_title(f"Error by signal and step, {chain.chain}: {report.technology}")
+    drawn_in.set_title(f"Error by signal and step, {chain.chain}: {literal(report.technology)}")
     return figure

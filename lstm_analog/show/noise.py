@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.show.reading import chosen_units, one, pick, sequences
-from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled
+from lstm_analog.show.reading import chosen_units, pick, pick_sequence, states
+from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled, whole_numbers
 from lstm_analog.study import (
     MachineNoise,
     NoisySignal,
@@ -39,7 +39,7 @@ def signal_noise(
     Raises `InvalidValueError` if there is no such layer, unit or sequence, or if `units` are not 1 to 6.
     """
     number = pick("layer", layer, len(found.layers))
-    chain, which = found.layers[number], pick("sequence", sequence, sequences(found.run))
+    chain, which = found.layers[number], pick_sequence(found.run, sequence)
     signals = [(NoisySignal.H, chain.h)] + ([] if chain.c is None else [(NoisySignal.C, chain.c)])
     heights = [*[_CURVES] * len(signals), _BARS]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
@@ -62,7 +62,7 @@ def signal_noise(
 
 
 def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list[int], sequence: int) -> None:
-    sigma = one(found.run, noise.sigma, sequence)[:, units]
+    sigma = states(found.run, noise.sigma, sequence)[:, units]
     steps = np.arange(len(sigma), dtype=float)
     drawn = [line(axes, steps, sigma[:, place], place, f"unit {unit}") for place, unit in enumerate(units)]
     _frame_steps(axes, drawn, float(sigma.max()))
@@ -70,10 +70,10 @@ def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list
 
 def _frame_steps(axes: Axes, drawn: list[Line2D], top: float) -> None:
     """Give the curves `drawn` over steps, up to a sigma of `top`, their scales and labels."""
-    roomy(axes, 0.0, top)
+    roomy(axes, np.array([0.0, top]))
     axes.set_ylim(bottom=0.0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
     label_ends(axes, drawn, _CURVES)
 
 

@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model import LSTM
-from lstm_analog.show.reading import digital, one, origin, pick, sequences
+from lstm_analog.show.reading import digital, literal, origin, pick, pick_sequence, states
 from lstm_analog.show.style import COLOURS, FAINT, INK, panel, styled
 from lstm_analog.study import Run
 
@@ -39,7 +39,7 @@ def phase_portrait(
     _draw(drawn_in, *pairs)
     drawn_in.set_xlabel("c (dimensionless)")
     drawn_in.set_ylabel("h (dimensionless)")
-    drawn_in.set_title(f"h against c of unit {unit}, layer {number}\n{origin(run)}")
+    drawn_in.set_title(f"h against c of unit {unit}, layer {number}\n{literal(origin(run))}")
     return figure
 
 
@@ -62,7 +62,7 @@ def return_map(
     drawn_in.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
     drawn_in.set_xlabel(f"{name} after a step (dimensionless)")
     drawn_in.set_ylabel(f"{name} after the next step (dimensionless)")
-    drawn_in.set_title(f"What unit {unit} of layer {number} makes of its memory\n{origin(run)}")
+    drawn_in.set_title(f"What unit {unit} of layer {number} makes of its memory\n{literal(origin(run))}")
     return figure
 
 
@@ -70,11 +70,11 @@ def _states(
     run: Run, lstm: LSTM, layer: int, unit: int, sequence: int, names: tuple[str, ...]
 ) -> tuple[Floats, Floats]:
     """Return the states (steps, names) of one unit, analog and digital."""
-    which = pick("sequence", sequence, sequences(run))
+    which = pick_sequence(run, sequence)
     column = pick("unit", unit, run.layers[layer].h.shape[-1])
     traces = run.layers[layer], digital(run, lstm)[layer]
     ours, theirs = (
-        np.column_stack([one(run, getattr(trace, name), which)[:, column] for name in names]) for trace in traces
+        np.column_stack([states(run, getattr(trace, name), which)[:, column] for name in names]) for trace in traces
     )
     return ours, theirs
 

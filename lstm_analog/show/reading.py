@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Flags, Floats
+from lstm_analog.arrays import Floats
 from lstm_analog.compiler import LayerLayout, Spot
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.roles import internal_states
@@ -25,15 +25,21 @@ MOST_UNITS = 6
 """The largest number of units in a picture; with more, lines can no longer be distinguished."""
 
 
+_CANDIDATES = ("cell", "new", "hidden")
+"""Names of gates that are no gates but what is written, of an LSTM, a GRU and a plain RNN."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trail:
     """A group of unknowns through which a memory passes: its `label`, and its `role` in the memory.
 
-    Roles are sum, master, slave or store; if a memory has several chambers before the master, each has its own name.
+    Roles are master, slave or store; what comes before has its own name, such as sum. Of a differential signal, whose
+    effort is that between two groups, `against` is the label of the other one.
     """
 
     role: str
     label: str
+    against: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +60,6 @@ class Window:
         The times at which its intervals begin and end, in seconds since `start`.
     names : tuple of str, (intervals,)
         The names of the intervals.
-    high : bool array, (intervals, lines)
-        Which clock lines are high.
     points : slice
         The points of the trajectory within the step.
     """
@@ -69,7 +73,6 @@ class Window:
     start: float
     edges: Floats
     names: tuple[str, ...]
-    high: Flags
     points: slice
 
     @property
@@ -77,16 +80,23 @@ class Window:
         """The times of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
 
-    def effort(self, label: str) -> Floats:
-        """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,)."""
-        node = self.run.trajectory.network.unknowns[label][self.unit]
-        waveform: Floats = one(self.run, self.run.trajectory.efforts, self.sequence)[self.points, node]
-        return waveform
+    def effort(self, label: str, against: str | None = None) -> Floats:
+        """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,).
+
+        Of a differential signal it is that between the groups `label` and `against`.
+        """
+        return self.whole_effort(label, against)[self.points]
+
+    def whole_effort(self, label: str, against: str | None) -> Floats:
+        """Return the effort between `label` and `against`, as `effort` does, at all points of the trajectory."""
+        unknowns = self.run.trajectory.network.unknowns
+        efforts = one(self.run, self.run.trajectory.efforts, self.sequence)
+        waveform: Floats = efforts[:, unknowns[label][self.unit]]
+        return waveform if against is None else waveform - efforts[:, unknowns[against][self.unit]]
 
     def signal(self, spot: Spot) -> Floats:
         """Return the signal at `spot` of the unit at `time`, in the effort unit, shape (points,)."""
-        effort = self.effort(spot.group) - (0.0 if spot.against is None else self.effort(spot.against))
-        return effort * (spot.gain[self.unit] if spot.gain else 1.0)
+        return self.effort(spot.group, spot.against) * (spot.gain[self.unit] if spot.gain else 1.0)
 
     def scale(self, label: str) -> float:
         """Return the effort of one unit of signal in the group `label`."""
@@ -103,17 +113,22 @@ class Window:
         They are the junctions and storages whose labels begin with that of the memory; followers and sources would add
         no new waveform, and internal states of parts are no nodes.
         """
-        network, start = self.run.compiled.network, f"{spot.group}_"
-        kinds = network.kinds()
+        network = self.run.compiled.network
+        kinds, ends = network.kinds(), ("", None) if spot.against is None else ("_p", "_n")
         nodes = np.setdiff1d(np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED])), internal_states(network))
-        related = [g.label for g in network.unknowns.groups if g.label.startswith(start)]
-        there = [label for label in related if np.isin(network.unknowns[label], nodes).all()]
-        masters = [label for label in there if label == f"{start}new"]
-        chambers = [label for label in there if label not in masters]
-        names = ["sum"] if len(chambers) == 1 else [label.removeprefix(start).replace("_", " ") for label in chambers]
-        trails = [Trail(role=name, label=label) for name, label in zip(names, chambers, strict=True)]
-        last = Trail(role="slave" if masters else "store", label=spot.group)
-        return (*trails, *(Trail(role="master", label=label) for label in masters), last)
+        start = f"{spot.group.removesuffix(ends[0])}_"
+        there = [label for label in (g.label for g in network.unknowns.groups) if label.startswith(start)]
+        found = {}
+        for label in there:
+            name = label.removeprefix(start).removesuffix(ends[0])
+            against = None if ends[1] is None else f"{start}{name}{ends[1]}"
+            paired = label.endswith(ends[0]) and (against is None or (name and against in there))
+            if paired and label != spot.group and np.isin(network.unknowns[label], nodes).all():
+                role = "master" if name == "new" else name.replace("_", " ")
+                found[role] = Trail(role=role, label=label, against=against)
+        masters = [found.pop("master")] if "master" in found else []
+        last = Trail(role="slave" if masters else "store", label=spot.group, against=spot.against)
+        return (*found.values(), *masters, last)
 
 
 def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Window:
@@ -128,10 +143,10 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
     part, layout = [(each, place) for each in run.passes for place in each.compiled.layout.layers][layer]
     check_whole(part.trajectory)
     compiled, schedule = part.compiled, part.trajectory.schedule
-    number, count = pick("step", step, run.x.shape[-2]), len(compiled.cycle.step)
-    sequence = pick("sequence", sequence, sequences(run))
-    steps = run.x.shape[-2] if run.lengths is None else int(run.lengths[sequence])
-    first = 1 + (steps - 1 - number if layout.backward and number < steps else number) * count
+    sequence = pick_sequence(run, sequence)
+    steps = steps_of(run, sequence)
+    number, count = pick("step", step, steps), len(compiled.cycle.step)
+    first = 1 + (steps - 1 - number if layout.backward else number) * count
     ends = schedule.ends[first - 1 : first + count]
     left, right = np.searchsorted(part.trajectory.time, ends[[0, -1]] + _SLACK * compiled.time_constant)
     result = Window(
@@ -144,7 +159,6 @@ def window(run: Run, step: int, *, layer: int, unit: int, sequence: int) -> Wind
         start=float(ends[0]),
         edges=ends - ends[0],
         names=schedule.names[first : first + count],
-        high=schedule.high[first : first + count],
         points=slice(int(left), int(right)),
     )
     _check_points(result)
@@ -155,15 +169,40 @@ def pick(what: str, number: int, count: int) -> int:
     """Return `number` as 0 to `count` - 1, negative numbers counted from the end; `what` is its name in errors."""
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InvalidTypeError(explain(what, must="be a whole number", got=type(number).__name__, do="count from zero"))
+    if not count:
+        raise InvalidValueError(explain(what, must="be there", got="none", do="draw another pass: this one has none"))
     if not -count <= number < count:
-        do = f"the run has {count}, counted from zero"
+        do = f"there are {count}, counted from zero"
         raise InvalidValueError(explain(what, must=f"be from {-count} to {count - 1}", got=number, do=do))
     return int(number) % count
 
 
-def sequences(run: Run | PassRun) -> int:
-    """Return the number of sequences of `run`, 1 for one without a batch axis."""
-    return run.x.shape[0] if run.x.ndim == 3 else 1
+def pick_sequence(run: Run, number: int) -> int:
+    """Return the `number` of a sequence of `run` as `pick` does, 0 for a run without a batch axis.
+
+    Raises `InvalidShapeError` if the run is of several chips: pictures show one machine.
+    """
+    if chips := max(each.chips for each in run.passes):
+        do = "run the machine of one chip, which Streams(seed=..., first=k) draws"
+        raise InvalidShapeError(explain("the run", must="be of one machine", got=f"{chips} chips", do=do))
+    return pick("sequence", number, run.x.shape[0] if run.x.ndim == 3 else 1)
+
+
+def steps_of(run: Run, sequence: int) -> int:
+    """Return the number of steps of `sequence` in `run`; what stands behind them in a batch is padding."""
+    return run.x.shape[-2] if run.lengths is None else int(run.lengths[sequence])
+
+
+def pick_steps(run: Run, sequence: int, first: int, steps: int) -> range:
+    """Return the numbers of `steps` steps of `sequence` of `run`, from step `first` on, which may count from the end.
+
+    Raises `InvalidValueError` if there are not so many, or none.
+    """
+    count = steps_of(run, sequence)
+    begin = pick("step", first, count)
+    if steps < 1:
+        raise InvalidValueError(explain("steps", must="be at least 1", got=steps, do="give how many steps to draw"))
+    return range(begin, 1 + pick("step", begin + steps - 1, count))
 
 
 def chosen_units(units: Sequence[int] | None, count: int) -> list[int]:
@@ -181,6 +220,11 @@ def one(run: Run | PassRun, array: Floats, sequence: int) -> Floats:
     return array[sequence] if run.x.ndim == 3 else array
 
 
+def states(run: Run, array: Floats, sequence: int) -> Floats:
+    """Return the entry of `sequence` of `run` in `array` (..., time, n), without padding behind its end: (steps, n)."""
+    return one(run, array, sequence)[: steps_of(run, sequence)]
+
+
 def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
     """Return the traces of `lstm` by layer for the inputs of `run`; raise if the run is of another LSTM."""
     words = dict(run.passes[0].compiled.network.provenance)
@@ -191,6 +235,16 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
         )
         raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
     return lstm.trace(run.x, run.state, run.lengths).layers
+
+
+def plain_gate(name: str) -> str:
+    """Return the plain words for the gate `name`; what is written to a memory is called a gate in code alone."""
+    return "candidate" if name in _CANDIDATES else f"{name} gate"
+
+
+def literal(text: str) -> str:
+    """Return `text` as matplotlib draws it letter by letter: its dollar signs begin no formula."""
+    return text.replace("$", r"\$")
 
 
 def origin(run: Run) -> str:

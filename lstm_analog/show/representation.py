@@ -91,9 +91,10 @@ def preferred_inputs(found: PreferredInputs, *, run: Run | DigitalRun | None = N
     rows = [found.x] if run is None else [found.x, _strongest(found, run)]
     figure = Figure(figsize=(WIDTH, 0.7 + 1.15 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(found.units), squeeze=False)
+    low, high = (end([end(pictures) for pictures in rows]) for end in (np.min, np.max))
     for line, pictures, word in zip(axes, rows, ("climbed", "mean of the\nstrongest"), strict=False):
         for place, picture in zip(line, pictures, strict=True):
-            place.imshow(picture, cmap="Greys", vmin=found.x.min(), vmax=found.x.max(), interpolation="nearest")
+            place.imshow(picture, cmap="Greys", vmin=low, vmax=high, interpolation="nearest")
             place.set_xticks([])
             place.set_yticks([])
             place.spines[["top", "right"]].set_visible(True)

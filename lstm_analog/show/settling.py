@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.show.style import COLOURS, DASHES, INK, logarithmic, panels, styled
+from lstm_analog.show.style import COLOURS, DASHES, INK, darker, logarithmic, panels, styled
 from lstm_analog.study import settling_error
 
 WINDOW = (14.0, 22.0)
@@ -23,7 +23,7 @@ def settling_curve(ratios: ArrayLike, errors: ArrayLike, poles: int) -> Figure:
     """Return a picture of the largest `errors` at the settling `ratios` T/tau, with the law of `poles` equal poles.
 
     The law is `study.settling_error`. Its slope is given; a factor is fitted to the points from 14 to 22 time
-    constants, if there are any.
+    constants, if there are any. An error of zero falls below the logarithmic axis.
 
     Raises `InvalidShapeError` or `InvalidValueError` if the arrays are not two vectors of one length, ratios are not
     positive, errors negative, or poles below one.
@@ -67,7 +67,7 @@ def _note(axes: Axes, x: Floats, y: Floats, text: str, *, above: bool) -> None:
         xy=(float(x[middle]), float(y[middle])),
         xytext=(8 * side, 6 * side),
         textcoords="offset points",
-        color=COLOURS[0 if above else 1],
+        color=darker(COLOURS[0 if above else 1]),
         horizontalalignment="left" if above else "right",
         verticalalignment="bottom" if above else "top",
     )

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked
-from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, panels, styled
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, darker, panels, styled
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.sizing_result import Choice, Sizing
 
@@ -65,6 +65,6 @@ def _mark(axes: Axes, found: Sizing[AnyDesign], choice: Choice[AnyDesign], text:
         xy=(choice.cost, height),
         xytext=(14, 8),
         textcoords="offset points",
-        color=colour,
+        color=darker(colour),
         arrowprops={"arrowstyle": "-", "color": FAINT},
     )

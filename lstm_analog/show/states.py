@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM
-from lstm_analog.show.reading import chosen_units, digital, one, origin, pick, sequences
-from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, panels, roomy, styled
+from lstm_analog.show.reading import chosen_units, digital, literal, origin, pick, pick_sequence, states, steps_of
+from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, panels, roomy, styled, whole_numbers
 from lstm_analog.study import Run
 
 _STATE, _DIFFERENCE = 2.0, 1.6
@@ -31,24 +30,24 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     """
     number = pick("layer", layer, len(run.layers))
     chosen = chosen_units(units, run.layers[number].h.shape[-1])
-    which = pick("sequence", sequence, sequences(run))
+    which = pick_sequence(run, sequence)
     numeric = digital(run, lstm)[number]
     names = ["h", "c"] if numeric.c.size else ["h"]
-    figure, (*states, for_both) = panels([*[_STATE] * len(names), _DIFFERENCE])
+    figure, (*for_states, for_both) = panels([*[_STATE] * len(names), _DIFFERENCE])
     differences = []
-    for axes, name in zip(states, names, strict=True):
-        ours, theirs = (one(run, getattr(trace, name), which)[:, chosen] for trace in (run.layers[number], numeric))
+    for axes, name in zip(for_states, names, strict=True):
+        ours, theirs = (states(run, getattr(trace, name), which)[:, chosen] for trace in (run.layers[number], numeric))
         _draw_states(axes, ours, theirs, chosen)
         axes.set_ylabel(f"{name} (dimensionless)")
         differences.append((f"|Δ{name}|", np.abs(ours - theirs).max(axis=-1)))
     _draw_differences(for_both, differences)
-    steps = run.x.shape[-2]
+    steps = steps_of(run, which)
     for_both.set_xlim(-0.02 * steps - 0.1, 1.01 * (steps - 1) + 0.1)
-    for_both.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(for_both.xaxis)
     for_both.set_xlabel("step")
     figure.align_ylabels()
     every = f"{len(chosen)} of its {run.layers[number].h.shape[-1]} units"
-    figure.suptitle(f"Layer {number}, {every}: {origin(run)}\nlines: analog; circles: digital")
+    figure.suptitle(f"Layer {number}, {every}: {literal(origin(run))}\nlines: analog; circles: digital")
     return figure
 
 
@@ -60,8 +59,7 @@ def _draw_states(axes: Axes, ours: Floats, theirs: Floats, units: Sequence[int])
         drawn.append(line(axes, steps, ours[:, place], place, f"unit {unit}"))
         (circles,) = axes.plot(steps, theirs[:, place], "o", color=COLOURS[place], fillstyle="none", markersize=size)
         circles.set_markeredgewidth(0.9)
-    both = np.concatenate((ours, theirs))
-    roomy(axes, float(both.min()), float(both.max()))
+    roomy(axes, ours, theirs)
     label_ends(axes, drawn, _STATE)
 
 

@@ -12,9 +12,11 @@ from typing import ParamSpec
 import numpy as np
 from matplotlib import style as styles
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
 from lstm_analog.arrays import Floats
@@ -24,7 +26,8 @@ from lstm_analog.files import whole_file
 
 WIDTH = 9.1
 """The width of every picture (inch): 1000 pixels at 110 dots per inch."""
-INK, FAINT = "#202020", "#9a9a9a"
+INK, SOFT, FAINT = "#202020", "#606060", "#9a9a9a"
+"""Colours of words, of words beside the point, and of lines beside the point, which are too pale for words."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 """M. Okabe and K. Ito, Color Universal Design (2008); their yellow is too pale for a line."""
 DASHES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)), (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)), "-")
@@ -115,15 +118,47 @@ def si(size: float, unit: str) -> Scale:
     return Scale(factor=float(f"1e{exponent}"), unit=_PREFIXES[exponent] + unit)
 
 
+_ROUNDING = 1e-6
+"""Differences that are drawn as none, as a share of the values; larger: small changes are not seen."""
+_LARGE = 1e4
+"""What stands before the largest prefix at most."""
+
+
+def amount(value: float, unit: str) -> str:
+    """Return `value` with its `unit` and a prefix, three digits.
+
+    >>> amount(1e-10, "F"), amount(999.9, "Ω")
+    ('100 pF', '1 kΩ')
+    """
+    rounded = float(f"{value:.3g}")
+    scale = si(abs(rounded) or 1.0, unit)
+    if abs(rounded) >= _LARGE * scale.factor:
+        return f"{value:.2g} {unit}"
+    return f"{rounded / scale.factor:.4g} {scale.unit}"
+
+
 def line(axes: Axes, x: Floats, y: Floats, number: int, text: str) -> Line2D:
-    """Draw `y` over `x` into `axes` as line `number`, which gives its colour and dashes; `text` is its label."""
-    kind = number % len(COLOURS)
-    (drawn,) = axes.plot(x, y, color=COLOURS[kind], linestyle=DASHES[kind], label=text)
+    """Draw `y` over `x` into `axes` as line `number`, which gives its colour and dashes; `text` is its label.
+
+    A single point is drawn as a dot.
+    """
+    kind, again = number % len(COLOURS), number // len(COLOURS)
+    dashes = DASHES[(kind + again) % len(DASHES)]
+    (drawn,) = axes.plot(x, y, color=COLOURS[kind], linestyle=dashes, marker="." if x.size == 1 else None, label=text)
     return drawn
 
 
+def darker(colour: str) -> str:
+    """Return `colour` darkened until words of it can be read on white: 4.5 times as dark for all `COLOURS`."""
+    red, green, blue = 0.6 * np.array(to_rgb(colour)) + 0.4 * np.array(to_rgb(INK))
+    return str(to_hex((red, green, blue)))
+
+
 def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> None:
-    """Write the label of each of `lines` beside its right end; `axes` have `height` (inch) and their final limits."""
+    """Write the label of each of `lines`, in its colour but darker, beside its right end.
+
+    `axes` have `height` (inch) and their final limits.
+    """
     low, high = axes.get_ylim()
     ends = np.array([float(np.asarray(drawn.get_ydata())[-1]) for drawn in lines])
     places = spread(np.clip(ends, low, high), 1.25 * _FONT / 72 / height * (high - low), low, high)
@@ -134,7 +169,7 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> None:
             xytext=(1.025, float(place)),
             xycoords=axes.get_yaxis_transform(),
             textcoords=axes.get_yaxis_transform(),
-            color=str(drawn.get_color()),
+            color=darker(str(drawn.get_color())),
             verticalalignment="center",
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": drawn.get_color(), "linewidth": 0.7, "shrinkA": 1, "shrinkB": 0},
@@ -156,9 +191,19 @@ def spread(values: Floats, gap: float, low: float, high: float) -> Floats:
     return result
 
 
-def roomy(axes: Axes, low: float, high: float) -> None:
-    """Set the vertical limits of `axes` to `low` and `high` (finite) with a margin of 8 % of their difference."""
-    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+def whole_numbers(axis: Axis) -> None:
+    """Mark an `axis` at whole numbers only, as steps and chips are, even if there is one."""
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def roomy(axes: Axes, *values: Floats) -> None:
+    """Set the vertical limits of `axes` to the least and the largest of `values` (finite) with a margin of 8 %.
+
+    Values that differ by rounding alone have a margin of a tenth of their size: it would be drawn as a change.
+    """
+    low, high = (float(end([end(each) for each in values])) for end in (np.min, np.max))
+    size = max(abs(low), abs(high))
+    margin = 0.08 * (high - low) if high - low > _ROUNDING * size else 0.1 * size or 1.0
     axes.set_ylim(low - margin, high + margin)
 
 

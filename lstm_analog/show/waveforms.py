@@ -11,12 +11,14 @@ from lstm_analog.compiler import Spot
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.model.reference import activate
-from lstm_analog.show.reading import Window, digital, one, origin, window
+from lstm_analog.show.reading import Window, digital, literal, one, origin, window
 from lstm_analog.show.style import FAINT, INK, WIDTH, Scale, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
 
 _LANE, _PANEL = 0.27, 1.55
 _NAME = 8.0
+_LABEL = 0.17
+"""Height of a label of a curve (inch)."""
 DrawnCurve = tuple[str, Floats]
 """A label, and the values (points,) at the points of the window."""
 Sample = tuple[float, float]
@@ -42,7 +44,9 @@ def step_waveforms(
     numeric = None if lstm is None else digital(run, lstm)[view.layer]
     clock = si(float(view.edges[-1]), "s")
     lines = _lines(view)
-    figure, (lanes, *rest) = panels([_LANE * len(lines) + 0.1, *[_PANEL] * (3 if view.layout.c is None else 4)])
+    memories = [spot for spot in (view.layout.c, view.layout.h) if spot is not None]
+    heights = [_PANEL, _PANEL, *(_height(len(view.trails(spot))) for spot in memories)]
+    figure, (lanes, *rest) = panels([_LANE * len(lines) + 0.1, *heights])
     _draw_clock(lanes, view, lines, clock)
     c, h = view.layout.c, view.layout.h
     _draw_rows(rest[0], view, clock, numeric)
@@ -57,23 +61,24 @@ def step_waveforms(
     rest[-1].set_xlabel(f"time since the start of step {view.step} ({clock.unit})")
     figure.align_ylabels()
     bars = "" if numeric is None else "\nblack bars: the digital LSTM, where each signal is sampled"
-    figure.suptitle(f"Unit {view.unit} of layer {view.layer} in step {view.step}: {origin(run)}{bars}")
+    figure.suptitle(f"Unit {view.unit} of layer {view.layer} in step {view.step}: {literal(origin(run))}{bars}")
     return figure
+
+
+def _height(curves: int) -> float:
+    """Return the height of a panel (inch) in which each of so many `curves` has room for its label."""
+    return max(_PANEL, _LABEL * curves)
 
 
 def _lines(view: Window) -> list[str]:
     """Return the clock lines that are high at some time of the step, in the order in which they rise."""
-    names = np.array(view.run.compiled.network.lines)
-    used = view.high.any(axis=0)
-    order = np.argsort(view.high[:, used].argmax(axis=0), kind="stable")
-    return [str(name) for name in names[used][order]]
+    return list(dict.fromkeys(name for interval in view.run.compiled.cycle.step for name in sorted(interval.high)))
 
 
 def _draw_clock(axes: Axes, view: Window, lines: list[str], clock: Scale) -> None:
     edges = view.edges / clock.factor
-    columns = {name: number for number, name in enumerate(view.run.compiled.network.lines)}
     for lane, name in enumerate(reversed(lines)):
-        level = np.where(view.high[:, columns[name]], 0.68, 0.0)
+        level = np.where([name in interval.high for interval in view.run.compiled.cycle.step], 0.68, 0.0)
         (drawn,) = axes.step(edges, lane + np.append(level, level[-1]), where="post", color=INK, linewidth=1.0)
         drawn.set_label(name)
         axes.fill_between(edges, lane, lane + np.append(level, level[-1]), step="post", color="#dde6ee", linewidth=0)
@@ -134,7 +139,7 @@ def _draw_gates(axes: Axes, view: Window, clock: Scale, numeric: LayerTrace | No
 
 def _draw_memory(axes: Axes, view: Window, spot: Spot, name: str, clock: Scale, numeric: Floats | None) -> None:
     effort = _effort(view, spot)
-    curves = [(trail.role, view.effort(trail.label) / effort.factor) for trail in view.trails(spot)]
+    curves = [(trail.role, view.effort(trail.label, trail.against) / effort.factor) for trail in view.trails(spot)]
     samples: list[Sample] = []
     if numeric is not None:
         value = one(view.run, numeric, view.sequence)[view.step, view.unit]
@@ -159,6 +164,5 @@ def _draw(axes: Axes, view: Window, curves: Iterable[DrawnCurve], samples: Seque
             ends, [value, value], color=INK, linewidth=1.8, clip_on=False, zorder=5, label="digital"
         )
         drawn_bar.set_solid_capstyle("butt")
-    values = np.concatenate([np.asarray(curve.get_ydata()) for curve in drawn] + [[value for _, value in samples]])
-    roomy(axes, float(values.min()), float(values.max()))
-    label_ends(axes, drawn, _PANEL)
+    roomy(axes, *(np.asarray(curve.get_ydata()) for curve in axes.get_lines()))
+    label_ends(axes, drawn, _height(len(drawn)))

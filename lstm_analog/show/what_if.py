@@ -5,16 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.imperfections import Clamp, recorded
 from lstm_analog.network.labels import SIGNAL, signals_of
-from lstm_analog.show.reading import MOST_UNITS, chosen_units, one, origin, pick, sequences
-from lstm_analog.show.style import label_ends, line, panels, roomy, styled
+from lstm_analog.show.reading import MOST_UNITS, chosen_units, literal, origin, pick, pick_sequence, states
+from lstm_analog.show.style import label_ends, line, panels, roomy, styled, whole_numbers
 from lstm_analog.study import Run
 
 _HEIGHT = 2.2
@@ -30,52 +29,55 @@ _END = 1e-3
 def what_if(
     before: Run, after: Run, *, layer: int = -1, units: Sequence[int] | None = None, sequence: int = 0
 ) -> Figure:
-    """Return a picture of h and c of `layer` in the run `before` a change, wide and grey, and in that `after` it.
+    """Return a picture of h and c of `layer` in the run `before` a change, wide and pale, and in that `after` it.
 
     The runs are of the same inputs and of machines of the same sizes, as `machine` and `machine.shut("forget")`.
     `units` are those to draw, unless given the six at most whose states the change moves most; `sequence` chooses from
     a batch; `layer` may count from the end.
 
-    Raises `InvalidShapeError` if the runs have not as many steps, sequences and units; `InvalidValueError` if there is
-    no such layer, unit or sequence.
+    Raises `InvalidShapeError` if the runs have not as many steps, sequences and units; `InvalidValueError` if their
+    inputs differ or there is no such layer, unit or sequence.
     """
     number = pick("layer", layer, len(before.layers))
     shapes = [[trace.h.shape for trace in run.layers] for run in (before, after)]
     if shapes[0] != shapes[1]:
         do = "run both machines over the same inputs"
         raise InvalidShapeError(explain("the states of both runs", must="be alike", got=shapes, do=do))
-    which = pick("sequence", sequence, sequences(before))
+    fed = [(run.x, run.lengths, *run.state.h, *run.state.c) for run in (before, after)]
+    if not all(np.array_equal(one, other) for one, other in zip(*fed, strict=True)):
+        must, do = "be of the same inputs, lengths and states", "run both machines over the same inputs"
+        raise InvalidValueError(explain("both runs", must=must, got="others", do=do))
+    which = pick_sequence(before, sequence)
     pair = before.layers[number], after.layers[number]
     names = ["h", "c"] if pair[0].c.shape[-1] else ["h"]
-    states = {name: [one(before, getattr(trace, name), which) for trace in pair] for name in names}
-    chosen = chosen_units(_moved(states) if units is None else units, pair[0].h.shape[-1])
+    shown = {name: [states(before, getattr(trace, name), which) for trace in pair] for name in names}
+    chosen = chosen_units(_moved(shown) if units is None else units, pair[0].h.shape[-1])
     figure, axes = panels([_HEIGHT] * len(names))
     for place, name in zip(axes, names, strict=True):
-        _draw(place, states[name], chosen)
+        _draw(place, shown[name], chosen)
         place.set_ylabel(f"{name} (dimensionless)")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes[-1].xaxis)
     axes[-1].set_xlabel("step")
     figure.align_ylabels()
-    figure.suptitle(f"{_said(before, after)}\n{origin(before)}; pale: before, lines: after")
+    figure.suptitle(f"{_said(before, after)}\n{literal(origin(before))}; pale: before, lines: after")
     return figure
 
 
-def _moved(states: dict[str, list[Floats]]) -> list[int]:
-    """Return the units whose `states` differ most, before and after, in order of their number."""
-    moved = np.max([np.abs(after - before).max(axis=0) for before, after in states.values()], axis=0)
+def _moved(shown: dict[str, list[Floats]]) -> list[int]:
+    """Return the units whose states `shown` differ most, before and after, in order of their number."""
+    moved = np.max([np.abs(after - before).max(axis=0) for before, after in shown.values()], axis=0)
     return sorted(np.argsort(-moved, kind="stable")[:MOST_UNITS].tolist())
 
 
-def _draw(axes: Axes, states: list[Floats], units: Sequence[int]) -> None:
-    before, after = (each[:, units] for each in states)
+def _draw(axes: Axes, pair: list[Floats], units: Sequence[int]) -> None:
+    before, after = (each[:, units] for each in pair)
     steps = np.arange(len(before), dtype=float)
     drawn = []
     for place, unit in enumerate(units):
         drawn.append(line(axes, steps, after[:, place], place, f"unit {unit}"))
         (ghost,) = axes.plot(steps, before[:, place], linewidth=_GHOST, alpha=_PALE, label=f"unit {unit} before")
         ghost.set(color=drawn[-1].get_color(), zorder=1)
-    both = np.concatenate((before, after))
-    roomy(axes, float(both.min()), float(both.max()))
+    roomy(axes, before, after)
     label_ends(axes, drawn, _HEIGHT)
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, WIDTH, panels, styled
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, WIDTH, panels, styled, whole_numbers
 from lstm_analog.study import CornerTable
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.yield_result import Yield
@@ -44,6 +44,7 @@ def metric_distribution(found: Yield[AnyDesign], metric: str = "metric") -> Figu
         axes.axvline(found.nominal, color=FAINT, linewidth=1.2, label="without imperfections")
     axes.set_xlabel(metric)
     axes.set_ylabel("chips")
+    whole_numbers(axes.yaxis)
     axes.legend(loc="best", title=f"without a metric: {len(found.failures)}" if found.failures else None)
     ends = found.interval
     interval = f"{found.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}"

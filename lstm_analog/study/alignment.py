@@ -12,14 +12,15 @@ from lstm_analog.arrays import Flags, Floats
 from lstm_analog.errors import InvalidValueError, explain
 
 _STEP = 0.25
-"""Step of the search, as a share of the shortest phase: of the offset, and of what a wrong rate makes of the last time.
+"""Step of the offset in the search, as a share of the shortest phase; a step of the rate moves the last time as much.
 Larger: faster, and transitions may be missed between two steps."""
 _LEAST_LIKENESS = 0.5
-"""Share of the variance of the expected signals that measured ones must explain; what is aligned wrongly explains
-less, and a chip of which every second output is wrong could not be told from that."""
+"""Least share of the variance of the expected signals that measured ones must explain. Larger: boards with larger
+errors are refused. Smaller: a trace of another run may be taken."""
 _CLEARLY, _MORE = 1.5, 0.01
-"""Another place, a step or more away, must leave so many times the unexplained share of the best place, and so much of
-the variance more. Larger: fewer traces are taken, and a wrong place is less easily taken for the right one."""
+"""At any other place, a step or more away, the unexplained share of the variance must be at least `_CLEARLY` times that
+at the best place, plus `_MORE`. Larger: fewer traces are taken, and a wrong place is less easily taken for the right
+one."""
 _FOUND = 1e-4
 """Accuracy of the offset, as a share of a phase; rows of the trace are farther apart. Larger: faster."""
 _TRIES = 20_000
@@ -67,13 +68,17 @@ class Expected:
     step: float
 
     def likeness(self, trace: Recording, where: Alignment) -> float:
-        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains."""
+        """Return the share of the variance of the expected values that `trace` at `where` explains, but for gains.
+
+        It is 0 if all of them stand still.
+        """
         measured = trace.at(where.of_instrument(self.time))
         measured, expected = (each - each.mean(axis=0) for each in (measured, self.values))
         common = np.maximum((measured * expected).sum(axis=0), 0.0) ** 2
         power = (measured**2).sum(axis=0)
         explained = np.divide(common, power, out=np.zeros_like(common), where=power > 0.0)
-        return float(explained.sum() / (expected**2).sum())
+        variance = float((expected**2).sum())
+        return float(explained.sum()) / variance if variance else 0.0
 
 
 def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most_rate_error: float) -> Alignment:

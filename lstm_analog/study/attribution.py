@@ -1,8 +1,8 @@
 """Attribute the error of a run to changes, to imperfections, to the parts of its technology, and to the rest.
 
-`Shares` has the contributions; each is found by running a changed network with the engine of the run. What parts cost
-by design without showing in a network is asked of the technology: values rounded to a series (`unrounded`), cells that
-are calibrated (`residual`).
+`Shares` has the contributions; each is found by running a changed network with the engine of the run. Two errors by
+design cannot be taken out of a network, so the technology is asked for them: that of resistors rounded to a series
+(`unrounded`), and what the calibration of transistor cells leaves (`residual`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -72,7 +72,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     """Return the contributions to the error of `run` against `lstm`, whose `trace` is for the same inputs.
 
     Return None if the run has no setup. Networks are run in this order: with the imperfections in their provenance, as
-    compiled, with ideal parts, and without each single cause. It ends early if a difference exceeds `allowed`.
+    compiled, with ideal parts, and without each single cause. It ends early, at a defect, if the rest exceeds what
+    clock and engine explain, `allowed`.
     """
     if run.setup is None:
         return None

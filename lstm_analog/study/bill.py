@@ -149,7 +149,8 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
 def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
     """Return the bill of `compiled`, built in `technology`, with flow and power as in `run`.
 
-    Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`.
+    Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`. Of
+    several chips on an axis the bill has the widest of their tubes.
 
     Raises `UnsupportedError` if the machine is not hydraulic; `InvalidTypeError` if `run` is no run;
     `InvalidValueError` if the run is of another machine, or did not keep everything.

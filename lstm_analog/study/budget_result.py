@@ -101,7 +101,7 @@ class ErrorBudget(Summarised):
 
     @property
     def first_order_until(self) -> float:
-        """The largest strength up to which predicted and sampled deviations differ by less than 10 %; 0 if at none."""
+        """The largest strength up to which predicted and sampled deviations differ by at most 10 %; 0 if at none."""
         rows = sorted(self.ladder, key=lambda row: row.strength)
         good = [abs(row.ratio - 1.0) <= CLOSE for row in rows]
         count = next((number for number, each in enumerate(good) if not each), len(good))

@@ -13,8 +13,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout
 from lstm_analog.engines.sensitivity import Parameters
-from lstm_analog.network.laws import lever_values, rows, sets
-from lstm_analog.network.parts import Crossbars, Part, Transconductors
+from lstm_analog.network.laws import Kind, lever_values, rows, sets
+from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Part, Transconductors
 from lstm_analog.study.budget_draws import ChipSource, first_order
 from lstm_analog.study.budget_subject import BudgetSubject, root_mean_square
 from lstm_analog.study.lots import AnyDesign
@@ -22,6 +22,8 @@ from lstm_analog.study.run_slopes import OutputSlopes, RunSensitivities, run_sen
 
 ELSEWHERE = "elsewhere"
 """What belongs to no gate or to no unit."""
+_INNER = ("plus", "first_x", "inverted", "minus", "second_x")
+"""Groups of unknowns of a weighted sum by two op-amps a row, by the ends of their labels (`compiler/opamp.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,12 +41,13 @@ def element_names(compiled: Compiled, part: Part) -> ElementNames:
     An element works for the unit whose signal it feeds; for a gate if that is its pre-activation, or a summing node
     on the way there.
     """
-    nodes, names = _fed(part), compiled.network.unknowns.names()
-    found = [_place(compiled, names[node]) for node in nodes]
+    names, summing = compiled.network.unknowns.names(), _summing_nodes(compiled)
+    nodes = [names[node] for node in _fed(compiled, part)]
+    found = [_place(compiled, summing.get(node, node)) for node in nodes]
     return ElementNames(
         gates=tuple(gate for gate, _ in found),
         units=tuple(unit for _, unit in found),
-        names=tuple(f"{part.label} at {names[node]}" for node in nodes),
+        names=tuple(f"{part.label} at {node}" for node in nodes),
     )
 
 
@@ -54,12 +57,30 @@ def column_names(compiled: Compiled, part: Part) -> tuple[str, ...]:
     return tuple(names[node] for node in part.inputs) if isinstance(part, Transconductors | Crossbars) else ()
 
 
-def _fed(part: Part) -> Indices:
-    """Return the unknown that each element of `part` sets or feeds, (m,)."""
+def _fed(compiled: Compiled, part: Part) -> Indices:
+    """Return the unknown that each element of `part` of `compiled` sets or feeds, (m,).
+
+    It is the last end of an element whose effort no source imposes; of a crossbar the row of the positive devices.
+    """
     if isinstance(part, Crossbars):
         return part.plus
     setting = sets(part)
-    return rows(part)[-1] if setting is None else setting[1]
+    if setting is not None:
+        return setting[1]
+    ends, imposed = rows(part), np.append(compiled.network.kinds()[Kind.IMPOSED], DATUM)
+    found: Indices = np.where(np.isin(ends[-1], imposed), ends[0], ends[-1])
+    return found
+
+
+def _summing_nodes(compiled: Compiled) -> dict[str, str]:
+    """Return the names of the outputs of weighted sums by op-amps, by the names of the nodes on the way there."""
+    names, found = compiled.network.unknowns.names(), dict[str, str]()
+    for part in compiled.network.parts:
+        if isinstance(part, OpAmps) and part.label.endswith("_second"):
+            label = part.label.removesuffix("_second")
+            for number, out in enumerate(part.out):
+                found |= {f"{label}_{inner}_{number}": names[out] for inner in _INNER}
+    return found
 
 
 def _place(compiled: Compiled, name: str) -> tuple[str, str]:
@@ -81,8 +102,6 @@ def _in_chain(compiled: Compiled, place: LayerLayout, group: str, number: int) -
     for gate, spot in enumerate(place.z):
         if re.fullmatch(rf"{re.sub('_(pos|neg)$', '', spot.group)}(_pos|_neg)?", group):
             return f"{_chain(place)} {place.gates[gate].name.lower()} gate", number
-    if group.startswith(f"{label.group()}_rows") and size == units * len(place.gates):
-        return f"{_chain(place)} {place.gates[number // units].name.lower()} gate", number % units
     return (ELSEWHERE, number) if size == units else None
 
 

@@ -25,6 +25,7 @@ from lstm_analog.study.metrics import (
     Metric,
     RootMeanSquareError,
     measured,
+    numbers_of,
     y_or_h,
 )
 from lstm_analog.study.run import Run
@@ -99,7 +100,7 @@ def _by_differences(function: Callable[[Outputs], Floats], outputs: Outputs, wei
     step = _STEP * (float(np.abs(numbers).max(initial=0.0)) or 1.0)
     read = _read(function, plain, numbers, step)
     found = np.zeros((len(weights), numbers.size))
-    for places in np.array_split(read, max(1, -(-read.size * numbers.size // _NUMBERS))):
+    for places in np.array_split(read, -(-read.size * numbers.size // _NUMBERS)) if read.size else ():
         moved = np.zeros((places.size, numbers.size))
         moved[np.arange(places.size), places] = step
         above, below = (function(_shaped(plain, numbers + sign * moved)) for sign in (1.0, -1.0))
@@ -194,17 +195,19 @@ class BudgetSubject(Generic[AnyDesign]):
 def budget_subject(machine: AnyDesign, run: Run, of: Subject) -> tuple[BudgetSubject[AnyDesign], OutputSlopes]:
     """Return what is budgeted, deviations `of` a `machine`, and the derivatives of its numbers by outputs of `run`."""
     outputs = run.outputs
-    if not isinstance(of, _Deviation):
-        read = _metric_reader(of)
-        nominal, slopes = read(beside(outputs))[0], metric_slopes(of, outputs)
-    else:
-        read = _answer_reader(of.answer)
-        nominal = read(beside(outputs))[0]
-        if nominal.size > _MOST_ANSWERS:
-            do = "give answer= a function that returns those of interest"
-            must = f"be at most {_MOST_ANSWERS}"
-            raise UnsupportedError(explain("numbers in an answer", must=must, got=nominal.size, do=do))
+    read = _answer_reader(of.answer) if isinstance(of, _Deviation) else _metric_reader(of)
+    nominal = read(beside(outputs))[0]
+    if not np.isfinite(nominal).all():
+        must, do = "be finite for the machine as compiled", "take another function of its outputs"
+        raise InvalidValueError(explain("what deviates", must=must, got=str(nominal)[:80], do=do))
+    if nominal.size > _MOST_ANSWERS:
+        do = "give answer= a function that returns those of interest"
+        must = f"be at most {_MOST_ANSWERS}"
+        raise UnsupportedError(explain("numbers in an answer", must=must, got=nominal.size, do=do))
+    if isinstance(of, _Deviation):
         slopes = answer_slopes(of.answer, outputs, np.eye(nominal.size))
+    else:
+        slopes = metric_slopes(of, outputs)
     weights = np.full(nominal.size, 1.0 / nominal.size)
     return BudgetSubject(machine=machine, run=run, read=read, nominal=nominal, weights=weights), slopes
 
@@ -214,7 +217,15 @@ def _metric_reader(metric: Metric) -> Callable[[Outputs], Floats]:
 
 
 def _answer_reader(answer: Answer) -> Callable[[Outputs], Floats]:
-    return lambda outputs: np.asarray(answer(outputs)).reshape(len(outputs.h), -1)
+    def read(outputs: Outputs) -> Floats:
+        what, do = "the answer", "return an array (chips, ...) made of y, h or the state"
+        found = numbers_of(what, answer, outputs, do)
+        if found.shape[:1] != (len(outputs.h),) or not found.size:
+            must = f"have shape ({len(outputs.h)}, ...) and numbers"
+            raise InvalidShapeError(explain(what, must=must, got=found.shape, do=do))
+        return found.reshape(len(found), -1)
+
+    return read
 
 
 def root_mean_square(deviations: Floats, weights: Floats) -> float:

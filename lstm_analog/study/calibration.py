@@ -27,6 +27,7 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidTypeError, explain
 from lstm_analog.imperfections.base import AboveZero, InRange
 from lstm_analog.model import LSTM, State
+from lstm_analog.model.sequences import sequences
 from lstm_analog.study.calibration_sweep import Gains, measure_gains
 from lstm_analog.study.lag import lagging
 from lstm_analog.study.run import Run, run_through
@@ -81,14 +82,17 @@ _CELL_TOLERANCE = 5.0
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
-    """An LSTM with inputs `x` (time, inputs) on which to trim; its errors of h are divided by `tolerance`.
+    """An LSTM with inputs `x` (time, inputs) on which to trim: errors of h of its chains are divided by `tolerance`.
 
-    Those of c are divided by `_CELL_TOLERANCE` times that.
+    Errors of c are divided by `_CELL_TOLERANCE` times that.
     """
 
     lstm: LSTM
     x: Floats
     tolerance: Annotated[float, AboveZero("tolerance", "give the error of h that counts as one")]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", sequences(self.x, self.lstm.input_size))
 
 
 @checked
@@ -170,9 +174,13 @@ def _residual(technology: Bicmos, engine: Engine, settling: float, lessons: tupl
     """
     found = []
     for lesson in lessons:
-        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
-        (behind,) = lagging(lesson.lstm, lesson.x, run.state, None, _STEP)
-        found.append(_STEP * float(np.abs(run.h - digital.h).max() / np.abs(behind - digital.h).max()))
+        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers
+        behind = lagging(lesson.lstm, lesson.x, run.state, None, _STEP)
+        error, late = (
+            max(float(np.abs(h - layer.h).max()) for h, layer in zip(each, digital, strict=True))
+            for each in ([layer.h for layer in run.layers], behind)
+        )
+        found.append(_STEP * error / late)
     return _UNSEEN * max(found)
 
 
@@ -193,12 +201,13 @@ def _moved(calibration: Calibration, step: Floats) -> Calibration:
 
 
 def _errors(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> Floats:
-    """Return analog minus digital h and c of all lessons over their tolerances, as one flat array."""
+    """Return analog minus digital h and c of all chains of all lessons over their tolerances, as one flat array."""
     found = []
     for lesson in lessons:
-        run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers[0]
-        h, c = (run.h - digital.h).ravel(), (run.c - digital.c).ravel()
-        found.append(np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance)
+        run = _run(technology, engine, settling, lesson)
+        for analog, digital in zip(run.layers, lesson.lstm.trace(lesson.x).layers, strict=True):
+            h, c = (analog.h - digital.h).ravel(), (analog.c - digital.c).ravel()
+            found.append(np.concatenate((h, c / _CELL_TOLERANCE)) / lesson.tolerance)
     return np.concatenate(found)
 
 

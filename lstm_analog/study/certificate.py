@@ -179,10 +179,15 @@ def certificate_path(path: str | Path) -> Path:
 
     Raises `InvalidValueError` for a path that names no file.
     """
-    if not Path(path).name:
+    return named_file(path).with_name(f"{Path(path).stem}.certificate.json")
+
+
+def named_file(path: str | Path) -> Path:
+    """Return `path` if it names a file, as "." and ".." do not; `InvalidValueError` otherwise."""
+    if Path(path).name in ("", ".."):
         got, do = ascii(str(path))[:80], "give e.g. lstm.cir"
         raise InvalidValueError(explain("path", must="name a file", got=got, do=do))
-    return Path(path).parent / f"{Path(path).stem}.certificate.json"
+    return Path(path)
 
 
 def banks_of(deck: Deck) -> tuple[Bank, ...]:

@@ -28,6 +28,7 @@ from lstm_analog.study.certificate import (
     banks_of,
     certificate_path,
     compiled_passes,
+    named_file,
     with_imperfections,
 )
 from lstm_analog.study.certificate_file import save_certificate
@@ -112,26 +113,27 @@ def certify(
     ------
     CertificateError
         If the machine does not agree with `lstm`, or a file differs from the network that was run; nothing is written.
-    InvalidShapeError
-        If there is more than one sequence.
+    InvalidShapeError, InvalidValueError
+        If there is more than one sequence, or the path names no file.
     FileAccessError
         If the files cannot be written, or one is the `source`; nothing is left behind.
     """
     if run.x.ndim > 2:
         got, do = f"shape {run.x.shape}", "certify one sequence, e.g. x[0]"
         raise InvalidShapeError(explain("x", must="be one sequence, (time, inputs)", got=got, do=do))
-    written = [*_targets(Path(path), len(run.passes)), certificate_path(Path(path))]
-    check_apart([Path(path).parent / source.file] if source else [], written)
+    place = named_file(path)
+    written = [*_targets(place, len(run.passes)), certificate_path(place)]
+    check_apart([place.parent / source.file] if source else [], written)
     report = _agreeing(run, lstm, technology, tolerance, seed)
-    with whole_files(Path(path).parent) as (stage,):
-        targets = _targets(stage / Path(path).name, len(run.passes))
+    with whole_files(place.parent) as (stage,):
+        targets = _targets(stage / place.name, len(run.passes))
         shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.state)
         exports = (
             _export(each, target, signals, dialect, accuracy)
             for each, target, signals in zip(run.passes, targets, shown, strict=True)
         )
         certificate = _certificate(run, lstm, technology, report, tuple(exports), source)
-        save_certificate(certificate, certificate_path(stage / Path(path).name))
+        save_certificate(certificate, certificate_path(stage / place.name))
     return certificate
 
 
@@ -163,8 +165,9 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
 @checked
 def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accuracy: Accuracy | None = None) -> None:
     """Write the netlists of a `run` to `path` as `certify` does, in `dialect` with `accuracy`, but no certificate."""
-    with whole_files(Path(path).parent) as (stage,):
-        for each, target in zip(run.passes, _targets(stage / Path(path).name, len(run.passes)), strict=True):
+    place = named_file(path)
+    with whole_files(place.parent) as (stage,):
+        for each, target in zip(run.passes, _targets(stage / place.name, len(run.passes)), strict=True):
             circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
             write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
 

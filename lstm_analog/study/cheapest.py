@@ -21,13 +21,14 @@ Excess: TypeAlias = Callable[[Position], float]
 def search(costs: Floats, screen: Excess, judge: Excess, ideal: float) -> Position | None:
     """Return the point of least cost that `judge` finds good enough, or None if there is none.
 
-    First each axis is screened with all others at their finest, up to the first failure. The deviations so found,
-    measured from the excess `ideal` of an errorless machine, add as variances do: q^2 = q_0^2 + sum(q_k^2 - q_0^2). By
-    this expectation the cheapest good point is judged first. Then, of all cheaper points not ruled out yet, the one
+    First each axis is screened with all others at their finest, up to the first failure. From these the excess of every
+    point is expected: with q the excess above `ideal`, that of a machine without errors, q_0 that of the finest point
+    and q_k that of the screened point of axis k, q^2 = q_0^2 + sum(q_k^2 - q_0^2), as variances add. The cheapest
+    point that is expected to be good enough is judged first. Then, of all cheaper points not ruled out yet, the one
     with the least expected excess, until none is left.
 
-    `costs` are those of all points of the lattice. `screen` and `judge` return the excess of a point, found quickly,
-    and as it counts; `ideal` is the excess without any error, below 0.
+    `costs` are those of all points of the lattice. `judge` returns the excess of a point that decides, `screen` an
+    estimate of it that is found faster; `ideal` is below 0.
     """
     left = np.ones(costs.shape, dtype=bool)
     expected = _expected(costs.shape, screen, ideal, left)

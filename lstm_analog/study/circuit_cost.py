@@ -16,6 +16,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos_cell import is_unit
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.imperfections.ideal import idealised
 from lstm_analog.network.bank import count
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow
@@ -39,7 +40,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.network.varying import CHANCE
-from lstm_analog.study.consumption import Consumer, Consumption, PartCount
+from lstm_analog.study.consumption import Consumer, Consumption, PartCount, while_running
 from lstm_analog.study.figures import CellFigures, CircuitFigures, SourcedValue
 from lstm_analog.study.flows import Moments, mean_heat, moments_of, outflow, shares_on
 from lstm_analog.study.run import PassRun, Run, check_run
@@ -98,24 +99,29 @@ class Power:
 def power(run: Run) -> Power:
     """Return the mean power of the sources of `run`, from the end of the reset to the end of the last step.
 
-    Raises `UnsupportedError` unless the machine is of transistor cells, because ideal sources have no supply, and
-    `InvalidValueError` if the run has not kept all unknowns in all intervals.
+    Raises `UnsupportedError` unless the machine is of transistor cells, because ideal sources have no supply, in one
+    pass; `InvalidValueError` if the run has not kept all unknowns in all intervals.
     """
     check_run(run.compiled, run)
-    network, trajectory = run.trajectory.network, run.trajectory
+    return _power(run.passes[0])
+
+
+def _power(one: PassRun) -> Power:
+    """Return the mean power of the sources in the pass `one`, which must have kept everything."""
+    network = one.trajectory.network
     cells = [part for part in network.parts if isinstance(part, Cells)]
     if not cells:
         do = "compile in electrical.BICMOS"
         raise UnsupportedError(explain("the machine", must="be built of transistor Cells", got="none", do=do))
     sources = [part for part in network.parts if isinstance(part, Sources)]
     energy, duration = np.zeros(network.unknowns.size), 0.0
-    for some in moments_of(trajectory):
+    for some in moments_of(one.trajectory):
         energy += some.weights @ (some.efforts * outflow(network, some.efforts, some.high))
         duration += float(some.weights.sum())
     return Power(
         sources=tuple((part.label, float(energy[part.nodes].sum()) / duration) for part in sources),
         units=sum(part.pins.shape[1] for part in cells if is_unit(part)),
-        step_time=run.compiled.cycle.step_time,
+        step_time=one.compiled.cycle.step_time,
     )
 
 
@@ -124,31 +130,35 @@ _OUTPUTS = {OpAmps: "outputs of op-amps", Followers: "outputs of buffers", Sourc
 """Parts that drive nodes from the rails, and what they are called."""
 
 
-def circuit_cost(trajectory: Trajectory, figures: CircuitFigures) -> Consumption:
-    """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything."""
+def circuit_cost(trajectory: Trajectory, figures: CircuitFigures, running: float) -> Consumption:
+    """Return what the circuit of `trajectory` takes, with the constants `figures`; it must have kept everything.
+
+    Its clock is `running` for that share of the time.
+    """
     network, rail = trajectory.network, figures.supply
     driven = (
         Consumer(what=what, power=rail.value * current, source=rail.source)
         for what, current in _currents(trajectory).items()
     )
+    gates = while_running(_gates(trajectory.schedule, network, figures), running)
     return Consumption(
-        consumers=(*driven, *_standing(trajectory, figures), _gates(trajectory.schedule, network, figures)),
+        consumers=(*driven, *_standing(trajectory, figures), gates),
         parts=tuple(kind for kind in _parts(network, figures) if kind.number),
         heat=mean_heat(trajectory),
     )
 
 
-def cell_cost(run: Run, one: PassRun, figures: CellFigures) -> Consumption:
-    """Return what the chip of transistor cells takes in the pass `one` of `run`, with the constants `figures`."""
-    network, drawn = one.trajectory.network, power(run)
+def cell_cost(one: PassRun, figures: CellFigures, running: float) -> Consumption:
+    """Return what transistor cells take, by `figures`, in the pass `one`, whose clock is `running` for that share."""
+    network, drawn = one.trajectory.network, _power(one)
     sources = tuple(
         Consumer(what=label, power=max(watts, 0.0), source="the run") for label, watts in drawn.sources if watts
     )
-    rate = 1.0 / drawn.step_time
-    clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * rate
-    weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network, Crossbars))
+    clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * drawn.step_rate
+    gates = Consumer(what="gates of switches", power=clocked, source=figures.gate.source)
+    weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network.parts, Crossbars))
     return Consumption(
-        consumers=(*sources, Consumer(what="gates of switches", power=clocked, source=figures.gate.source)),
+        consumers=(*sources, while_running(gates, running)),
         parts=(
             _counted("transistor cells", drawn.units, figures.cell_area),
             _counted("resistors of weights", weights, figures.device_area),
@@ -172,23 +182,20 @@ def _currents(trajectory: Trajectory) -> dict[str, float]:
 def _given(part: Part, some: Moments, out: Floats) -> Floats:
     """Return the current (n, m) that each output of `part` gives at the moments, `out` being that out of each node."""
     if isinstance(part, OpAmps):
-        return flow(part, some.efforts, some.high)[..., _OUT, :]
+        return flow(part, some.efforts, some.high)[..., 1, :]  # row 0 goes into their states
     return out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
-
-
-_OUT = 1
-"""The row of the flow of op-amps that goes into their outputs; row 0 goes into their states."""
 
 
 def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consumer]:
     """Yield what stands whatever the signals: tails and quiescent currents, from both rails."""
     network, both = trajectory.network, 2.0 * figures.supply.value
-    amplifiers, followers, pairs = _kind(network, OpAmps), _kind(network, Followers), _signalling(network)
+    built = _built(network, figures)
+    amplifiers, followers, pairs = _kind(built, OpAmps), _kind(built, Followers), _kind(built, Pairs)
     hold = max((float(bank.capacitance.max()) for bank in tanks(network)), default=0.0)
     bandwidth = sum(float((bank.transconductance / bank.capacitance).sum()) for bank in amplifiers)
     rate = figures.amplifier_rate.value * hold * bandwidth / (2.0 * np.pi)
     quiet = (
-        ("op-amps at rest", _number(amplifiers), figures.amplifier_current, rate),
+        ("op-amps at rest", _amplifiers(built, figures), figures.amplifier_current, rate),
         ("buffers at rest", _number(followers), figures.buffer_current, 0.0),
         ("multipliers at rest", _number(_multipliers(pairs)), figures.multiplier_current, 0.0),
     )
@@ -201,7 +208,7 @@ def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consu
     if tail:
         yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
     scales = network.unknowns.scales()
-    banks = _kind(network, Transconductors)
+    banks = _kind(built, Transconductors)
     full = sum(float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in banks)
     if full:
         yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
@@ -220,22 +227,23 @@ def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Con
 
 def _parts(network: Network, figures: CircuitFigures) -> Iterator[PartCount]:
     """Yield the parts by kind."""
-    pairs = _signalling(network)
+    built = _built(network, figures)
+    pairs = _kind(built, Pairs)
     multipliers = _multipliers(pairs)
-    crossbars, banks = _kind(network, Crossbars), _kind(network, Transconductors)
+    crossbars, banks = _kind(built, Crossbars), _kind(built, Transconductors)
     devices = sum(_nonzero(part.positive, part.negative) for part in crossbars)
     loads = sum(_nonzero(part.plus_load, part.minus_load) for part in crossbars)
-    capacitors = _kind(network, Storages)
+    capacitors = _kind(built, Storages)
     total = sum(float(bank.capacitance.sum()) for bank in capacitors)
     yield _counted("conductances of weights", devices, figures.device_area)
     yield _counted("transconductors", sum(_nonzero(bank.transconductance) for bank in banks), figures.device_area)
-    yield _counted("op-amps", _number(_kind(network, OpAmps)), figures.amplifier_area)
-    yield _counted("buffers", _number(_kind(network, Followers)), figures.buffer_area)
+    yield _counted("op-amps", _amplifiers(built, figures), figures.amplifier_area)
+    yield _counted("buffers", _number(_kind(built, Followers)), figures.buffer_area)
     yield _counted("multipliers", _number(multipliers), figures.multiplier_area)
     yield _counted("pairs", _number(pairs) - _number(multipliers), figures.pair_area)
-    yield _counted("resistors", _number(_kind(network, Conductors)) + loads, figures.resistor_area)
-    yield _counted("switches", _number(_kind(network, Switches)), figures.switch_area)
-    yield _counted("controlled conductances", _number(_kind(network, Ports)), figures.switch_area)
+    yield _counted("resistors", _number(_kind(built, Conductors)) + loads, figures.resistor_area)
+    yield _counted("switches", _number(_kind(built, Switches)), figures.switch_area)
+    yield _counted("controlled conductances", _number(_kind(built, Ports)), figures.switch_area)
     own = _counted("capacitors", _number(capacitors), figures.capacitor_area)
     room, source = own.room + total * figures.capacitance_area.value, figures.capacitance_area.source
     yield PartCount(what=own.what, number=own.number, room=room, source=source)
@@ -250,14 +258,34 @@ def _multipliers(pairs: Iterable[Pairs]) -> list[Pairs]:
     return [bank for bank in pairs if all(tier.shape is Shape.LINEAR for tier in bank.factors)]
 
 
-def _signalling(network: Network) -> list[Pairs]:
-    """Return the pairs of `network` without those that nobody builds.
+def _amplifiers(built: list[Part], figures: CircuitFigures) -> int:
+    """Return the number of op-amps among the parts `built`, those around pairs and multipliers included."""
+    return _number(_kind(built, OpAmps)) + int(figures.inner_amplifiers.value) * _number(_kind(built, Pairs))
 
-    The input currents of op-amps are pairs that follow no signal; the flicker of channels is one that follows chance.
+
+def _built(network: Network, figures: CircuitFigures) -> list[Part]:
+    """Return the parts of `network` that are built as parts of their own; `figures` say what multipliers have inside.
+
+    No part are leaks of what is held, capacitances of wires at the inputs of op-amps, the input currents of op-amps,
+    which are pairs that follow no signal, and the flicker of channels, a pair that follows chance.
     """
     chance = [node for label in network.said(CHANCE) for node in network.unknowns[label][:1]]
-    built = (bank for bank in _kind(network, Pairs) if not np.isin(bank.factors[0].p[:1], chance).any())
-    return [bank for bank in built if any(tier.scale.any() for tier in bank.factors)]
+    pairs = [bank for bank in _kind(network.parts, Pairs) if not np.isin(bank.factors[0].p[:1], chance).any()]
+    pairs = [bank for bank in pairs if any(tier.scale.any() for tier in bank.factors)]
+    wires = [bank.minus for bank in _kind(network.parts, OpAmps)]
+    inner = [bank.out for bank in _multipliers(pairs)] if figures.multiplier_inside.value else []
+    summing, products = (np.concatenate([np.empty(0, np.int64), *nodes]) for nodes in (wires, inner))
+
+    def is_built(part: Part) -> bool:
+        if isinstance(part, Pairs):
+            return any(part is bank for bank in pairs)
+        if isinstance(part, Conductors):
+            return not (idealised(part, network) or np.isin(part.a, products).all())
+        if isinstance(part, Storages):
+            return not (np.isin(part.nodes, summing).all() or np.isin(part.nodes, products).all())
+        return not (isinstance(part, Followers) and np.isin(part.terms[0].inputs, products).all())
+
+    return [part for part in network.parts if is_built(part)]
 
 
 def _nonzero(*sides: Floats) -> int:
@@ -268,5 +296,5 @@ def _number(banks: Iterable[Part]) -> int:
     return sum(map(count, banks))
 
 
-def _kind(network: Network, kind: type[_Bank]) -> list[_Bank]:
-    return [part for part in network.parts if isinstance(part, kind)]
+def _kind(parts: Iterable[Part], kind: type[_Bank]) -> list[_Bank]:
+    return [part for part in parts if isinstance(part, kind)]

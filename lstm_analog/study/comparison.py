@@ -23,7 +23,7 @@ from lstm_analog.study.ranges import beyond
 from lstm_analog.study.report import Report, versions
 from lstm_analog.study.run import Run
 from lstm_analog.study.settling import settling
-from lstm_analog.study.spread import HeadErrors, LayerErrors, errors
+from lstm_analog.study.spread import HeadErrors, LayerErrors, errors, gate_error
 
 ENGINE_TOLERANCE = 1e-5
 """Error of h, full scale being 1, that is attributed to the engine. Each engine with its default settings stays below
@@ -190,7 +190,8 @@ def _errors_of(label: str, names: Set[str], analog: ChainRun, digital: LayerTrac
     pairs = {}
     if "z" in names:
         pairs["z"] = analog.z, digital.z
-        pairs |= {each.letter: (analog.gates[..., [each], :], digital.gates[..., [each], :]) for each in digital.order}
+        gates = {gate_error(each): each for each in digital.order}
+        pairs |= {name: (analog.gates[..., [k], :], digital.gates[..., [k], :]) for name, k in gates.items()}
     pairs |= {"c": (_alone(analog.c), _alone(digital.c))} if "c" in names else {}
     pairs |= {"h": (_alone(analog.h), _alone(digital.h))} if "h" in names else {}
     signals = {name: errors(ours, theirs) for name, (ours, theirs) in pairs.items() if theirs.size}

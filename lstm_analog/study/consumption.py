@@ -36,6 +36,11 @@ class Consumption:
     heat: float
 
 
+def while_running(consumer: Consumer, share: float) -> Consumer:
+    """Return `consumer` with its mean power if it draws its power for a `share` of the time only."""
+    return replace(consumer, power=share * consumer.power)
+
+
 def merged(several: Iterable[Consumption]) -> Consumption:
     """Return `several` as one: consumers and parts of the same name added up."""
     consumers, parts, heat = dict[str, Consumer](), dict[str, PartCount](), 0.0

@@ -9,9 +9,11 @@ import numpy as np
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS
+from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit
 from lstm_analog.compiler.scaling import Scaling
 from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
 from lstm_analog.study.chip_rules import chip_findings
@@ -59,7 +61,7 @@ class DesignCheck:
     def warnings(self) -> tuple[Finding, ...]:
         """The harmful findings beyond their limits, the largest excess first."""
         found = [finding for finding in self.findings if finding.severity is Severity.WARNING]
-        return tuple(sorted(found, key=lambda finding: -finding.strain))
+        return tuple(sorted(found, key=_strain, reverse=True))
 
     @property
     def holds(self) -> bool:
@@ -68,7 +70,7 @@ class DesignCheck:
 
     def worst(self, rule: Rule) -> Finding | None:
         """Return the finding of `rule` that uses most of its limit; None if the rule applied to nothing."""
-        return max((f for f in self.findings if f.rule is rule), key=lambda finding: finding.strain, default=None)
+        return max((f for f in self.findings if f.rule is rule), key=_strain, default=None)
 
     def __str__(self) -> str:
         """Return a table of the worst finding of each rule, `!` before warnings, `-` before notes; then the advice."""
@@ -86,6 +88,11 @@ class DesignCheck:
         """Return the check as dicts, lists, strings and numbers."""
         found = [finding.to_dict() for finding in self.findings]
         return {"technology": self.technology, "basis": self.basis, "holds": self.holds, "findings": found}
+
+
+def _strain(finding: Finding) -> tuple[float, float]:
+    """Return the strain of `finding`, and among those of infinite strain how far it is beyond the limit."""
+    return finding.strain, finding.excess
 
 
 def _row(finding: Finding) -> str:
@@ -147,10 +154,13 @@ def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Sc
     elif isinstance(technology, OpAmpCircuit):
         basis = f"the voltages of {ran}" if ran else "inputs and states of 1"
         name, found = technology.name, opamp_findings(compiled, run)
-    else:
+    elif isinstance(technology, Hydraulic):
         judged = plant(compiled, technology, run)
         basis = f"the pressures of {ran}" if ran else f"{DESIGN_UNITS:g} pressure units"
         name, basis, found = judged.technology.name, f"{basis}, {judged.liquid}", _findings(judged)
+    else:
+        must, got = "have design rules: of plumbing, op-amps or transistor cells", type(technology).__name__
+        raise UnsupportedError(explain("the technology", must=must, got=got, do="compile in OIL, OPAMP or BICMOS"))
     return DesignCheck(technology=name, basis=basis, findings=tuple(found))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
 from lstm_analog.engines import Settle
@@ -38,14 +38,15 @@ from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.epanet_report import EpanetReport, gauged, static_errors
+from lstm_analog.study.epanet_report import EpanetReport, gauged, head_error, static_errors
 from lstm_analog.study.epanet_walk import EpanetSetup, Simulator, run_epanet, steady_states
+from lstm_analog.study.feeding import feeding
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
 from lstm_analog.study.tubes import cut
 
 TOLERANCE = 1e-6
-"""Largest accepted error of z, c and h, and of a conductance (relative)."""
+"""Largest accepted error of z, c, h and y, and of a conductance (relative)."""
 
 
 @checked
@@ -85,19 +86,20 @@ def epanet_check(
     ------
     InvalidValueError
         If the machine was built from another LSTM or in another technology.
+    InvalidShapeError
+        If there are several sequences or several chips.
     UnsupportedError, UnsupportedPartError
-        If EPANET cannot compute its steady states: a gated leak, chambers that act on their own valves.
+        If EPANET cannot compute its steady states: a gated leak, chambers that act on their own valves, parameters that
+        change from step to step.
     SimulatorMissingError, SimulationError
         See `run_epanet`.
     """
-    _check_origin(compiled, lstm, technology)
-    inputs = sequences(x, lstm.input_size)
-    if inputs.shape[:-2] not in ((), (1,)):
-        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
-        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
+    _check_machine(compiled, lstm, technology)
+    inputs = _one_sequence(x, lstm)
     technology = as_used(technology, compiled.network)
     start, liquid = starting_state(state, lstm.state_sizes, inputs.shape[:-2]), fluid or technology.fluid
-    plan, intervals = schedule(compiled, inputs, start), compiled.cycle.intervals(inputs.shape[-2])
+    plan = feeding(compiled, inputs, start, None, inputs.shape[:-2], 0)
+    intervals = compiled.cycle.intervals(inputs.shape[-2])
     with temporary_folder() if folder is None else nullcontext(Path(folder)) as place:
         setup = EpanetSetup(tubes=tubes_of(technology, liquid), folder=place, simulator=simulator)
         efforts, readings = steady_states(compiled.network, plan, [entry.settles for entry in intervals], setup)
@@ -109,13 +111,15 @@ def epanet_check(
         engine="EPANET 2.2, steady states",
     )
     run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
+    trace = lstm.trace(inputs, start)
     return EpanetReport(
         model=lstm.name,
         technology=technology.name,
         fluid=liquid.name,
         steps=inputs.shape[-2],
         solves=len(readings),
-        layers=tuple(map(static_errors, run.layers, lstm.trace(inputs, start).layers)),
+        layers=tuple(map(static_errors, run.layers, trace.layers)),
+        y=head_error(run.y, lstm.head, trace.outputs.y),
         gauges=gauged(compiled.network, readings, liquid, technology.pressure_unit),
         tolerance=TOLERANCE,
     )
@@ -142,7 +146,16 @@ def tubes_in(technology: object, network: Network) -> EpanetTubes | None:
     return tubes_of(used, used.fluid)
 
 
-def _check_origin(compiled: Compiled, lstm: LSTM, technology: Hydraulic) -> None:
+def _one_sequence(x: ArrayLike, lstm: LSTM) -> Floats:
+    inputs = sequences(x, lstm.input_size)
+    if inputs.shape[:-2] not in ((), (1,)):
+        got, do = f"shape {inputs.shape}", "give one, e.g. x[:1]"
+        raise InvalidShapeError(explain("x for EPANET", must="be one sequence", got=got, do=do))
+    return inputs
+
+
+def _check_machine(compiled: Compiled, lstm: LSTM, technology: Hydraulic) -> None:
+    """Raise unless `compiled` is one chip of `lstm` in `technology`, in one pass, and the same in all steps."""
     provenance = dict(compiled.network.provenance)
     for what, expected in (("technology", technology.name), ("digest", lstm.digest)):
         got = provenance.get(what, "none")
@@ -152,6 +165,8 @@ def _check_origin(compiled: Compiled, lstm: LSTM, technology: Hydraulic) -> None
     if len(compiled.layout.layers) < len(lstm.chains):
         got, do = f"{len(compiled.layout.layers)} of {len(lstm.chains)} chains", "check an LSTM that needs one pass"
         raise UnsupportedError(explain("machine for EPANET", must="go through time once", got=got, do=do))
+    check_one_chip(compiled.network)
+    check_steady(compiled.network)
 
 
 def write_settled(path: str | Path, network: Network, technology: object, fed: Schedule, interval: str) -> None:

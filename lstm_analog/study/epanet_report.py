@@ -9,7 +9,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.export.epanet import LAMINAR
 from lstm_analog.export.epanet_links import EpanetLinks
-from lstm_analog.model import LayerTrace
+from lstm_analog.model import Head, LayerTrace
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
@@ -21,7 +21,7 @@ SEEN = 1e-3
 
 CHECKED = (
     "steady pressures of every settled phase, tubes by bore, length and viscosity; not checked: settling times, "
-    "seat leak, relays, the law of the trim, sizes of tank lines"
+    "seat leak, relays, the law of the trim, sizes of tank lines, a head in a pass of its own"
 )
 
 
@@ -77,10 +77,13 @@ class EpanetReport:
         Number of steps of the sequence, and of files that EPANET solved.
     layers : tuple of StaticErrors
         The errors of the layers, bottom first.
+    y : float or None
+        The largest error of the output of the head by an error of 1 in every h; None without a head in
+        this pass.
     gauges : Gauges
         Conductances and Reynolds numbers.
     tolerance : float
-        Largest accepted error of z, c and h, and of a conductance.
+        Largest accepted error of z, c, h and y, and of a conductance.
     """
 
     model: str
@@ -89,13 +92,14 @@ class EpanetReport:
     steps: int
     solves: int
     layers: tuple[StaticErrors, ...]
+    y: float | None
     gauges: Gauges
     tolerance: float
 
     @property
     def worst(self) -> float:
-        """The largest error of any z, c or h."""
-        return max(error for layer in self.layers for error in (layer.z, layer.c, layer.h))
+        """The largest error of any z, c, h or y."""
+        return max(self.y or 0.0, *(error for layer in self.layers for error in (layer.z, layer.c, layer.h)))
 
     @property
     def laminar(self) -> bool:
@@ -107,7 +111,7 @@ class EpanetReport:
         """Descriptions of what is wrong; empty if nothing is."""
         gauges, found = self.gauges, []
         if self.worst > self.tolerance:
-            found.append(f"z, c and h must be within {self.tolerance:.3g} of the digital LSTM, got {self.worst:.3g}")
+            found.append(f"z, c, h and y must be within {self.tolerance:.3g} of the digital LSTM, got {self.worst:.3g}")
         if gauges.conductance_error > self.tolerance:
             got = f"{gauges.conductance_error:.3g} at {gauges.conductance_at}"
             found.append(f"flow over drop must be the conductance within {self.tolerance:.3g}, got {got}")
@@ -129,6 +133,8 @@ class EpanetReport:
         lines.append(f"  fluid        {self.fluid}; {self.steps} steps, {self.solves} files solved")
         for number, layer in enumerate(self.layers):
             lines.append(f"  layer {number}      max error z {layer.z:.2e}, c {layer.c:.2e}, h {layer.h:.2e}")
+        if self.y is not None:
+            lines.append(f"  head         max error y {self.y:.2e}")
         seen = f"{gauges.confirmed} of {gauges.tubes} tubes gauged, {gauges.conductance_error:.2e} off at most"
         lines.append(f"  conductance  {seen} ({gauges.conductance_at})")
         lines.append(f"  bores        {1e3 * gauges.least_bore:.4g} to {1e3 * gauges.largest_bore:.4g} mm")
@@ -148,6 +154,16 @@ def static_errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
         for ours, theirs in ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
     )
     return StaticErrors(z=z, c=c, h=h)
+
+
+def head_error(analog: Floats | None, head: Head | None, digital: Floats | None) -> float | None:
+    """Return the largest error of `analog` y against the `digital` one by an error of 1 in every h; None without one.
+
+    `head` has that gain.
+    """
+    if head is None or analog is None or digital is None:
+        return None
+    return float(np.abs(analog - digital).max(initial=0.0)) / head.gain
 
 
 def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: float) -> Gauges:

@@ -48,6 +48,10 @@ class CircuitFigures:
         What it takes more for each Hz of gain-bandwidth and F of the largest hold capacitor (A/(Hz F)).
     multiplier_current, buffer_current : SourcedValue
         Quiescent current of a multiplier beside its tail, and of a buffer (A).
+    inner_amplifiers : SourcedValue
+        Number of op-amps around a pair or a multiplier that the network does not have.
+    multiplier_inside : SourcedValue
+        1 if a multiplier has its load, its pole and its buffer inside, 0 if they are parts of their own.
     gate : SourcedValue
         Capacitance of the gate of a switch (F).
     swing : SourcedValue
@@ -63,6 +67,8 @@ class CircuitFigures:
     amplifier_rate: SourcedValue
     multiplier_current: SourcedValue
     buffer_current: SourcedValue
+    inner_amplifiers: SourcedValue
+    multiplier_inside: SourcedValue
     gate: SourcedValue
     swing: SourcedValue
     amplifier_area: SourcedValue
@@ -146,6 +152,8 @@ INTEGRATED = CircuitFigures(
     ),
     multiplier_current=_assumed(0.0, "A", "its tail is all"),
     buffer_current=_assumed(50e-6, "A"),
+    inner_amplifiers=_assumed(0.0, "1"),
+    multiplier_inside=_assumed(0.0, "1"),
     gate=_assumed(0.2e-12, "F", "four times the overlap of docs/opamps.md#feedthrough"),
     swing=SourcedValue(value=5.0, unit="V", source="docs/opamps.md#feedthrough"),
     amplifier_area=_assumed(1e-8, "m2", f"0.01 mm2 in {_CMOS}"),
@@ -173,6 +181,10 @@ BOARD = CircuitFigures(
     amplifier_rate=SourcedValue(value=0.0, unit="A/(Hz F)", source="a part that is bought"),
     multiplier_current=SourcedValue(value=8e-3, unit="A", source=f"AD734, 9 mA typical less its tail; {_NOT_READ}"),
     buffer_current=SourcedValue(value=1.5e-3, unit="A", source=f"BUF634, 1.5 mA in its slow mode; {_NOT_READ}"),
+    inner_amplifiers=SourcedValue(
+        value=1.0, unit="1", source="docs/opamps.md#board: at the collectors of a pair, for the denominator of AD734"
+    ),
+    multiplier_inside=SourcedValue(value=1.0, unit="1", source="docs/opamps.md#board: AD734"),
     gate=_assumed(10e-12, "F", "the digital input of ADG1211 and its wire"),
     swing=_assumed(5.0, "V"),
     amplifier_area=SourcedValue(value=42e-6, unit="m2", source=f"SOIC-8, 6 x 5 mm: {_PACKAGE}"),

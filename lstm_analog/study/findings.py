@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf, isnan
 from types import MappingProxyType
 from typing import Any
 
@@ -164,9 +165,16 @@ class Finding:
 
     @property
     def strain(self) -> float:
-        """The used part of the limit: 1 at the limit, more beyond it."""
+        """The used part of the limit: up to 1 within it, more beyond; infinite beyond one that is not above zero."""
         above, below = (self.value, self.limit) if self.bound is Bound.AT_MOST else (self.limit, self.value)
-        return above / below if below > 0 else float("inf")
+        if below > 0.0 and not isnan(above):
+            return above / below
+        return inf if self.beyond else 1.0
+
+    @property
+    def excess(self) -> float:
+        """How far the figure is beyond the limit, in the unit that the rule names; below zero within it."""
+        return self.value - self.limit if self.bound is Bound.AT_MOST else self.limit - self.value
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as strings and numbers."""
@@ -203,7 +211,7 @@ def judge(
 ) -> Finding:
     """Return the finding of `rule` on `values` (..., k), k >= 1, of the bank `part` against `limit`.
 
-    Leading axes are chips; the worst of them counts for an element.
+    Leading axes are chips; the worst of them counts for an element. A value that is no number is beyond the limit.
 
     `place` returns the name of an element, `bound` is the side of the limit to keep to, `worst` the severity beyond it,
     `assumed` whether it depends on an assumed size.
@@ -212,7 +220,7 @@ def judge(
     each = values.reshape(-1, values.shape[-1])
     values = each.max(axis=0) if most else each.min(axis=0)
     number = int(values.argmax() if most else values.argmin())
-    beyond = int((values > limit).sum() if most else (values < limit).sum())
+    beyond = int((~(values <= limit) if most else ~(values >= limit)).sum())
     return Finding(
         rule=rule,
         severity=worst if beyond else Severity.FINE,

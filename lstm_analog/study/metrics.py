@@ -147,8 +147,20 @@ def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
     raises an error that is none of this package.
     """
     what, do = "the metric", "return one number a chip: reduce all axes but the first"
+    values = numbers_of(what, metric, outputs, do)
+    if values.shape != (chips,):
+        raise InvalidShapeError(explain(what, must=f"have shape ({chips},)", got=values.shape, do=do))
+    return values
+
+
+def numbers_of(what: str, function: Callable[[Outputs], Floats], outputs: Outputs, do: str) -> Floats:
+    """Return what a `function` of the user, called `what` in errors, makes of `outputs` of several chips.
+
+    Raises `InvalidTypeError` if these are no real numbers, `InvalidValueError` if it raises an error that is none of
+    this package; both say what to `do`.
+    """
     try:
-        values = np.asarray(metric(outputs))
+        values = np.asarray(function(outputs))
     except LstmAnalogError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -156,8 +168,6 @@ def measured(metric: Metric, outputs: Outputs, chips: int) -> Floats:
         raise InvalidValueError(explain(what, must="take the outputs of several chips", got=got, do=do)) from error
     if values.dtype.kind not in "fiub":
         raise InvalidTypeError(explain(what, must="make real numbers", got=values.dtype, do=do))
-    if values.shape != (chips,):
-        raise InvalidShapeError(explain(what, must=f"have shape ({chips},)", got=values.shape, do=do))
     return values.astype(np.float64)
 
 

@@ -8,7 +8,7 @@ from lstm_analog.compiler.hardware import GRAVITY, SpringPiston
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.network.roles import is_filling, valves
 from lstm_analog.study.bill import Bill, bill_of_materials
-from lstm_analog.study.consumption import Consumer, Consumption, PartCount
+from lstm_analog.study.consumption import Consumer, Consumption, PartCount, while_running
 from lstm_analog.study.figures import PlumbingFigures
 from lstm_analog.study.flows import mean_heat, shares_on
 from lstm_analog.study.operation import as_used
@@ -18,10 +18,11 @@ _NO_ROOM = ("manifold or chamber", "pressure rail")
 """Items of a bill that take no room of their own: a fitting, a connection."""
 
 
-def plumbing_cost(run: Run, one: PassRun, technology: object, figures: PlumbingFigures) -> Consumption:
+def plumbing_cost(run: Run, one: PassRun, technology: object, figures: PlumbingFigures, running: float) -> Consumption:
     """Return what the plumbing of the pass `one` of `run`, built in `technology`, takes with the constants `figures`.
 
-    The flow of the pump is that of the bill. Raises `UnsupportedError` if the technology is not hydraulic.
+    The flow of the pump is that of the bill; the clock is `running` for that share of the time. Raises
+    `UnsupportedError` if the technology is not hydraulic.
     """
     bill = bill_of_materials(one.compiled, technology, replace(run, passes=(one,)))
     pump = Consumer(
@@ -29,7 +30,9 @@ def plumbing_cost(run: Run, one: PassRun, technology: object, figures: PlumbingF
     )
     held = Consumer(what="solenoids", power=_opened(one) * figures.solenoid.value, source=figures.solenoid.source)
     return Consumption(
-        consumers=(pump, held), parts=_parts(bill, one, technology, figures), heat=mean_heat(one.trajectory)
+        consumers=(pump, while_running(held, running)),
+        parts=_parts(bill, one, technology, figures),
+        heat=mean_heat(one.trajectory),
     )
 
 

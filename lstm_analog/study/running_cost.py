@@ -32,7 +32,8 @@ class RunningCost(Summarised):
     technology : str
         The name of its technology.
     consumers : tuple of Consumer
-        What draws power, and how much; with several passes all of them, as each waits for the others.
+        What draws power, and how much; with several passes all of them, as each waits for the others. Gates of switches
+        and solenoids draw it while the clock of their pass runs.
     parts : tuple of PartCount
         The parts by kind, and the room that they take.
     unit : str
@@ -137,7 +138,9 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
         check_whole(each.trajectory)
         check_one_chip(each.trajectory.network)
         check_steady(each.trajectory.network)
-    found = merged([_consumption(run, each, technology, known) for each in run.passes])
+    times = [float(each.trajectory.schedule.durations[1:].sum()) for each in run.passes]
+    pairs = zip(run.passes, times, strict=True)
+    found = merged([_consumption(run, each, technology, known, time / sum(times)) for each, time in pairs])
     clock = pipeline(tuple(each.compiled for each in run.passes))
     return RunningCost(
         technology=str(getattr(technology, "name", type(technology).__name__)),
@@ -150,14 +153,18 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
     )
 
 
-def _consumption(run: Run, one: PassRun, technology: object, figures: Figures) -> Consumption:
+def _consumption(run: Run, one: PassRun, technology: object, figures: Figures, running: float) -> Consumption:
+    """Return what the pass `one` of `run` takes, whose clock is `running` for that share of the time.
+
+    It is built in `technology`, with the constants `figures`.
+    """
     network = one.trajectory.network
     cells = any(isinstance(part, Cells) for part in network.parts)
     if network.filling is not None and isinstance(figures, PlumbingFigures):
-        return plumbing_cost(run, one, technology, figures)
+        return plumbing_cost(run, one, technology, figures, running)
     if cells and isinstance(figures, CellFigures):
-        return cell_cost(run, one, figures)
+        return cell_cost(one, figures, running)
     if network.filling is None and not cells and isinstance(figures, CircuitFigures):
-        return circuit_cost(one.trajectory, figures)
+        return circuit_cost(one.trajectory, figures, running)
     got, do = type(figures).__name__, "leave them out, or give those of figures_of(technology)"
     raise InvalidTypeError(explain("figures", must="be those of the technology", got=got, do=do))

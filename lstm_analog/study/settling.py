@@ -179,7 +179,9 @@ def _phases(intervals: tuple[Interval, ...], matrices: list["scipy.sparse.coo_ar
 
 def _phase(interval: Interval, coupling: "scipy.sparse.coo_array", reference: Floats) -> _Phase:
     heads, tails = coupling.coords
-    kept = (heads != tails) & (np.abs(coupling.data) > NEGLIGIBLE * reference[heads])
+    holds = np.abs(coupling.diagonal()) <= HELD * reference  # what little flows into a storage that holds is its leak
+    least = np.where(holds, HELD, NEGLIGIBLE) * reference
+    kept = (heads != tails) & (np.abs(coupling.data) > least[heads])
     edges = _RateEdges(tails=tails[kept], heads=heads[kept])
     component, poles = _poles(coupling, edges)
     slowest = np.full(int(component.max(initial=-1)) + 1, np.inf)

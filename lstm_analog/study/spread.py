@@ -7,6 +7,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
+from lstm_analog.model.gates import AnyGate
 
 LEVELS = (0.5, 0.9, 0.99)
 """The levels of the quantiles of errors."""
@@ -60,7 +61,8 @@ class Errors:
 class LayerErrors:
     """The errors of the chain with the label `chain`; a chain is one direction of a layer.
 
-    `signals` has the errors by name: pre-activations `z`, each gate by its letter, `c` if there is one, and `h`.
+    `signals` has the errors by name: pre-activations `z`, each gate by its `gate_error` name, `c` if there is one, and
+    `h`.
     """
 
     chain: str
@@ -69,6 +71,16 @@ class LayerErrors:
     def __getitem__(self, name: str) -> Errors:
         """Return the errors of the signal `name`."""
         return self.signals[name]
+
+
+def gate_error(gate: AnyGate) -> str:
+    """Return the name of the errors of `gate`: its letter, or its word where the letter is that of another signal.
+
+    >>> from lstm_analog.model.gates import Gate, GRUGate
+    >>> gate_error(Gate.FORGET), gate_error(GRUGate.UPDATE)
+    ('f', 'update')
+    """
+    return gate.name.lower() if gate.letter in "zch" else gate.letter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+import lstm_analog as la
 from lstm_analog.compiler import CLOCKED, lower, schedule, signal_network
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.model import Gate, State, random_lstm
+from lstm_analog.model.random import Form
 
 
 @pytest.fixture
@@ -44,3 +46,10 @@ def test_a_schedule_holds_each_input_for_its_step(compiled):
 def test_a_schedule_keeps_the_batch(compiled):
     made = schedule(compiled, np.ones((5, 3, 2)), State.zeros(((3, 3), (3, 3)), (5,)))
     assert made.lead == (5,)
+
+
+def test_the_row_of_a_plain_rnn_is_no_projection():
+    rnn = random_lstm(np.random.default_rng(0), inputs=1, hidden=2, form=Form.RNN)
+    assert "l0_zh hidden" in la.compile(rnn, BEHAVIOURAL).network.said("signal")
+    projected = random_lstm(np.random.default_rng(0), inputs=1, hidden=2, form=Form.PROJECTED)
+    assert "l0_zh projection" in la.compile(projected, BEHAVIOURAL).network.said("signal")

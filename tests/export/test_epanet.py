@@ -281,3 +281,23 @@ def test_nothing_is_left_behind_where_it_cannot_be_written(tmp_path: Path) -> No
     with pytest.raises(FileAccessError, match="must be writable"):
         write_epanet(tmp_path / "none" / "a.inp", statics(net, solved(net), (False,), [PLUS]), TUBES)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("chamber", "got"), [(0, 0), (1, 1), (99, 99)])
+def test_a_chamber_whose_pressure_no_flow_decides_is_refused(chamber: int, got: int) -> None:
+    """Of 99 it was an index out of bounds; the datum and a source became junctions."""
+    net = network()
+    with pytest.raises(InvalidValueError, match=rf"^chambers must be junctions and storages .*, got {got}: leave out"):
+        statics(net, np.zeros(net.unknowns.size), (True,), np.array([chamber]))
+
+
+def test_there_is_a_flag_for_each_clock_line() -> None:
+    net = network()
+    with pytest.raises(InvalidShapeError, match=r"^high must be a flag for each of take, got 2 of them: take schedule"):
+        statics(net, np.zeros(net.unknowns.size), (True, False), np.array([3]))
+
+
+def test_numbers_of_numpy_are_numbers_in_a_file(tmp_path: Path) -> None:
+    net = network()
+    tubes = replace(TUBES, density=np.float32(860.0), viscosity=np.float64(0.0275), line_count=np.int64(16))
+    assert "np." not in text(statics(net, np.zeros(net.unknowns.size), (True,), np.array([3])), tmp_path, tubes)

@@ -3,21 +3,33 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import by_hand
 import networkx as nx
 import numpy as np
 import pytest
 from one_of_each import everything
 
+from lstm_analog import imperfections as imp
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import start_efforts
 from lstm_analog.errors import FileAccessError, FileFormatError, InvalidShapeError, UnsupportedError
-from lstm_analog.export import GraphFile, graph, graphs, pipes, read_graphml, read_json, write_graphml, write_json
+from lstm_analog.export import (
+    Driven,
+    GraphFile,
+    graph,
+    graphs,
+    pipes,
+    read_graphml,
+    read_json,
+    write_graphml,
+    write_json,
+)
 from lstm_analog.machine import compile
 from lstm_analog.model import State, random_lstm
-from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import DATUM, Conductors
+from lstm_analog.network.graph import Group, Network, Unknowns
+from lstm_analog.network.parts import DATUM, Conductors, Sources, Storages
 from lstm_analog.study import network_digest
 from lstm_analog.study.epanet import tubes_of
 
@@ -318,7 +330,7 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"record": "Network"', '"record": "Path"', "must hold a network .*'Path'"),
+        ('"record": "Network"', '"record": "Path"', "record must be one of this package, got 'Path'"),
         ('"record": "Network"', '"record": "Group"', "must hold a network"),
         ('"record": "Sources"', '"record": "Storages"', "must hold a network"),
         ('"enum": "Shape"', '"enum": "Group"', "must hold a network"),
@@ -326,6 +338,11 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str
         ('"size": 1', '"size": "1"', "must hold a network"),
         ('"scale": 1.0', '"scale": NaN', "a number must be finite, got NaN: write infinity as"),
         ('"scale": 1.0', '"scale": Infinity', "a number must be finite, got Infinity"),
+        (
+            '"record": "Junctions"',
+            '"record": "Mine"',
+            "record must be one of this package, got 'Mine': give a",
+        ),
         ('"closed"', '"shut"', "must hold a network .*unexpected keyword"),
     ],
 )
@@ -374,3 +391,41 @@ def test_a_network_too_large_for_a_graph_is_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(UnsupportedError, match="graph must have at most 5 edges"):
         write_json(tmp_path / "a", everything())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_changes_from_step_to_step_is_refused_with_its_schedule(tmp_path: Path) -> None:
+    """The file would have been that of the machine before: a solver of it would have run another."""
+    made = compile(random_lstm(np.random.default_rng(0), 1, 1), BEHAVIOURAL)
+    other = made.with_imperfection(imp.ReadNoise(sigma=0.1), imp.Streams(seed=0))
+    with pytest.raises(UnsupportedError, match=r"^the network must be the same in all steps, got ReadNoise: take one"):
+        other.write.json(tmp_path / "a.json", np.ones((2, 1)))
+    assert list(tmp_path.iterdir()) == []
+    write_json(tmp_path / "a.json", other.network)
+    assert read_json(tmp_path / "a.json").network.equals(other.network, rtol=0.0)
+
+
+@pytest.mark.parametrize(("write", "read"), FORMS)
+def test_numbers_of_numpy_are_numbers(tmp_path: Path, write: Write, read: Read) -> None:
+    groups = (Group(label="s", size=np.int64(1), scale=np.float32(1.1)), Group(label="c", size=1, scale=2))
+    network = by_hand.network(
+        {"s": 1, "c": 1},
+        Sources(label="s", nodes=[1], effort=1.0),
+        Conductors(label="r", a=[1], b=[2], conductance=1.0),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+    )
+    network = replace(network, unknowns=Unknowns(groups=groups))
+    driven = Driven(schedule=by_hand.schedule(np.ones(2), s=(0.0, 1.0)), once=np.int64(1))
+    tubes = replace(tubes_of(OIL, OIL.fluid), density=np.float32(860.0))
+    write(tmp_path / "a", network, driven=driven, tubes=tubes)
+    back = read(tmp_path / "a")
+    assert back.network.equals(network, rtol=0.0)
+    assert back.driven is not None
+    assert back.driven.once == 1
+
+
+def test_an_attribute_without_a_type_is_refused_not_guessed(tmp_path: Path) -> None:
+    write_graphml(tmp_path / "a", everything())
+    text = (tmp_path / "a").read_text()
+    (tmp_path / "a").write_text(text.replace(' attr.type="double"', "", 1))
+    with pytest.raises(FileFormatError, match="must hold a network as this package writes it, got 'No key type for id"):
+        read_graphml(tmp_path / "a")

@@ -216,6 +216,7 @@ NEW = "\nrnew_0 x_0 0 1k\nxl0_rows_bank\n"
         (r"(\n\.subckt opamps [^\n]*)", r"\1\nrleak out 0 1k", "device line must stand as written, got 'rleak"),
         (r"\.ends l0_unit", ".ends", "circuit l0_unit must be from .subckt l0_unit to .ends l0_unit"),
         (r"vreset_clk reset_clk 0 pwl\(\n\+ 0 1.0", "vreset_clk reset_clk 0 pwl(\n+ 0 0.5", "clock reset must say"),
+        (r"\*\| lines [^\n]*\n", "", "netlist must carry the marks of write_spice, got 'no lines'"),
         (r"\*\| analysis", "* analysis", "deck by units must have banks, circuits that differ, the top and analysis"),
         (r"\.subckt l0_unit\n", ".subckt l0_unit\n+ l0_other\n", "instance xl0_unit_0 must call l0_unit with"),
     ],

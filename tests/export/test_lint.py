@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from lstm_analog.export import DIALECTS, NGSPICE, SPECTRE, USUAL, check_dialect,
 from lstm_analog.export.dialects import HSPICE, LTSPICE, PORTABLE, XYCE
 from lstm_analog.export.lint_decks import expression_faults
 from lstm_analog.export.rules import NGSPICE_RULES, PORTABLE_RULES, RULES
+from lstm_analog.network.parts import Sources, Storages, ThresholdSwitches
 
 OTHERS = tuple(dialect for dialect in DIALECTS if dialect is not NGSPICE)
 
@@ -17,7 +19,7 @@ PLANTED = {
     "an XSPICE device": ("aplant l0_h_0 plant_0 slew", DIALECTS, "card must begin with|must name a model"),
     "an XSPICE model": (".model plant gain(gain=2)", DIALECTS, "kind of model must be one of .*got gain"),
     "a transmission line of ngspice": ("uplant l0_h_0 plant_0 0 urc", DIALECTS, "card must begin with"),
-    "a control block": (".control", OTHERS, "command must be one of"),
+    "a control block": (".control\nrun\nplot v(l0_h_0)\n.endc", OTHERS, "command must be one of"),
     "a B source without braces": (
         "bplant plant_0 0 v=tanh(v(l0_h_0))",
         (XYCE, HSPICE, SPECTRE, PORTABLE),
@@ -71,7 +73,30 @@ PLANTED = {
     ),
     "a dollar behind a value": ("rplant plant_0 0 4k$ why", DIALECTS, "value must be a number"),
     "times with suffixes": ("vplant plant_0 0 pwl( 0 1 1u 1 2m 0 )", (), ""),
-    "a node with a colon": ("rplant plant:0 0 1k", DIALECTS, "node must be 0, or a letter followed by"),
+    "a node with a colon": ("rplant plant:0 0 1k", DIALECTS, "node must be a number, or a letter followed by"),
+    "a node with a number": ("rplant 17 0 1k", (), ""),
+    "a model without brackets": (".model plant npn is=1e-16 bf=100", (), ""),
+    "a model with an expression": (
+        ".model plant sw(vt={(1+2)/2} vh=0 ron=1 roff=1meg)",
+        (XYCE, HSPICE, SPECTRE, PORTABLE),
+        "kind of model must be one of .*got sw: write the switch",
+    ),
+    "a source by dc=": ("vplant plant_0 0 dc=5", (), ""),
+    "two parameters, one of them known": (
+        ".param plant=1 plant=2",
+        DIALECTS,
+        "name must be given once, got .param plant",
+    ),
+    "a parameter that is a constant": (
+        ".param e=2",
+        (NGSPICE, LTSPICE, PORTABLE),
+        "must not be one of e .*, got e: ren",
+    ),
+    "an expression without marks": (
+        ".param plant=2*3",
+        (XYCE, HSPICE, SPECTRE, PORTABLE),
+        "value must be a number or an",
+    ),
     "a node called gnd": ("rplant plant_0 gnd 1k", DIALECTS, "node must not be one of .*gnd"),
     "a subcircuit that is none": ("xplant l0_h_0 nothing", DIALECTS, "must call a subcircuit of this deck"),
     "a name given twice": ("RL0_ROWS_LOAD_0 plant_0 0 1k", DIALECTS, "name must be given once, got rl0_rows_load_0"),
@@ -292,3 +317,26 @@ def test_no_damage_stops_the_check(deck):
 def test_a_dialect_without_rules_is_refused(tmp_path):
     with pytest.raises(UnsupportedError, match=r"dialect must be one of ngspice, .*, got 'mine': run the deck"):
         check_dialect(tmp_path / "none.cir", replace(NGSPICE, name="mine"))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("line", ["{ {", "' '", "simulator lang=spectre\nparameters", "simulator lang=spectre\n{ {"])
+def test_statements_that_are_none_are_findings(tmp_path, line, dialect):
+    """An index out of range."""
+    path = tmp_path / "a.cir"
+    path.write_text(f"* title\n{line}\n.end\n")
+    found = check_dialect(path, dialect)
+    assert found or (dialect is SPECTRE and line.endswith("parameters"))
+
+
+@pytest.mark.parametrize("dialect", [NGSPICE, LTSPICE], ids=lambda dialect: dialect.name)
+def test_switches_that_switch_by_themselves_keep_the_rules(tmp_path, dialect):
+    ends = {"a": [1], "b": [2], "p": [2], "n": [0], "state": [3]}
+    network = by_hand.network(
+        {"s": 1, "c": 1, "t": 1},
+        Sources(label="s", nodes=[1], effort=1.0),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+        ThresholdSwitches(label="lamp", **ends, upper=[0.5], lower=[0.2], closed=[1.0], opened=[1e-3]),
+    )
+    write_spice(tmp_path / "a.cir", network, by_hand.schedule(np.ones(2), s=(0.0, 1.0)), dialect, USUAL)
+    assert check_dialect(tmp_path / "a.cir", dialect) == ()

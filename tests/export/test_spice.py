@@ -9,16 +9,19 @@ import by_hand
 import numpy as np
 import pytest
 
+from lstm_analog.engines import Ngspice
 from lstm_analog.errors import (
     FileAccessError,
     InvalidShapeError,
     InvalidValueError,
     NetworkError,
+    UnsupportedError,
 )
-from lstm_analog.export import NGSPICE, USUAL, Accuracy, read_spice, write_spice
+from lstm_analog.export import NGSPICE, USUAL, WRITTEN, Accuracy, Probe, read_spice, write_spice
 from lstm_analog.export.source_waveforms import clock_node, staircase
 from lstm_analog.export.spice import deck
 from lstm_analog.model import State, random_lstm
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.parts import Conductors, Sources, Storages, Transconductors
 
@@ -33,8 +36,9 @@ def branch(**changes):
     return replace(made, **changes)
 
 
-def once(levels=(0.0, 1.0), lines=0):
-    return by_hand.schedule(np.ones(len(levels)), np.zeros((len(levels), lines)), drive=levels)
+def once(levels=(0.0, 1.0), durations=None, lines=0):
+    lengths = np.ones(len(levels)) if durations is None else durations
+    return by_hand.schedule(lengths, np.zeros((len(levels), lines)), drive=levels)
 
 
 def text_of(case, name="deck.cir"):
@@ -271,3 +275,78 @@ def test_a_starting_state_and_a_single_step_come_back(tmp_path, lstm_circuit):
     assert again.network.equals(case.network, rtol=0.0)
     ours, theirs = ({e.label: e.efforts.tolist() for e in s.imposed} for s in (case.schedule, again.schedule))
     assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("durations", "text"),
+    [
+        (
+            [1.0, 1e-10, 1.0],
+            r"^the shortest interval of a deck must be at least 3e-07 s, .* got 1e-10 s: make",
+        ),
+        ([1.0, 2e-7], r"^the shortest interval of a deck must be at least 3e-07 s, .* got 2e-07 s: make it longer"),
+        ([1e-320, 1e-320], r"^a deck must end before 0 s, got 2e-320 s: write fewer steps"),
+    ],
+)
+def test_intervals_that_simulators_pass_over_are_refused(tmp_path, durations, text):
+    """ngspice went on as if 1e-10 s between two seconds were not there: 0 V for 0.095 V at their end."""
+    with pytest.raises(UnsupportedError, match=text):
+        write_spice(tmp_path / "a.cir", branch(), once([0.0, 1.0, 0.0][: len(durations)], durations), NGSPICE, USUAL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_short_intervals_are_run_as_they_are():
+    """A pulse of 3e-7 of its neighbours into an RC of thrice that: 1 - exp(-1/3)."""
+    network = branch(parts=(*branch().parts[:2], Storages(label="c", nodes=[2], capacitance=9.3e-7)))
+    found = Ngspice(accuracy=USUAL).run(network, once([0.0, 1.0, 0.0], [1.0, 3.1e-7, 1.0]))
+    np.testing.assert_allclose(np.interp(1.0 + 3.1e-7, found.time, found.efforts[:, 2]), 1 - np.exp(-1 / 3), atol=1e-4)
+
+
+@pytest.mark.parametrize("capacitance", [1e300, 1e305])
+def test_numbers_as_large_as_infinity_are_refused(tmp_path, capacitance):
+    parts = (*branch().parts[:2], Storages(label="c", nodes=[2], capacitance=capacitance))
+    with pytest.raises(UnsupportedError, match=r"^number in a netlist must be below 1e\+300, which stands for inf"):
+        write_spice(tmp_path / "a.cir", branch(parts=parts), once(), NGSPICE, USUAL)
+
+
+def test_a_conductance_whose_resistance_is_no_number_is_refused(tmp_path):
+    parts = (branch().parts[0], Conductors(label="r", a=[1], b=[2], conductance=1e-310), branch().parts[2])
+    with pytest.raises(UnsupportedError, match=r"^conductance or resistance must have an inverse, .*, got 1e-310: "):
+        write_spice(tmp_path / "a.cir", branch(parts=parts), once(), NGSPICE, USUAL)
+
+
+@pytest.mark.parametrize(("node", "time"), [(-1, 1.0), (3, 1.0), (1, 2.1), (1, np.nan), (1, -1.0)])
+def test_a_probe_beyond_the_network_or_its_schedule_is_refused(tmp_path, node, time):
+    """-1 was the last node."""
+    probe = Probe(label="p", node=node, time=time)
+    with pytest.raises(
+        InvalidValueError, match=r"^probe p must have a label of its own, an unknown below 3, and a time"
+    ):
+        write_spice(tmp_path / "a.cir", branch(), once(), NGSPICE, USUAL, [probe])
+    good = Probe(label="p", node=1, time=1.0)
+    with pytest.raises(InvalidValueError, match=r"^probe p must have a label of its own"):
+        write_spice(tmp_path / "a.cir", branch(), once(), NGSPICE, USUAL, [good, good])
+
+
+@pytest.mark.parametrize("name", ["reltol", "steps"])
+def test_tolerances_are_finite(name):
+    with pytest.raises(InvalidValueError, match=rf"^{name} must be positive and finite, got inf: give e\.g\. 1e-6"):
+        replace(USUAL, **{name: np.inf})
+
+
+@pytest.mark.parametrize("dialect", WRITTEN, ids=lambda dialect: dialect.name)
+def test_tolerances_of_numpy_are_numbers_in_a_deck(tmp_path, dialect):
+    """They were np.float64(1e-05) there."""
+    numbers = {"reltol": 1e-5, "vntol": 1e-6, "abstol": 1e-12, "chgtol": 1e-15}
+    of_numpy = Accuracy(**{name: np.float64(value) for name, value in numbers.items()}, steps=np.int64(50))
+    write_spice(tmp_path / "a.cir", branch(), once(), dialect, of_numpy)
+    assert read_spice(tmp_path / "a.cir").accuracy == Accuracy(**numbers, steps=50)
+    assert "np." not in (tmp_path / "a.cir").read_text()
+
+
+def test_a_domain_of_ones_own_has_a_name_of_its_own(tmp_path):
+    """The deck was read back as of volts."""
+    with pytest.raises(
+        UnsupportedError, match=r"^domain electrical must have the units of that name, got others: give"
+    ):
+        write_spice(tmp_path / "a.cir", branch(domain=replace(ELECTRICAL, effort_unit="mV")), once(), NGSPICE, USUAL)

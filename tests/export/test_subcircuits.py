@@ -101,7 +101,7 @@ def interface(**changes):
     [
         ({"outputs": (("x", "l0_h"),)}, r"^pins must differ from each other, .*, got x0, x1: rename one$"),
         ({"outputs": (("h", "l0_h"), ("h", "l0_c"))}, r"got h0, h1: rename one$"),
-        ({"supplies": (("vdd", "gnd"),)}, r"label must be one of"),
+        ({"supplies": (("vdd", "gnd"),)}, r"part must be one of"),
         ({"outputs": (("l0_c_", "l0_h"),)}, r"^pins must .* nodes inside, .*, got l0_c_0, l0_c_1: rename one$"),
         ({"outputs": (("h", "l0_h"), ("y", "l0_h"))}, r"^pins must lead out a group once, got l0_h: drop one, or wire"),
         ({"datum": "h0"}, r"got h0: rename one$"),

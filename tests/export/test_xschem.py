@@ -4,13 +4,15 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedError
-from lstm_analog.network.cells import flat
-from lstm_analog.network.parts import Cells
+from lstm_analog.export import write_xschem
+from lstm_analog.network.cells import Library, Subcircuit, flat
+from lstm_analog.network.parts import Cells, Sources
 
 # The boxes on layer 5, the pins, of symbols in xschem_library/devices (xschem 3.4), in the order of `@pinlist`, and
 # their `format`; the file format is that of the developer section of the manual.
@@ -87,6 +89,38 @@ def test_the_schematic_is_the_cell(tmp_path, scale):
     assert terminals == cell.terminals
     assert all(model in text for model in part.library.models)
     assert text.startswith("v {xschem version=3.4.5 file_version=1.2}\nG {}\nK {}\nV {}\nS {}\nE {}\n")
+
+
+def drawn(folder, *cards):
+    """Return what `write_xschem` draws of a cell of these cards, and the cards that its netlist has."""
+    models = (".model qn npn(bf=100)", ".model mn nmos(level=1 vto=1)", ".model rm r(rsh=1)")
+    circuit = Subcircuit(name="cell", terminals=("a", "b"), outputs=("b",), cards=cards)
+    library = Library(models=models, subcircuits=(circuit,))
+    part = Cells(label="one", device="cell", library=library, temperature=27.0, pins=[[1], [2]])
+    source = Sources(label="s", nodes=[1], effort=1.0)
+    write_xschem(folder / "cell.sch", by_hand.network({"s": 1, "o": 1}, source, part))
+    return [plain(card) for card in netlist((folder / "cell.sch").read_text())[0]]
+
+
+def test_all_of_a_card_is_in_the_schematic(tmp_path):
+    """Number of copies, coefficients and areas: m=1 beside m=3 is what xschem would have written."""
+    cards = (
+        "r1 a b 100 tc1=1e-3",
+        "r2 a b rm w=1 l=2",
+        "c1 a b 1p m=2",
+        "i1 a b dc 1m",
+        "q1 a b 0 qn 3 m=2",
+        "m1 a b 0 0 mn w=1u l=2u ad=1p m=3",
+    )
+    assert sorted(drawn(tmp_path, *cards)) == sorted(cards)
+    assert drawn(tmp_path, "q1 a b 0 qn area=3") == ["q1 a b 0 qn 3"]
+
+
+@pytest.mark.parametrize("card", ["r1 a b", "q1 a b 0 nope", "m1 a b 0 0 mn", "m1 a b 0 0 mn w=1u", "q1 a b"])
+def test_a_card_that_no_symbol_stands_for_is_refused(tmp_path, card):
+    with pytest.raises(UnsupportedError, match=rf"^a card for xschem must have a value, .*, got '{card}': complete it"):
+        drawn(tmp_path, card)
+    assert not list(tmp_path.iterdir())
 
 
 def test_symbols_do_not_overlap(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import FileAccessError, FileFormatError, InvalidValueError, UnsupportedError
-from lstm_analog.export import DIALECTS, NGSPICE, write_spice, write_subcircuit
+from lstm_analog.export import DIALECTS, NGSPICE, VACASK, write_spice, write_subcircuit
 from lstm_analog.export.accuracy import TRANSISTORS
 from lstm_analog.export.interfaces import Interface
 from lstm_analog.export.lint import check_dialect
@@ -44,12 +44,12 @@ def models(tmp_path):
     return model_library(folder / "mine.lib", "slow")
 
 
-def network(library):
+def network(library, circuit=CELL):
     cells = Cells(
         label="cells",
         device="cell",
         library=Library(
-            models=(library,), subcircuits=(CELL,), devices=(ModelDevice(name="half", terminals=("a", "m")),)
+            models=(library,), subcircuits=(circuit,), devices=(ModelDevice(name="half", terminals=("a", "m")),)
         ),
         temperature=27.0,
         pins=[[1], [2]],
@@ -177,3 +177,22 @@ def test_a_card_has_all_its_nodes():
         InvalidValueError, match=r"^cards of subcircuit cell must be .* with all their nodes .*, got 'r1 a'"
     ):
         replace(CELL, cards=("r1 a",))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('.include "own.lib"\n', "not include itself, got 'the whole file': take"),
+        (".lib fast\n.lib own.lib fast\n.endl\n.lib own.lib fast\n", "not include itself, got 'fast': take"),
+        (".include\n", "name what it includes, got '.include': complete"),
+    ],
+)
+def test_files_that_include_themselves_or_nothing_are_refused(models, tmp_path, monkeypatch, text, says):
+    """A file may take another section of itself, as those of foundries do."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "own.lib").write_text(text)
+    with pytest.raises(FileFormatError, match=rf"^models '.*own\.lib' must {says}"):
+        write_spice(tmp_path / "a.sim", network(model_library(tmp_path / "own.lib")), schedule(), VACASK, TRANSISTORS)
+    (tmp_path / "own.lib").write_text(f".lib fast\n{HALF}.endl\n.lib other\n.lib own.lib fast\n.endl\n")
+    other = network(model_library(tmp_path / "own.lib", "other"), replace(CELL, cards=CELL.cards[:1]))
+    write_spice(tmp_path / "a.sim", other, schedule(), VACASK, TRANSISTORS)

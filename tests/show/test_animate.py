@@ -5,6 +5,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ import lstm_analog as la
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.model.random import Form
 from lstm_analog.show import animate
-from lstm_analog.show.animations.scene import moments
+from lstm_analog.show.animations.moments import moments
 
 ENGINE = la.engines.Waveform(points=12)
-MOST_FRAMES = 25
+MOST_FRAMES = 29
 """Frames of a step of a gated leak, which has the most."""
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -93,3 +94,26 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
     with pytest.raises(InvalidValueError, match="have at least 8 points"):
         animate(coarse, lstm, tmp_path / "a.gif", steps=1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("technology", "timing", "form"),
+    [
+        (la.electrical.BEHAVIOURAL, la.GATED_LEAK, Form.GRU),
+        (la.electrical.BEHAVIOURAL, la.GATED_LEAK, Form.PEEPHOLE),
+        (la.electrical.OPAMP, la.CLOCKED, Form.LSTM),
+        (la.hydraulic.OIL, la.CLOCKED, Form.MGU),
+    ],
+)
+def test_a_level_moves_only_while_its_valve_is_open(technology, timing, form):
+    lstm = la.random_lstm(np.random.default_rng(1), 2, 2, form=form, scale=2.0)
+    machine = la.compile(lstm, technology, timing=timing)
+    run = machine.run(np.random.default_rng(2).uniform(-1.0, 1.0, (2, 2)), engine=la.engines.Waveform(points=12))
+    found = list(moments(run, range(1, 2), layer=0, unit=0, sequence=0))
+    moved = set()
+    for before, after in pairwise(found):
+        for one, two in zip(before.vessels, after.vessels, strict=True):
+            if abs(two.level - one.level) > 1e-5:
+                assert two.open
+                moved.add(two.name)
+    assert moved == {vessel.name for vessel in found[0].vessels}

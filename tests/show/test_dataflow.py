@@ -35,5 +35,5 @@ def test_lines_are_the_trajectory(run: Run, sequence: int) -> None:
 
 
 def test_there_must_be_such_a_pass(run: Run) -> None:
-    with pytest.raises(InvalidValueError, match="pass must be from -1 to 0, got 1: the run has 1"):
+    with pytest.raises(InvalidValueError, match="pass must be from -1 to 0, got 1: there are 1"):
         dataflow(run, number=1)

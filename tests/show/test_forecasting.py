@@ -107,3 +107,15 @@ def test_bad_arguments_are_refused(story):
             forecast(made, months, values, run, test_start=start)
     with pytest.raises(InvalidValueError, match=r"^the run must be of the LSTM 'airline_15', got one of 'airline_4'"):
         forecast(forecaster(15), months, values, run, test_start=12)
+
+
+def test_days_are_taken_as_months_and_months_follow_each_other(story, drawn):
+    made, months, values, run = story
+    days = months.astype("datetime64[D]")
+    ((line,), (same,)) = (
+        drawn(forecast(made, each, values, run, test_start=12).axes[0])["data"] for each in (days, months)
+    )
+    np.testing.assert_array_equal(line.get_xdata(), same.get_xdata())
+    for wrong in (months[::-1], months + np.arange(months.size), np.append(months[:-1], np.datetime64("NaT"))):
+        with pytest.raises(InvalidValueError, match="months must follow each other"):
+            forecast(made, wrong, values, run, test_start=12)

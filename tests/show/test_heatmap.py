@@ -22,7 +22,12 @@ def test_images_are_the_weights(layers, units):
             np.testing.assert_array_equal(image.get_array(), expected)
             assert image.norm.vmin == -image.norm.vmax
             assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "h", "bias"]
-    assert [axes.get_title() for axes in panels[:4]] == ["i: input", "f: forget", "g: cell", "o: output"]
+    assert [axes.get_title() for axes in panels[:4]] == [
+        "input gate i",
+        "forget gate f",
+        "candidate g",
+        "output gate o",
+    ]
     assert panels[0].get_ylabel() == "unit of layer 0"
     figure.draw_without_rendering()
 

@@ -5,6 +5,8 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedPartError
+from lstm_analog.model.gates import GRUGate
+from lstm_analog.model.random import Form
 from lstm_analog.show import crossbar, error_map
 
 
@@ -48,3 +50,15 @@ def test_errors_by_step_are_those_of_the_report(machine_run):
     assert words == ["pre-activations z", "input gate i", "forget gate f", "candidate g", "output gate o", "c", "h"]
     with pytest.raises(InvalidValueError, match="layer must be from -2 to 1, got 2"):
         error_map(report, layer=2)
+
+
+def test_the_update_gate_of_a_gru_does_not_hide_its_pre_activations():
+    lstm = la.random_lstm(np.random.default_rng(3), 2, 3, scale=2.0, form=Form.GRU)
+    run = la.compile(lstm, la.electrical.BEHAVIOURAL).run(np.ones((4, 2)), engine="settle")
+    report, (trace,) = la.compare(run, lstm), lstm.trace(run.x).layers
+    errors, (layer,) = report.layers[0], run.layers
+    assert list(errors.signals) == ["z", "r", "update", "n", "h"]
+    assert errors["z"].max == np.abs(layer.z - trace.z).max()
+    assert errors["update"].max == np.abs(layer.gates - trace.gates)[..., GRUGate.UPDATE, :].max()
+    words = [text.get_text() for text in error_map(report).axes[0].get_yticklabels()]
+    assert words == ["pre-activations z", "reset gate r", "update gate z", "candidate n", "h"]

@@ -21,6 +21,7 @@ from lstm_analog.engines import Waveform, start_efforts
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.model.random import Form
 from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import Crossbars
 from lstm_analog.show.living import page
 from lstm_analog.show.living.contents import MOST_STEPS, contents
 from lstm_analog.show.living.demonstrations import PLUMBING, one_memory, transistor_pair, valve_pair
@@ -235,6 +236,39 @@ def test_broken_parts_cost_and_are_mended(tab: Tab) -> None:
         tab.press("[data-name=broken-mend]")
         tab.rest()
         assert tab.number("broken-error") == pytest.approx(sound)
+
+
+def test_dummies_are_no_weights(tab: Tab, run: Run) -> None:
+    tab.go("#beside")
+    (bank,) = (part for part in run.compiled.network.parts if isinstance(part, Crossbars))
+    rows = str(tab.value("document.querySelector('#screen-beside table.words').innerText")).splitlines()
+    (row,) = (row.split("\t") for row in rows if row.startswith("capillary tubes, the weights"))
+    assert int(row[1]) == np.count_nonzero(bank.positive) + np.count_nonzero(bank.negative)
+
+
+def test_a_memory_at_its_stop_is_said(tab: Tab) -> None:
+    tab.go("#tank")
+    for name in ("forget", "input"):
+        tab.slide(f"tank-{name}", 100)
+    tab.slide("tank-value", 0.95)
+    before = int(tab.number("tank-steps"))
+    for number in range(before + 1, before + 7):
+        tab.press("[data-name=tank-next]")
+        tab.until(f"document.querySelector('[data-name=tank-steps]').textContent === '{number}'")
+    said = "document.querySelector('#screen-tank .lead').textContent"
+    assert "The tank is full: its stop holds it there" in str(tab.value(said))
+    tab.press("[data-name=tank-empty]")
+    assert "The tank is full" not in str(tab.value(said))
+
+
+def test_a_number_between_two_places_of_a_slider_is_told_as_it_is(tab: Tab) -> None:
+    assert (
+        tab.value(
+            "(() => { const s = slider('', { min: 0, max: 1, step: 0.5, value: 0 }, () => 0); s.put(0.37);"
+            " return s.element.querySelector('.value').textContent; })()"
+        )
+        == "0.37"
+    )
 
 
 def test_the_lines_in_the_page_make_it_again(

@@ -131,3 +131,28 @@ def test_another_lstm_and_a_missing_folder_are_refused(made, tmp_path):
     with pytest.raises(FileAccessError, match="must be writable"):
         write_report(*made, tmp_path / "none" / "a.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_the_lines_do_not_do_is_said_and_no_command_is_given(made):
+    report, run, lstm = made
+    machine = la.compile(lstm, la.hydraulic.OIL, settling=20.0)
+    leaking = machine.with_imperfection(la.imperfections.SeatLeak(share=1e-6), la.imperfections.Streams(seed=1))
+    begun = machine.run(run.x, state=la.State(h=(np.ones(2),), c=(np.ones(2),)), engine="settle")
+    batch = machine.run(np.stack([run.x, run.x]), lengths=[2, 4], engine="settle")
+    for other, told in (
+        (leaking.run(run.x, engine="settle"), "imperfection: SeatLeak(share=1e-06)"),
+        (begun, "a state at the start"),
+        (batch, "lengths [2, 4]"),
+    ):
+        assert f"# not done here: {told}" in python_lines(report, other, None, None)
+        assert command_line(report, other, None, None) is None
+    assert "not done here" not in python_lines(report, run, None, None)
+
+
+def test_inputs_that_the_seed_does_not_draw_are_read_from_a_file(made):
+    report, run, _ = made
+    assert "default_rng(7)" in python_lines(report, run, None, None)
+    other = replace(report, seed=8)
+    assert "default_rng" not in python_lines(other, run, None, None)
+    assert "--input input.csv" in command_line(other, run, None, None)
+    assert "--tolerance" in command_line(other, run, None, None)

@@ -25,6 +25,7 @@ from lstm_analog.show.schematics.circuit import circuit_symbols
 from lstm_analog.show.schematics.hydraulic import hydraulic_symbols
 from lstm_analog.show.schematics.pen import Pen, SymbolFrame
 from lstm_analog.show.schematics.unit import ends_of, unit_parts
+from lstm_analog.show.style import amount
 
 TECHNOLOGIES = {
     "OIL": la.hydraulic.OIL,
@@ -154,7 +155,7 @@ def test_a_drawing_goes_into_given_axes():
 
 
 def test_there_must_be_such_a_unit():
-    with pytest.raises(InvalidValueError, match="unit must be from -3 to 2, got 3: the run has 3"):
+    with pytest.raises(InvalidValueError, match="unit must be from -3 to 2, got 3: there are 3"):
         schematic(compiled(la.hydraulic.OIL), unit=3)
 
 
@@ -207,3 +208,12 @@ def test_a_kind_that_the_domain_has_no_symbol_for_is_refused():
     strange = replace(rows, label="strange", rows=made.network.part("l0_rows").plus)
     with pytest.raises(UnsupportedPartError, match="part strange must have a symbol for plumbing, got Transconductors"):
         schematic(replace(made, network=replace(made.network, parts=(*made.network.parts, strange))))
+
+
+def test_a_row_that_feeds_two_nodes_has_the_largest_conductance_of_each():
+    made = la.compile(la.random_lstm(np.random.default_rng(0), 2, 3, scale=2.0), la.electrical.OPAMP).compiled
+    bank = made.network.part("l0_rows")
+    assert isinstance(bank, Crossbars)
+    found = [text.get_text() for text in schematic(made).axes[0].texts]
+    for side in (bank.positive, bank.negative):
+        assert f"rows\nto {amount(float(side[0].max()), 'S')}" in found

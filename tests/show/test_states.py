@@ -79,10 +79,10 @@ def test_one_step_of_one_unit(machine_run):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"layer": 1}, r"layer must be from -1 to 0, got 1: the run has 1, counted from zero"),
-        ({"units": [0, 2]}, r"unit must be from -2 to 1, got 2: the run has 2, counted from zero"),
+        ({"layer": 1}, r"layer must be from -1 to 0, got 1: there are 1, counted from zero"),
+        ({"units": [0, 2]}, r"unit must be from -2 to 1, got 2: there are 2, counted from zero"),
         ({"units": []}, r"units must be 1 to 6, got 0: draw the others in a second picture"),
-        ({"sequence": 2}, r"sequence must be from -2 to 1, got 2: the run has 2, counted from zero"),
+        ({"sequence": 2}, r"sequence must be from -2 to 1, got 2: there are 2, counted from zero"),
     ],
 )
 def test_what_is_not_there_is_refused(machine_run, choice, message):

@@ -1,13 +1,14 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidTypeError, InvalidValueError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LimitWarning
 from lstm_analog.model.gates import Gate
 from lstm_analog.model.reference import activate
-from lstm_analog.show import step_waveforms
+from lstm_analog.show import dataflow, step_waveforms
 
 CLOCKED_STORES = ["sum", "master", "slave"]
 
@@ -126,10 +127,10 @@ def test_one_step_of_one_unit(machine_run, drawn, batch):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"step": 3}, r"step must be from -3 to 2, got 3: the run has 3, counted from zero"),
-        ({"layer": 1}, r"layer must be from -1 to 0, got 1: the run has 1, counted from zero"),
-        ({"unit": -3}, r"unit must be from -2 to 1, got -3: the run has 2, counted from zero"),
-        ({"sequence": 2}, r"sequence must be from -2 to 1, got 2: the run has 2, counted from zero"),
+        ({"step": 3}, r"step must be from -3 to 2, got 3: there are 3, counted from zero"),
+        ({"layer": 1}, r"layer must be from -1 to 0, got 1: there are 1, counted from zero"),
+        ({"unit": -3}, r"unit must be from -2 to 1, got -3: there are 2, counted from zero"),
+        ({"sequence": 2}, r"sequence must be from -2 to 1, got 2: there are 2, counted from zero"),
     ],
 )
 def test_what_is_not_there_is_refused(machine_run, choice, message):
@@ -197,3 +198,18 @@ def test_volts_a_unit_and_the_starting_state_are_heeded(drawn):
         (line,) = drawn(axes[2])[gate.letter]
         at_sampling = np.interp(moment, line.get_xdata(), line.get_ydata())
         assert at_sampling == pytest.approx(trace.gates[0, gate, 1], abs=1e-5)
+
+
+def test_a_differential_memory_is_the_voltage_between_its_wires(drawn):
+    lstm = la.random_lstm(np.random.default_rng(1), 1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LimitWarning)
+        machine = la.compile(lstm, la.electrical.BICMOS)
+    run = machine.run(np.ones((2, 1)), engine=la.engines.Ngspice())
+    clock, *_, c, h = step_waveforms(run, 1, lstm=lstm).axes
+    assert [text.get_text() for text in clock.get_yticklabels()] == ["copy", "compute0"]
+    for axes in (c, h):
+        (store,), (digital,) = drawn(axes)["store"], drawn(axes)["digital"]
+        assert store.get_ydata()[-1] == pytest.approx(digital.get_ydata()[0], abs=0.01 * abs(digital.get_ydata()[0]))
+    (slave,) = drawn(dataflow(run, first=1, steps=1).axes[1])["store"]
+    assert slave.get_ydata()[-1] == pytest.approx(run.h[1, 0], abs=1e-3)

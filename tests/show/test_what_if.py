@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidShapeError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError
 from lstm_analog.model import Form
 from lstm_analog.show import what_if
 
@@ -52,3 +52,8 @@ def test_a_gru_has_no_c():
 def test_runs_that_differ_in_size_are_refused_by_name(machine):
     with pytest.raises(InvalidShapeError, match="the states of both runs must be alike"):
         what_if(run(machine), run(machine, X[:, :3]))
+
+
+def test_runs_over_other_inputs_are_refused(machine):
+    with pytest.raises(InvalidValueError, match="both runs must be of the same inputs, lengths and states"):
+        what_if(run(machine), run(machine.shut("forget"), -X))

@@ -10,10 +10,10 @@ from faulty_machines import with_banks
 from scipy.special import expit
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.model import Cell, Layer
 from lstm_analog.network.trajectory import Save
-from lstm_analog.study.calibration import Lesson, calibrate, corrected, textbook, trim
+from lstm_analog.study.calibration import Lesson, _errors, _residual, calibrate, corrected, textbook, trim
 from lstm_analog.study.calibration_sweep import CalibrationSweep, Gains, fit, points, sweep
 from lstm_analog.study.findings import Severity
 from lstm_analog.study.run import run_through
@@ -227,6 +227,18 @@ def test_a_chip_costs_its_sources_and_the_gates_of_its_switches():
     assert found.heat < found.power
 
 
+def test_the_passes_of_a_chip_add_up():
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, layers=2, bidirectional=True)
+    result = la.compile(lstm, BICMOS, settling=12.0).run(np.array([[0.5]]), engine=ROUGH)
+    found = la.study.running_cost(result)
+    alone = [la.study.power(replace(result, passes=(each,))) for each in result.passes]
+    supplies = [each.power for each in found.consumers if each.what == "supply"]
+    assert supplies == [pytest.approx(sum(each.supply for each in alone))]
+    assert (
+        {each.what: each.number for each in found.parts}["transistor cells"] == 4 == sum(each.units for each in alone)
+    )
+
+
 def test_rails_of_columns_feed_base_currents():
     """Without weights a rail feeds its columns the base currents alone: some tens of microampere over beta."""
     nothing = np.full((4, 1, 1), 1e-9)
@@ -409,6 +421,19 @@ def test_the_trim_finds_a_load_that_is_wrong():
     better = replace(off, calibration=trim(off, QUICK, settling=12.0, lessons=(lesson,)))
     errors = [wrong(lstm, la.compile(lstm, each, settling=12.0).run(x, engine=QUICK)) for each in (off, better)]
     assert errors[1] < 0.3 * errors[0]
+
+
+@pytest.mark.parametrize("more", [{"layers": 2}, {"bidirectional": True}])
+def test_a_lesson_counts_the_errors_of_all_its_chains(more):
+    """Of two layers, h of the upper was compared with that of the lower; two directions had the wrong shape."""
+    rng = np.random.default_rng(0)
+    lesson = Lesson(lstm=la.random_lstm(rng, 2, 2, **more), x=rng.normal(size=(2, 2)).tolist(), tolerance=1e-3)
+    found = _errors(BICMOS, ROUGH, 12.0, (lesson,))
+    assert found.size == 2 * 2 * 2 * 2
+    assert np.abs(found).max() * lesson.tolerance < 0.01
+    assert _residual(BICMOS, ROUGH, 12.0, (lesson,)) < 0.01
+    with pytest.raises(InvalidShapeError, match="features of x must be 2, got 1"):
+        replace(lesson, x=np.zeros((3, 1)))
 
 
 def test_calibrate_wants_a_sweep():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lstm_analog as la
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidValueError, LstmAnalogError, UnsupportedError
 from lstm_analog.imperfections import (
     AmplifierOffset,
     BoreTolerance,
@@ -19,7 +19,9 @@ from lstm_analog.imperfections import (
     ReadNoise,
     Streams,
 )
+from lstm_analog.model.random import Form
 from lstm_analog.model.sequences import Outputs
+from lstm_analog.network.laws import lever_values
 from lstm_analog.study import (
     ErrorBudget,
     LabelAccuracy,
@@ -30,6 +32,7 @@ from lstm_analog.study import (
     budget,
 )
 from lstm_analog.study.budget_draws import parameter_changes, with_changes
+from lstm_analog.study.budget_shares import element_names
 from lstm_analog.study.budget_subject import root_mean_square
 
 X = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 5, 2))
@@ -232,3 +235,32 @@ def test_arguments_are_checked():
 
 def test_the_root_mean_square_weighs_the_answers():
     assert root_mean_square(np.array([[3.0, 0.0], [4.0, 0.0]]), np.array([0.5, 0.5])) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("form", [Form.LSTM, Form.GRU, Form.PEEPHOLE, Form.MGU])
+@pytest.mark.parametrize("technology", [la.electrical.OPAMP, OIL])
+def test_each_element_has_a_name_of_its_own_and_each_row_of_weights_its_gate(form, technology):
+    """Elements that end at ground or at a rail had all the same name, so that one share stood for several."""
+    machine = compiled(technology, la.random_lstm(np.random.default_rng(4), 2, 3, form=form))
+    found = {part.label: element_names(machine.compiled, part) for part in machine.network.parts if lever_values(part)}
+    assert all(len(set(each.names)) == len(each.names) for each in found.values())
+    gates = [gate.name.lower() for gate in machine.compiled.layout.layers[0].gates]
+    rows = [found[label] for label in ("l0_rows", "l0_new", "l0_late") if label in found]
+    assert [gate for each in rows for gate in each.gates][: 3 * len(gates) : 3] == [f"layer 0 {g} gate" for g in gates]
+    assert all(each.units == tuple(f"layer 0 unit {k}" for k in range(3)) * (len(each.units) // 3) for each in rows)
+
+
+def test_an_answer_that_is_none_is_refused_and_one_that_stands_still_has_no_share():
+    """An answer without numbers, or made of c, which chips do not keep, stopped with a bare error."""
+    for answer, words in (
+        (lambda outputs: outputs.c[:, -1], "must take the outputs of several chips, got TypeError: "),
+        (lambda outputs: np.zeros((len(outputs.h), 0)), r"must have shape \(1, \.\.\.\) and numbers, got \(1, 0\)"),
+        (lambda outputs: np.full(len(outputs.h), "a"), "must make real numbers, got <U1"),
+    ):
+        with pytest.raises(LstmAnalogError, match=f"^the answer {words}.*: return an array .chips, ...."):
+            made(of=RootMeanSquareDeviation(answer=answer))
+    with pytest.raises(InvalidValueError, match=r"^what deviates must be finite for the machine as .*, got .inf."):
+        made(of=lambda outputs: np.full(len(outputs.h), np.inf))
+    still = made(of=LargestDeviation(answer=lambda outputs: np.ones(len(outputs.h))), draws=3, chips=1)
+    assert still.predicted == 0.0
+    assert set(still.shares["imperfection"].values()) == {0.0}

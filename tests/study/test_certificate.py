@@ -398,6 +398,18 @@ def test_inputs_that_it_was_not_made_for_are_refused_and_named(made, tmp_path):
     assert made.verify(made.certificate)[Check.RANGE].holds
 
 
+@pytest.mark.parametrize("path", ["", ".", "..", "/"])
+def test_a_path_that_names_no_file_is_refused(made, tmp_path, monkeypatch, path):
+    """Of several passes a bare error came, or files called after a temporary folder."""
+    monkeypatch.chdir(tmp_path)
+    twice = replace(made.run, passes=made.run.passes * 2)
+    for run in (made.run, twice):
+        for write in (lambda run=run: certify(run, made.lstm, None, path), lambda run=run: write_netlists(run, path)):
+            with pytest.raises(InvalidValueError, match=r"^path must name a file, got '.*': give e.g. lstm.cir"):
+                write()
+    assert not list(tmp_path.iterdir())
+
+
 def test_claims_that_no_certificate_makes_are_refused(made):
     for claims, message in (
         ({"seed": -1}, r"seed must be >= 0, got -1"),

@@ -22,7 +22,7 @@ from lstm_analog.network.laws import Kind
 from lstm_analog.network.properties import Constant
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
-from lstm_analog.study.findings import Rule, Severity
+from lstm_analog.study.findings import Bound, Rule, Severity, judge
 from lstm_analog.study.flows import _blocks, outflow, supply
 from lstm_analog.study.operation import plant
 from lstm_analog.study.plumbing_rules import relay_damping
@@ -123,6 +123,26 @@ def test_warnings_come_the_most_strained_first() -> None:
     assert len(warnings) > 5
     assert (np.diff([finding.strain for finding in warnings]) <= 0).all()
     assert all(finding.strain > 1 for finding in warnings)
+
+
+@pytest.mark.parametrize("limit", [-0.3, 0.0])
+def test_a_warning_is_shown_before_what_holds_though_the_limit_is_not_above_zero(limit: float) -> None:
+    """A share of such a limit was infinite on both sides of it, so that the first finding was shown, not the worst."""
+    found = tuple(
+        judge(Rule.HEADROOM, np.array([limit + more]), limit, part=f"bank {more:g}", bound=Bound.AT_LEAST)
+        for more in (0.1, 0.0, -0.1, -0.5)
+    )
+    check = DesignCheck(technology="any", basis="any", findings=found)
+    assert [finding.strain > 1.0 for finding in found] == [False, False, True, True]
+    assert check.worst(Rule.HEADROOM) is check.warnings[0] is found[-1]
+    assert f"! {Rule.HEADROOM.value}" in str(check)
+
+
+@pytest.mark.parametrize("bound", Bound)
+def test_what_is_no_number_is_beyond_its_limit(bound: Bound) -> None:
+    finding = judge(Rule.ROOM, np.array([0.5, np.nan]), 0.5, bound=bound)
+    assert finding.severity is Severity.WARNING
+    assert (finding.beyond, finding.strain) == (1, np.inf)
 
 
 def test_what_leaks_in_a_step_is_time_over_time_constants_of_the_leak() -> None:
@@ -348,7 +368,7 @@ def test_saved_machine_gives_the_same_check(tmp_path: Path) -> None:
 
 
 def test_circuit_is_refused() -> None:
-    text = "^the machine must be hydraulic, got electrical: compile in a hydraulic technology$"
+    text = "^the technology must have design rules: .*, got Behavioural: compile in OIL, OPAMP or BICMOS$"
     with pytest.raises(UnsupportedError, match=text):
         compile(lstm(), BEHAVIOURAL).check()
 

@@ -18,6 +18,7 @@ from lstm_analog.errors import (
     UnsupportedError,
 )
 from lstm_analog.export.epanet_links import EpanetLinks
+from lstm_analog.imperfections import BoreTolerance, InputConverter, ReadNoise, Streams
 from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, State, random_lstm
 from lstm_analog.network.parts import Ports
@@ -176,6 +177,19 @@ def test_a_port_that_opens_the_wrong_way_is_found() -> None:
     assert report.worst > 1e-2
 
 
+def test_a_head_with_the_wrong_sign_is_found() -> None:
+    """Its tubes have the conductances of the network, so that nothing but y tells."""
+    lstm = random_lstm(np.random.default_rng(1), 2, 2, outputs=2)
+    machine = compile(lstm, OIL)
+    assert check(lstm).y <= 1e-11
+    head = machine.network.part("y_rows")
+    other = with_banks(machine, replace(head, positive=head.negative, negative=head.positive))
+    report = epanet_check(other.compiled, lstm, inputs(1), OIL)
+    assert report.worst == report.y > 0.1 > 1e-11 > report.layers[0].h
+    assert not report.holds
+    assert f"  head         max error y {report.y:.2e}" in str(report)
+
+
 def test_trim_that_stops_shows_in_c_but_not_in_z() -> None:
     def stop(part: object) -> object:
         return replace(part, limit=np.array(0.05)) if isinstance(part, Ports) else part
@@ -236,6 +250,21 @@ def test_another_lstm_or_technology_is_refused() -> None:
 def test_a_technology_of_another_kind_is_refused() -> None:
     with pytest.raises(InvalidTypeError, match=r"^technology must be Hydraulic, got 'OIL': give that$"):
         epanet_check(compile(model(), OIL).compiled, model(), inputs(), "OIL")
+
+
+def test_what_acts_in_time_is_in_it_or_refused() -> None:
+    """Both were left out without a word: the machine was found to be right."""
+    lstm = model(hidden=1)
+    machine, streams = compile(lstm, OIL), Streams(seed=1)
+    coarse = machine.with_imperfection(InputConverter(bits=3, low=-1.0, high=1.0), streams)
+    errors = [epanet_check(each.compiled, lstm, inputs(), OIL).worst for each in (machine, coarse)]
+    assert errors[0] < 1e-11 < 1e-3 < errors[1]
+    noisy = machine.with_imperfection(ReadNoise(sigma=0.1), streams)
+    with pytest.raises(UnsupportedError, match=r"must be the same in all steps, got ReadNoise: take one step of it"):
+        epanet_check(noisy.compiled, lstm, inputs(), OIL)
+    several = machine.with_imperfection(BoreTolerance(sigma=0.01), Streams(seed=1, chips=2))
+    with pytest.raises(InvalidShapeError, match="must have no chip axis"):
+        epanet_check(several.compiled, lstm, inputs(), OIL)
 
 
 def test_a_batch_is_refused() -> None:

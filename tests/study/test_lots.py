@@ -19,6 +19,7 @@ from lstm_analog.errors import FileAccessError, FileFormatError, SimulationError
 from lstm_analog.imperfections import DeviceSpread, ProgrammingError
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study import Spec, lot_workers
+from lstm_analog.study.digest import digest_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVER = get_context("forkserver")
@@ -125,6 +126,29 @@ def test_the_digest_of_a_function_knows_what_it_holds(tmp_path):
         UnsupportedError, match=r"^the metric must be a function or a record where .*, got partial: write"
     ):
         asked(folder=tmp_path, metric=partial(last_h), chips=2)
+
+
+def test_what_differs_has_another_digest():
+    """Keyword-only defaults did not count; long arrays in lists and partials were hashed by their abbreviated text."""
+
+    def metric_of(gain):
+        def metric(outputs, *, factor=gain):
+            return factor * last_h(outputs)
+
+        return metric
+
+    zeros, other = np.zeros(5000), np.eye(1, 5000, 2500)[0]
+    for one, two in (
+        (metric_of(1.0), metric_of(2.0)),
+        ([zeros], [other]),
+        (partial(last_h, zeros), partial(last_h, other)),
+        (metric_of(1.0).__get__(1), metric_of(1.0).__get__(2)),
+        (np.array([1.0 + 2.0j]), np.array([1.0 + 3.0j])),
+    ):
+        assert digest_of(one) == digest_of(one) != digest_of(two)
+    for strange in (object(), np.array(["a"]), iter(())):
+        with pytest.raises(UnsupportedError, match=r"^a value to hash must be plain, an array .*: write it"):
+            digest_of(strange)
 
 
 @pytest.mark.parametrize("damage", ["cut", "renamed", "foreign"])

@@ -200,6 +200,14 @@ def test_a_trace_that_fits_at_two_places_is_refused():
         measured(MACHINE, table, x[8:], state=state, columns=COLUMNS)
 
 
+def test_signals_that_stand_still_do_not_align():
+    """There was a division of zero by zero before the refusal."""
+    machine = la.compile(la.random_lstm(np.random.default_rng(0), 2, 1, scale=0.0), la.electrical.BEHAVIOURAL)
+    table = Scope(columns=("l0_h_0",)).record(machine.run(X[:4], keep=la.Keep.EVERYTHING))
+    with pytest.raises(InvalidValueError, match="got 0% at best: check its columns, gain and x, or record a clock"):
+        measured(machine, table, X[:4], columns={"CH1": "l0_h_0"})
+
+
 def test_other_machines_and_inputs_are_refused(run):
     table = Scope().record(run)
     both = la.random_lstm(np.random.default_rng(4), 2, 2, layers=2, bidirectional=True)

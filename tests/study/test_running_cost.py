@@ -1,6 +1,7 @@
 """What machines take to run: the network's own energy is conserved, and each constant does what it says."""
 
 import csv
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lstm_analog.network.laws import flow
 from lstm_analog.network.parts import Followers, Pairs, Sources, Storages, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.study import digital_costs, figures, figures_of, running_cost
+from lstm_analog.study.board import board
 from lstm_analog.study.circuit_cost import _gates
 from lstm_analog.study.digital import count_products
 from lstm_analog.study.figures import BOARD, INTEGRATED, LABORATORY, WORKSHOP, SourcedValue
@@ -145,7 +147,26 @@ def test_parts_of_a_board_are_those_that_are_bought(lstm):
     found = running_cost(machine.run(X[:1], engine="settle", keep=la.Keep.EVERYTHING))
     assert number(found, "multipliers") == 3 * UNITS, "i g, f c, o tanh(c); no input current of an op-amp is one"
     assert number(found, "pairs") == 5 * UNITS
-    assert number(found, "op-amps") == (4 * 2 + 1 + 4) * UNITS, "two a row, the adder, four sample-and-holds"
+    own = (4 * 2 + 1 + 4) * UNITS  # two a row, the adder, four sample-and-holds
+    assert number(found, "op-amps") == own + (5 + 3) * UNITS, "one around each pair, one for each denominator"
+    bought = Counter(
+        bank.part.symbol.partition(":")[2]
+        for bank in board(machine.compiled, la.electrical.OPAMP_BENCH).components
+        for _ in bank.elements
+    )
+    assert {what: number(found, what) for what in ("op-amps", "buffers", "multipliers", "pairs")} == {
+        "op-amps": bought["OPA192"],
+        "buffers": bought["BUF634U"],
+        "multipliers": bought["AD734"],
+        "pairs": bought["MAT01"],
+    }
+    decoupling = 2 * sum(bought[symbol] for symbol in ("OPA192", "BUF634U", "AD734", "ADG1212"))
+    assert number(found, "capacitors") == bought["C"] - decoupling
+    fixed = (
+        bought["R"] + bought["R_Potentiometer"] - 5 * UNITS - 2 * UNITS
+    )  # those of LM334, and of a half of each tanh
+    assert number(found, "resistors") + number(found, "conductances of weights") == fixed
+    assert consumer(found, "op-amps at rest") == pytest.approx(24.0 * 1e-3 * bought["OPA192"])
     assert consumer(found, "multipliers at rest") == pytest.approx(3 * UNITS * 24.0 * BOARD.multiplier_current.value)
     area = 3 * UNITS * BOARD.multiplier_area.value
     assert next(each.room for each in found.parts if each.what == "multipliers") == pytest.approx(area)
@@ -183,6 +204,15 @@ def test_energy_is_power_by_the_time_of_a_step(ran, lstm):
     assert found.latency == la.compile(lstm, "behavioural").pipeline.latency(3)
 
 
+def test_solenoids_are_shut_while_another_pass_runs():
+    """Those of each pass were taken to be open as long as if it were alone: with two passes twice the power."""
+    lstm = la.random_lstm(np.random.default_rng(5), 2, 1, layers=2, bidirectional=True)
+    run = la.compile(lstm, la.hydraulic.OIL).run(X[:1, :2], engine="settle", keep=la.Keep.EVERYTHING)
+    alone = [consumer(running_cost(replace(run, passes=(each,))), "solenoids") for each in run.passes]
+    assert len(alone) == 2
+    assert consumer(running_cost(run), "solenoids") == pytest.approx(sum(alone) / 2.0)
+
+
 def test_passes_add_up():
     rng = np.random.default_rng(5)
     cells = [Cell(input=rng.normal(size=(4, 2, 2)), recurrent=rng.normal(size=(4, 2, 2))) for _ in range(3)]
@@ -193,7 +223,10 @@ def test_passes_add_up():
     found = running_cost(run)
     alone = [running_cost(replace(run, passes=(each,))) for each in run.passes]
     assert len(alone) > 1
-    assert found.power == pytest.approx(sum(each.power for each in alone))
+    gates = [consumer(each, "gates of switches") for each in alone]
+    halves = sum(gates) / 2.0  # two passes of as many steps, each with its clock at rest while the other runs
+    assert consumer(found, "gates of switches") == pytest.approx(halves)
+    assert found.power == pytest.approx(sum(each.power for each in alone) - halves)
     assert found.number == sum(each.number for each in alone)
     assert found.step_time == pytest.approx(1.0 / machine.pipeline.throughput)
 

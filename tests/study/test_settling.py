@@ -6,6 +6,7 @@ import pytest
 from faulty_machines import with_banks
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.compiler.timing import CLOCKED, GATED_LEAK, Timing
 from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidValueError, UnsupportedError
@@ -119,6 +120,15 @@ def test_what_joined_storages_keep_is_no_pole() -> None:
     share = Switches(label="share", line=line, a=slaves[:1], b=slaves[1:2], closed=closed, opened=opened)
     result = settling(with_banks(machine, share).run(inputs(1), engine=ROUGH))
     assert result.time_constant == pytest.approx(1e-6, rel=1e-9)
+
+
+def test_seats_may_leak() -> None:
+    """Leaks of 1e-5 joined all tanks in a loop: nothing was held; those of 2e-6 hid the slowest phase."""
+    lstm = random_lstm(np.random.default_rng(1), 1, 1)
+    machines = (compile(lstm, replace(OIL, seat_leak=leak), settling=12.0) for leak in (1e-9, 2e-6, 1e-5, 1e-4))
+    tight, *leaking = (settling(machine.run(inputs(1)[:, :1], engine="settle")) for machine in machines)
+    assert (tight.interval, tight.poles) == ("compute0", 2)
+    assert leaking == [tight] * 3
 
 
 def test_nothing_held_is_refused() -> None:

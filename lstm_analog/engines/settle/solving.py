@@ -268,7 +268,7 @@ def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
             guessing=False,
         ),
         targets=tuple(own),
-        frame=Frame(derivative=none, finer_derivative=none, every=1, parts=undivided, dtype=efforts.dtype),
+        frame=Frame(derivative=none, finer_derivative=none, every=1, gap=0.0, parts=undivided, dtype=efforts.dtype),
         has_terms=False,
         points=None,
         end_only=False,

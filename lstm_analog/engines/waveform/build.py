@@ -20,7 +20,7 @@ from lstm_analog.engines.waveform.fields import BatchParts, Field, Waves, consta
 from lstm_analog.engines.waveform.guesses import Guessing, guesses, starting, with_drift
 from lstm_analog.engines.waveform.inflow import Inflow
 from lstm_analog.engines.waveform.levels import Frame, Task, linear_steps
-from lstm_analog.engines.waveform.newton import newton_steps
+from lstm_analog.engines.waveform.newton import newton_steps, start_error
 from lstm_analog.engines.waveform.segment import (
     NEWTON_SHARE,
     GuardedWaveform,
@@ -76,12 +76,16 @@ def segment(
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     found = guesses(plan, fields, frame, guessing, couplings.scales)
     slack = _slack(guessing, output, tolerance) * couplings.scales
-    steps, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
+    steps, checks, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
         writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration, slack)
     units = [couplings.scales[fields[k].nodes] for k in judged]
-    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts)
+    judging, verdict = estimate(
+        arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts, bool(checks)
+    )
+    for calls, error in checks:
+        judging += [*calls, partial(np.maximum, verdict, error, out=verdict)]
     return Segment(
         grid=grid,
         steps=compiled(before if found else parts.calls([*before, *(call for _, calls in steps for call in calls)])),
@@ -154,12 +158,12 @@ def _steps(
     couplings: Couplings,
     tolerance: Tolerance,
     slack: Floats,
-) -> tuple[list[tuple[int, list[Call]]], list[Call]]:
-    """Return the steps of each sweep, by its number, and those for when the segment is accepted.
+) -> tuple[list[tuple[int, list[Call]]], list[tuple[list[Call], Floats]], list[Call]]:
+    """Return the steps of each sweep, by its number, what `start_error` returns, and the steps when it is accepted.
 
     The terms of `fields` that have some are noted in these.
     """
-    after: list[Call] = []
+    after, checks = list[Call](), list[tuple[list[Call], Floats]]()
     guessing, parts = bool(plan.layout.guessed), frame.parts
     inflow = partial(
         Inflow,
@@ -180,7 +184,11 @@ def _steps(
         if each.is_newton and frame.dtype != np.float64:
             raise NotLinearError(int(couplings.groups[members[0, 0]]))
         if each.is_newton:
-            own += newton_steps(task, NEWTON_SHARE * tolerance.units * couplings.scales[members])
+            allowed = tolerance.units * couplings.scales[members]
+            own += newton_steps(task, NEWTON_SHARE * allowed)
+            if each.level.dynamic and frame.count > 1:
+                first = Waves(fields, plan.layout.places, 1, slice(0, 1), parts)
+                checks.append(start_error(task, first, allowed[:, : each.level.dynamic]))
             continue
         found = linear_steps(task)
         own += found.whole
@@ -188,14 +196,15 @@ def _steps(
         (part_steps if parts.divided else own).extend(found.each)
         for number, terms in zip(each.numbers, found.terms, strict=True):
             fields[number] = replace(fields[number], terms=terms)
-    return sorted(steps.items()), after
+    return sorted(steps.items()), checks, after
 
 
 def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, dtype: np.dtype[Any]) -> Frame:
     """Return the points of a segment of `duration` (s), with bases of `every` times the degree of `grid`."""
     grids, none = (grid, grid.of(every * grid.degree)), np.zeros((1, 1))
     derivative, finer = (chebyshev.differentiation(each) / duration if grid.degree else none for each in grids)
-    return Frame(derivative=derivative, finer_derivative=finer, every=every, parts=parts, dtype=dtype)
+    gap = float(chebyshev.points(grid)[1]) * duration if grid.degree else 0.0
+    return Frame(derivative=derivative, finer_derivative=finer, every=every, gap=gap, parts=parts, dtype=dtype)
 
 
 def _part_size(plan: Outline, grid: Grid, effort: Floats, output: Wanted, watched: bool) -> int:

@@ -20,6 +20,11 @@ _SLOW = 0.4
 """Ratio of successive changes above which slopes are computed anew; larger: more iterations, fewer new slopes."""
 _SLOW_ALONE = 0.05
 """The same ratio for levels without storage: each point is a system of its own there, and new slopes cost little."""
+_FASTEST = 0.01
+"""Least ratio of successive changes that is believed; larger: more iterations.
+
+What falls fast hides what falls slowly: the last change must be small by itself, at most one tolerance of the segment.
+"""
 _SLOWEST = 0.9
 """Largest ratio of successive changes from which the remaining error is extrapolated; larger: more is trusted."""
 _OVERSHOOT = 0.5
@@ -103,8 +108,8 @@ class Iteration:
     def _judging(self) -> list[Call]:
         """Return the calls that compute the ratio of the changes, and what remains after this one.
 
-        The ratio r is at most `_SLOWEST`, which a first change is given. What remains is r/(1 - r) of the size, or with
-        new slopes at most the size itself, for then convergence is quadratic.
+        The ratio r is at least `_FASTEST` and at most `_SLOWEST`, which a first change is given. What remains is
+        r/(1 - r) of the size, or with new slopes at most the size itself, for then convergence is quadratic.
         """
         ratio, room, before, size, left = self._ratio, self._each(), self._before, self._size, self._remaining
         return [
@@ -113,6 +118,7 @@ class Iteration:
             partial(where_less, 0.0, before, before, 1.0, room),
             partial(np.divide, ratio, room, ratio),
             partial(where_less, 0.0, before, ratio, _SLOWEST, ratio),
+            partial(np.maximum, ratio, _FASTEST, out=ratio),
             partial(np.multiply, size, ratio, left),
             partial(np.subtract, 1.0, ratio, room),
             partial(np.divide, left, room, left),

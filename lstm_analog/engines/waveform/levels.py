@@ -31,12 +31,13 @@ class Frame:
 
     `derivative` (points, points) is the matrix from values at the points to derivatives there (1/s); at rest it is
     (1, 1) and zero. `finer_derivative` is that of the finer points by which bases are given; the points are number 0,
-    `every`, 2 `every` ... of them. Efforts are numbers of `dtype`.
+    `every`, 2 `every` ... of them. The second point is `gap` (s) after the start. Efforts are numbers of `dtype`.
     """
 
     derivative: Floats
     finer_derivative: Floats
     every: int
+    gap: float
     parts: BatchParts
     dtype: np.dtype[Any]
 

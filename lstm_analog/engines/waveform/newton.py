@@ -13,7 +13,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
 from lstm_analog.engines.native.calls import add_products, entries, largest
-from lstm_analog.engines.waveform.fields import Waves
+from lstm_analog.engines.waveform.fields import Waves, two_axes
 from lstm_analog.engines.waveform.inflow import flows_of
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
@@ -39,7 +39,9 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
     """
     targets = [field.end[None] if task.points is None else field.at_points for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
-    outside, residual, waves = _equations(task, efforts, flows)
+    outside, residual, waves = _flows_into(task, efforts, flows)
+    if dynamic := task.level.dynamic:
+        residual += _storing(task, efforts[:dynamic], flows[:dynamic])
     equations = linearised(task, waves, efforts.shape[1:])
     stepping, starts = [*residual, *equations.stepping(flows, change)], np.empty((len(efforts), *efforts.shape[2:]))
     outside += [partial(np.copyto, at, field.start) for at, field in zip(starts, task.targets, strict=True)]
@@ -126,11 +128,40 @@ def _continue(
     raise Unsolved
 
 
-def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Waves]:
-    """Return the calls that compute the flow from outside the level, those for the residual, and the efforts of laws.
+def start_error(task: Task, waves: Waves, tolerance: Floats) -> tuple[list[Call], Floats]:
+    """Return the calls that estimate the error of storages from their slopes at the start, and the array (1,) for it.
 
-    The first are made once a solve. The residual is written to `flows`, (k, points, *lead, m): what flows into each
-    member at the present `efforts`, of the same shape, less what its storage takes.
+    The equations of a storage do not hold at the first point, where its effort is given. Where a law has a kink that is
+    passed before the second point, no waveform shows it: the slope at the start is that after the kink, so that flow
+    and storage differ there. That falls to nothing at the kink, so at most half of it times the time to the second
+    point is missed. The error is counted in the `tolerance` (m, d) of the storages of `task`, a level that is solved;
+    `waves` are the efforts at the first point.
+    """
+    dynamic, frame = task.level.dynamic, task.frame
+    shape = (len(task.targets), 1, *frame.lead, len(task.level.members))
+    starts, flows, value = np.zeros(shape), np.zeros(shape), np.zeros(1)
+    alone = replace(task, points=slice(0, 1), waves=waves, inflow=replace(task.inflow, after=[], guessing=False))
+    calls: list[Call] = [
+        partial(np.copyto, at, field.at_points[:1]) for at, field in zip(starts, task.targets, strict=True)
+    ]
+    outside, flowing, _ = _flows_into(alone, starts, flows)
+    calls += [*outside, *flowing]
+    wide = np.moveaxis(np.broadcast_to(task.inflow.wiring.capacity, (*frame.lead, *shape[-1:], dynamic)), -1, 0)
+    slopes, capacity = np.empty(shape[1:]), np.ascontiguousarray(wide[:, None])
+    for row, field in enumerate(task.targets[:dynamic]):
+        differentiating = partial(np.matmul, frame.derivative[:1], two_axes(field.at_points), two_axes(slopes))
+        storing = partial(np.multiply, slopes, capacity[row], slopes)
+        calls += [differentiating, storing, partial(np.subtract, flows[row], slopes, flows[row])]
+    allowed = tolerance.T.reshape(dynamic, *(1,) * (len(shape) - 2), -1)
+    weights = (0.5 * frame.gap / (capacity * allowed)).reshape(-1)
+    return [*calls, partial(largest, value, flows[:dynamic].reshape(1, -1), weights)], value
+
+
+def _flows_into(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], list[Call], Waves]:
+    """Return the calls that compute the flow from outside the level, those for all flow, and the efforts of laws.
+
+    The first are made once a solve. What flows into each member at the present `efforts`, (k, points, *lead, m), is
+    written to `flows`, of the same shape.
     """
     inflow, first = task.inflow, 0 if task.points is None else task.points.start
     wiring, given, outside = inflow.wiring, np.zeros_like(flows), list[Call]()
@@ -151,8 +182,6 @@ def _equations(task: Task, efforts: Floats, flows: Floats) -> tuple[list[Call], 
         matrix = spread(matrix, np.empty((*matrix.shape[:2], *efforts.shape[1:])))
         constant = entries(np.any(wiring.own.reshape(-1, *matrix.shape[:2]), axis=0))
         calls.append(partial(add_products, flows, matrix, efforts, constant))
-    if task.level.dynamic:
-        calls += _storing(task, efforts[: task.level.dynamic], flows[: task.level.dynamic])
     return outside, calls, waves
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.expressions import LINE, Expression, effort, lets, parameter, symbols
+from lstm_analog.expressions import LINE, Expression, add, effort, lets, multiply, parameter, symbols
 from lstm_analog.network.bank import Role, element_fields, entries, freeze
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.labels import check_label
@@ -144,6 +144,13 @@ class Law:
         if twice:
             do = "rename a `let`"
             raise InvalidValueError(explain("names in a law", must="differ", got=", ".join(twice), do=do))
+
+    def entering(self, terminal: str) -> Expression:
+        """Return the flow from inside the part into a `terminal`, less what leaves it there."""
+        arriving = [value for (_, end), value in self.through.items() if end == terminal]
+        leaving = [multiply(-1.0, value) for (end, _), value in self.through.items() if end == terminal]
+        own = [self.into[terminal]] if terminal in self.into else []
+        return add(*own, *arriving, *leaving)
 
 
 @singledispatch

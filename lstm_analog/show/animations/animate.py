@@ -16,8 +16,9 @@ from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.show.animations.scene import Scene, moments, plain_gate
-from lstm_analog.show.reading import digital, one, origin, pick, sequences
+from lstm_analog.show.animations.moments import moments
+from lstm_analog.show.animations.scene import Scene
+from lstm_analog.show.reading import digital, literal, origin, pick, pick_sequence, pick_steps, plain_gate, states
 from lstm_analog.show.style import drawing
 from lstm_analog.study import Run
 
@@ -129,40 +130,36 @@ def animate(
     It shows how far the gates are open, the levels of the tanks or capacitors of c and h with their valves, and c and h
     so far beside those of `lstm`. Time runs slower where something moves. A path that ends in .html is a page with a
     player that loads nothing; it starts still for who prefers less motion. One that ends in .gif is for slides.
-    `sequence` chooses from a batch, `layer` counts directions of layers. The run needs points within the intervals:
-    `Waveform(points=20)`.
+    `sequence` chooses from a batch, `layer` counts directions of layers; a backward one goes through the steps from the
+    last to the first. The run needs points within the intervals: `Waveform(points=20)`.
 
     Raises `InvalidValueError` if the path ends otherwise, the run is of another LSTM, there is no such step, layer,
-    unit or sequence, or the run has too few points; `FileAccessError` if `path` cannot be written; nothing is left
-    behind.
+    unit or sequence, or the run has too few points; `InvalidShapeError` if it is of several chips; `FileAccessError` if
+    `path` cannot be written; nothing is left behind.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".html", ".gif"):
         must, do = "end in .html or .gif", "choose one of these formats"
         raise InvalidValueError(explain("the name of an animation", must=must, got=ascii(Path(path).name)[:80], do=do))
-    shown = _steps(run, first, steps)
+    if not 1 <= steps <= _MOST_STEPS:
+        must, do = f"be 1 to {_MOST_STEPS}", "show others in a second one"
+        raise InvalidValueError(explain("steps", must=must, got=steps, do=do))
+    which = pick_sequence(run, sequence)
+    shown = pick_steps(run, which, first, steps)
     number = pick("layer", layer, len(run.layers))
-    which, column = pick("sequence", sequence, sequences(run)), pick("unit", unit, run.layers[number].h.shape[-1])
-    numeric = digital(run, lstm)[number]
-    found = list(moments(run, shown, layer=number, unit=column, sequence=which))
-    place = run.layers[number].place
+    column = pick("unit", unit, run.layers[number].h.shape[-1])
+    numeric, place = digital(run, lstm)[number], run.layers[number].place
+    in_order = shown[::-1] if place.backward else shown
+    found = list(moments(run, in_order, layer=number, unit=column, sequence=which))
     names = ("h",) if place.c is None else ("c", "h")
-    states = {name: one(run, getattr(numeric, name), which)[:, column] for name in names}
+    after = {name: states(run, getattr(numeric, name), which)[:, column] for name in names}
     lows = [float(activation(np.array(-_FAR))) for activation in place.activations]
     gates = [(plain_gate(gate.name.lower()), low) for gate, low in zip(place.gates, lows, strict=True)]
     plumbing = run.passes[0].compiled.network.domain == HYDRAULIC
     title = f"Unit {column} of layer {number}: {origin(run)}"
     with drawing():
-        scene = Scene(title, gates, found, states, plumbing=plumbing)
+        scene = Scene(literal(title), gates, found, after, plumbing=plumbing, backward=place.backward)
         frames = [scene.draw(moment) for moment in found]
     words = [moment.told([name for name, _ in gates]) for moment in found]
     with whole_file(path) as stream:
         stream.write(gif(frames) if ending == ".gif" else page(title, frames, words).encode())
-
-
-def _steps(run: Run, first: int, steps: int) -> range:
-    begin = pick("step", first, run.x.shape[-2])
-    if not 1 <= steps <= _MOST_STEPS:
-        do = "show others in a second one"
-        raise InvalidValueError(explain("steps", must=f"be 1 to {_MOST_STEPS}", got=steps, do=do))
-    return range(begin, 1 + pick("step", begin + steps - 1, run.x.shape[-2]))

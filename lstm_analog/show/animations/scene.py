@@ -1,10 +1,6 @@
-"""Draw a moment of a unit: gates as bars, memories as vessels, c and h so far as lines.
+"""Draw a moment of a unit: gates as bars, memories as vessels, c and h so far as lines."""
 
-`moments` reads from a run how far the gates of a unit are open and how full its memories are.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,126 +11,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import Spot
-from lstm_analog.model.reference import activate
-from lstm_analog.show.reading import Window, window
-from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK
-from lstm_analog.study import Run
-
-_PARTS = np.array([0.015, 0.04, 0.08, 0.13, 0.2, 0.35, 1.0])
-"""Parts of an interval that settles at which it is shown: what moves, moves at its start. More: smoother and larger."""
-_WORDS = {
-    "setup": "new inputs arrive",
-    "compute": "the gates settle, the new values are made",
-    "settle": "the gates settle",
-    "leak": "the memories drain and fill",
-    "hold": "everything holds",
-    "rest": "everything holds",
-    "copy": "the new values are copied",
-    "readout": "the values are read",
-}
-"""What happens in an interval, by its name without the number of the stage."""
-
-_CANDIDATES = ("cell", "new")
-"""Names of gates that are no gates but what is written."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StorageLevel:
-    """A memory's storage called `name`, with its `level` in units of signal; `open` if its valve or switch is."""
-
-    name: str
-    level: float
-    open: bool
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Moment:
-    """What a unit does at `time` (s) since the start of `step`; `words` say what happens in the interval.
-
-    `gates` (gates,) are dimensionless, `vessels` the storages of c and h, new values first. `inside` is how far the
-    step has gone, 0 to 1, as frames count.
-    """
-
-    step: int
-    time: float
-    words: str
-    gates: Floats
-    vessels: tuple[StorageLevel, ...]
-    inside: float
-
-    def told(self, names: Sequence[str]) -> str:
-        """Return the moment in a sentence, the gates by their `names`."""
-        gates = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, self.gates, strict=True))
-        levels = ", ".join(f"{vessel.name} {vessel.level:.2f}" for vessel in self.vessels)
-        return f"step {self.step}: {self.words}; {gates}; {levels}"
-
-
-def moments(run: Run, steps: range, *, layer: int, unit: int, sequence: int) -> Iterator[Moment]:
-    """Yield the moments of `unit` of `layer` in `steps` of `sequence` of `run`, in order.
-
-    Raises `InvalidValueError` if there is no such step, layer, unit or sequence, or if the run has too few points.
-    """
-    for step in steps:
-        view = window(run, step, layer=layer, unit=unit, sequence=sequence)
-        yield from _of_step(view)
-
-
-def _of_step(view: Window) -> Iterator[Moment]:
-    layout, compiled = view.layout, view.run.compiled
-    gates = np.stack([view.signal(spot) / view.scale(spot.group) for spot in layout.z], axis=-1)
-    opened = activate(layout.activations, gates[..., None])[..., 0]
-    spots = {name: spot for name, spot in (("c", layout.c), ("h", layout.h)) if spot is not None}
-    curves = [curve for name, spot in spots.items() for curve in _curves(view, name, spot)]
-    times = list(_times(view))
-    for number, (interval, time) in enumerate(times):
-        yield Moment(
-            step=view.step,
-            time=time,
-            words=_WORDS.get(compiled.cycle.step[interval].name.rstrip("0123456789"), "everything holds"),
-            gates=np.array([np.interp(time, view.time, opened[:, gate]) for gate in range(opened.shape[1])]),
-            vessels=tuple(
-                StorageLevel(
-                    name=name, level=float(np.interp(time, view.time, values)), open=bool(view.high[interval, line])
-                )
-                for name, values, line in curves
-            ),
-            inside=(number + 1) / len(times),
-        )
-
-
-def _times(view: Window) -> Iterator[tuple[int, float]]:
-    """Yield the intervals and the times at which they are shown."""
-    for number, (interval, left, right) in enumerate(
-        zip(view.run.compiled.cycle.step, view.edges, view.edges[1:], strict=False)
-    ):
-        for part in _PARTS if interval.settles else _PARTS[-1:]:
-            yield number, float(left + part * (right - left))
-
-
-def _curves(view: Window, name: str, spot: Spot) -> Iterator[tuple[str, Floats, int]]:
-    """Yield the storages of the memory `name` at `spot`: plain name, levels (points,), and the line that opens it."""
-    lines = view.run.compiled.network.lines
-    leaks = [number for number, line in enumerate(lines) if line.startswith("leak")]
-    fills = [number for number, line in enumerate(lines) if line.startswith("compute")]
-    for trail in view.trails(spot):
-        if trail.role in ("master", "slave", "store"):
-            made = leaks if leaks and name == "c" else fills
-            line = lines.index("copy") if trail.role == "slave" else made[_stage(view, len(made))]
-            called = f"new {name}" if trail.role == "master" else name
-            yield called, view.effort(trail.label) / view.scale(trail.label), line
-
-
-def _stage(view: Window, lines: int) -> int:
-    """Return which of the `lines` of stages is that of the layer of `view`."""
-    layers = list(dict.fromkeys(place.layer for place in view.run.compiled.layout.layers))
-    return min(layers.index(view.layout.layer), lines - 1)
-
-
-def plain_gate(name: str) -> str:
-    """Return the plain words for the gate `name`."""
-    return "candidate" if name in _CANDIDATES else f"{name} gate"
-
+from lstm_analog.show.animations.moments import Moment
+from lstm_analog.show.style import COLOURS, DASHES, FAINT, INK, SOFT
 
 _WIDE, _HIGH, _DPI = 8.6, 4.8, 92.0
 _FLUID, _OPEN = "#7fb4dc", COLOURS[4]
@@ -157,6 +35,8 @@ class Scene:
         c and h of the digital LSTM after each step.
     plumbing : bool
         Whether levels are those of tanks, or voltages of capacitors.
+    backward : bool
+        Whether moments go from the last step to the first, as the unit takes them.
     """
 
     def __init__(
@@ -167,6 +47,7 @@ class Scene:
         states: Mapping[str, Floats],
         *,
         plumbing: bool,
+        backward: bool,
     ) -> None:
         """Draw what does not move."""
         self._figure = Figure(figsize=(_WIDE, _HIGH), dpi=_DPI)
@@ -177,9 +58,11 @@ class Scene:
         levels = [vessel.level for moment in all_moments for vessel in moment.vessels]
         self._reach = 1.15 * max(float(np.abs(levels).max()), 0.1)
         self._vessels = _vessel_panel(self._figure, [v.name for v in all_moments[0].vessels], self._reach, plumbing)
-        steps = range(all_moments[0].step, all_moments[-1].step + 1)
+        first, last = all_moments[0].step, all_moments[-1].step
+        self._backward = backward
         names = [vessel.name for vessel in all_moments[0].vessels if not vessel.name.startswith("new")]
-        self._axes = _trace_panel(self._figure, steps, states, self._reach)
+        shown = range(min(first, last), max(first, last) + 1)
+        self._axes = _trace_panel(self._figure, shown, states, self._reach, backward=backward)
         self._lines = {
             name: self._axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], label=f"{name}, analog")[0]
             for k, name in enumerate(names)
@@ -200,7 +83,8 @@ class Scene:
             opened.set_visible(vessel.open)
         for vessel in moment.vessels:
             if vessel.name in self._past:
-                self._past[vessel.name].append((moment.step + moment.inside, vessel.level))
+                place = moment.step + (1.0 - moment.inside if self._backward else moment.inside)
+                self._past[vessel.name].append((place, vessel.level))
                 self._lines[vessel.name].set_data(*zip(*self._past[vessel.name], strict=True))
         self._canvas.draw()  # type: ignore[no-untyped-call]
         image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
@@ -243,24 +127,23 @@ def _vessel_panel(figure: Figure, names: Sequence[str], reach: float, plumbing: 
         found.append((fluid, valve, text, opened))
     right = 1.5 * len(names) - 0.5
     axes.plot([-0.6, right], [0.0, 0.0], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=3)
-    axes.text(right, 0.0, " zero", va="center", ha="left", fontsize=8, color="#606060")
+    axes.text(right, 0.0, " zero", va="center", ha="left", fontsize=8, color=SOFT)
     word = "tanks" if plumbing else "capacitors"
     said = f"levels of {word} in units of signal; each is filled through its {'valve' if plumbing else 'switch'}"
-    axes.text(-0.6, -1.42 * reach, said, fontsize=8, color="#606060", va="top")
+    axes.text(-0.6, -1.42 * reach, said, fontsize=8, color=SOFT, va="top")
     axes.set(xlim=(-0.7, right + 0.5), ylim=(-1.6 * reach, 1.2 * reach))
     axes.set_axis_off()
     return found
 
 
-def _trace_panel(figure: Figure, steps: range, states: Mapping[str, Floats], reach: float) -> Axes:
+def _trace_panel(figure: Figure, steps: range, states: Mapping[str, Floats], reach: float, *, backward: bool) -> Axes:
     axes = figure.add_axes((0.08, 0.09, 0.9, 0.19))
     for k, (name, values) in enumerate(states.items()):
-        places = np.arange(steps.start, steps.stop) + 1.0
+        places = np.arange(steps.start, steps.stop) + (0.0 if backward else 1.0)
         axes.plot(places, values[steps.start : steps.stop], "o", color=COLOURS[k], fillstyle="none", markersize=6,
                   label=f"{name}, digital")  # fmt: skip
-    axes.set(
-        xlim=(steps.start, steps.stop + 0.1), ylim=(-reach, reach), xticks=list(range(steps.start, steps.stop + 1))
-    )
-    axes.set_xlabel("steps done", fontsize=8)
+    ends = (steps.stop, steps.start - 0.1) if backward else (steps.start, steps.stop + 0.1)
+    axes.set(xlim=ends, ylim=(-reach, reach), xticks=list(range(steps.start, steps.stop + 1)))
+    axes.set_xlabel("step of the sequence, taken from its end" if backward else "steps done", fontsize=8)
     axes.axhline(0.0, color=FAINT, linewidth=0.6)
     return axes

@@ -90,13 +90,15 @@ function sidePicture(name, signals) {
 function correspondences({ plumbing, circuit }) {
   const one = (machine, find) => machine.graph.nodes.find(find);
   const count = (machine, ...kinds) => machine.graph.edges.filter(({ kind, law }) => law && kinds.includes(kind)).length;
+  const weights = (machine) => machine.graph.edges.filter(({ kind, law, source, target }) => // those to the datum are dummies
+    law && ["Crossbars", "Transconductors"].includes(kind) && source !== "0" && target !== "0").length;
   const nodes = (machine, kind) => machine.graph.nodes.filter((node) => node.kind === kind).length;
   const store = (machine) => { const { capacitance, unit } = one(machine, (node) => node.id === `${machine.layers[0].h.group}_0`); return capacitance === undefined ? "\u2013" : `${capacitance.toExponential(2)} ${unit}`; };
   const scale = (machine) => physical(one(machine, (node) => node.id === `${machine.layers[0].h.group}_0`).scale, machine.network.unit);
-  return table("What corresponds to what, with the numbers of these two networks", ["in plumbing", "", "in the circuit", ""].map(String), [
+  return table("What corresponds to what, with the numbers of these two networks", ["in plumbing", "", "in the circuit", ""], [
     ["pressure of one unit of signal", scale(plumbing), "voltage of one unit of signal", scale(circuit)],
     ["tank of the output h", store(plumbing), "capacitor of the output h", store(circuit)],
-    ["capillary tubes, the weights", count(plumbing, "Crossbars"), "conductances or transconductors, the weights", count(circuit, "Crossbars", "Transconductors")],
+    ["capillary tubes, the weights", weights(plumbing), "conductances or transconductors, the weights", weights(circuit)],
     ["valves, two for each product or curve", count(plumbing, "Ports"), "transistor pairs", count(circuit, "Pairs", "Ports")],
     ["solenoid valves of the clock", count(plumbing, "Switches", "Inertances"), "switches of the clock", count(circuit, "Switches")],
     ["relays that pass a pressure on", nodes(plumbing, "a follower"), "buffers and op-amps that pass a voltage on", nodes(circuit, "a follower") + count(circuit, "OpAmps")],

@@ -33,8 +33,8 @@ SCREENS.push({ id: "broken", title: "Break it", build(page) {
   const machine = page.ours, steps = page.contents.x.length, given = page.contents.x;
   const asked = Object.fromEntries(Object.entries(FAULTS).map(([name, { value }]) => [name, value]));
   let seed = 1, task = null, run = null, before = null;
-  const errors = new Plot({ x: [1, Math.max(2, steps)], y: [1e-9, 1], log: true, across: "step", up: "largest error of c and h", height: 260, wide: true, label: "The largest error of all units after each step, as designed and broken" });
-  const states = new Plot({ x: [1, Math.max(2, steps)], y: [-1, 1], across: "step", up: "the worst signal", height: 200, wide: true, label: "The worst signal after each step" });
+  const errors = new Plot({ x: [1, Math.max(2, steps)], y: [1e-9, 1], log: true, whole: true, across: "step", up: "largest error of c and h", height: 260, wide: true, label: "The largest error of all units after each step, as designed and broken" });
+  const states = new Plot({ x: [1, Math.max(2, steps)], y: [-1, 1], whole: true, across: "step", up: "the worst signal", height: 200, wide: true, label: "The worst signal after each step" });
   const shown = { error: reading("broken-error"), before: reading("broken-before"), worst: html("output", { "data-name": "broken-worst", class: "number" }) };
   const progress = html("span", { class: "aside" });
   const sliders = Object.entries(FAULTS).map(([name, fault]) => {

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler import CLOCKED, Compiled, LayerLayout, Spot, fed_by, lower, schedule, signal_network
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.electrical import BEHAVIOURAL
+from lstm_analog.compiler.hydraulic import Detail, Hydraulic
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.export import NGSPICE, suited, write_spice
 from lstm_analog.model import LSTM, State
@@ -23,6 +25,7 @@ from lstm_analog.show.living.analogies import analogies, graph_text, still
 from lstm_analog.show.living.demonstrations import PLUMBING, channel_crowd, one_memory, transistor_pair, valve_pair
 from lstm_analog.show.living.layers import layers
 from lstm_analog.show.reading import digital
+from lstm_analog.show.reports.repeat import left_out
 from lstm_analog.study import Run
 from lstm_analog.study.settling import settling
 
@@ -67,7 +70,7 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
         "title": title,
         "name": lstm.name,
         "netlist": _netlist(circuit),
-        "python": _python(run, lstm),
+        "python": _python(run, lstm, ours.technology),
         "ours": "plumbing" if wet else "circuit",
         "machines": {name: _told(each) for name, each in machines.items()},
         "pairs": {name: graph_text(each, still(each)) for name, each in pairs.items()},
@@ -166,24 +169,26 @@ def _written(write: Callable[[Path], None]) -> str:
         return path.read_text(encoding="ascii")
 
 
-def _python(run: Run, lstm: LSTM) -> str:
-    """Return the lines that make the page of `run` again, from the files of its model and its data.
+def _python(run: Run, lstm: LSTM, made: object) -> str:
+    """Return the lines that make the page of `run`, of a machine `made` in a technology, again, from its files.
 
-    A comment names what else was done to the machine, or that its state was not zero at the start.
+    An own technology is `technology`. A comment names what else was done to the machine, or that its state was not zero
+    at the start.
     """
     compiled, x = run.passes[0].compiled, one_sequence(run)
-    words = dict(compiled.network.provenance)
-    technology, detail = words.get("technology", BEHAVIOURAL.name), words.get("detail", "ideal")
-    preset, lines = repr(technology.lower()), ["import lstm_analog as la", "import numpy as np", ""]
-    if detail != "ideal":
-        preset = f"replace(la.hydraulic.{technology}, detail=la.hydraulic.Detail.{detail.upper()})"
+    detail = made.detail if isinstance(made, Hydraulic) else Detail.IDEAL
+    plain = replace(made, detail=Detail.IDEAL) if isinstance(made, Hydraulic) else made
+    name = next((name for name, preset in TECHNOLOGIES.items() if preset in (made, plain)), None)
+    preset, lines = repr(name), ["import lstm_analog as la", "import numpy as np", ""]
+    if name is None:
+        preset = "technology"
+    elif TECHNOLOGIES[name] != made:
+        preset = f"replace(la.hydraulic.{name.upper()}, detail=la.hydraulic.Detail.{detail.name})"
         lines = ["from dataclasses import replace", "", *lines]
     numbers = f"np.array({x.tolist()})" if x.size <= _FEW else 'np.loadtxt("x.csv", delimiter=",", ndmin=2)'
     lines += [f'lstm = la.load("{lstm.name}.safetensors")  # the file of the model', f"x = {numbers}"]
-    lines += [f"machine = la.compile(lstm, {preset}, settling={compiled.settling:g})"]
-    done = [f"{key}: {text}" for key, text in compiled.network.provenance if key in ("scaling", "imperfection")]
-    done += ["a state at the start"] if any(array.any() for array in (*run.state.h, *run.state.c)) else []
-    lines += [f"# then, not done here: {text}" for text in done]
+    lines += [f"machine = la.compile(lstm, {preset}, settling={compiled.settling!r})"]
+    lines += [f"# then, not done here: {text}" for text in left_out(run)]
     return "\n".join([*lines, 'la.show.page(machine.run(x), lstm, "page.html")', ""])
 
 

@@ -44,11 +44,11 @@ const legend = (...keys) => html("p", { class: "legend" }, ...keys.map(([kind, l
 function slider(label, { min, max, step, value }, moved, format = (number) => decimals(number, 2)) {
   const shown = html("output", { class: "value" });
   const input = html("input", { type: "range", min, max, step, value });
-  const tell = () => { shown.textContent = format(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
+  const tell = (number = Number(input.value)) => { shown.textContent = format(number); input.setAttribute("aria-valuetext", shown.textContent); };
   input.addEventListener("input", () => { tell(); moved(Number(input.value)); });
   tell();
   const element = html("label", { class: "slider" }, html("span", {}, label), input, shown);
-  return { element, input, put(number) { input.value = number; tell(); } };
+  return { element, input, put(number) { input.value = number; tell(number); } }; // a number between two places of the slider is told as it is
 }
 
 /** A button that is pressed or not. */
@@ -80,11 +80,12 @@ function table(caption, heads, rows) {
       html("tr", {}, cell("th", first, { scope: "row" }), ...rest.map((one) => cell("td", one))))));
 }
 
-/** Axes from `x` to `y`, both [least, most]; `log` has powers of ten upwards. Lines and dots are kept by name. */
+/** Axes from `x` to `y`, both [least, most]; `log` has powers of ten upwards, `whole` whole numbers across. Lines and dots are
+ *  kept by name. */
 class Plot {
-  constructor({ x, y, log = false, across, up, label, height = 300, ticks = null, wide = false }) {
+  constructor({ x, y, log = false, whole = false, across, up, label, height = 300, ticks = null, wide = false }) {
     const width = wide && document.documentElement.clientWidth > 640 ? 620 : 440; // so that text has the same size in all plots
-    Object.assign(this, { x, y, log, width, height, left: 58, right: 12, top: 14, bottom: 44, marks: new Map() });
+    Object.assign(this, { x, y, log, whole, width, height, left: 58, right: 12, top: 14, bottom: 44, marks: new Map() });
     this.grid = svg("g", { class: "grid" });
     this.ink = svg("g", {});
     this.across = svg("text", { x: (this.left + width - this.right) / 2, y: height - 6, "text-anchor": "middle", class: "axis" });
@@ -102,7 +103,7 @@ class Plot {
 
   ruled(ticks) {
     this.grid.replaceChildren();
-    const across = ticks ?? ticksOf(...this.x);
+    const across = ticks ?? ticksOf(...this.x, this.whole ? 1 : 0);
     const up = this.log ? powers(...this.y) : ticksOf(...this.y);
     for (const tick of across) this.grid.append(
       svg("line", { x1: this.px(tick), x2: this.px(tick), y1: this.top, y2: this.height - this.bottom }),
@@ -144,7 +145,8 @@ class Plot {
   }
 
   line(name, points, kind) {
-    return this.mark(name, "polyline", { points: points.map(([x, y]) => `${this.px(x).toFixed(2)},${this.py(y).toFixed(2)}`).join(" "), class: kind });
+    const drawn = points.length === 1 ? [points[0], points[0]] : points; // a single point is a dot, by the round ends of lines
+    return this.mark(name, "polyline", { points: drawn.map(([x, y]) => `${this.px(x).toFixed(2)},${this.py(y).toFixed(2)}`).join(" "), class: kind });
   }
 
   dots(name, points, kind, radius = 3) {
@@ -187,8 +189,8 @@ const atMost = (element, width) => { element.style.maxWidth = `${width}px`; retu
 
 const tidy = (number) => String(Number(number.toPrecision(4))).replace("-", "\u2212");
 
-function ticksOf(low, high) {
-  const raw = (high - low) / 5, power = 10 ** Math.floor(Math.log10(raw));
+function ticksOf(low, high, least = 0) {
+  const raw = Math.max((high - low) / 5, least), power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((one) => one * power >= raw * 0.999);
   const found = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(k * step);

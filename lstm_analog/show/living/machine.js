@@ -50,7 +50,7 @@ class Machine {
     return made;
   }
 
-  /** Return a copy of the network fed with the inputs `x`, a row a step, from zero. */
+  /** Return a copy of the network fed with the inputs `x`, a row a step, from the state at which the sequence begins. */
   fed(x, network = this.network.fork()) {
     network.intervals = [...network.intervals.slice(0, this.once), ...x.flatMap(() =>
       network.intervals.slice(this.once, this.once + this.cycle.length).map((one) => ({ ...one })))];

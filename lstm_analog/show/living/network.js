@@ -13,8 +13,8 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
   let before = null, traces = page.contents.digital, last = null, played = 0;
   const shut = new Map(); // of "layer/unit", the names of the valves that are shut
   const steps = given.length, ends = [1, Math.max(2, steps)];
-  const input = new Plot({ x: ends, y: [-1.15 * reach, 1.15 * reach], height: 165, wide: true, across: "step", up: "input", label: "The input at each step: draw it" });
-  const states = Object.fromEntries(["h", "c"].filter((name) => machine.layers[0][name]).map((name) => [name, new Plot({ x: ends, y: [-1, 1], height: 190, wide: true, across: "step", up: name === "h" ? "output h" : "memory c", label: `${name} of one unit after each step` })]));
+  const input = new Plot({ x: ends, y: [-1.15 * reach, 1.15 * reach], height: 165, wide: true, whole: true, across: "step", up: "input", label: "The input at each step: draw it" });
+  const states = Object.fromEntries(["h", "c"].filter((name) => machine.layers[0][name]).map((name) => [name, new Plot({ x: ends, y: [-1, 1], height: 190, wide: true, whole: true, across: "step", up: name === "h" ? "output h" : "memory c", label: `${name} of one unit after each step` })]));
   const levels = levelPicture(machine, (l, u) => choose(l, u));
   const progress = html("span", { class: "aside" });
   const shown = Object.fromEntries(["h", "h-digital", "h-before", "c", "c-digital", "c-before", "worst"].map((name) => [name, reading(`network-${name}`)]));
@@ -85,7 +85,7 @@ SCREENS.push({ id: "network", title: "Your network", build(page) {
 
   function tell() {
     const done = run ? Math.max(0, Math.floor((run.ends.length - machine.once) / machine.cycle.length)) : 0;
-    progress.textContent = done < steps ? `computing step ${done + 1} of ${steps}` : `all ${steps} steps computed`;
+    progress.textContent = done < steps ? `computing step ${done + 1} of ${steps}` : steps === 1 ? "the only step computed" : `all ${steps} steps computed`;
     input.line("line", x.map((row, k) => [k + 1, row[channel]]), "machine-line");
     input.dots("dots", x.map((row, k) => [k + 1, row[channel]]), "machine-dot", steps > 40 ? 2 : 5);
     input.cursor(step + 1);

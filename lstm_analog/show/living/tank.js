@@ -5,6 +5,7 @@ const GATES = [["forget", 1], ["input", 0], ["output", 3]]; // with the place of
 const FULL_SCALE = 2; // the level at the upper edge of a tank, in units of signal
 const WIDEST = 24; // px, the arrow of the largest flow
 const LARGEST_FLOW = 2e-5; // m3/s
+const STOPPED = 0.05; // difference from the digital c beyond which a tank is said to stand at its stop
 const PLAY = 3200; // ms for a step
 
 /** Return the pre-activation of a valve that is open by `share`; a valve that is quite shut is shut in the network. */
@@ -72,11 +73,22 @@ SCREENS.push({ id: "tank", title: "One memory", build(page) {
   const again = html("button", { type: "button", "data-name": "tank-empty", onclick: () => { if (!run) { memory.clear(); tell(); rest(); } } }, "empty the tanks");
   const said = html("p", { class: "lead", "aria-live": "polite" });
 
+  /** Return whether the memory stands at a stop of its tank, so that the machine is no LSTM any more. */
+  function full() {
+    const { machine, start, digital: { c } } = memory;
+    return Math.abs(c - machine.read(machine.layers[0].c, 0, start)) > STOPPED;
+  }
+
   function put(name, value) {
     memory.set[name] = value;
     sliders[name].put(name === "value" ? value : Math.round(100 * value));
     if (!run) rest();
-    said.textContent = memory.set.output <= 0 ? "The output valve is shut: at the next step h runs to zero, and the memory c is kept."
+    say();
+  }
+
+  function say() {
+    said.textContent = full() ? "The tank is full: its stop holds it there, and the digital c goes on without it. Empty the tanks to begin again."
+      : memory.set.output <= 0 ? "The output valve is shut: at the next step h runs to zero, and the memory c is kept."
       : memory.set.forget <= 0 ? "The forget valve is shut: at the next step all that was in the memory is lost, only new comes in."
         : "forget \u00d7 memory + input \u00d7 new value fills the next memory; output \u00d7 tanh(memory) fills the output.";
   }
@@ -96,6 +108,7 @@ SCREENS.push({ id: "tank", title: "One memory", build(page) {
       shown[`${name}-difference`].textContent = small(Math.abs(value - memory.digital[name]));
     }
     shown.steps.textContent = memory.steps;
+    say();
   }
 
   function begin() {

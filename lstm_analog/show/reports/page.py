@@ -26,9 +26,8 @@ from lstm_analog.show.portrait import return_map
 from lstm_analog.show.reading import digital
 from lstm_analog.show.reports.repeat import command_line, python_lines
 from lstm_analog.show.schematics.picture import schematic
-from lstm_analog.show.schematics.values import amount
 from lstm_analog.show.states import sequence
-from lstm_analog.show.style import drawing
+from lstm_analog.show.style import amount, drawing
 from lstm_analog.study import ErrorBudget, Report, Run, bill_of_materials, running_cost
 
 _STYLE = """

@@ -3,6 +3,8 @@
 from pathlib import Path
 from shlex import join
 
+import numpy as np
+
 from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.study import Report, Run
@@ -15,11 +17,12 @@ _ONE_SEQUENCE = 2
 def python_lines(report: Report, run: Run, model: Path | None, data: Path | None) -> str:
     """Return the lines of Python that make `report` and `run` again from the files `model` and `data`.
 
-    A file that is not known is called as an example is; an own technology is `technology`.
+    A file that is not known is called as an example is; an own technology is `technology`. Comments name what else was
+    done to the machine, and how the run began, if the lines do not say it.
     """
     compiled = run.passes[0].compiled
     shape, clock = run.x.shape, f"timing=la.{compiled.timing.name}, settling={compiled.settling!r}"
-    if data is None and report.seed is not None:
+    if data is None and _drawn(report, run):
         x = f"np.random.default_rng({report.seed}).uniform(-1.0, 1.0, {shape})"
     elif run.x.ndim > _ONE_SEQUENCE:
         x = f"np.load({str(data or 'x.npy')!r})  # of shape {shape}"
@@ -33,11 +36,28 @@ def python_lines(report: Report, run: Run, model: Path | None, data: Path | None
             "",
             f"lstm = la.load({str(model or _BLANK_MODEL)!r})  # digest {report.lstm_digest[:12]}",
             f"machine = la.compile(lstm, {_technology(run)}, {clock})",
+            *(f"# not done here: {text}" for text in left_out(run)),
             f"x = {x}",
             f"run = machine.run(x)  # engine here: {' '.join(report.engine.split())}",
             f"print(la.compare(run, lstm, tolerance={float(report.tolerance)!r}))",
         ]
     )
+
+
+def left_out(run: Run) -> list[str]:
+    """Return what was done for `run` beside compiling its LSTM and running it from rest, in words."""
+    known = ("imperfection",) if _preset(run) is not None else ("imperfection", "scaling")
+    entries = [entry for each in run.passes for entry in each.compiled.network.provenance if entry[0] in known]
+    done = [f"{key}: {' '.join(text.split())}" for key, text in dict.fromkeys(entries)]
+    done += ["a state at the start"] if any(array.any() for array in (*run.state.h, *run.state.c)) else []
+    return done + ([] if run.lengths is None else [f"lengths {run.lengths.tolist()}"])
+
+
+def _drawn(report: Report, run: Run) -> bool:
+    """Return whether the inputs of `run` are those that the seed of `report` draws."""
+    if report.seed is None:
+        return False
+    return np.array_equal(run.x, np.random.default_rng(report.seed).uniform(-1.0, 1.0, run.x.shape))
 
 
 def command_line(report: Report, run: Run, model: Path | None, data: Path | None) -> str | None:
@@ -46,16 +66,16 @@ def command_line(report: Report, run: Run, model: Path | None, data: Path | None
     None if the command line has no words for it.
     """
     technology = _preset(run)
-    if technology is None or run.x.ndim != _ONE_SEQUENCE or len(run.passes) > 1:
+    if technology is None or run.x.ndim != _ONE_SEQUENCE or len(run.passes) > 1 or left_out(run):
         return None
     compiled = run.passes[0].compiled
     words = ["lstm-analog", "compare", str(model or _BLANK_MODEL)]
-    if data is None and report.seed is not None:
+    if data is None and _drawn(report, run):
         words += ["--steps", str(run.x.shape[0]), "--seed", str(report.seed)]
     else:
         words += ["--input", str(data or _BLANK_INPUT)]
-    words += ["--technology", technology, "--timing", compiled.timing.value, "--settling", f"{compiled.settling:g}"]
-    return join([*words, "--html", "report.html"])
+    words += ["--technology", technology, "--timing", compiled.timing.value, "--settling", f"{compiled.settling!r}"]
+    return join([*words, "--tolerance", f"{float(report.tolerance)!r}", "--html", "report.html"])
 
 
 def _preset(run: Run) -> str | None:

@@ -113,7 +113,8 @@ def _across(bank: Part, pen: Pen, network: Network, frame: SymbolFrame, place: _
     name = next((symbol for kind, symbol in _ACROSS.items() if isinstance(bank, kind)), "ResistorIEC")
     place(name, SymbolFrame(start=frame.end, end=frame.start) if isinstance(bank, Pairs) else frame)
     if isinstance(bank, Switches):
-        pen.text(frame.at(0.0, 0.32), network.lines[bank.line], across="left" if frame.upright else "center")
+        aside, across = (0.32, "left") if frame.upright else (0.42, "center")
+        pen.text(frame.at(0.0, aside), network.lines[bank.line], across=across)
     elif isinstance(bank, Ports) and bank.line != ALWAYS:
         pen.text(frame.at(-0.5, 0.12), network.lines[bank.line], across="left")
     return True
@@ -205,11 +206,11 @@ def _(bank: Crossbars, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Pla
 def _(bank: Cells, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw a box with the inputs of a transistor cell, and say how many devices are in it."""
     (x, y), ends = frame.start, placed.element.ends
-    pairs = _pairs([name for name in bank.circuit.terminals if name not in bank.circuit.outputs])
+    pairs = terminal_pairs([name for name in bank.circuit.terminals if name not in bank.circuit.outputs])
     tall = box_height(placed.element)
     right = frame.end[0]
     pen.polygon([(x + 0.15, y - 0.25), (right, y - 0.25), (right, y + tall), (x + 0.15, y + tall)], fill="white")
-    for names, height in zip(_pairs([*bank.circuit.outputs]), box_outputs(placed.element), strict=True):
+    for names, height in zip(terminal_pairs([*bank.circuit.outputs]), box_outputs(placed.element), strict=True):
         pen.text((right - 0.05, y + height), ", ".join(names), across="right")
     anchors = []
     for number, names in enumerate(pairs):
@@ -224,7 +225,7 @@ def _(bank: Cells, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) 
     return anchors
 
 
-def _pairs(names: list[str]) -> list[list[str]]:
+def terminal_pairs(names: list[str]) -> list[list[str]]:
     """Return the `names` of terminals, the two wires of a differential signal together."""
     found: dict[str, list[str]] = {}
     for name in names:
@@ -237,11 +238,11 @@ def box_height(element: Element) -> float:
     if not isinstance(element.bank, Cells):
         return 0.0
     inputs = [name for name in element.bank.circuit.terminals if name not in element.bank.circuit.outputs]
-    return _PIN * len(_pairs(inputs)) + 0.3
+    return _PIN * len(terminal_pairs(inputs)) + 0.3
 
 
 def box_outputs(element: Element) -> list[float]:
     """Return how high above its node each pair of outputs leaves the box (units) if `element` is a transistor cell."""
     if not isinstance(element.bank, Cells):
         return []
-    return [_APART * number for number, _ in enumerate(_pairs([*element.bank.circuit.outputs]))]
+    return [_APART * number for number, _ in enumerate(terminal_pairs([*element.bank.circuit.outputs]))]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lstm_analog.network.parts import DATUM, Cells, Crossbars, OpAmps, Pairs, Ports
 from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
-from lstm_analog.show.schematics.circuit import box_outputs
+from lstm_analog.show.schematics.circuit import box_outputs, terminal_pairs
 from lstm_analog.show.schematics.pen import WORD, Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.placing import Strip
 from lstm_analog.show.schematics.sizes import (
@@ -24,7 +24,7 @@ from lstm_analog.show.schematics.sizes import (
 from lstm_analog.show.schematics.symbols import Anchor, Symbols
 from lstm_analog.show.schematics.unit import Element
 from lstm_analog.show.schematics.words import Captions
-from lstm_analog.show.style import COLOURS, FAINT
+from lstm_analog.show.style import COLOURS, SOFT
 
 _CONTROL, _SUPPLY = COLOURS[0], "#404040"
 
@@ -102,11 +102,8 @@ def output_pairs(element: Element) -> list[tuple[int, ...]]:
     """Return the nodes at each pair of outputs of the transistor cell `element`, in order; none for other elements."""
     if not isinstance(element.bank, Cells):
         return []
-    found: dict[str, tuple[int, ...]] = {}
-    for name in element.bank.circuit.outputs:
-        stem = name.removesuffix("_p").removesuffix("_n")
-        found[stem] = (*found.get(stem, ()), element.ends[name])
-    return list(found.values())
+    pairs = terminal_pairs([*element.bank.circuit.outputs])
+    return [tuple(element.ends[name] for name in names) for names in pairs]
 
 
 def _grouped(anchors: list[tuple[int, Anchor]]) -> Iterator[tuple[int, list[Anchor]]]:
@@ -166,7 +163,7 @@ class SchematicSheet:
         stacked, above = self._stack(cell, places), cell.on(Side.ABOVE)
         apart = pitch(cell)
         top = spot.y + apart * max(len(stacked) - 1, 0)
-        pen.text((spot.x + 0.08, top + 0.04), self.captions.nodes(cell.nodes), colour=FAINT, across="left", up="bottom")
+        pen.text((spot.x + 0.08, top + 0.04), self.captions.nodes(cell.nodes), colour=SOFT, across="left", up="bottom")
         if not above:
             pen.text((spot.x + 0.08, top + 0.24), self.captions.title(cell), size=WORD, across="left", up="bottom")
         for k, placed in enumerate(stacked):
@@ -197,20 +194,23 @@ class SchematicSheet:
             y = spot.y + height
             self.pen.line([(spot.x, y), (spot.right, y)])
             self.pen.text(
-                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=FAINT, across="left", up="bottom"
+                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=SOFT, across="left", up="bottom"
             )
             self.pen.text(
                 (spot.x + 0.08, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom"
             )
 
-    def _named(self, placed: Placed, point: Point, across: str = "left", up: str = "center") -> None:
-        self.pen.text(point, self.captions.element(placed.element), across=across, up=up, name=placed.element.name)
+    def _named(
+        self, placed: Placed, point: Point, across: str = "left", up: str = "center", *, cover: bool = False
+    ) -> None:
+        words, name = self.captions.element(placed), placed.element.name
+        self.pen.text(point, words, across=across, up=up, name=name, cover=cover)
 
     def _before(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         yield from self.symbols.before(self.pen, placed, frame)
         double = isinstance(placed.element.bank, Crossbars) and len(placed.signs) > 1
         drop = 0.82 if double else 0.55 if isinstance(placed.element.bank, OpAmps) else 0.42
-        self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top")
+        self._named(placed, (frame.at(0.1)[0], frame.at(0.0)[1] - drop), across="center", up="top", cover=True)
 
     def _port(self, placed: Placed, frame: SymbolFrame) -> Iterator[Anchor]:
         self.symbols.across(self.pen, placed.element, frame)
@@ -231,7 +231,7 @@ class SchematicSheet:
                 self.symbols.ground(self.pen, frame.end)
             else:
                 self.pen.text((frame.end[0], frame.end[1] - 0.06), self.captions.flag((rail,)), size=WORD, up="top")
-        aside = 0.42 if isinstance(placed.element.bank, Pairs) else 0.3
+        aside = 0.42 if isinstance(placed.element.bank, Pairs | Ports) else 0.3
         self._named(placed, frame.at(0.42, 0.12) if wide(placed) else frame.at(0.05, aside))
         if isinstance(placed.element.bank, Ports):
             yield from self._pilot(placed, frame.at(0.0))

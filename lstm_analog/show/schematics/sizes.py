@@ -27,7 +27,7 @@ WIDER = 0.4
 """What a switch that hangs takes more on its left, for its spring (units)."""
 _CHANNEL, WIRE, TITLE = 0.3, 0.11, 0.55
 """Room between columns, for a wire there, and for the title of a strip (units)."""
-_LETTER, _NARROW = 0.105, 0.088
+_LETTER, _NARROW = 0.105, 0.097
 """The width of a letter of a word, and of a label (units)."""
 
 
@@ -97,7 +97,7 @@ def _flag_room(placed: Placed, owner: dict[int, int], captions: Captions) -> flo
 def hanging_room(placed: Placed, captions: Captions) -> float:
     """Return the width of the `placed` element that hangs below a node, its label included, by `captions`."""
     label = len(captions.short(placed.element.bank.label))
-    return WIDER + _HANGING if wide(placed) else max(_HANGING, 0.5 + _NARROW * label)
+    return WIDER + _HANGING if wide(placed) else max(_HANGING, 0.6 + _NARROW * label)
 
 
 def pitch(cell: NodeCell) -> float:

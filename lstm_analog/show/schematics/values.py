@@ -1,5 +1,6 @@
 """Say the size of an element in SI units, as short as a drawing needs it."""
 
+from collections.abc import Iterable
 from functools import singledispatch
 
 import numpy as np
@@ -22,10 +23,7 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
 )
-from lstm_analog.show.style import si
-
-_LARGE = 1e4
-"""What stands before the largest prefix at most."""
+from lstm_analog.show.style import amount
 
 
 def first(values: Floats) -> float:
@@ -45,18 +43,6 @@ def size_of(bank: object, number: int, domain: Domain) -> str:
 def _conductance(value: float, domain: Domain) -> str:
     """Return a resistance in a circuit, a conductance in plumbing, whose unit the drawing says once."""
     return amount(1.0 / value, "Ω") if domain == ELECTRICAL else f"{value:.2g}"
-
-
-def amount(value: float, unit: str) -> str:
-    """Return `value` with its `unit` and a prefix, three digits.
-
-    >>> amount(1e-10, "F")
-    '100 pF'
-    """
-    scale = si(abs(value) or 1.0, unit)
-    if abs(value) >= _LARGE * scale.factor:
-        return f"{value:.2g} {unit}"
-    return f"{value / scale.factor:.3g} {scale.unit}"
 
 
 @size_of.register(Conductors)
@@ -120,14 +106,19 @@ def _(bank: Transconductors, number: int, domain: Domain) -> str:
     return f"{np.count_nonzero(row)} transconductances\nto {amount(float(np.abs(row).max()), 'S')}"
 
 
-@size_of.register
-def _(bank: Crossbars, number: int, domain: Domain) -> str:
-    rows = np.stack((bank.positive, bank.negative), axis=-1)
-    largest = float(rows.reshape(-1, *rows.shape[-3:])[0, number].max())
+def row_size(bank: Crossbars, number: int, sides: Iterable[str], domain: Domain) -> str:
+    """Return the largest conductance of row `number` of `bank` on its `sides`, positive or negative, in a `domain`."""
+    largest = max(float(_row(bank, number, side).max()) for side in sides)
     return f"to {amount(largest, 'S') if domain == ELECTRICAL else f'{largest:.2g}'}"
 
 
 def row_count(bank: Crossbars, number: int, side: str) -> int:
     """Return how many conductances row `number` of `bank` has on a `side`, positive or negative, dummies left out."""
-    matrix: Floats = getattr(bank, side)
-    return int(np.count_nonzero(matrix.reshape(-1, *matrix.shape[-2:])[0, number]))
+    return int(np.count_nonzero(_row(bank, number, side)))
+
+
+def _row(bank: Crossbars, number: int, side: str) -> Floats:
+    """Return the conductances (inputs,) of row `number` of `bank` on a `side`, of the first chip."""
+    matrix: Floats = bank.positive if side == "positive" else bank.negative
+    row: Floats = matrix.reshape(-1, *matrix.shape[-2:])[0, number]
+    return row

@@ -18,9 +18,9 @@ from lstm_analog.network.parts import (
     Switches,
 )
 from lstm_analog.network.shapes import Shape
-from lstm_analog.show.schematics.cells import NodeCell, inputs_of
+from lstm_analog.show.schematics.cells import NodeCell, Placed, inputs_of
 from lstm_analog.show.schematics.unit import Element, UnitParts
-from lstm_analog.show.schematics.values import first, size_of
+from lstm_analog.show.schematics.values import first, row_size, size_of
 
 _PLAIN = {"cell": "candidate", "new": "candidate", "new recurrent": "candidate from h"}
 """Words for signals whose name in the legend has another meaning, too."""
@@ -131,9 +131,13 @@ class Captions:
         """Return `label` without the prefix of the chain."""
         return label.removeprefix(self.prefix)
 
-    def element(self, element: Element) -> str:
-        """Return the label of the bank of `element`, and its size."""
-        size = size_of(element.bank, element.number, self.domain)
+    def element(self, placed: Placed) -> str:
+        """Return the label of the bank of a `placed` element, and its size; of a row, on the sides that stand there."""
+        element = placed.element
+        if isinstance(element.bank, Crossbars):
+            size = row_size(element.bank, element.number, placed.signs, self.domain)
+        else:
+            size = size_of(element.bank, element.number, self.domain)
         return f"{self.short(element.bank.label)}\n{size}".strip()
 
     def nodes(self, nodes: tuple[int, ...]) -> str:

@@ -60,7 +60,7 @@ def test_what_is_named_is_written_once_before_its_use():
 
 
 def test_a_name_stands_for_one_expression():
-    with pytest.raises(InvalidValueError, match=r"^name 'u' must stand for one `let`, got two: rename one"):
+    with pytest.raises(InvalidValueError, match=r"^let u must have one body in a law, got two: give each"):
         written([let("u", A * X) + let("u", A * Y)], GRAPH)
 
 
