@@ -100,6 +100,14 @@ JUDGED = {
     "raw.py:_HEADER": (LIMIT, "yes: what is refused"),
     "rumoca.py:_MISSING": ("nothing", "no: any other code below 126 that rumoca does not use would do"),
     "rumoca.py:_SAME": (ACCURACY, "yes: intervals are far longer"),
+    "phase/strength.py:_NO_MARGIN": (
+        ACCURACY,
+        "care: larger, a weak tie to others is lost; smaller, rounding passes for one",
+    ),
+    "phase/strength.py:_TIED": (
+        ACCURACY,
+        "care: larger, what feeds both sides of a switch may count as negligible; smaller, more is kept",
+    ),
     "phase/strength.py:_BALANCED": (
         ACCURACY,
         "care: larger, a small leak is lost; smaller, rounding closes loops",

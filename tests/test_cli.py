@@ -523,7 +523,11 @@ def test_yield_of_a_whole_model_looks_at_its_answer(tmp_path, table, capsys):
         (["--imperfection", "DeviceSpread()"], "must name its fields share, got 'DeviceSpread()': give share=..."),
         (
             ["--imperfection", "DeviceSpread(0.1)"],
-            "must name its fields share, got 'DeviceSpread(0.1)': give share=...",
+            "must name its fields share, got 'DeviceSpread(0.1)': give share=..., each once",
+        ),
+        (
+            ["--imperfection", "DeviceSpread(share=0.1, share=0.2)"],
+            "must name its fields share, got 'DeviceSpread(share=0.1, share=0.2)': give share=..., each once",
         ),
         (["--imperfection", "5 %"], "must read like DeviceSpread(share=0.03), got '5 %': quote it in a shell"),
         (

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_write_spice_says_where_it_cannot_write(small, tmp_path):
 
 @pytest.mark.parametrize("settling", [0, 0.0, -3.0, np.nan, np.inf])
 def test_compile_refuses_a_settling_that_is_no_length(settling):
-    with pytest.raises(InvalidValueError, match=rf"settling must be positive, got {settling}: give time constants"):
+    with pytest.raises(InvalidValueError, match=rf"settling must be positive, got {float(settling)}: give time"):
         machine(lstm(), settling=settling)
 
 
@@ -184,6 +185,11 @@ def test_compile_refuses_a_timing_that_is_none(timing):
 def test_compile_refuses_what_is_no_lstm(model):
     with pytest.raises(InvalidTypeError, match=r"lstm must be an LSTM, got"):
         la.compile(model, la.electrical.BEHAVIOURAL)
+
+
+def test_a_settling_of_any_kind_of_number_is_the_float():
+    """A Fraction was admitted and then stopped in the text of the clock."""
+    assert machine(lstm(), settling=Fraction(41, 2)).compiled.cycle == machine(lstm(), settling=20.5).compiled.cycle
 
 
 @pytest.mark.parametrize("settling", ["20", None, True])

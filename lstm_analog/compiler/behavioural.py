@@ -178,7 +178,7 @@ def _(memory: Memory, make: BehaviouralParts, number: int) -> list[Part]:
 
 
 def _clocked(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
-    """Return master and slave: product currents in one load; line `compute<n>` charges the fresh, `copy` the slave."""
+    """Return master and slave: product currents in one load; `compute<n>` charges the master, `copy` the slave."""
     technology, label = make.technology, memory.target.label
     node = make.unknowns
     total, fresh = node[f"{label}_sum"], node[master(label)]

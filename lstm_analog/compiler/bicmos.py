@@ -11,8 +11,6 @@ from hashlib import sha256
 from math import ceil, log2
 from pathlib import Path
 
-import numpy as np
-
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, thermal_voltage
 from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
@@ -24,6 +22,7 @@ from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.device_models import ModelLibrary
+from lstm_analog.network.quantities import check_fields
 
 READING_TAIL = 2.0
 """Tail current of the pair that computes o tanh(c), over the reference current."""
@@ -137,14 +136,10 @@ class Bicmos:
 
     def __post_init__(self) -> None:
         """Check that every size is positive, and that a sheet resistance is given only where resistors are drawn."""
+        check_fields(self, self.name)
         if self.passives is None and self.conditions.sheet != 1.0:
             must, do = "be 1 where resistors are ideal", "give passives=electrical.SKY130_PASSIVES"
             raise InvalidValueError(explain(f"{self.name} sheet", must=must, got=self.conditions.sheet, do=do))
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if isinstance(value, float | int) and not (np.isfinite(value) and value > 0):
-                do = "give SI units above zero"
-                raise InvalidValueError(explain(f"{self.name} {entry.name}", must="be positive", got=value, do=do))
 
     @property
     def digest(self) -> str:

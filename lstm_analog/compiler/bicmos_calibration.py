@@ -4,9 +4,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
     """Gains of a transistor cell, set so that it computes the LSTM's equations.
@@ -57,8 +59,8 @@ class Calibration:
     def __post_init__(self) -> None:
         """Check that every gain is positive, the residual not below zero, and that the divider divides."""
         for entry in fields(self):
-            value, least = getattr(self, entry.name), 0.0 if entry.name == "residual" else np.nextafter(0.0, 1.0)
-            if not isinstance(value, str) and not (np.isfinite(value) and value >= least):
+            value, zero = getattr(self, entry.name), entry.name == "residual"
+            if entry.type is float and not (0.0 < value < np.inf or (zero and value == 0.0)):
                 do = "calibrate anew with study.calibrate"
                 raise InvalidValueError(explain(f"calibration {entry.name}", must="be positive", got=value, do=do))
         if not self.divider_ratio < 1.0:

@@ -70,7 +70,7 @@ def library(technology: Bicmos) -> Library:
     adding = 1.0 / technology.state_scale
     currents = (1.0, READING_TAIL, LINEAR_TAIL, adding, feed, *(k * feed for k, _ in (_MASTER, _SLAVE)), row)
     parts = [
-        *(_tail(technology, k) for k in sorted(set(currents))),
+        *(_tail(technology, k) for k in {_named("tail", k): k for k in sorted(currents)}.values()),
         _bias(technology),
         _steer(technology),
         *(_tanh_product(technology, k) for k in dict.fromkeys((adding, READING_TAIL))),
@@ -226,7 +226,7 @@ def terminals(technology: Bicmos) -> tuple[str, ...]:
     return TERMINALS if technology.services is None else (*TERMINALS, *MIRROR)
 
 
-def bias_row(technology: Bicmos, services: Services) -> Library:
+def bias_row_library(technology: Bicmos, services: Services) -> Library:
     """Return the driver of a bias row by `services` as a library of `technology`: 2 I over a load, as h is at 1."""
     feed = technology.follower_current / technology.reference_current
     follower = _named("follower", _HIDDEN[0] * feed, _HIDDEN[1])

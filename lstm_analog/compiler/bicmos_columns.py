@@ -107,9 +107,14 @@ def add_head(builder: TransistorBuilder, head: Sum, drivers: list[Wires], weight
 def _add_crossbar(
     builder: TransistorBuilder, label: str, drivers: list[Wires], pairs: list[Wires], weights: Floats
 ) -> None:
-    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`."""
+    """Add the crossbar `label` of `weights` (columns, drivers) from `drivers` to the columns at `pairs`.
+
+    A weight of zero is no resistor, so weights of zeros, as of a head before training, are no bank.
+    """
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
     builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    if not weights.any():
+        return
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
     own, crossed = (builder.technology.unit_conductance * each for each in branches(builder.technology, weights))
     none = np.array(0.0)
@@ -147,13 +152,13 @@ def _totals(technology: Bicmos, weights: Floats) -> Floats:
 
 
 def _terminate(
-    builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats, drawn: Floats
+    builder: TransistorBuilder, target: Signal, pair: Wires, rail: float, rest: Floats, weighted: Floats
 ) -> None:
     """Add the terminations of conductance `rest` (H,) from the columns of `target` at `pair` to its `rail` (V).
 
-    `drawn` (H,) is the conductance of the weights of a column, by which a rail on the chip knows its current.
+    `weighted` (H,) is the conductance of all weights of a column, from which the current of a rail on the chip follows.
     """
-    current = 2.0 * (rail - builder.technology.row_level) * rest * drawn / (rest + drawn)
+    current = 2.0 * (rail - builder.technology.row_level) * rest * weighted / (rest + weighted)
     nodes = rail_nodes(builder, f"{target.label}_rail", rail, current)
     for side, ends in zip(("p", "n"), pair, strict=True):
         builder.resistors(f"{target.label}_term_{side}", ends, nodes, rest)

@@ -9,6 +9,7 @@ from math import ceil
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.device_models import ModelDevice
+from lstm_analog.network.quantities import check_fields
 
 _CLOSE = 1e-6
 """Relative deviation up to which a size counts as one of the grid."""
@@ -150,7 +151,8 @@ class MosPair:
     gate_source: float
 
     def __post_init__(self) -> None:
-        """Check that the count has halves."""
+        """Check that every size is positive and that the count has halves."""
+        check_fields(self, "pair")
         if self.count < 2 or self.count % 2:
             do = "give 2, 4, ..."
             raise InvalidValueError(explain("count of a pair", must="be even, at least 2", got=self.count, do=do))

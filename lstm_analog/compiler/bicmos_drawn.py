@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.compiler.bicmos_devices import text
 from lstm_analog.compiler.bicmos_passives import Passives
 from lstm_analog.compiler.bicmos_services import WIRE
-from lstm_analog.network.cells import NODES, Cells, Subcircuit
+from lstm_analog.network.cells import NODES, SHUNT, Cells, Subcircuit
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Conductors, Crossbars, Part
 
@@ -20,15 +20,15 @@ STEADY = ("vss", "vcc", "0")
 """Nodes whose voltage stands still, so that a capacitance at them does nothing."""
 
 
-def drawn(network: Network, passives: Passives, *, celsius: float, sheet: float, loose: str) -> Network:
+def drawn(network: Network, passives: Passives, *, celsius: float, sheet: float) -> Network:
     """Return `network` with its resistors, capacitors and wells as `passives` draws them, at `celsius`.
 
-    `sheet` is the sheet resistance of the wafer over the typical one; the bank called `loose` is not on the chip.
+    `sheet` is the sheet resistance of the wafer over the typical one; the shunt is not on the chip and stays as it is.
     Capacitances at columns, rows and dividers stand in the cells, at the terminals there, the largest of all cells.
     """
     strays = np.zeros(network.unknowns.size)
     parts = tuple(
-        part if part.label == loose else _drawn(part, passives, celsius, sheet, strays) for part in network.parts
+        part if part.label == SHUNT else _drawn(part, passives, celsius, sheet, strays) for part in network.parts
     )
     cells = (
         _with_library(part, passives, celsius, sheet, strays) if isinstance(part, Cells) else part for part in parts
@@ -79,7 +79,7 @@ def drawn_circuit(circuit: Subcircuit, passives: Passives, celsius: float, sheet
             strips = passives.resistor.strips(np.array([float(words[3])]))
             half = 0.5 * float(passives.resistor.capacitance(strips)[0])
             cards.append(" ".join((*words[:3], text(sheet * float(passives.resistor.resistance(strips, celsius)[0])))))
-            cards += [f"c{words[0]}{end} {node} 0 {text(half)}" for end, node in _loose(words[1:3])]
+            cards += [f"c{words[0]}{end} {node} 0 {text(half)}" for end, node in _moving_ends(words[1:3])]
         elif words[0][0] == "c" and not words[0].startswith(WIRE):
             count, side = passives.capacitor.squares(float(words[3]))
             cards.append(" ".join((*words[:3], text(passives.capacitor.capacitance(count, side)))))
@@ -90,8 +90,8 @@ def drawn_circuit(circuit: Subcircuit, passives: Passives, celsius: float, sheet
     return replace(circuit, cards=tuple(cards))
 
 
-def _loose(nodes: list[str]) -> list[tuple[str, str]]:
-    """Return the ends a and b with their `nodes`, without those that stand still."""
+def _moving_ends(nodes: list[str]) -> list[tuple[str, str]]:
+    """Return the ends a and b of a resistor with their `nodes`, without nodes whose voltage stands still."""
     return [(end, node) for end, node in zip("ab", nodes, strict=True) if node not in STEADY]
 
 

@@ -36,13 +36,16 @@ _NAMES = (
 
 @fit_ranges.register
 def _(technology: Bicmos, ranges: Ranges, fit: Fit) -> Bicmos:
-    return technology if fit is Fit.KEEP else fitted(technology, ranges.c)
+    chosen = fitted(technology, ranges.c)
+    larger = chosen.state_scale < technology.state_scale  # units
+    return technology if fit is Fit.KEEP or (larger and fit is Fit.SHRINK) else chosen
 
 
 @reach.register
 def _(technology: Bicmos) -> Ranges:
-    """Return the largest |c| at which the pair of f c is linear; columns check their weights themselves."""
-    return Ranges(x=np.inf, z=np.inf, c=technology.linear_range * technology.state_scale, rows=np.inf)
+    """Return the largest |c| at which the pair of f c is linear, for h too; columns check their weights themselves."""
+    largest = technology.linear_range * technology.state_scale
+    return Ranges(x=np.inf, z=np.inf, c=largest, h=largest, rows=np.inf)
 
 
 @lower.register
@@ -67,7 +70,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     network = builder.network((), _provenance(technology, timing, clock))
     if technology.passives is not None:
         met = technology.conditions
-        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet, loose=SHUNT)
+        network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet)
     return Compiled(
         network=network,
         cycle=clock,
@@ -193,15 +196,15 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     """Add the divider from the master of c to the inputs of its tanh; its rail keeps their common mode."""
     technology = builder.technology
     ratio = technology.trims.divider_ratio * technology.state_scale
-    upper, lower_one = technology.divider * (1.0 - ratio), technology.divider * ratio
+    to_master, to_rail = technology.divider * (1.0 - ratio), technology.divider * ratio
     level = (technology.tanh_level - ratio * technology.master_level) / (1.0 - ratio)
-    rail = rail_nodes(builder, f"{label}_rail", level, np.full(size, 2.0 * (level - technology.tanh_level) / lower_one))
+    rail = rail_nodes(builder, f"{label}_rail", level, np.full(size, 2.0 * (level - technology.tanh_level) / to_rail))
     masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
     ends = builder.pair(f"{label}_tanh", size, 2.0 * technology.sensed_volts)
     builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
-        builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / upper))
-        builder.resistors(f"{label}_lower{side}", end, rail, np.array(1.0 / lower_one))
+        builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / to_master))
+        builder.resistors(f"{label}_lower{side}", end, rail, np.array(1.0 / to_rail))
 
 
 def _pins(

@@ -15,6 +15,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.quantities import check_fields
 
 _DRAWN_AT = 27.0
 """The temperature (C) at which a strip has the resistance that it was drawn for."""
@@ -74,6 +75,13 @@ class PolyResistor:
     edge_capacitance: float
     space: float
     weakest: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive, and that there are widths, in order."""
+        check_fields(self, self.name, signed=("body_drift", "head_drift"))
+        if not self.widths or list(self.widths) != sorted(self.widths):
+            do = "give the legal ones in um"
+            raise InvalidValueError(explain(f"{self.name} widths", must="ascend", got=self.widths, do=do))
 
     def strips(self, ohms: Floats) -> Strips:
         """Return how resistors of `ohms` (n,) are drawn: of the least width that leaves a strip `shortest` at least.
@@ -140,6 +148,13 @@ class PlateCapacitor:
     narrower: float
     space: float
 
+    def __post_init__(self) -> None:
+        """Check that every size is positive, and that a square may be large enough to be a capacitor."""
+        check_fields(self, self.name)
+        if not self.largest > self.narrower:
+            must, do = f"be above narrower, {self.narrower:g} um", "give the largest side"
+            raise InvalidValueError(explain(f"{self.name} largest", must=must, got=self.largest, do=do))
+
     def squares(self, farads: float) -> tuple[int, float]:
         """Return as how many squares of which side (um) a capacitor of `farads` is drawn."""
         count = 1
@@ -180,6 +195,10 @@ class DeepWell:
     reverse: float
     margin: float
     apart: float
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "well")
 
     def capacitance(self, sizes: tuple[tuple[float, float, float], ...]) -> float:
         """Return the capacitance (F) of a well around transistors of `sizes`: width, length (um) and their number."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from lstm_analog.compiler.bicmos_devices import Devices, text
 from lstm_analog.doors import checked_record
 from lstm_analog.network.cells import Subcircuit
+from lstm_analog.network.quantities import check_fields
 
 SERVICES, BIAS_ROW = "services", "bias_row"
 """The subcircuits: reference and generator of clocks, one of a chip, and the drivers of bias rows."""
@@ -61,6 +62,10 @@ class Services:
     delay: tuple[float, float]
     drive: float
     wires: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        """Check that every size is positive."""
+        check_fields(self, "services")
 
 
 def mirrored(devices: Devices, services: Services, name: str, out: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import VCC, TransistorBuilder, Wires
-from lstm_analog.compiler.bicmos_cell import bias_row
+from lstm_analog.compiler.bicmos_cell import bias_row_library
 from lstm_analog.compiler.bicmos_conditions import Bias
 from lstm_analog.compiler.bicmos_services import BIAS_ROW, MIRROR, SERVICES, Services, circuits
 from lstm_analog.compiler.compiled import Drive
@@ -60,7 +60,7 @@ def add_services(builder: TransistorBuilder, services: Services, lines: dict[str
     banks = [(SERVICES, whole, np.stack([*pins, *driven, *mirror, vcc, vss]))]
     if builder.bias_rows:
         rows = [np.stack([*builder.pair(label, 1, 1.0), vcc, vss, *mirror]) for label in builder.bias_rows]
-        banks.append((BIAS_ROW, bias_row(technology, services), np.hstack(rows)))
+        banks.append((BIAS_ROW, bias_row_library(technology, services), np.hstack(rows)))
     for name, library, ends in banks:
         builder.parts.append(Cells(label=name, device=name, library=library, temperature=met.temperature, pins=ends))
 

@@ -1,14 +1,14 @@
 """Write the LSTM, its variants, the GRU, MGU and plain RNN as sums, products and memories of a signal network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler.signals import (
     Diagonal,
+    GateMembers,
     Memory,
     OperationChain,
     Product,
@@ -34,6 +34,7 @@ from lstm_analog.model import (
     RNNCell,
     RNNGate,
 )
+from lstm_analog.model.weights import RecurrentCell
 from lstm_analog.network.shapes import Shape
 
 SHAPES = {
@@ -63,6 +64,26 @@ class _Names:
     def memory(self, name: str, size: int | None = None) -> Signal:
         return self._signal(name, Quantity.MEMORY, size)
 
+    def rows(
+        self,
+        name: str,
+        targets: Sequence[Signal],
+        drivers: tuple[Reading, ...],
+        cell: RecurrentCell,
+        gates: Sequence[int],
+        diagonals: tuple[Diagonal, ...] = (),
+    ) -> Sum:
+        """Return the pre-activations `targets` of some `gates` of a `cell`; `drivers` are its inputs and its h."""
+        columns = np.concatenate((cell.input[gates], cell.recurrent[gates]), axis=-1)
+        return Sum(
+            label=f"{self.prefix}_{name}",
+            targets=tuple(targets),
+            drivers=drivers,
+            weights=columns.reshape(-1, columns.shape[-1]),
+            bias=None if cell.bias is None else cell.bias[gates].ravel(),
+            diagonals=diagonals,
+        )
+
     def _signal(self, name: str, quantity: Quantity, size: int | None = None) -> Signal:
         return Signal(label=f"{self.prefix}_{name}", size=self.size if size is None else size, quantity=quantity)
 
@@ -81,12 +102,6 @@ def _tap(activation: Activation, signal: Signal) -> Tap:
 
 def _itself(reading: Reading) -> Tap:
     return Tap(shape=Shape.LINEAR, reading=reading)
-
-
-def _stacked(*columns: Floats) -> Floats:
-    """Return weights (gates, H, n) of several drivers as one matrix, (gates H, all n)."""
-    whole = np.concatenate(columns, axis=-1)
-    return whole.reshape(-1, whole.shape[-1])
 
 
 @singledispatch
@@ -112,15 +127,27 @@ def _(cell: Cell, chain: Chain, below: Reading) -> OperationChain:
     )
     exposed = (_tap(cell.gate, z["o"]), _tap(cell.hidden, c))
     rows, late = _rows(cell, name, z, (below, _held(h)), c)
+    gates = tuple(CoupledGate) if cell.coupled else tuple(Gate)
+    return _chain_of(chain, gates, z.values(), (*rows, update, *late, *_output(cell, name, exposed, h)), h, c)
+
+
+def _chain_of(
+    chain: Chain,
+    gates: GateMembers,
+    rows: Iterable[Signal],
+    operations: tuple[SignalOperation, ...],
+    hidden: Signal,
+    cell: Signal | None = None,
+) -> OperationChain:
     return OperationChain(
         layer=chain.layer,
         backward=chain.backward,
-        operations=(*rows, update, *late, *_output(cell, name, exposed, h)),
-        gates=tuple(CoupledGate) if cell.coupled else tuple(Gate),
-        rows=tuple(z.values()),
-        activations=cell.activations,
-        cell=c,
-        hidden=h,
+        operations=operations,
+        gates=gates,
+        rows=tuple(rows),
+        activations=chain.cell.activations,
+        cell=cell,
+        hidden=hidden,
     )
 
 
@@ -138,14 +165,7 @@ def _rows(
             for letter, weights in zip(peeping, () if cell.peephole is None else cell.peephole, strict=False)
             if letter in [gate.letter for gate in gates]
         )
-        rows = Sum(
-            label=f"{name.prefix}_{label}",
-            targets=tuple(z[gate.letter] for gate in gates),
-            drivers=drivers,
-            weights=_stacked(cell.input[gates], cell.recurrent[gates]),
-            bias=None if cell.bias is None else cell.bias[gates].ravel(),
-            diagonals=diagonals,
-        )
+        rows = name.rows(label, [z[gate.letter] for gate in gates], drivers, cell, list(gates), diagonals)
         result.append([rows] if gates else [])
     return result[0], result[1]
 
@@ -167,29 +187,14 @@ def _(cell: GRUCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z = {gate: name.sum(f"z{gate.letter}") for gate in GRUGate}
     h, gates = name.memory("h"), [GRUGate.RESET, GRUGate.UPDATE]
-    rows = Sum(
-        label=f"{name.prefix}_rows",
-        targets=tuple(z[gate] for gate in gates),
-        drivers=(below, _held(h)),
-        weights=_stacked(cell.input[gates], cell.recurrent[gates]),
-        bias=None if cell.bias is None else cell.bias[gates].ravel(),
-    )
+    rows = name.rows("rows", [z[gate] for gate in gates], (below, _held(h)), cell, gates)
     build = _reset_after if cell.reset_after else _reset_before
     update = Memory(
         target=h,
         keep=_tap(cell.gate, z[GRUGate.UPDATE]),
         add=(_tap(cell.gate.complement, z[GRUGate.UPDATE]), _tap(cell.candidate, z[GRUGate.NEW])),
     )
-    return OperationChain(
-        layer=chain.layer,
-        backward=chain.backward,
-        operations=(rows, *build(cell, name, z, below, h), update),
-        gates=tuple(GRUGate),
-        rows=tuple(z.values()),
-        activations=cell.activations,
-        cell=None,
-        hidden=h,
-    )
+    return _chain_of(chain, tuple(GRUGate), z.values(), (rows, *build(cell, name, z, below, h), update), h)
 
 
 def _reset_after(
@@ -221,13 +226,7 @@ def _reset_before(
     """Yield the operations of z_n = W x + U (r h) + b."""
     rh, new = name.product("rh"), GRUGate.NEW
     yield Product(target=rh, factors=(_tap(cell.gate, z[GRUGate.RESET]), _itself(_held(h))))
-    yield Sum(
-        label=f"{name.prefix}_new",
-        targets=(z[new],),
-        drivers=(below, _now(rh)),
-        weights=_stacked(cell.input[new], cell.recurrent[new]),
-        bias=None if cell.bias is None else cell.bias[new],
-    )
+    yield name.rows("new", [z[new]], (below, _now(rh)), cell, [new])
 
 
 @operation_chain.register
@@ -236,54 +235,22 @@ def _(cell: MGUCell, chain: Chain, below: Reading) -> OperationChain:
     z = {gate: name.sum(f"z{gate.letter}") for gate in MGUGate}
     h, fh = name.memory("h"), name.product("fh")
 
-    def rows(label: str, gate: MGUGate, recurrent: Reading) -> Sum:
-        return Sum(
-            label=f"{name.prefix}_{label}",
-            targets=(z[gate],),
-            drivers=(below, recurrent),
-            weights=_stacked(cell.input[gate], cell.recurrent[gate]),
-            bias=None if cell.bias is None else cell.bias[gate],
-        )
-
     forget = _tap(cell.gate, z[MGUGate.FORGET])
     update = Memory(
         target=h, keep=_tap(cell.gate.complement, z[MGUGate.FORGET]), add=(forget, _tap(cell.candidate, z[MGUGate.NEW]))
     )
-    return OperationChain(
-        layer=chain.layer,
-        backward=chain.backward,
-        operations=(
-            rows("rows", MGUGate.FORGET, _held(h)),
-            Product(target=fh, factors=(forget, _itself(_held(h)))),
-            rows("new", MGUGate.NEW, _now(fh)),
-            update,
-        ),
-        gates=tuple(MGUGate),
-        rows=tuple(z.values()),
-        activations=cell.activations,
-        cell=None,
-        hidden=h,
+    operations = (
+        name.rows("rows", [z[MGUGate.FORGET]], (below, _held(h)), cell, [MGUGate.FORGET]),
+        Product(target=fh, factors=(forget, _itself(_held(h)))),
+        name.rows("new", [z[MGUGate.NEW]], (below, _now(fh)), cell, [MGUGate.NEW]),
+        update,
     )
+    return _chain_of(chain, tuple(MGUGate), z.values(), operations, h)
 
 
 @operation_chain.register
 def _(cell: RNNCell, chain: Chain, below: Reading) -> OperationChain:
     name = _Names(prefix=chain.label, size=cell.hidden_size)
     z, h = name.sum(f"z{RNNGate.HIDDEN.letter}"), name.memory("h")
-    rows = Sum(
-        label=f"{name.prefix}_rows",
-        targets=(z,),
-        drivers=(below, _held(h)),
-        weights=_stacked(cell.input, cell.recurrent),
-        bias=None if cell.bias is None else cell.bias.ravel(),
-    )
-    return OperationChain(
-        layer=chain.layer,
-        backward=chain.backward,
-        operations=(rows, Memory(target=h, keep=None, add=(_tap(cell.hidden, z),))),
-        gates=tuple(RNNGate),
-        rows=(z,),
-        activations=cell.activations,
-        cell=None,
-        hidden=h,
-    )
+    rows = name.rows("rows", [z], (below, _held(h)), cell, [RNNGate.HIDDEN])
+    return _chain_of(chain, tuple(RNNGate), (z,), (rows, Memory(target=h, keep=None, add=(_tap(cell.hidden, z),))), h)

@@ -118,7 +118,7 @@ def _half_bridge(each: _Population, unknowns: Unknowns, technology: Channels) ->
     yield _ports(f"{each.label}_shutting", each, conductance, -0.5, middle, datum)
     yield Storages(label=f"{each.label}_membrane", nodes=middle, capacitance=np.array(capacitance))
     yield Sources(label=each.chance, nodes=chance, effort=np.zeros(each.size))
-    current = np.array(volts * conductance / np.sqrt(technology.channels))
+    current = np.array(volts * conductance / np.sqrt(float(technology.channels)))
     factors = (_linear(chance, 1.0 / volts, 0.0),)
     yield Pairs(label=f"{each.label}_flicker", line=ALWAYS, out=middle, current=current, factors=factors)
 

@@ -1,8 +1,6 @@
 """Electrical technologies: records of the sizes of a circuit, in which signals are voltages, and their presets."""
 
-from dataclasses import dataclass, fields, replace
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from lstm_analog.compiler.bicmos import BICMOS, Bicmos
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
@@ -10,9 +8,8 @@ from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Dev
 from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
 from lstm_analog.compiler.sky130 import SKY130, SKY130_CHIP, SKY130_MOS, SKY130_PASSIVES, SKY130_SERVICES
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
-from lstm_analog.network.quantities import check_positive
+from lstm_analog.network.quantities import check_fields
 
 __all__ = [
     "BEHAVIOURAL",
@@ -80,11 +77,7 @@ class Behavioural:
 
     def __post_init__(self) -> None:
         """Check that every size is positive."""
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not isinstance(value, str) and not (np.isfinite(value) and value > 0):
-                do = "give SI units above zero"
-                raise InvalidValueError(explain(f"{self.name} {entry.name}", must="be positive", got=value, do=do))
+        check_fields(self, self.name)
 
     @property
     def time_constant(self) -> float:
@@ -138,11 +131,7 @@ class Channels:
 
     def __post_init__(self) -> None:
         """Check that there are channels, and that rate and capacitance are positive."""
-        if not (self.channels >= 1 and float(self.channels).is_integer()):
-            must, do = "be a whole number >= 1", "give the channels of a gate"
-            raise InvalidValueError(explain(f"{self.name} channels", must=must, got=self.channels, do=do))
-        for name in ("rate", "capacitance"):
-            check_positive(f"{self.name} {name}", getattr(self, name), "give SI units above zero")
+        check_fields(self, self.name)
 
     @property
     def channel_time(self) -> float:

@@ -54,8 +54,9 @@ def decay_time(frequency: float, damping: float) -> float:
     """
     check_number("frequency", frequency)
     check_number("damping", damping)
-    slow = damping - np.sqrt(max(damping**2 - 1.0, 0.0))
-    return float(1.0 / (frequency * slow))
+    if damping <= 1.0:
+        return float(1.0 / (frequency * damping))
+    return float((damping + np.sqrt(damping - 1.0) * np.sqrt(damping + 1.0)) / frequency)
 
 
 @checked

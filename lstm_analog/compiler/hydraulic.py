@@ -129,19 +129,23 @@ class Hydraulic:
     hardware: Hardware
 
     def __post_init__(self) -> None:
-        """Check that every size is of its kind and positive, and that a shut solenoid passes less than an open one."""
+        """Check that sizes are positive, that a shut solenoid passes less than an open one, that tanks can be at 0."""
         check_fields(self, self.name)
         if not self.seat_leak < 1.0:
             do = "give the share of the open conductance"
             raise InvalidValueError(explain(f"{self.name} seat_leak", must="be below 1", got=self.seat_leak, do=do))
+        highest = self.reach()[1]
+        if not highest > 0.0:
+            must, do = f"be below what a full tank holds, {self.datum + highest:.4g} Pa", "take higher tubes"
+            raise InvalidValueError(explain(f"{self.name} datum", must=must, got=self.datum, do=do))
 
     @property
     def time_constant(self) -> float:
-        """The slowest pole (s): a tank behind its line, a manifold of the least total, a spool."""
+        """The slowest pole (s), of tanks behind lines, manifolds of the least total, bridges at z = 0, or spools."""
         tank = self.tank / self.tank_line.conductance(self.fluid)
         if self.detail is Detail.IDEAL:
             return tank
-        manifold = self.pilot / (self.unit_conductance * self.least_total)
+        manifold = self.pilot / min(self.unit_conductance * self.least_total, 2.0 * self.port_conductance)
         if self.detail is Detail.FULL:
             return max(tank, manifold)
         spool = decay_time(self.hardware.spool_frequency, self.hardware.spool_damping)

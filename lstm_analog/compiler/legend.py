@@ -6,7 +6,7 @@ Exports know networks, not LSTMs: from these entries they name the weights of a 
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot, fed_by
+from lstm_analog.compiler.compiled import Compiled, LayerLayout, fed_by
 from lstm_analog.network.labels import SIGNAL
 
 _ENDS = ("", "_p", "_n")
@@ -14,7 +14,8 @@ _ENDS = ("", "_p", "_n")
 _SIDES = (*_ENDS, "_pos", "_neg")
 _COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
 """Suffixes of the label of a memory where a row of weights reads it: master, driver of its wires, relay of its tank."""
-_BANKS = ("rows", "recur", "new", "late", "proj")
+_BANKS = ("rows", "recur", "new", "late")
+"""The weighted sums of `compiler.cells` that may have a bias."""
 _INNER = MappingProxyType(
     {
         "q": "new recurrent",
@@ -39,6 +40,7 @@ def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
 
 
 def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
+    """Yield labels of groups, whether they exist or not, and the word of each."""
     layout = compiled.layout
     for bank in layout.inputs:
         word = "x backward" if bank.backward and len(layout.inputs) > 1 else "x"
@@ -46,19 +48,15 @@ def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
     for place in layout.layers:
         where = _chain(place) if len(layout.layers) > 1 else ""
         for gate, spot in zip(place.gates, place.z, strict=True):
-            yield from ((label, f"{where}{gate.name.lower()}") for label in _groups(spot))
+            yield from ((label, f"{where}{gate.name.lower()}") for label in spot.groups)
         base = place.h.group.removesuffix("_p").removesuffix("_h")
         inner = {"h": "h", "c": "c", **_INNER, **dict.fromkeys((f"{bank}_one" for bank in _BANKS), "bias")}
         for name, word in inner.items():
             yield from ((f"{base}_{name}{copy}{side}", f"{where}{word}") for copy in _COPIES for side in _SIDES)
     if layout.head is not None:
-        yield from ((label, "y") for label in _groups(layout.head.y))
+        yield from ((label, "y") for label in layout.head.y.groups)
         yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)
     yield "rail_hi", "bias"  # in plumbing a bias is a tube from this rail
-
-
-def _groups(spot: Spot) -> tuple[str, ...]:
-    return (spot.group,) if spot.against is None else (spot.group, spot.against)
 
 
 def _chain(place: LayerLayout) -> str:

@@ -33,8 +33,8 @@ from lstm_analog.network.shapes import Shape
 
 HEADROOM = 0.9
 """Fraction of the rail that signals may take. Larger: more signal over offsets, but the op-amp's gain falls there."""
-LEAST_ROW = 1.1
-"""Least voltage of 1 of z over 2 V_T, so that the divider before a pair attenuates."""
+LEAST = 1.1
+"""Least voltage of 1 of z or c over 2 V_T, so that the divider before a pair attenuates."""
 
 _NAMES = (
     "l<layer>_ zi zf zg zo: pre-activations, read when their layer has computed; l<layer>_c, l<layer>_h: the state, "
@@ -47,13 +47,13 @@ _NAMES = (
 def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timing, settling: float) -> Compiled:
     """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` time constants.
 
-    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid and tanh.
+    Raises `UnsupportedError` for a timing other than CLOCKED, and for curves other than sigmoid, tanh and linear.
     """
     if timing is not Timing.CLOCKED:
         must, do = "be CLOCKED for op-amps", "use BEHAVIOURAL for a gated leak"
         raise UnsupportedError(explain("timing", must=must, got=timing.name, do=do))
     tau = technology.time_constant
-    clock = _clock(technology, timing, len(signals.stages), settling)
+    clock = _clock(technology, len(signals.stages), settling)
     cells = {chain.cell.label for stage in signals.stages for chain in stage.chains if chain.cell is not None}
     builder = OpAmpBuilder(technology, clock.lines, frozenset(cells))
     for feed in signals.feeds:
@@ -94,27 +94,31 @@ def _(technology: OpAmpCircuit) -> Ranges:
     """Return the ranges that op-amps can follow, `HEADROOM` of the rail: of all signals, and of the first of a row."""
     room = HEADROOM * technology.amplifier.rail
     rows = room / technology.row_volts
-    return Ranges(x=room / technology.input_volts, z=rows, c=room / technology.cell_volts, rows=rows)
+    x, c, h = (room / volts for volts in (technology.input_volts, technology.cell_volts, technology.signal_volts))
+    return Ranges(x=x, z=rows, c=c, h=h, rows=rows)
 
 
 @fit_ranges.register
 def _(technology: OpAmpCircuit, ranges: Ranges, fit: Fit) -> OpAmpCircuit:
-    """Return `technology` with volts chosen for x, c and z; those of z stay above `LEAST_ROW`."""
-    room = reach(technology)
-    rows = max(ranges.z, ranges.rows)
-    least = LEAST_ROW * 2.0 * thermal_voltage(technology.pair.temperature)
-    return replace(
-        technology,
-        input_volts=technology.input_volts * factor(ranges.x, room.x, fit),
-        cell_volts=technology.cell_volts * factor(ranges.c, room.c, fit),
-        row_volts=max(technology.row_volts * factor(rows, room.rows, fit), min(least, technology.row_volts)),
+    """Return `technology` with volts chosen for x, c, z and h; those of c and z, which pairs read, stay above `LEAST`.
+
+    Those of h are not widened: gates and biases, up to 1, have the same.
+    """
+    room, least = reach(technology), LEAST * 2.0 * thermal_voltage(technology.pair.temperature)
+    x, cell, row, signal = (
+        technology.input_volts * factor(ranges.x, room.x, fit),
+        technology.cell_volts * factor(ranges.c, room.c, fit),
+        technology.row_volts * factor(max(ranges.z, ranges.rows), room.rows, fit),
+        technology.signal_volts * min(factor(ranges.h, room.h, fit), 1.0),
     )
+    cell, row = max(cell, min(least, technology.cell_volts)), max(row, min(least, technology.row_volts))
+    return replace(technology, input_volts=x, cell_volts=cell, row_volts=row, signal_volts=signal)
 
 
-def _clock(technology: OpAmpCircuit, timing: Timing, stages: int, settling: float) -> Cycle:
+def _clock(technology: OpAmpCircuit, stages: int, settling: float) -> Cycle:
     """Return the clock, with copy phases of the length that `technology` gives them."""
     tau = technology.time_constant
-    clock = cycle(timing, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
+    clock = cycle(Timing.CLOCKED, stages=stages, time_constant=tau, settling=settling, gap=technology.gap / tau)
     copy = float(f"{technology.copy_phase * settling / FULL_SETTLING:.12g}")
     return replace(clock, step=tuple(replace(i, duration=copy) if i.name == COPY else i for i in clock.step))
 

@@ -150,7 +150,7 @@ class OpAmpBuilder(NetworkBuilder):
 
 def _check_pair(label: str, shape: Shape) -> None:
     if shape not in (Shape.SIGMOID, Shape.TANH):
-        must, do = "be a sigmoid or a tanh in op-amps", "use BEHAVIOURAL for other curves"
+        must, do = "be a sigmoid, a tanh or linear in op-amps", "use BEHAVIOURAL for other curves"
         raise UnsupportedError(explain(f"curve {label}", must=must, got=shape.value, do=do))
 
 

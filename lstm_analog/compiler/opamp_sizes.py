@@ -3,8 +3,7 @@
 The presets stand in `electrical`.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.data_sheets import OpAmpData
-from lstm_analog.network.quantities import BOLTZMANN, CHARGE
+from lstm_analog.network.quantities import BOLTZMANN, CHARGE, check_fields, check_number
 
 
 def thermal_voltage(temperature: float) -> float:
@@ -20,6 +19,7 @@ def thermal_voltage(temperature: float) -> float:
     return BOLTZMANN * temperature / CHARGE
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class PairData:
     """A bipolar differential pair behind an attenuator, its current into a load.
@@ -41,9 +41,10 @@ class PairData:
 
     def __post_init__(self) -> None:
         """Check that every size is positive."""
-        check_sizes("pair", self)
+        check_fields(self, "pair")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class MultiplierData:
     """A four-quadrant multiplier: a current into `load_resistance` (ohm) and `load_capacitance` (F), then a buffer."""
@@ -53,9 +54,10 @@ class MultiplierData:
 
     def __post_init__(self) -> None:
         """Check that every size is positive."""
-        check_sizes("multiplier", self)
+        check_fields(self, "multiplier")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class HoldData:
     """A sample-and-hold: switch, capacitor, op-amp as follower.
@@ -77,9 +79,10 @@ class HoldData:
 
     def __post_init__(self) -> None:
         """Check that every size is positive."""
-        check_sizes("hold", self)
+        check_fields(self, "hold")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class CrossbarData:
     """Conductance pairs: G = least + (largest - least) |w|/max|w| on the side of the sign, `least` on the other.
@@ -98,7 +101,8 @@ class CrossbarData:
 
     def __post_init__(self) -> None:
         """Check that there is a range of conductances, and that the series is one that 10^(k/n) gives."""
-        check_sizes("crossbar", self)
+        for name in ("least", "largest"):
+            check_number(f"crossbar {name}", getattr(self, name))
         if not self.least < self.largest:
             must, do = f"be above least, {self.least:g} S", "give a ratio of 2 at least"
             raise InvalidValueError(explain("crossbar largest", must=must, got=self.largest, do=do))
@@ -112,15 +116,21 @@ class CrossbarData:
         return 1.0 / preferred(1.0 / exact, self.series)
 
 
+_COMPUTED, _LISTED = 9.19, 9.20
+"""The one value of E192 that is not what its formula gives."""
+
+
 def preferred(resistance: Floats, series: int) -> Floats:
     """Return the values (ohm) nearest to `resistance` in a `series` of n values a decade: 10^(k/n) to three digits.
 
-    `series` is 48, 96 or 192 (IEC 60063), or 0 for no rounding. Nearest by ratio.
+    `series` is 48, 96 or 192 (IEC 60063, which has 9.20 where that would be 9.19), or 0 for no rounding. Nearest by
+    ratio.
     """
     if not series:
         return resistance
     decade = np.floor(np.log10(resistance))
     ladder = np.append(np.round(10.0 ** (np.arange(series) / series), 2), 10.0)
+    ladder[ladder == _COMPUTED] = _LISTED
     middles = np.sqrt(ladder[1:] * ladder[:-1])
     result: Floats = ladder[np.searchsorted(middles, resistance / 10.0**decade)] * 10.0**decade
     return result
@@ -185,8 +195,11 @@ class OpAmpCircuit:
     gap: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
-        check_sizes(self.name, self, zero=("row_capacitance",))
+        """Check that every size is positive, and the capacitance of a row not below zero."""
+        check_fields(self, self.name, signed=("row_capacitance",))
+        if not 0.0 <= self.row_capacitance < np.inf:
+            what, got = f"{self.name} row_capacitance", self.row_capacitance
+            raise InvalidValueError(explain(what, must="be zero or positive", got=got, do="give farads"))
 
     @property
     def time_constant(self) -> float:
@@ -196,16 +209,3 @@ class OpAmpCircuit:
 
 FULL_SETTLING = 20.0
 """The settling, in time constants, at which the phases of an op-amp circuit have the length that its preset gives."""
-
-
-def check_sizes(name: str, record: Any, *, zero: tuple[str, ...] = ()) -> None:
-    """Raise `InvalidValueError` unless all numbers of `record`, called `name`, are positive.
-
-    Those in `zero` may be 0, and so may whole numbers.
-    """
-    for entry in fields(record):
-        value = getattr(record, entry.name)
-        least = 0.0 if entry.name in zero or isinstance(value, int) else np.nextafter(0.0, 1.0)
-        if isinstance(value, int | float) and not (np.isfinite(value) and value >= least):
-            must = "be positive" if least else "be zero or positive"
-            raise InvalidValueError(explain(f"{name} {entry.name}", must=must, got=value, do="give SI units"))

@@ -1,7 +1,7 @@
 """Find the ranges of an LSTM's signals, the ranges that a technology allows, and units with which they fit.
 
-Ranges are `measured` with inputs like those in operation, or `bounded` from the weights alone: that holds for any
-sequence and is often far larger than what occurs.
+Ranges are measured with inputs like those in operation (`measuring`), or `bounded` from the weights alone: that holds
+for any sequence and is often far larger than what occurs.
 """
 
 from dataclasses import dataclass, replace
@@ -11,18 +11,16 @@ from numbers import Real
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
 from lstm_analog.compiler.electrical import Behavioural, Channels
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError, explain
-from lstm_analog.model import LSTM, Cell, Chain, Gate
+from lstm_analog.model import LSTM, Cell, Gate, Head
 from lstm_analog.model.activations import SIGMOID, TANH, sigmoid
 from lstm_analog.model.weights import RecurrentCell
 
 MARGIN = 1.25
 """Range provided over range measured. Larger: other inputs clip less, and offsets and noise count more."""
-
 
 _FOREVER = 700.0
 """The largest exponent z at which 1/(1 - sigmoid(z)) = 1 + e^z does not overflow."""
@@ -48,17 +46,20 @@ class Ranges:
     Attributes
     ----------
     x, z, c : float
-        Inputs, pre-activations, and memories of all layers: the cells c, and h, which goes beyond 1 only where no
-        bounded curve makes it, as in a plain RNN of ReLUs.
+        Inputs, pre-activations, and the cells c of all layers.
+    h : float
+        The memories h and the products that have no memory, such as r q of a GRU. h goes beyond 1 only where no bounded
+        curve makes it, as in a plain RNN of ReLUs, or after a projection.
     rows : float
         Sums over the positive weights alone or over the negative weights alone; z is their difference. A circuit that
-        forms both sums has to represent each.
+        forms both sums has to represent each. Sums that are no z count whole, too: a projection, a head.
     """
 
     x: float
     z: float
     c: float
     rows: float
+    h: float = 1.0
 
     def __post_init__(self) -> None:
         """Check that no range is below zero."""
@@ -87,54 +88,32 @@ class Scaling:
         return f"{self.fit.value}: {sizes}; clips: {', '.join(self.clips) or 'none'}"
 
 
-def measured(lstm: LSTM, x: Floats) -> Ranges:
-    """Return the ranges of the signals of `lstm` for inputs `x` (..., time, inputs), from rest."""
-    below, found = x, [Ranges(x=_most(x), z=0.0, c=0.0, rows=0.0)]
-    traces = dict(zip(lstm.chains, lstm.trace(x).layers, strict=True))
-    for layer in dict.fromkeys(chain.layer for chain in lstm.chains):
-        chains = [chain for chain in lstm.chains if chain.layer == layer]
-        for chain in chains:
-            trace = traces[chain]
-            rows = _most(row_sums(chain, below, trace.h))
-            found.append(Ranges(x=0.0, z=_most(trace.z), c=max(_most(trace.c), _most(trace.h)), rows=rows))
-        below = np.concatenate([traces[chain].h for chain in chains], axis=-1)
-    return _union(found)
-
-
-def row_sums(chain: Chain, below: Floats, h: Floats) -> Floats:
-    """Return for each row of `chain` the larger of its sums over positive and over negative weights, biases included.
-
-    Shape (..., time, rows); the inputs are `below` (..., time, inputs) and the chain's own `h` (..., time, outputs).
-    """
-    rest = np.zeros_like(h[..., :1, :])
-    held = (h[..., 1:, :], rest) if chain.backward else (rest, h[..., :-1, :])
-    drivers = np.concatenate((below, np.concatenate(held, axis=-2)), axis=-1)
-    cell = chain.cell
-    weights = np.concatenate((cell.input, cell.recurrent), axis=2).reshape(-1, drivers.shape[-1])
-    bias = np.zeros(len(weights)) if cell.bias is None else cell.bias.ravel()
-    plus, minus = (drivers @ np.maximum(s * weights, 0.0).T + np.maximum(s * bias, 0.0) for s in (1.0, -1.0))
-    return np.maximum(np.abs(plus), np.abs(minus))
-
-
 @checked
 def bounded(lstm: LSTM, x: float) -> Ranges:
     """Return ranges that `lstm` never leaves for inputs within ±`x`, in a sequence of any length.
 
     Interval arithmetic: |z| <= sum |w| |input| + |b|, and |c| <= max(i) max|g| / (1 - max(f)) of each unit, where f and
-    i are the sigmoids of the largest z: the limit of the geometric series. Raises `UnsupportedError` for other forms
-    than the plain LSTM, `InvalidTypeError` or `InvalidValueError` unless x is a finite number >= 0.
+    i are the sigmoids of the largest z: the limit of the geometric series; |h| <= 1. Raises `UnsupportedError` for
+    other forms than the plain LSTM, `InvalidTypeError` or `InvalidValueError` unless x is a finite number >= 0.
     """
-    largest = _magnitude(x)
-    found = [Ranges(x=largest, z=0.0, c=0.0, rows=0.0)]
+    largest, found = _magnitude(x), list[tuple[float, float]]()
     for layer in lstm.layers:
         for cell in map(_plain, layer.cells):
             z = largest * np.abs(cell.input).sum(axis=2) + np.abs(cell.recurrent).sum(axis=2)
             z = z + (0.0 if cell.bias is None else np.abs(cell.bias))
             written = sigmoid(z[Gate.INPUT]) * np.tanh(z[Gate.CELL])
             c = written * (1.0 + np.exp(np.minimum(z[Gate.FORGET], _FOREVER)))
-            found.append(Ranges(x=0.0, z=_most(z), c=_most(c), rows=_most(z)))
+            found.append((float(z.max()), float(c.max())))
         largest = 1.0
-    return _union(found)
+    z_most, c_most = (max(each) for each in zip(*found, strict=True))
+    return Ranges(x=_magnitude(x), z=z_most, c=c_most, h=1.0, rows=max(z_most, _largest_output(lstm.head)))
+
+
+def _largest_output(head: Head | None) -> float:
+    """Return the largest |y| of `head` for |h| up to 1; 0 without a head."""
+    if head is None:
+        return 0.0
+    return float((np.abs(head.weights).sum(axis=1) + (0.0 if head.bias is None else np.abs(head.bias))).max())
 
 
 def _magnitude(x: object) -> float:
@@ -142,9 +121,13 @@ def _magnitude(x: object) -> float:
     do = "give the largest magnitude of the inputs"
     if isinstance(x, bool) or not isinstance(x, Real):
         raise InvalidTypeError(explain("x", must="be a number", got=ascii(x)[:80], do=do))
-    if not 0.0 <= float(x) < np.inf:
-        raise InvalidValueError(explain("x", must="be finite and >= 0", got=x, do=do))
-    return float(x)
+    try:
+        value = float(x)
+    except OverflowError:  # of a whole number
+        value = np.inf
+    if not 0.0 <= value < np.inf:
+        raise InvalidValueError(explain("x", must="be finite and >= 0", got=ascii(x)[:80], do=do))
+    return value
 
 
 def _plain(cell: RecurrentCell) -> Cell:
@@ -155,15 +138,6 @@ def _plain(cell: RecurrentCell) -> Cell:
             return cell
     must, do = "be a plain LSTM, whose bounds are known", "measure the ranges with inputs"
     raise UnsupportedError(explain("a layer", must=must, got=type(cell).__name__, do=do))
-
-
-def _union(ranges: list[Ranges]) -> Ranges:
-    columns = {name: max(getattr(each, name) for each in ranges) for name in vars(ranges[0])}
-    return Ranges(**columns)
-
-
-def _most(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))
 
 
 @singledispatch
@@ -186,7 +160,14 @@ def fit_ranges(technology: object, ranges: Ranges, fit: Fit) -> object:
 
 
 def scaled(technology: object, ranges: Ranges, fit: Fit) -> tuple[object, Scaling]:
-    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`, and a record of the choice."""
+    """Return `technology` with units chosen for signals of `ranges` by the rule `fit`, and a record of the choice.
+
+    Raises `InvalidValueError` for an infinite range for which `technology` has a limit.
+    """
+    for name, value in vars(ranges).items():
+        if value == np.inf and vars(reach(technology))[name] < np.inf:
+            must, do = "be finite where a technology has limits", "give the largest that is met"
+            raise InvalidValueError(explain(f"range of {name}", must=must, got=value, do=do))
     chosen = fit_ranges(technology, ranges, fit)
     return chosen, Scaling(ranges=ranges, reach=reach(chosen), fit=fit)
 
@@ -204,22 +185,22 @@ def factor(range_: float, limit: float, fit: Fit) -> float:
 
 @reach.register
 def _(technology: Behavioural | Channels) -> Ranges:
-    return Ranges(x=np.inf, z=np.inf, c=np.inf, rows=np.inf)
+    return Ranges(x=np.inf, z=np.inf, c=np.inf, h=np.inf, rows=np.inf)
 
 
 @reach.register
 def _(technology: Hydraulic) -> Ranges:
-    """Return the stops of the tanks as the range of c, and half the trim of the ports, ln(R)/2, as the range of z.
+    """Return the stops of the tanks as the range of c and h, half the trim of the ports, ln(R)/2, as that of z.
 
     A sigmoid could take ln(R), a tanh takes half. Manifolds settle at means of their inputs and never exceed them.
     """
     stop = min(abs(pressure) for pressure in technology.reach()) / technology.pressure_unit
     trim = 0.5 * float(np.log(technology.hardware.rangeability))
-    return Ranges(x=np.inf, z=trim, c=stop, rows=np.inf)
+    return Ranges(x=np.inf, z=trim, c=stop, h=stop, rows=np.inf)
 
 
 @fit_ranges.register
 def _(technology: Hydraulic, ranges: Ranges, fit: Fit) -> Hydraulic:
-    """Return `technology` with a pressure unit chosen for c; the trim is a ratio and does not depend on it."""
-    change = factor(ranges.c, reach(technology).c, fit)
+    """Return `technology` with a pressure unit chosen for c and h; the trim is a ratio and does not depend on it."""
+    change = factor(max(ranges.c, ranges.h), reach(technology).c, fit)
     return replace(technology, pressure_unit=technology.pressure_unit * change)

@@ -175,7 +175,7 @@ def _text(value: Any) -> str:
 def _value_of(tree: ast.expr) -> Any:
     """Return the value of the syntax `tree` of such an expression; only known records and plain values are allowed."""
     match tree:
-        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords) if _each_once(keywords):
             return _KINDS[name](**{str(entry.arg): _value_of(entry.value) for entry in keywords})
         case ast.Attribute(value=ast.Name(id=name), attr=member):
             return _KINDS[name][member]  # type: ignore[index]
@@ -185,6 +185,10 @@ def _value_of(tree: ast.expr) -> Any:
             return tuple(map(_value_of, items))
         case _:
             return ast.literal_eval(tree)
+
+
+def _each_once(keywords: list[ast.keyword]) -> bool:
+    return len({entry.arg for entry in keywords}) == len(keywords)
 
 
 _FORM = "read like DeviceSpread(share=0.03)"
@@ -227,9 +231,11 @@ def _made(tree: ast.Call, name: str, text: str) -> object:
         named(f"field of {name}", str(keyword.arg), {entry.name: entry for entry in known}, any_case=False)
     given = {keyword.arg for keyword in tree.keywords}
     missing = [e.name for e in known if e.default is MISSING and e.default_factory is MISSING and e.name not in given]
-    if missing or tree.args:
-        must, got = f"name its fields {', '.join(entry.name for entry in known)}", ascii(text)[:80]
-        raise InvalidValueError(explain(name, must=must, got=got, do=f"give {missing[0] if missing else 'names'}=..."))
+    if missing or tree.args or not _each_once(tree.keywords):
+        names = [entry.name for entry in known]
+        must, got = f"name its fields {', '.join(names)}", ascii(text)[:80]
+        do = f"give {(missing or names)[0]}=..., each once"
+        raise InvalidValueError(explain(name, must=must, got=got, do=do))
     try:
         return _value_of(tree)
     except LstmAnalogError:

@@ -22,7 +22,7 @@ class DeviceBank:
     conductance : float array, (..., m, n)
         Their sizes, >= 0, in the conductance unit of the domain; 0 where there is no device.
     least, largest : float array, (..., 1, 1)
-        Of each chip, both banks of a crossbar together; the largest is Gmax, 1 where there is no device.
+        Of each chip as it is so far, both banks of a crossbar together. The largest, Gmax, is 1 if there is no device.
     """
 
     name: str

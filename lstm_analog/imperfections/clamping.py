@@ -126,10 +126,10 @@ def _controls(network: Network) -> Flags:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Moves:
-    """Lets parts read the unknown `places[k]` (N,) where they read k, and notes in `read` (N,) which k were read.
+    """Makes parts read the unknown `places[k]` instead of k, and sets `read[k]` where one did, both (N,).
 
-    Dividers between a signal and what it controls (`controls`) hang at the new place, too: there alone flow leaves a
-    signal. What drives a signal, or feeds it back, is left.
+    A conductor is moved only if its other end is in `controls`, the unknowns (N,) that control a pair or a port: it is
+    a divider that passes the signal on. Conductors that drive the signal, or feed it back, stay.
     """
 
     places: Indices

@@ -15,6 +15,7 @@ from lstm_analog.imperfections.in_time import StepPlan, acted_on, disturb
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Sources
 from lstm_analog.network.schedule import Imposed, Schedule
+from lstm_analog.network.varying import CHANCE
 
 _LEAST = 0.01
 """Share of its length that an interval keeps at least: clock edges do not overtake each other."""
@@ -37,9 +38,10 @@ class ClockJitter:
 class SupplyRipple:
     """Rails and references swing by a sine of the amplitude `share` of their own effort and a `frequency` (Hz).
 
-    Rails are all sources that nothing is imposed on: the reference of the biases of a circuit, the pump's rails of
-    plumbing. All of a chip swing in phase; the phase is even, by chip. In each interval they have what the sine has at
-    its end: exact where all settles faster than the sine moves.
+    Rails are all sources that a run does not drive, and that do not stand for chance: the reference of the biases of a
+    circuit, the pump's rails of plumbing. All of a chip swing in phase; the phase is even, by chip. In each interval
+    they have what the sine has at its end: exact where all settles faster than the sine moves. Several ripples multiply
+    each other.
     """
 
     share: Annotated[float, strength("supply ripple")]
@@ -68,17 +70,21 @@ def _(imperfection: ClockJitter, schedule: Schedule, network: Network, steps: St
 
 @disturb.register
 def _(imperfection: SupplyRipple, schedule: Schedule, network: Network, steps: StepPlan, streams: Streams) -> Schedule:
-    driven = {entry.label for entry in schedule.imposed}
-    rails = [part for part in network.parts if isinstance(part, Sources) and part.label not in driven]
+    others = steps.driven.union(network.said(CHANCE))
+    rails = [part for part in network.parts if isinstance(part, Sources) and part.label not in others]
     if not rails:
-        must, do = "have rails, sources that nothing is imposed on", "choose a technology that has"
+        must, do = "have rails, sources that no run drives", "choose a technology that has"
         raise NetworkError(explain("the network", must=must, got="none", do=do))
     start = scipy.special.ndtr(streams.normal("supply ripple", (1,)))
     swing = 1.0 + imperfection.share * np.sin(2.0 * np.pi * (imperfection.frequency * schedule.ends + start))
     shape = (*(() if streams.chips is None else (streams.chips,)), *(1 for _ in schedule.batch), -1, 1)
     swings = swing.reshape(shape)
-    imposed = [Imposed(label=part.label, efforts=swings * _beside(part.effort, schedule)) for part in rails]
-    return replace(schedule, imposed=(*schedule.imposed, *imposed), chips=schedule.chips or streams.chips or 0)
+    so_far = {entry.label: entry for entry in schedule.imposed}
+    for part in rails:
+        before = so_far.get(part.label)  # of an earlier ripple
+        efforts = _beside(part.effort, schedule) if before is None else before.efforts
+        so_far[part.label] = Imposed(label=part.label, efforts=swings * efforts)
+    return replace(schedule, imposed=tuple(so_far.values()), chips=schedule.chips or streams.chips or 0)
 
 
 def _beside(effort: Floats, schedule: Schedule) -> Floats:

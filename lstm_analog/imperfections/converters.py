@@ -41,10 +41,10 @@ class InputConverter:
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class OutputConverter:
-    """What is read of a machine, y or h where there is no head, takes one of 2^`bits` values from `low` to `high`.
+    """The answer of a machine, y, or h where it has no head, is read as one of 2^`bits` values from `low` to `high`.
 
-    Bits, range, in the units of the answer, and `inl` are as in `InputConverter`. It is in `Run.outputs`, and so in
-    yields; `Run.h` and `Run.y`, files and the state that a run leaves are what stands before the converter.
+    The range is in the units of the answer; `bits` and `inl` are as in `InputConverter`. `Run.outputs`, and with them
+    yields, are behind the converter; `Run.h`, `Run.y`, files and the state that a run leaves are before it.
     """
 
     bits: Annotated[int, InRange("output converter bits", 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")]

@@ -2,7 +2,7 @@
 
 A weight is one device of a pair, chosen by its sign: a signed transconductance keeps its sign, a crossbar has the
 device in its positive or its negative bank. Zeros, where there is no device, stay zero. Gmax is the largest
-conductance of a bank. Each record gives the values of published arrays.
+conductance of a bank on a chip, errors that it has so far included. Records say which values are usual.
 """
 
 from collections.abc import Callable

@@ -13,8 +13,9 @@ from lstm_analog.network.graph import Network
 class InBanks:
     """An `imperfection` that only the parts with the labels `banks` have.
 
-    What is drawn to them is what `imperfection` alone draws to them from the same streams, so that damage to each layer
-    is a part of the damage to all. `Machine.with_imperfection` makes it of a layer.
+    These banks get the random numbers that they get if all parts have the `imperfection`, drawn from the same streams:
+    the errors of a layer are a part of those of the machine. `Machine.with_imperfection(layer=)` makes this record.
+    Refused are causes in time, those that add parts, and those that change the liquid, which is that of all parts.
     """
 
     imperfection: object
@@ -41,8 +42,8 @@ def _(imperfection: InBanks, network: Network, streams: Streams) -> Network:
     inner = imperfection.imperfection
     changed = alter(inner, network, streams)
     alike = [part.label for part in changed.parts] == labels and changed.unknowns == network.unknowns
-    if not alike or changed.provenance != network.provenance:
-        must, do = "change only the values of parts", "apply it to the whole network"
+    if not alike or (changed.provenance, changed.filling) != (network.provenance, network.filling):
+        must, do = "change only the values of parts, and no liquid", "apply it to the whole network"
         raise UnsupportedError(explain("an imperfection of some banks", must=must, got=type(inner).__name__, do=do))
     pairs = zip(network.parts, changed.parts, strict=True)
     return replace(changed, parts=tuple(new if new.label in imperfection.banks else old for old, new in pairs))

@@ -52,19 +52,23 @@ class StepPlan:
         Length of a step (s).
     fed : tuple of FedBank
         The banks that inputs are fed to.
+    driven : frozenset of str
+        The labels of all banks that the run drives: inputs, the state that it starts from.
     """
 
     first: Indices
     duration: float
     fed: tuple[FedBank, ...]
+    driven: frozenset[str]
 
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class AtStep:
-    """A network that changes from step to step, held as it is in step `number`, counted from 0, of `step_time` (s).
+    """Hold a network whose parameters change from step to step as it is in step `number`, counted from 0.
 
-    So it can be written as a netlist and run by every engine. `Machine.at_step` knows the time.
+    `step_time` is the length of a step (s); `Machine.at_step` gives that of the machine. A network that is held can be
+    written as a netlist and run by every engine.
     """
 
     number: Annotated[int, InRange("step number", 0.0, _MOST_STEPS, "count steps from 0")]

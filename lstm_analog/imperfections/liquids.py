@@ -106,7 +106,10 @@ def _thickened(network: Network, thicker: float, heavier: float) -> Network:
 
 
 def _weighed(network: Network, old: Filling, heavier: float) -> Network:
-    """Return `network` with the density of `old` multiplied by `heavier` in open tanks: C = A/(rho g), full rho g h."""
+    """Return `network` with its open tanks, which `old` names, filled by a liquid `heavier` times as dense.
+
+    The capacitance A/(rho g) of a tank falls with the density rho, the pressure rho g h at which it is full rises.
+    """
     open_nodes = [part.nodes for part in network.parts if part.label in old.open_tanks and isinstance(part, Storages)]
     nodes = np.concatenate([np.empty(0, np.int64), *open_nodes])
 

@@ -1,23 +1,24 @@
 """Imperfections of op-amps, differential pairs, multipliers and sample-and-holds.
 
 A pair is a bank of `Pairs` with a saturating tier, a multiplier is one of linear tiers only. A sample-and-hold is a
-capacitor behind a switch.
+capacitor behind a switch. A network that has not the parts of which a record speaks is refused.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import NetworkError, explain
-from lstm_analog.imperfections.base import InRange, Streams, alter, change, holding, strength, unused_label
+from lstm_analog.imperfections.base import InRange, Streams, alter, change, circuit, holding, strength, unused_label
 from lstm_analog.network.data_sheets import tails
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Storages, Switches
+from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, OpAmps, Pairs, Part, Storages, Switches
 from lstm_analog.network.shapes import Shape
+from lstm_analog.network.varying import CHANCE
 
 
 @checked_record
@@ -68,6 +69,11 @@ class PairTemperature:
     kelvin: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
     made_for: Annotated[float, InRange("temperature", 1.0, np.inf, "give kelvin")]
 
+    @property
+    def ratio(self) -> float:
+        """What 1/V_T is multiplied by."""
+        return self.made_for / self.kelvin
+
 
 @checked_record
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,8 @@ def _(imperfection: AmplifierOffset, network: Network, streams: Streams) -> Netw
         drawn = streams.normal(f"amplifier offset {part.label}", (part.state.size,))
         return replace(part, offset=part.offset + imperfection.volts * drawn)
 
-    return change(holding(network, OpAmps), OpAmps, shifted)
+    network = holding(network, OpAmps)
+    return change(network, OpAmps, shifted) if imperfection.volts else network
 
 
 @alter.register
@@ -108,7 +115,37 @@ def _(imperfection: PairOffset, network: Network, streams: Streams) -> Network:
         drawn = streams.normal(f"pair offset {part.label} {number}", (part.out.size,))
         return replace(factor, offset=factor.offset + factor.scale * imperfection.volts * drawn)
 
-    return _change_tiers(network, shifted)
+    _banks(network, _is_pair)
+    return _change_tiers(network, shifted) if imperfection.volts else network
+
+
+def _banks(network: Network, is_one: Callable[[Part], TypeGuard[Pairs]]) -> list[Pairs]:
+    """Return the pairs of `network`, or its multipliers, as `is_one` tells; raise `NetworkError` if there are none.
+
+    What makes flows of the sources that stand for chance is left out.
+    """
+    chance = np.concatenate([np.empty(0, np.int64), *(network.unknowns[label] for label in network.said(CHANCE))])
+    found = [part for part in filter(is_one, network.parts) if not np.isin(part.factors[0].p, chance).any()]
+    if not found:
+        must = "have differential pairs" if is_one is _is_pair else "have multipliers"
+        do = "choose a technology that is built of them"
+        raise NetworkError(explain("the network", must=must, got="none", do=do))
+    return found
+
+
+def _is_pair(part: Part) -> TypeGuard[Pairs]:
+    """Return whether `part` is a bank of differential pairs: it is steered by its inputs, and saturates."""
+    return _is_steered(part) and any(factor.shape is not Shape.LINEAR for factor in part.factors)
+
+
+def _is_multiplier(part: Part) -> TypeGuard[Pairs]:
+    """Return whether `part` is a bank of multipliers: it is steered by its inputs, and none of them saturates."""
+    return _is_steered(part) and all(factor.shape is Shape.LINEAR for factor in part.factors)
+
+
+def _is_steered(part: Part) -> TypeGuard[Pairs]:
+    """Return whether `part` is a bank of currents that depend on an input."""
+    return isinstance(part, Pairs) and any(factor.scale.any() for factor in part.factors)
 
 
 def _change_tiers(network: Network, by: Callable[[Factor, Pairs, int], Factor]) -> Network:
@@ -120,46 +157,44 @@ def _change_tiers(network: Network, by: Callable[[Factor, Pairs, int], Factor]) 
             part, factors=tuple(tier if tier.shape is Shape.LINEAR else by(tier, part, n) for n, tier in tiers)
         )
 
-    return change(holding(network, Pairs), Pairs, changed)
+    return change(network, Pairs, changed)
 
 
 @alter.register
 def _(imperfection: PairGain | MultiplierGain, network: Network, streams: Streams) -> Network:
-    multiplying = isinstance(imperfection, MultiplierGain)
+    chosen = _is_multiplier if isinstance(imperfection, MultiplierGain) else _is_pair
 
     def scaled(part: Pairs) -> Pairs:
-        if _is_multiplier(part) is not multiplying or _is_tail(part):
-            return part
         drawn = streams.normal(f"gain {part.label}", (part.out.size,))
         return replace(part, current=part.current * (1.0 + imperfection.share * drawn))
 
-    return change(holding(network, Pairs), Pairs, scaled)
-
-
-def _is_multiplier(part: Pairs) -> bool:
-    return all(factor.shape is Shape.LINEAR for factor in part.factors)
-
-
-def _is_tail(part: Pairs) -> bool:
-    return all(not factor.scale.any() for factor in part.factors)
+    banks = _banks(network, chosen)
+    if not imperfection.share:
+        return network
+    return change(network, Pairs, lambda part: scaled(part) if part in banks else part)
 
 
 @alter.register
 def _(imperfection: MultiplierOffset, network: Network, streams: Streams) -> Network:
+    banks = _banks(network, _is_multiplier)
     if not imperfection.share:
         return network
-    banks = [part for part in network.parts if isinstance(part, Pairs) and _is_multiplier(part) and not _is_tail(part)]
     added = []
     for part in banks:
         drawn = streams.normal(f"multiplier offset {part.label}", (part.out.size,))
         label = unused_label(network, f"{part.label}_offset")
         added.append(tails(label, part.out, imperfection.share * drawn * np.abs(part.current)))
-    return replace(network, parts=(*holding(network, Pairs).parts, *added))
+    return replace(network, parts=(*network.parts, *added))
 
 
 @alter.register
 def _(imperfection: PairTemperature, network: Network, streams: Streams) -> Network:
-    ratio = imperfection.made_for / imperfection.kelvin
+    _banks(network, _is_pair)
+    return warmed_pairs(network, imperfection.ratio)
+
+
+def warmed_pairs(network: Network, ratio: float) -> Network:
+    """Return `network` with 1/V_T of its pairs multiplied by `ratio`."""
 
     def warmed(factor: Factor, part: Pairs, number: int) -> Factor:
         return replace(factor, scale=factor.scale * ratio, offset=factor.offset * ratio)
@@ -187,7 +222,7 @@ def _(imperfection: ClockFeedthrough, network: Network, streams: Streams) -> Net
 
 @alter.register
 def _(imperfection: HoldLeak, network: Network, streams: Streams) -> Network:
-    nodes = np.flatnonzero(_held(network)[0])
+    nodes = np.flatnonzero(_held(circuit(network))[0])
     if not imperfection.conductance:
         return network
     leak = Conductors(

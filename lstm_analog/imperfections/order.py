@@ -61,11 +61,14 @@ _IN_TIME = (
 ORDER: tuple[type, ...] = (*_CHOSEN, *_MADE, *_BROKEN, *_AGED, *_JOINED, *_USED, *_IN_TIME, InBanks)
 """All kinds of imperfection: choice of parts and values, manufacture, failures, ageing, assembly, operation (liquid,
 temperature, air, speed of relays), and what changes in a run. So a programming error is added to a quantised
-conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed. One of some banks has
-the place of the imperfection that it is made of."""
+conductance, wire resistance acts on the devices that work, and tubes as manufactured are warmed. `InBanks` acts at the
+place of the imperfection in it, see `place_of`."""
 
-_SHARED = MappingProxyType({ResistorSpread.__name__: DeviceSpread.__name__})
-"""Kinds that draw the random numbers of another for the weights; other resistors have numbers of their own."""
+_SHARED = MappingProxyType(
+    {ResistorSpread.__name__: DeviceSpread.__name__, VerifiedProgramming.__name__: ProgrammingError.__name__}
+)
+"""Kinds that draw the random numbers of another for the weights: resistors those of devices, a first attempt at
+programming those of the only one."""
 
 
 def place_of(imperfection: object) -> int:

@@ -48,7 +48,7 @@ def read_out(network: Network, values: Floats) -> Floats:
 def changing(network: Network) -> tuple[tuple[object, Streams], ...]:
     """Return the causes that change the parameters of `network` from step to step, and what each is drawn from.
 
-    What came before it was last held at a step is in its parameters.
+    Causes before the last `AtStep` are left out: their errors in that step are in the parameters.
     """
     texts = network.said(IMPERFECTION) if network.said(IN_TIME) else ()
     held = [place for place, text in enumerate(texts) if _kind(text) == AtStep.__name__]

@@ -9,10 +9,10 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError, explain
 from lstm_analog.imperfections.base import TUBES, InRange, Streams, alter, change_fields
 from lstm_analog.imperfections.liquids import heated_liquid
-from lstm_analog.imperfections.opamps import PairTemperature
+from lstm_analog.imperfections.opamps import PairTemperature, warmed_pairs
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Cells, Conductors, Crossbars, Pairs, Switches, Transconductors
+from lstm_analog.network.parts import Cells, Conductors, Crossbars, Ports, Switches, Transconductors
 
 _ZERO = 273.15
 """0 C in kelvin."""
@@ -36,8 +36,8 @@ class OperatingTemperature:
     bulk modulus and the clock are as they were.
 
     Circuits, whose values hold at `made_for` (C): V_T = kT/q of pairs behind attenuators, as in `PairTemperature`, and
-    resistances times 1 + `per_kelvin` (T - made_for), those of weights, loads and switches alike; 1e-4 for 100 ppm/K.
-    Capacitors and op-amps keep their values.
+    of channels, whose steepness it sets likewise; resistances times 1 + `per_kelvin` (T - made_for), those of weights,
+    loads and switches alike; 1e-4 for 100 ppm/K. Capacitors and op-amps keep their values, channels their rate.
     """
 
     celsius: Annotated[float, InRange("operating temperature", -_ZERO, 1000.0, "give C")]
@@ -65,9 +65,9 @@ def _(imperfection: OperatingTemperature, network: Network, streams: Streams) ->
         raise UnsupportedPartError(
             explain("the parts", must="have a law of temperature", got="transistor cells", do=do)
         )
-    if any(isinstance(part, Pairs) for part in network.parts):
-        pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
-        network = alter(pairs, network, streams)
+    pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
+    network = warmed_pairs(network, pairs.ratio)
+    network = change_fields(network, {Ports: ("scale", "offset")}, lambda value: value * pairs.ratio)
     return change_fields(network, _CONDUCTANCES, lambda value: value / imperfection.factor)
 
 

@@ -1,8 +1,8 @@
 """Mismatch between the devices of a chip of transistor cells.
 
-Cells that differ need different SPICE texts, so each becomes a bank of its own with a flat text: literal values, and
-its own models where a model parameter differs. Models from files are no texts that could be changed: an error of theirs
-stands on the card of its transistor. Only one chip is drawn at a time, as a text has no axis of chips.
+Cells that differ need different SPICE texts. So each cell becomes a bank of its own with a flat text, which has literal
+values, and its own models where a parameter of a model differs. Models in files are not edited: the error of a
+transistor that uses one stands on its card. One chip is drawn at a time, as a text has no axis of chips.
 """
 
 import re

@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections.base import (
     TRANSITION,
     TUBES,
@@ -56,7 +56,8 @@ class HotTubes:
     """Some tubes of the crossbar `bank` are `kelvin` warmer than the rest and conduct more, by the law of the liquid.
 
     `which` says by which end the tubes are chosen, `elements` the numbers of the manifold pairs or inputs. Liquid and
-    temperature of the rest are those of the network.
+    temperature of the rest are those of the network. Orifices and end losses have one law for all tubes of a manifold
+    pair: such banks are refused by `INPUTS`.
     """
 
     kelvin: Annotated[float, InRange("hot tubes", -100.0, 100.0, "give the difference to the rest, in kelvin")]
@@ -97,23 +98,37 @@ def _(imperfection: BoreTolerance, network: Network, streams: Streams) -> Networ
         made: dict[str, Any] = {name: drawn(part, name) for name in TUBES}
         return replace(part, **made)
 
-    return change(plumbing(network), Crossbars, vary)
+    network = plumbing(network)
+    return change(network, Crossbars, vary) if imperfection.sigma else network
 
 
 @alter.register
 def _(imperfection: HotTubes, network: Network, streams: Streams) -> Network:
     fluid, chosen = filling(network).fluid, np.array(imperfection.elements, dtype=np.int64)
-    gain = fluid.viscosity / fluid.at(fluid.temperature + imperfection.kelvin).viscosity
+    hot = fluid.at(fluid.temperature + imperfection.kelvin)
+    thicker, heavier = hot.viscosity / fluid.viscosity, hot.density / fluid.density
 
     def warmed(part: Crossbars) -> Crossbars:
-        size = part.plus.size if imperfection.which is Tubes.MANIFOLDS else part.inputs.size
+        by_inputs = imperfection.which is Tubes.INPUTS
+        size = part.inputs.size if by_inputs else part.plus.size
         _check_elements(imperfection, size)
-        factor = np.ones(size)
-        factor[chosen] = gain
-        if imperfection.which is Tubes.INPUTS:
-            return replace(part, positive=part.positive * factor, negative=part.negative * factor)
-        tubes: dict[str, Any] = {name: getattr(part, name) * factor[:, None] for name in ("positive", "negative")}
-        return replace(part, **tubes, plus_load=part.plus_load * factor, minus_load=part.minus_load * factor)
+        if by_inputs and not part.linear:
+            must, do = "be laminar and without end losses", "choose the hot tubes by their manifolds"
+            raise UnsupportedError(explain(f"tubes of {part.label}", must=must, got="others", do=do))
+
+        def times(factor: float) -> Floats:
+            factors = np.ones(size)
+            factors[chosen] = factor
+            return factors
+
+        gain = times(fluid.viscosity / hot.viscosity)
+        if by_inputs:
+            return replace(part, positive=part.positive * gain, negative=part.negative * gain)
+        tubes: dict[str, Any] = {name: getattr(part, name) * gain[:, None] for name in ("positive", "negative")}
+        loads: dict[str, Any] = {name: getattr(part, name) * gain for name in ("plus_load", "minus_load")}
+        losses = {"transition": thicker**2 / heavier, "end_flow": thicker / heavier}  # as in `liquids`
+        changed: dict[str, Any] = {name: getattr(part, name) * times(factor) for name, factor in losses.items()}
+        return replace(part, **tubes, **loads, **changed)
 
     return change_part(network, imperfection.bank, Crossbars, warmed)
 

@@ -11,8 +11,8 @@ from lstm_analog.compiler import Fit, Ranges, Scaling, Timing, fed_by, lower, sc
 from lstm_analog.compiler.bicmos import Bicmos, calibrated
 from lstm_analog.compiler.bicmos_calibration import Calibration
 from lstm_analog.compiler.legend import legend
+from lstm_analog.compiler.measuring import measured
 from lstm_analog.compiler.saved import PIECES
-from lstm_analog.compiler.scaling import measured
 from lstm_analog.compiler.technologies import chosen_technology
 from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked
@@ -103,7 +103,7 @@ def compile(
     networks = signal_networks(lstm)
     passes = []
     for number, signals in enumerate(networks):
-        compiled = lower(technology, signals, timing, settling)
+        compiled = lower(technology, signals, timing, float(settling))
         place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
         known = (*compiled.network.provenance, *legend(compiled))
         origin = (("model", lstm.name), ("digest", lstm.digest), *place, *known, *said)

@@ -1,6 +1,6 @@
 """Part banks from the figures of a data sheet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.parts import ALWAYS, DATUM, Factor, OpAmps, Pairs
-from lstm_analog.network.quantities import check_fields, check_number
+from lstm_analog.network.quantities import check_number
 from lstm_analog.network.shapes import Shape
 
 
@@ -33,14 +33,14 @@ class OpAmpData:
     bias_current: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check that the figures are finite, and above zero but for the offset and the bias current."""
-        check_fields(self, "op-amp", signed=("offset", "bias_current", "rejection", "output_current"))
-        for name in ("rejection", "output_current"):
-            if getattr(self, name) != np.inf:
-                check_number(f"op-amp {name}", getattr(self, name))
-        if not np.isfinite([self.offset, self.bias_current]).all():
-            got, do = f"{self.offset} and {self.bias_current}", "give V and A"
-            raise InvalidValueError(explain("op-amp offset and bias_current", must="be finite", got=got, do=do))
+        """Check that the figures are positive, and offset and bias current finite; a limit may be infinite."""
+        for entry in fields(self):
+            name, value = f"op-amp {entry.name}", getattr(self, entry.name)
+            if entry.name in ("offset", "bias_current"):
+                if not np.isfinite(value):
+                    raise InvalidValueError(explain(name, must="be finite", got=value, do="give SI units"))
+            elif entry.name not in ("rejection", "output_current") or value != np.inf:
+                check_number(name, value)
 
 
 def opamps(label: str, data: OpAmpData, *, plus: Indices, minus: Indices, out: Indices, state: Indices) -> OpAmps:

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import numpy as np
 
@@ -15,11 +15,16 @@ BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
 def check_fields(record: object, what: str, signed: tuple[str, ...] = ()) -> None:
     """Raise for the first field of `record`, called `what`, that is not of its annotated kind or not above zero.
 
-    Numbers named in `signed` may have any sign. A count is whole. Raises `InvalidTypeError` or `InvalidValueError`.
+    Numbers named in `signed` may have any sign. A count is whole; of a tuple each number is checked. Raises
+    `InvalidTypeError` or `InvalidValueError`.
     """
     for entry in fields(record):  # type: ignore[arg-type]
         value, name = getattr(record, entry.name), f"{what} {entry.name}"
-        if entry.type is int:
+        if get_origin(entry.type) is tuple:
+            _check_kind(name, value, tuple)
+            for number in value if entry.name not in signed else ():
+                check_number(name, number)
+        elif entry.type is int:
             check_count(name, value)
         elif entry.type is not float:
             _check_kind(name, value, entry.type)
@@ -47,10 +52,10 @@ def check_number(what: str, value: object) -> None:
         got, do = ascii(value)[:60], "give SI units above zero"
         raise InvalidTypeError(explain(what, must="be a number", got=got, do=do))
     try:
-        size = float(value)
-    except OverflowError:  # of a whole number beyond all of float64
-        size = np.inf
-    check_positive(what, size, "give SI units above zero")
+        number = float(value)
+    except OverflowError:  # of a whole number
+        number = np.inf
+    check_positive(what, number, "give SI units above zero")
 
 
 def check_positive(what: str, value: float, do: str) -> None:

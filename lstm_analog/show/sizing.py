@@ -42,7 +42,7 @@ def sizing(found: Sizing[AnyDesign], cost: str = "cost", metric: str = "metric")
         axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     axes.set_xlabel(cost)
-    axes.set_ylabel(f"{metric}, {found.target.share:.0%} of the chips")
+    axes.set_ylabel(f"{metric}, {100.0 * found.target.share:g}% of the chips")
     axes.legend(loc="best")
     figure.suptitle(f"Cheapest: {found.chosen.offer}")
     return figure

@@ -47,7 +47,7 @@ def metric_distribution(found: Yield[AnyDesign], metric: str = "metric") -> Figu
     whole_numbers(axes.yaxis)
     axes.legend(loc="best", title=f"without a metric: {len(found.failures)}" if found.failures else None)
     ends = found.interval
-    interval = f"{found.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}"
+    interval = f"{100.0 * found.level:g}% interval {ends.low:.1%} to {ends.high:.1%}"
     figure.suptitle(f"Yield {found.fraction:.1%} of {found.chips} chips ({interval})")
     return figure
 
@@ -70,7 +70,7 @@ def yield_against_strength(curve: YieldCurve[AnyDesign], strength: str = "streng
     axes.set_ylabel("yield")
     first, many = curve.yields[0], sorted({each.chips for each in curve.yields})
     told = " to ".join(f"{chips}" for chips in dict.fromkeys((many[0], many[-1])))
-    figure.suptitle(f"Chips whose metric is {first.spec}, {told} each: bars are {first.level:.0%} intervals")
+    figure.suptitle(f"Chips whose metric is {first.spec}, {told} each: bars are {100.0 * first.level:g}% intervals")
     return figure
 
 

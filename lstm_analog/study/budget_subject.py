@@ -17,7 +17,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidValueError, Unsupported
 from lstm_analog.model import State
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lots import AnyDesign, beside
+from lstm_analog.study.lots import AnyDesign, as_one_chip
 from lstm_analog.study.metrics import (
     Answer,
     LabelAccuracy,
@@ -54,7 +54,7 @@ def metric_slopes(metric: Metric, outputs: Outputs) -> OutputSlopes:
 
 @metric_slopes.register
 def _(metric: RootMeanSquareError, outputs: Outputs) -> OutputSlopes:
-    answer = metric.answer(beside(outputs))[0]
+    answer = metric.answer(as_one_chip(outputs))[0]
     away = _away(answer, metric.expected)
     error = float(np.sqrt(np.mean(away**2)))
     if error <= _LEAST * float(np.abs(answer).max(initial=0.0)):
@@ -65,7 +65,7 @@ def _(metric: RootMeanSquareError, outputs: Outputs) -> OutputSlopes:
 
 @metric_slopes.register
 def _(metric: LargestError, outputs: Outputs) -> OutputSlopes:
-    away = _away(metric.answer(beside(outputs))[0], metric.expected).ravel()
+    away = _away(metric.answer(as_one_chip(outputs))[0], metric.expected).ravel()
     weights = np.zeros((1, away.size))
     place = int(np.abs(away).argmax())
     weights[0, place] = np.sign(away[place])
@@ -196,7 +196,7 @@ def budget_subject(machine: AnyDesign, run: Run, of: Subject) -> tuple[BudgetSub
     """Return what is budgeted, deviations `of` a `machine`, and the derivatives of its numbers by outputs of `run`."""
     outputs = run.outputs
     read = _answer_reader(of.answer) if isinstance(of, _Deviation) else _metric_reader(of)
-    nominal = read(beside(outputs))[0]
+    nominal = read(as_one_chip(outputs))[0]
     if not np.isfinite(nominal).all():
         must, do = "be finite for the machine as compiled", "take another function of its outputs"
         raise InvalidValueError(explain("what deviates", must=must, got=str(nominal)[:80], do=do))

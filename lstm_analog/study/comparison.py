@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lstm_analog.arrays import Floats
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.imperfections.base import AboveZero, InRange
@@ -122,7 +122,7 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
     return Report(
         model=lstm.name,
         layers=_layers(given, lstm, trace),
-        head=_head(y, lstm.head, trace.outputs.y),
+        head=_head(y, lstm.head, trace.outputs.y, own.lengths),
         tolerance=SETTLED,
         by_clock=_by_clock(own, lstm, trace, settled.error),
         by_engine=ENGINE_TOLERANCE,
@@ -194,17 +194,22 @@ def _errors_of(label: str, names: Set[str], analog: ChainRun, digital: LayerTrac
         pairs |= {name: (analog.gates[..., [k], :], digital.gates[..., [k], :]) for name, k in gates.items()}
     pairs |= {"c": (_alone(analog.c), _alone(digital.c))} if "c" in names else {}
     pairs |= {"h": (_alone(analog.h), _alone(digital.h))} if "h" in names else {}
-    signals = {name: errors(ours, theirs) for name, (ours, theirs) in pairs.items() if theirs.size}
+    signals = {name: errors(ours, theirs, analog.lengths) for name, (ours, theirs) in pairs.items() if theirs.size}
     return LayerErrors(chain=label, signals=MappingProxyType(signals))
 
 
-def _head(analog: Floats | None, head: Head | None, digital: Floats | None) -> HeadErrors | None:
-    """Return the errors of `analog` y, with the gain of the head: the largest error of a y by an error 1 in every h."""
+def _head(
+    analog: Floats | None, head: Head | None, digital: Floats | None, lengths: Indices | None
+) -> HeadErrors | None:
+    """Return the errors of `analog` y, with the gain of the head: the largest error of a y by an error 1 in every h.
+
+    `lengths` are the numbers of valid steps of each sequence.
+    """
     if head is None or analog is None or digital is None:
         return None
     if head.final:
-        analog, digital = _alone(analog), _alone(digital)
-    return HeadErrors(y=errors(_alone(analog), _alone(digital)), gain=head.gain)
+        analog, digital, lengths = _alone(analog), _alone(digital), None
+    return HeadErrors(y=errors(_alone(analog), _alone(digital), lengths), gain=head.gain)
 
 
 def _alone(signal: Floats) -> Floats:

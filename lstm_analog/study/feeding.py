@@ -22,17 +22,18 @@ def feeding(
     arrays = (x[..., 0, :], *state.h, *state.c)
     by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
     plain = schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
-    return run_schedule(plain, compiled.network, _steps(compiled, x.shape[-2]))
+    return run_schedule(plain, compiled.network, _steps(compiled, x.shape[-2], plain))
 
 
-def _steps(compiled: Compiled, steps: int) -> StepPlan:
-    """Return how a schedule of so many `steps` of `compiled` is cut."""
+def _steps(compiled: Compiled, steps: int, plain: Schedule) -> StepPlan:
+    """Return how the `plain` schedule of so many `steps` of `compiled` is cut, and what it drives."""
     length, cycle = len(compiled.cycle.step), compiled.cycle
     first = 1 + length * np.arange(steps)
     first[0] = 0
     banks = (bank.label for bank in compiled.layout.inputs)
     fed = tuple(bank for label in banks for bank in _fed(compiled, label))
-    return StepPlan(first=first, duration=cycle.step_time, fed=fed)
+    driven = frozenset(entry.label for entry in plain.imposed)
+    return StepPlan(first=first, duration=cycle.step_time, fed=fed, driven=driven)
 
 
 def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:

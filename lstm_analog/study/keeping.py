@@ -45,8 +45,8 @@ def saves(
     _check_bound(most_bytes)
     if keep is not None:
         _check_keep(keep)
-    own = save_of(engine)
-    if own is not None:
+    own: object = getattr(engine, "save", None)  # an engine need not have it
+    if isinstance(own, Save):
         if keep is not None:
             must, do = "be said once", "leave out the save of the engine, or keep"
             raise InvalidValueError(explain("what a run keeps", must=must, got=f"{keep} and {own}", do=do))
@@ -71,12 +71,6 @@ def kept_bytes(
     """
     _check_keep(keep)
     return _total(passes, tuple(_save(compiled, keep, ragged) for compiled in passes), shape, engine)
-
-
-def save_of(engine: Engine) -> Save | None:
-    """Return the `save` of `engine`, None if it has none."""
-    told: object = getattr(engine, "save", None)  # an engine need not have it
-    return told if isinstance(told, Save) else None
 
 
 def has_save(engine: Engine) -> bool:
@@ -175,7 +169,7 @@ def _check_keep(keep: object) -> None:
 
 
 def _check_bound(most_bytes: object) -> None:
-    if isinstance(most_bytes, bool) or not isinstance(most_bytes, int | float) or not most_bytes > 0:
+    if isinstance(most_bytes, bool) or not isinstance(most_bytes, int | float | np.integer) or not most_bytes > 0:
         raise InvalidValueError(explain("most_bytes", must="be positive", got=ascii(most_bytes)[:80], do="give bytes"))
 
 

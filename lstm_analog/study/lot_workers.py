@@ -17,7 +17,7 @@ from itertools import islice
 from multiprocessing import active_children, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from lstm_analog.errors import InvalidTypeError, LstmAnalogError, SimulationError, UnsupportedError, explain
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, run_lot
@@ -27,20 +27,8 @@ ExecutorLike: TypeAlias = Executor | Callable[[], Executor] | None
 MOST_BREAKS = 5
 """How often in a row workers may die without a lot done. Larger: later failure if a lot always kills its worker."""
 
-_Given = ParamSpec("_Given")
-_Result = TypeVar("_Result")
 _Span = tuple[int, int]
 """The first chip and the number of chips of a lot."""
-
-
-class _Here(Executor):
-    """An executor that runs each call at once, in this process."""
-
-    def submit(self, fn: Callable[_Given, _Result], /, *args: _Given.args, **kwargs: _Given.kwargs) -> Future[_Result]:
-        """Return a finished future with the result of `fn` for `args` and `kwargs`."""
-        future: Future[_Result] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def end_with_parent() -> None:
@@ -70,13 +58,15 @@ def run_lots(
     fails otherwise; `UnsupportedError` if the `trial` cannot be sent to a worker; `InvalidTypeError` if `executor`
     returns no executor.
     """
+    if executor is None:
+        yield from (run_lot(trial, first, count) for first, count in spans)
+        return
     left, breaks = dict.fromkeys(spans), 0
     while left:
         with _opened(executor) as pool:
             _check_sendable(pool, trial)
             try:
-                given, theirs = 1 if executor is None else ahead, isinstance(executor, Executor)
-                for lot in _answers(pool, trial, left, given, timeout, theirs=theirs):
+                for lot in _answers(pool, trial, left, ahead, timeout, theirs=isinstance(executor, Executor)):
                     breaks = 0
                     yield lot
             except BrokenExecutor as error:
@@ -126,13 +116,13 @@ def _result(future: Future[Lot], span: _Span) -> Lot:
 
 
 @contextmanager
-def _opened(executor: ExecutorLike) -> Iterator[Executor]:
+def _opened(executor: Executor | Callable[[], Executor]) -> Iterator[Executor]:
     """Yield an executor: the caller's own, which stays open, or a new one, which is ended with all its processes."""
     if isinstance(executor, Executor):
         yield executor
         return
     others = active_children()
-    pool: object = _Here() if executor is None else executor()
+    pool: object = executor()
     if not isinstance(pool, Executor):
         must, got = "be an Executor or make one", ascii(pool)[:80]
         raise InvalidTypeError(explain("executor", must=must, got=got, do="give e.g. ProcessPoolExecutor"))

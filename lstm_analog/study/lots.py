@@ -108,7 +108,7 @@ class Trial(Generic[AnyDesign]):
     def measure(self, machine: Design) -> Floats:
         """Return the metric of each chip of `machine`, (chips,), or (1,) without an axis of chips."""
         run = machine.run(self.x, state=self.state, lengths=self.lengths, engine=self.engine, keep=Keep.OUTPUTS)
-        return measured(self.metric, of_chips(machine, run), max(machine.chips, 1))
+        return measured(self.metric, chip_outputs(machine, run), max(machine.chips, 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,12 +148,12 @@ def _solved(trial: Trial[AnyDesign], first: int, count: int) -> tuple[Floats, tu
     return np.concatenate((left, right)), (*told, *more)
 
 
-def of_chips(machine: Design, run: Run) -> Outputs:
+def chip_outputs(machine: Design, run: Run) -> Outputs:
     """Return the outputs of a `run` of `machine` with a leading axis of chips, of one if it has none."""
-    return run.outputs if machine.chips else beside(run.outputs)
+    return run.outputs if machine.chips else as_one_chip(run.outputs)
 
 
-def beside(outputs: Outputs) -> Outputs:
+def as_one_chip(outputs: Outputs) -> Outputs:
     """Return the `outputs` of one machine with a leading axis of one chip in all arrays."""
     h, c = (tuple(array[None] for array in arrays) for arrays in (outputs.state.h, outputs.state.c))
     y, cells = (None if array is None else array[None] for array in (outputs.y, outputs.c))

@@ -67,7 +67,10 @@ class LargestError:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RootMeanSquareError:
-    """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`."""
+    """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`.
+
+    Steps beyond the length of a sequence are 0 in both and count; an `answer` that leaves them out does not count them.
+    """
 
     expected: Floats
     answer: Answer = y_or_h

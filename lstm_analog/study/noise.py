@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +16,12 @@ from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.engines.noise import LinearNoise
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
+from lstm_analog.imperfections.base import InRange
 from lstm_analog.model.sequences import StateLike, in_time
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.noise import ROOM
-from lstm_analog.network.quantities import check_count
 from lstm_analog.network.trajectory import MOST_BYTES
+from lstm_analog.network.varying import check_steady
 from lstm_analog.study.keeping import Keep, saves
 from lstm_analog.study.lots import Design
 from lstm_analog.study.noise_origins import NoiseOrigins
@@ -29,10 +31,12 @@ from lstm_analog.summaries import Rows, Summarised
 _POINTS = 17
 """Points of an interval at which the network may be linearised. Against 129 they cost less than 1e-8 of sigma on
 `BEHAVIOURAL`, `OIL` and both op-amp circuits (`benchmarks/noise_in_time.py`)."""
+PathCount: TypeAlias = Annotated[int, InRange("count", 1, np.inf, "ask for one path at least")]
+"""A number of sample paths."""
 
 
 class NoisySignal(Enum):
-    """What noise is asked of: h or c of a chain, or y of the head."""
+    """The signal whose noise is asked for: h or c of a chain, or y of the head."""
 
     H = "h"
     C = "c"
@@ -46,10 +50,10 @@ class SignalNoise:
     Attributes
     ----------
     sigma : float array, (..., time, n)
-        Standard deviation of what the storages make of it, in signal units.
+        Standard deviation of the signal by the noise that storages have filtered, in signal units.
     white : float array, (..., time, n)
-        One-sided density of the white noise that is on it beside that, signal units squared per Hz; what reads the
-        signal adds it times its own noise bandwidth. Zero where a storage holds the signal.
+        One-sided density of the white noise that reaches the signal past all storages, signal units squared per Hz.
+        Whatever reads the signal adds this times its own noise bandwidth. Zero where a storage holds the signal.
     unit : float array, (n,)
         The effort that stands for one unit (V or Pa).
     """
@@ -95,9 +99,14 @@ class MachineNoise(Summarised):
     y: SignalNoise | None
 
     def summary(self) -> Rows:
-        """Return the temperature, and the largest sigma of h, c and y."""
-        signals = (("h", self.layers[-1].h), ("c", self.layers[-1].c), ("y", self.y))
-        told = ((f"largest sigma of {name}", f"{of.sigma.max():.3g}") for name, of in signals if of is not None)
+        """Return the temperature, and the largest sigma of h and c of the top layer and of y."""
+        top = self.layers[self.run.compiled.layout.top]
+        signals = [*(("h", chain.h) for chain in top), *(("c", chain.c) for chain in top), ("y", self.y)]
+        largest = dict[str, float]()
+        for name, of in signals:
+            if of is not None:
+                largest[name] = max(largest.get(name, 0.0), float(of.sigma.max()))
+        told = ((f"largest sigma of {name}", f"{sigma:.3g}") for name, sigma in largest.items())
         return (("temperature", f"{self.linear.temperature:g} K"), *told, *self.run.summary())
 
     @property
@@ -113,25 +122,28 @@ class MachineNoise(Summarised):
 
     @property
     def _top(self) -> tuple[ChainNoise, ...]:
+        if not self.layers:
+            raise UnsupportedError(explain("the noise", must="be that of h and c", got="a head alone", do="take its y"))
         return self.layers[self.run.compiled.layout.top]
 
     def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1, layer: int = -1) -> NoiseOrigins:
         """Return what made the noise of a `signal` after a `step`, by part and interval; both may count from the end.
 
-        It is that of all units of chain number `layer`, and of all sequences. `step` counts as the chain goes, which
-        for a backward one is from the end of the sequence. Raises `InvalidValueError` if there is no such step, layer
-        or signal.
+        It is the mean over all units of chain number `layer`, and over the sequences that have that step. `step` counts
+        as the chain goes, which for a backward one is from the end of the sequence. Raises `InvalidValueError` if there
+        is no such step, layer or signal.
         """
-        compiled, steps = self.run.compiled, self.run.x.shape[-2]
-        spot = self._spot(signal, layer)
-        ends = compiled.cycle.ends(spot.interval, steps)
-        number = int(ends[_place("step", step, steps)])
+        compiled, lengths, steps = self.run.compiled, self.run.lengths, self.run.x.shape[-2]
+        longest = steps if lengths is None else int(lengths.max())
+        spot, after = self._spot(signal, layer), _place("step", step, longest)
+        there = slice(None) if lengths is None else lengths > after
+        number = int(compiled.cycle.ends(spot.interval, steps)[after])
         every = np.arange(compiled.network.unknowns.size)
         weights = weights_of(compiled, spot, every)
         parts = compiled.network.parts
         added = np.zeros((number + 1, len(parts)))
         for before, share in self.linear.origins(number, weights.T @ weights):
-            added[before] = share.reshape(-1, len(parts)).mean(axis=0) / len(weights)
+            added[before] = share.reshape(-1, len(parts))[there].mean(axis=0) / len(weights)
         return NoiseOrigins(
             parts=tuple(part.label for part in parts),
             kinds=tuple(type(part).__name__ for part in parts),
@@ -139,14 +151,13 @@ class MachineNoise(Summarised):
             variance=added,
         )
 
-    def sample(self, count: int, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
+    def sample(self, count: PathCount, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
         """Return `count` sample paths of the machine as a run whose signals lead with an axis of them, as of chips.
 
         Each deviates from the run without noise by one draw of the noise of all steps, with its correlations between
         steps, units and signals; white noise that no storage holds is left out. The `outputs` are what metrics take.
         The same `seed` and count give the same paths. Raises `InvalidValueError` for more than `most_bytes` bytes.
         """
-        check_count("count", count)
         done = self.run.passes[0]
         batch, (steps, inputs) = int(np.prod(done.x.shape[:-2])), done.x.shape[-2:]
         shape, ragged = (int(count) * batch, steps, inputs), done.lengths is not None
@@ -206,8 +217,8 @@ def noise_of(
     InvalidShapeError
         If the machine is several chips, or the engine keeps fewer than 2 points an interval.
     UnsupportedError
-        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), or more than
-        `engines.noise.MOST_STORAGES` storages.
+        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), parameters that
+        change from step to step (take `machine.at_step(k)`), or more than `engines.noise.MOST_STORAGES` storages.
     InvalidValueError
         If the temperature is not above zero, or the run would keep more than a gigabyte.
     """
@@ -215,6 +226,7 @@ def noise_of(
     if any(isinstance(part, Cells) for part in compiled.network.parts):
         must, do = "have laws in this package", "ask study.transistor_noise, whose simulator knows transistors"
         raise UnsupportedError(explain("parts that make noise", must=must, got="transistor cells", do=do))
+    check_steady(compiled.network)
     run = machine.run(
         x, state=state, lengths=lengths, engine=chosen_engine(engine, Waveform(points=_POINTS)), keep=Keep.EVERYTHING
     )

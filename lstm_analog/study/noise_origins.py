@@ -20,7 +20,7 @@ _SHOWN = 6
 class NoiseOrigins(Summarised):
     """The variance of a signal by the parts that made it, and by the intervals in which they did.
 
-    Sources of noise are independent, so their variances add up: that is all there is, no part is counted twice.
+    Sources of noise are independent, so the variances of all parts and intervals add up to that of the signal.
 
     Attributes
     ----------

@@ -31,8 +31,8 @@ def opamp_findings(compiled: Compiled, run: Run | None) -> Iterator[Finding]:
             yield from _speed(compiled, part, _share(network, part, total), total)
             yield from _swing(compiled, part, run)
         elif isinstance(part, Crossbars):
-            yield from _rows(network, part, run)
-    yield _droop(compiled, total)
+            yield from _rows(network, part, run, total)
+    yield from _droop(compiled, total)
 
 
 def _conductance(network: Network) -> Floats:
@@ -105,8 +105,11 @@ def _swing(compiled: Compiled, part: OpAmps, run: Run | None) -> Iterator[Findin
         yield judge(Rule.OUTPUT, given / part.output_limit, 1.0, part=part.label, place=place)
 
 
-def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Finding]:
-    """Yield the findings on voltages of rows, for inputs and states of 1, and on the current of their drivers."""
+def _rows(network: Network, part: Crossbars, run: Run | None, total: Floats) -> Iterator[Finding]:
+    """Yield the findings on voltages of rows, for inputs and states of 1, and on the current of their drivers.
+
+    `total` are the conductances of the nodes, by `_conductance`.
+    """
     scales = network.unknowns.scales()[part.inputs]
     volts = scales if run is None else np.abs(run.trajectory.efforts[..., part.inputs]).reshape(-1, scales.size).max(0)
     current = volts * (part.positive + part.negative).sum(axis=-2)
@@ -117,17 +120,24 @@ def _rows(network: Network, part: Crossbars, run: Run | None) -> Iterator[Findin
         yield judge(Rule.LINE, 1e3 * current, 1e3 * most, part=part.label, place=place)
     second = next((bank for bank in amplifiers if np.array_equal(bank.minus, part.minus)), None)
     if run is None and second is not None:
-        share = _share(network, second, _conductance(network))
-        reach = np.abs(part.positive - part.negative) @ volts / (share * _conductance(network)[..., second.minus])
+        share = _share(network, second, total)
+        reach = np.abs(part.positive - part.negative) @ volts / (share * total[..., second.minus])
         place = place_of(network.unknowns.names(), second.out)
         yield judge(Rule.RAIL, reach / second.swing, HEADROOM, part=part.label, place=place, worst=Severity.NOTE)
 
 
-def _droop(compiled: Compiled, total: Floats) -> Finding:
-    """Return the finding on the fraction of a held voltage that leaks away in a step."""
+def _droop(compiled: Compiled, total: Floats) -> Iterator[Finding]:
+    """Yield the finding on the share of a held voltage that leaks away in a step; none if nothing is held.
+
+    It leaks through resistors at the capacitor, and through the switches in front of it, which are taken as open.
+    """
     network = compiled.network
-    behind = np.concatenate([part.b for part in network.parts if isinstance(part, Switches)])
+    switches = [part for part in network.parts if isinstance(part, Switches)]
+    behind = [node for part in switches for node in part.b.tolist()]
     held = [part for part in network.parts if isinstance(part, Storages) and np.isin(part.nodes, behind).all()]
+    if not held:
+        return
     nodes = np.concatenate([part.nodes for part in held])
-    lost = compiled.cycle.step_time * total[..., nodes] / _capacitance(network)[..., nodes]
-    return judge(Rule.DROOP, lost, SETTLED, part="holds", place=place_of(network.unknowns.names(), nodes))
+    leak = total + _sums(network, [(part.b, part.opened) for part in switches])
+    lost = compiled.cycle.step_time * leak[..., nodes] / _capacitance(network)[..., nodes]
+    yield judge(Rule.DROOP, lost, SETTLED, part="holds", place=place_of(network.unknowns.names(), nodes))

@@ -32,7 +32,8 @@ class StageTime:
 class PassTime:
     """The clock of one pass: the times of its `stages`, in order, and the length of the `reset` before them (s).
 
-    A `step` takes so long (s); in it slaves copy from `copying` to `copied`, in seconds since its start.
+    A `step` takes so long (s); in it slaves copy from `copying` to `copied`, in seconds since its start. A pass that is
+    a head which reads the final state makes one step a sequence, `once`.
     """
 
     stages: tuple[StageTime, ...]
@@ -40,6 +41,11 @@ class PassTime:
     copying: float
     copied: float
     step: float
+    once: bool
+
+    def duration(self, steps: int) -> float:
+        """Return the time (s) for a sequence of `steps` steps, reset included."""
+        return self.reset + (min(steps, 1) if self.once else steps) * self.step
 
 
 @checked_record
@@ -51,8 +57,11 @@ class Pipeline:
 
     @property
     def throughput(self) -> float:
-        """Steps per second, without the reset; with several passes, if they run one after the other."""
-        return 1.0 / sum(each.step for each in self.passes)
+        """Steps per second, without the reset; with several passes, if they run one after the other.
+
+        That is the limit of long sequences, so what is done once a sequence does not count, unless there is no more.
+        """
+        return 1.0 / sum(each.step for each in self.passes if not each.once or len(self.passes) == 1)
 
     def latency(self, steps: _Steps) -> float:
         """Return the time from the first input of a sequence of `steps` steps to the first output, in seconds.
@@ -60,8 +69,7 @@ class Pipeline:
         With one pass that is the reset plus the time until its last stage holds; with several, all but the last run
         over the whole sequence first. Raises `InvalidValueError` for a negative number of steps.
         """
-        whole = sum(each.reset + steps * each.step for each in self.passes[:-1])
-        last = self.passes[-1]
+        whole, last = sum(each.duration(steps) for each in self.passes[:-1]), self.passes[-1]
         return whole + last.reset + last.stages[-1].ready
 
     def duration(self, steps: _Steps) -> float:
@@ -69,7 +77,7 @@ class Pipeline:
 
         Raises `InvalidValueError` for a negative number of steps.
         """
-        return sum(each.reset + steps * each.step for each in self.passes)
+        return sum(each.duration(steps) for each in self.passes)
 
 
 def pipeline(passes: tuple[Compiled, ...]) -> Pipeline:
@@ -92,5 +100,10 @@ def _pass(compiled: Compiled) -> PassTime:
         for n, label in enumerate(labels)
     )
     return PassTime(
-        stages=stages, reset=compiled.cycle.reset.duration, copying=starts[COPY], copied=ends[COPY], step=now
+        stages=stages,
+        reset=compiled.cycle.reset.duration,
+        copying=starts[COPY],
+        copied=ends[COPY],
+        step=now,
+        once=compiled.layout.final,
     )

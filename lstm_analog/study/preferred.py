@@ -56,7 +56,7 @@ def preferred_inputs(
     high: float = 1.0,
     starts: Annotated[int, InRange("starts", 1, np.inf, "give e.g. 8")] = 8,
     iterations: Annotated[int, InRange("iterations", 1, np.inf, "give e.g. 200")] = 200,
-    seed: int = 0,
+    seed: Annotated[int, InRange("seed", 0, np.inf, "give e.g. 0")] = 0,
 ) -> PreferredInputs:
     """Return the sequences of `steps` with inputs from `low` to `high` that drive `units` of `layer` of `lstm` most.
 

@@ -10,7 +10,8 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, reach, row_sums
+from lstm_analog.compiler.measuring import head_rows, sums_and_products
+from lstm_analog.compiler.scaling import MARGIN, Ranges, Scaling, reach
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines.record import within
 from lstm_analog.errors import InvalidValueError, KeptWarning, StopsWarning, UnsupportedError, explain, warn_caller
@@ -82,7 +83,7 @@ def beyond(
     are not known has only the limit of ideal parts.
     """
     inputs, labels = in_time(x, lengths, backward=False), [chain.label for chain in lstm.chains]
-    own = _own(lstm, inputs, layers, rows=bool(np.isfinite(room_of(technology).rows)))
+    own = _own(lstm, inputs, layers, lengths, rows=bool(np.isfinite(room_of(technology).rows)))
     return _beyond((*_fed(labels, inputs, state), *own), technology, scaling)
 
 
@@ -112,7 +113,7 @@ def room_of(technology: object) -> Ranges:
     try:
         return reach(technology)
     except UnsupportedError:
-        return Ranges(x=np.inf, z=np.inf, c=np.inf, rows=np.inf)
+        return Ranges(x=np.inf, z=np.inf, c=np.inf, h=np.inf, rows=np.inf)
 
 
 def farthest(scaling: Scaling | None) -> float:
@@ -121,24 +122,23 @@ def farthest(scaling: Scaling | None) -> float:
 
 
 def _fed(labels: list[str] | None, x: Floats, state: State) -> Iterator[_Signal]:
-    """Yield the inputs, and the start states of the chains, by their `labels` or else by number.
-
-    h has the range of c, because both are memories.
-    """
+    """Yield the inputs, and the start states of the chains, by their `labels` or else by number."""
     labels = [f"chain {number}" for number in range(len(state.h))] if labels is None else labels
     yield _Signal(label="x", range_="x", values=_batch(x), fed=True)
     for chain, h, c in zip(labels, state.h, state.c, strict=False):
         for name, start in (("h", h), ("c", c)):
             yield _Signal(
                 label=f"{chain}_{name} to start from",
-                range_="c",
+                range_=name,
                 values=_batch(np.atleast_1d(start)[..., None, :]),
                 fed=True,
             )
 
 
-def _own(lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], *, rows: bool) -> Iterator[_Signal]:
-    """Yield pre-activations, c and h, and the sums over weights of one sign if `rows`."""
+def _own(
+    lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], lengths: Indices | None, *, rows: bool
+) -> Iterator[_Signal]:
+    """Yield pre-activations, c and h, and if `rows` the sums over weights of one sign, those of the head, products."""
     below = x
     for number in dict.fromkeys(chain.layer for chain in lstm.chains):
         places = [(chain, trace) for chain, trace in zip(lstm.chains, layers, strict=True) if chain.layer == number]
@@ -146,11 +146,15 @@ def _own(lstm: LSTM, x: Floats, layers: tuple[LayerTrace, ...], *, rows: bool) -
             largest = np.abs(trace.z).max(axis=-2)  # of the gates of a unit
             yield _Signal(label=f"{chain.label}_z", range_="z", values=_batch(largest), fed=False)
             for name, values in (("c", trace.c), ("h", trace.h)):
-                yield _Signal(label=f"{chain.label}_{name}", range_="c", values=_batch(values), fed=False)
+                yield _Signal(label=f"{chain.label}_{name}", range_=name, values=_batch(values), fed=False)
             if rows:
-                sums = row_sums(chain, below, trace.h)
+                sums, products = sums_and_products(chain, below, trace)
                 yield _Signal(label=f"{chain.label} rows of one sign", range_="rows", values=_batch(sums), fed=False)
+                yield _Signal(label=f"{chain.label} products", range_="h", values=_batch(products), fed=False)
         below = np.concatenate([trace.h for _, trace in places], axis=-1)
+    if rows and lstm.head is not None:
+        sums = head_rows(lstm.head, [trace for _, trace in places], [chain.backward for chain, _ in places], lengths)
+        yield _Signal(label="rows of the head", range_="rows", values=_batch(sums), fed=False)
 
 
 def _batch(values: Floats) -> Floats:
@@ -185,6 +189,7 @@ def _limits(signal: _Signal, room: Ranges, scaling: Scaling | None) -> Iterator[
 
 
 _SHOWN = 4
+"""Tanks that a warning names; the others are counted."""
 
 
 def warn_of_stops(run: Run) -> None:

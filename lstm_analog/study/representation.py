@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from lstm_analog.arrays import Floats, Indices, indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.imperfections import read_out
 from lstm_analog.model import LSTM
 from lstm_analog.model.sequences import given_lengths, sequences
 from lstm_analog.study.run import Run
@@ -58,8 +59,8 @@ class LayerOutputs:
     """The outputs of the inputs, of each layer and of the head, with a leading axis of chips, 1 without chips.
 
     `values` (chips, sequences, n) each are those of "inputs", "layer 0" and so on, the `names`; inputs are whole
-    sequences, their steps side by side. `scores` (chips, sequences, classes) are the outputs of the head, None unless
-    it has one for each sequence.
+    sequences, their steps side by side. `scores` (chips, sequences, classes) are the outputs of the head, as converters
+    read them; None unless it has a score for each of two classes or more, once a sequence.
     """
 
     names: tuple[str, ...]
@@ -78,15 +79,16 @@ def layer_outputs(subject: Run | DigitalRun, reading: LayerReading) -> LayerOutp
     final = reading is LayerReading.FINAL
     if isinstance(subject, Run):
         layers = [(each.place.layer, each.last[0] if final else _flat(each.h)) for each in subject.layers]
-        y, axes = subject.y, 3 if subject.passes[-1].chips else 2
+        last = subject.passes[-1]
+        y, axes = None if last.y is None else read_out(last.compiled.network, last.y), 3 if last.chips else 2
     else:
         trace = subject.lstm.trace(subject.x, lengths=subject.lengths)
         chains = zip(subject.lstm.chains, trace.layers, trace.outputs.state.h, strict=True)
-        layers = [(chain.layer, last if final else _flat(each.h)) for chain, each, last in chains]
+        layers = [(chain.layer, end if final else _flat(each.h)) for chain, each, end in chains]
         y, axes = trace.outputs.y, 2
     layered = {number: [h for at, h in layers if at == number] for number, _ in layers}
     values = [_flat(subject.x), *(np.concatenate(parts, axis=-1) for parts in layered.values())]
-    scores = None if y is None or y.ndim != axes else y
+    scores = None if y is None or y.ndim != axes or y.shape[-1] < 2 else y
     return LayerOutputs(
         names=("inputs", *(f"layer {number}" for number in layered)),
         values=tuple(each if each.ndim == 3 else each[None] for each in values),
@@ -125,7 +127,8 @@ class Representation(Summarised):
     likeness, departure : float array, (chips, layers), or None
         Linear CKA of a layer with that of the reference, and their difference as a share; None without a reference.
     accuracy : float array, (chips,), or None
-        Share of labels that the head tells; None without one output of the head for each sequence.
+        Share of labels that the head tells: the number of its largest output. None unless the head has two outputs or
+        more, once a sequence, and every label is the number of one.
     """
 
     names: tuple[str, ...]
@@ -201,8 +204,16 @@ def representation(
         similarity=np.stack([_beside(chips, [_similarity(f, g) for g in centred]) for f in centred], axis=1),
         likeness=likeness,
         departure=departure,
-        accuracy=None if read.scores is None else np.mean(read.scores.argmax(axis=-1) == told, axis=-1),
+        accuracy=_accuracy(read.scores, told),
     )
+
+
+def _accuracy(scores: Floats | None, labels: Indices) -> Floats | None:
+    """Return the share of `labels` (sequences,) with the largest of `scores` (chips, sequences, classes), (chips,)."""
+    if scores is None or labels.min() < 0 or labels.max() >= scores.shape[-1]:
+        return None
+    right: Floats = np.mean(scores.argmax(axis=-1) == labels, axis=-1)
+    return right
 
 
 def _beside(chips: int, layers: list[Floats]) -> Floats:

@@ -4,7 +4,6 @@ With deviations y of c and h in signal units, an interval makes A y + q of them:
 slope of the step where the masters are filled, and zero in the reset. So P = A P A' + Q from interval to interval.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,14 +78,13 @@ class SampledNoise(Summarised):
 
     @cached_property
     def _sigmas(self) -> Floats:
-        found = list(self._covariances())
-        return np.sqrt([np.diagonal(found[number]) for number in self.reads])
-
-    def _covariances(self) -> Iterator[Floats]:
-        covariance = np.zeros(self.slopes.shape[1:])
+        """Standard deviations of c, then of h, at the `reads`, (steps, 2 units)."""
+        covariance, variances = np.zeros(self.slopes.shape[1:]), []
         for slope, added in zip(self.slopes, self.added, strict=True):
             covariance = slope @ covariance @ slope.T + added.sum(axis=0)
-            yield covariance
+            variances.append(np.diagonal(covariance))
+        result: Floats = np.sqrt(np.array(variances)[self.reads])
+        return result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

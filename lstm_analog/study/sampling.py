@@ -5,8 +5,8 @@ is the same for all chips to first order: the difference of the outputs by `Wave
 without imperfections is added to the outputs of every chip. What passes is sampled by `Waveform` on other chips.
 """
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -14,12 +14,12 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import Engine, Settle
-from lstm_analog.errors import SimulationError
+from lstm_analog.errors import InvalidTypeError, SimulationError, explain
 from lstm_analog.model.sequences import Outputs
 from lstm_analog.study.cheapest import Position
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.knobs import Build, Knob
-from lstm_analog.study.lots import AnyDesign, Design, beside
+from lstm_analog.study.lots import AnyDesign, Design, as_one_chip, check_design
 from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.running_cost import RunningCost, running_cost
 from lstm_analog.study.sizing_result import KnobValue, Offer, Target
@@ -58,8 +58,45 @@ class ClockedMetric:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sampling(Generic[AnyDesign]):
-    """What is the same for all choices of a sizing; a choice is a `place` on the lattice of the values of all knobs.
+class _Built(Generic[AnyDesign]):
+    """A `machine` without imperfections, which choices of one technology and settling share; rest as in `Choices`."""
+
+    machine: AnyDesign
+    x: Floats
+    metric: Metric
+    engine: Engine
+
+    @cached_property
+    def running(self) -> RunningCost:
+        """What the machine takes in a short run, by the engine that samples where `Settle` finds no rest."""
+        x = self.x[..., :_COSTED, :]
+        try:
+            return running_cost(self.machine.run(x, engine=Settle(), keep=Keep.EVERYTHING))
+        except SimulationError:
+            return running_cost(self.machine.run(x, engine=self.engine, keep=Keep.EVERYTHING))
+
+    @cached_property
+    def screening(self) -> tuple[Metric, Engine] | None:
+        """The metric and the engine that screen the chips of the machine; None if it cannot be run.
+
+        That is `Settle` with what the clock leaves, or the engine that samples where `Settle` finds no rest.
+        """
+        try:
+            timed = self.machine.run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
+        except SimulationError:
+            return None
+        try:
+            rest = self.machine.run(self.x, engine=Settle(), keep=Keep.OUTPUTS)
+        except SimulationError:
+            return self.metric, self.engine
+        given, settled = timed.outputs, rest.outputs
+        y = None if given.y is None or settled.y is None else given.y - settled.y
+        return ClockedMetric(metric=self.metric, h=given.h - settled.h, y=y), Settle()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Choices(Generic[AnyDesign]):
+    """The choices of a sizing, each a `place` on the lattice of the knobs' values; built and judged when asked for.
 
     Attributes
     ----------
@@ -73,6 +110,10 @@ class Sampling(Generic[AnyDesign]):
         As in `yield_of`. Chips are screened with the seed, and sampled with the next one.
     engine : Engine
         The engine that samples.
+    screened : dict
+        The excess by the screening of each place, in the order in which choices were judged.
+    sampled : dict
+        The yield of the largest sample at each place.
     """
 
     make: MachineMaker[AnyDesign]
@@ -84,6 +125,9 @@ class Sampling(Generic[AnyDesign]):
     chips: int
     seed: int
     engine: Engine
+    screened: dict[Position, float] = field(default_factory=dict, init=False)
+    sampled: dict[Position, Yield[AnyDesign]] = field(default_factory=dict, init=False)
+    _made: dict[tuple[object, float], _Built[AnyDesign]] = field(default_factory=dict, init=False)
 
     @property
     def finest(self) -> Position:
@@ -91,10 +135,14 @@ class Sampling(Generic[AnyDesign]):
         return tuple(knob.values.size - 1 for knob in self.knobs)
 
     def build(self, place: Position) -> Build:
-        """Return the build at a `place`."""
+        """Return the build at a `place`; `InvalidTypeError` if a knob makes none."""
         build = self.start
         for knob, number in zip(self.knobs, place, strict=True):
-            build = knob.turn(build, float(knob.values[number]))
+            turned: object = knob.turn(build, float(knob.values[number]))
+            if not isinstance(turned, Build):
+                what, do = f"turn of {knob.name}", "return the build with the value, by replace"
+                raise InvalidTypeError(explain(what, must="return a Build", got=ascii(turned)[:80], do=do))
+            build = turned
         return build
 
     def values(self, place: Position) -> tuple[KnobValue, ...]:
@@ -104,111 +152,68 @@ class Sampling(Generic[AnyDesign]):
             for knob, number in zip(self.knobs, place, strict=True)
         )
 
-    def running(self, machine: AnyDesign) -> RunningCost:
-        """Return what `machine` takes in a short run, by the engine that samples where `Settle` finds no rest."""
-        x = self.x[..., :_COSTED, :]
-        try:
-            return running_cost(machine.run(x, engine=Settle(), keep=Keep.EVERYTHING))
-        except SimulationError:
-            return running_cost(machine.run(x, engine=self.engine, keep=Keep.EVERYTHING))
+    def _built(self, place: Position) -> _Built[AnyDesign]:
+        """Return the machine at a `place`, made once for each technology and settling."""
+        build = self.build(place)
+        key = build.technology, build.settling
+        if key not in self._made:
+            machine = self.make(build.technology, settling=build.settling)
+            check_design(machine)
+            self._made[key] = _Built(machine=machine, x=self.x, metric=self.metric, engine=self.engine)
+        return self._made[key]
 
-    def screening(self, machine: AnyDesign) -> tuple[Metric, Engine] | None:
-        """Return the metric and the engine that screen the chips of `machine`; None if it cannot be run.
+    def offer(self, place: Position) -> Offer:
+        """Return what the choice at a `place` takes."""
+        price = float(np.prod([knob.prices[number] for knob, number in zip(self.knobs, place, strict=True)]))
+        running = self._built(place).running
+        return Offer(values=self.values(place), build=self.build(place), running=running, price=price)
 
-        That is `Settle` with what the clock leaves, or the engine that samples where `Settle` finds no rest.
-        """
+    def ideal(self) -> float:
+        """Return the excess of the finest choice without imperfections; infinite if it cannot be run."""
         try:
-            timed = machine.run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
+            run = self._built(self.finest).machine.run(self.x, engine=self.engine, keep=Keep.OUTPUTS)
         except SimulationError:
-            return None
-        try:
-            rest = machine.run(self.x, engine=Settle(), keep=Keep.OUTPUTS)
-        except SimulationError:
-            return self.metric, self.engine
-        given, settled = timed.outputs, rest.outputs
-        y = None if given.y is None or settled.y is None else given.y - settled.y
-        return ClockedMetric(metric=self.metric, h=given.h - settled.h, y=y), Settle()
+            return np.inf
+        return float(self.target.spec.excess(measured(self.metric, as_one_chip(run.outputs), 1))[0])
+
+    def can_run(self, place: Position) -> bool:
+        """Return whether the machine at a `place` can be run."""
+        return self._built(place).screening is not None
+
+    def judge(self, place: Position) -> float:
+        """Return the excess at a `place`: by `Settle`, and if that meets the target by the engine on other chips."""
+        screened = self.screen(place)
+        return self.excess(self.sample(place)) if screened <= 0.0 else screened
+
+    def screen(self, place: Position) -> float:
+        """Return the excess at a `place` by `Settle`, with what the clock leaves; infinite if it cannot be run."""
+        if place not in self.screened:
+            way = self._built(place).screening
+            self.screened[place] = np.inf if way is None else self.excess(self._yield(place, *way, self.seed))
+        return self.screened[place]
+
+    def sample(self, place: Position) -> Yield[AnyDesign]:
+        """Return the yield at a `place` by the engine, on chips that the screening did not see."""
+        return self.sampled[place] if place in self.sampled else self.sample_more(place, 1)
+
+    def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
+        """Return the yield at a `place` as `sample` does, of so many `times` the number of chips."""
+        self.sampled[place] = self._yield(place, self.metric, self.engine, self.seed + 1, times)
+        return self.sampled[place]
 
     def excess(self, found: Yield[AnyDesign]) -> float:
         """Return the excess of a yield `found` beyond the limit of the target."""
         return self.target.excess(self.target.spec.excess(found.values))
 
-
-class SizingBuilder(Generic[AnyDesign]):
-    """Builds, screens and samples the choices of a `sampling` when they are asked for, and keeps what it found.
-
-    `screened` has the excess by the screening, in the order in which choices were judged, and `sampled` the yield by
-    the sampling, by place. A machine is made once for each technology and settling.
-    """
-
-    def __init__(self, sampling: Sampling[AnyDesign]) -> None:
-        """Start without any choice."""
-        self.sampling = sampling
-        self.screened = dict[Position, float]()
-        self.sampled = dict[Position, Yield[AnyDesign]]()
-        self._made = cache(lambda technology, settling: sampling.make(technology, settling=settling))
-        self._running = cache(lambda *made_of: sampling.running(self._made(*made_of)))
-        self._screening = cache(lambda *made_of: sampling.screening(self._made(*made_of)))
-
-    def machine(self, place: Position) -> AnyDesign:
-        """Return the machine at a `place` without its imperfections."""
-        return self._made(*self._made_of(place))
-
-    def _made_of(self, place: Position) -> tuple[object, float]:
-        build = self.sampling.build(place)
-        return build.technology, build.settling
-
-    def offer(self, place: Position) -> Offer:
-        """Return what the choice at a `place` takes."""
-        asked, running = self.sampling, self._running(*self._made_of(place))
-        price = float(np.prod([knob.prices[number] for knob, number in zip(asked.knobs, place, strict=True)]))
-        return Offer(values=asked.values(place), build=asked.build(place), running=running, price=price)
-
-    def ideal(self) -> float:
-        """Return the excess of the finest choice without imperfections; infinite if it cannot be run."""
-        asked = self.sampling
-        try:
-            run = self.machine(asked.finest).run(asked.x, engine=asked.engine, keep=Keep.OUTPUTS)
-        except SimulationError:
-            return np.inf
-        return float(asked.target.spec.excess(measured(asked.metric, beside(run.outputs), 1))[0])
-
-    def can_run(self, place: Position) -> bool:
-        """Return whether the machine at a `place` can be run."""
-        return self._screening(*self._made_of(place)) is not None
-
-    def judge(self, place: Position) -> float:
-        """Return the excess at a `place`: by `Settle`, and if that meets the target by the engine on other chips."""
-        screened = self.screen(place)
-        return self.sampling.excess(self.sample(place)) if screened <= 0.0 else screened
-
-    def screen(self, place: Position) -> float:
-        """Return the excess at a `place` by `Settle`, with what the clock leaves; infinite if it cannot be run."""
-        if place not in self.screened:
-            way, seed = self._screening(*self._made_of(place)), self.sampling.seed
-            self.screened[place] = np.inf if way is None else self.sampling.excess(self._yield(place, *way, seed))
-        return self.screened[place]
-
-    def sample(self, place: Position) -> Yield[AnyDesign]:
-        """Return the yield at a `place` by the engine, on chips that the screening did not see."""
-        if place not in self.sampled:
-            self.sampled[place] = self.sample_more(place, 1)
-        return self.sampled[place]
-
-    def sample_more(self, place: Position, times: int) -> Yield[AnyDesign]:
-        """Return the yield at a `place` as `sample` does, of so many `times` the number of chips."""
-        return self._yield(place, self.sampling.metric, self.sampling.engine, self.sampling.seed + 1, times)
-
     def _yield(self, place: Position, metric: Metric, engine: Engine, seed: int, times: int = 1) -> Yield[AnyDesign]:
-        asked = self.sampling
         return yield_of(
-            self.machine(place),
-            asked.build(place).imperfections,
-            asked.x,
+            self._built(place).machine,
+            self.build(place).imperfections,
+            self.x,
             metric=metric,
-            spec=asked.target.spec,
-            chips=times * asked.chips,
+            spec=self.target.spec,
+            chips=times * self.chips,
             seed=seed,
             engine=engine,
-            level=asked.target.level,
+            level=self.target.level,
         )

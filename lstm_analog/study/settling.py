@@ -114,10 +114,13 @@ def settling(run: Run) -> Settling:
     The equations are linearised at the efforts of the first sequence in its last step. Those of transistor cells are
     not known; they have the compiler's time constant and two poles, the masters of c and h.
 
-    Raises `UnsupportedError` if no interval that settles is followed by one that holds a value, `InvalidValueError` if
-    the run has not kept all unknowns in its last step.
+    Raises `UnsupportedError` if no interval that settles is followed by one that holds a value, or the run is that of a
+    head alone; `InvalidValueError` if the run has not kept all unknowns in its last step.
     """
     recurrent = [each for each in run.passes if each.layers]  # a head alone has one pole and holds nothing
+    if not recurrent:
+        must, do = "have a chain, whose values are held", "ask a run of the whole machine"
+        raise UnsupportedError(explain("the run", must=must, got="a head alone", do=do))
     return max(map(_pass, recurrent), key=lambda result: result.error)
 
 

@@ -16,7 +16,7 @@ from lstm_analog.study.knobs import Build, Knob, usual_knobs
 from lstm_analog.study.lot_study import count_rule
 from lstm_analog.study.lots import AnyDesign
 from lstm_analog.study.metrics import Metric
-from lstm_analog.study.sampling import MachineMaker, Sampling, SizingBuilder
+from lstm_analog.study.sampling import Choices, MachineMaker
 from lstm_analog.study.sizing_result import Choice, Gains, Offer, Reached, Sizing, Target, Tried
 from lstm_analog.study.yield_result import Yield
 
@@ -89,7 +89,7 @@ def size(
         If the costs of a choice cannot be found, no knobs of the technology are known, or engines refuse the machine.
     """
     target.needed(int(chips))
-    sampling = Sampling(
+    choices = Choices(
         make=make,
         start=Build(technology=technology, settling=settling, imperfections=imperfections),
         knobs=usual_knobs(technology) if knobs is None else _checked_knobs(knobs),
@@ -100,23 +100,22 @@ def size(
         seed=int(seed),
         engine=chosen_engine(engine, Waveform()),
     )
-    builder = SizingBuilder(sampling)
-    return _sized(builder, _costs(builder, cost))
+    return _sized(choices, _costs(choices, cost))
 
 
-def _sized(builder: SizingBuilder[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
-    place = search(costs, builder.screen, builder.judge, builder.ideal())
+def _sized(choices: Choices[AnyDesign], costs: Floats) -> Sizing[AnyDesign]:
+    place = search(costs, choices.screen, choices.judge, choices.ideal())
     if place is None:
-        raise _refusal(builder)
-    chosen, cheaper = _choice(builder, place, costs, builder.sample(place)), _resolved(builder, place, costs)
+        raise _refusal(choices)
+    chosen, cheaper = _choice(choices, place, costs, choices.sample(place)), _resolved(choices, place, costs)
     while cheaper is not None and cheaper[1].reached is Reached.MET:
-        (place, chosen), cheaper = cheaper, _resolved(builder, cheaper[0], costs)
+        (place, chosen), cheaper = cheaper, _resolved(choices, cheaper[0], costs)
     return Sizing(
-        target=builder.sampling.target,
+        target=choices.target,
         chosen=chosen,
         cheaper=None if cheaper is None else cheaper[1],
-        gains=_gains(builder, place),
-        tried=_tried(builder, costs),
+        gains=_gains(choices, place),
+        tried=_tried(choices, costs),
         choices=costs.size,
     )
 
@@ -129,11 +128,11 @@ def _checked_knobs(knobs: tuple[Knob, ...]) -> tuple[Knob, ...]:
     return knobs
 
 
-def _costs(builder: SizingBuilder[AnyDesign], cost: Cost) -> Floats:
+def _costs(choices: Choices[AnyDesign], cost: Cost) -> Floats:
     """Return the cost of every choice, an array with an axis for each knob."""
-    costs = np.empty([knob.values.size for knob in builder.sampling.knobs])
+    costs = np.empty([knob.values.size for knob in choices.knobs])
     for place in np.ndindex(costs.shape):
-        told: object = cost(builder.offer(place))
+        told: object = cost(choices.offer(place))
         if isinstance(told, bool) or not isinstance(told, int | float | np.floating):
             do = "return a number for each offer"
             raise InvalidTypeError(explain("cost", must="be a number", got=ascii(told)[:80], do=do))
@@ -144,55 +143,49 @@ def _costs(builder: SizingBuilder[AnyDesign], cost: Cost) -> Floats:
     return costs
 
 
-def _refusal(builder: SizingBuilder[AnyDesign]) -> InvalidValueError:
-    finest = builder.sampling.finest
-    beyond, values = builder.judge(finest), ", ".join(map(str, builder.sampling.values(finest)))
+def _refusal(choices: Choices[AnyDesign]) -> InvalidValueError:
+    finest = choices.finest
+    beyond, values = choices.judge(finest), ", ".join(map(str, choices.values(finest)))
     do = "give finer values, other knobs, a wider spec, or more chips"
-    must = f"be reached by the finest values ({builder.sampling.target})"
+    must = f"be reached by the finest values ({choices.target})"
     return InvalidValueError(explain("the target", must=must, got=f"{beyond:.3g} beyond the limit by {values}", do=do))
 
 
-def _choice(
-    builder: SizingBuilder[AnyDesign], place: Position, costs: Floats, found: Yield[AnyDesign]
-) -> Choice[AnyDesign]:
-    return Choice(offer=builder.offer(place), cost=float(costs[place]), found=found, target=builder.sampling.target)
+def _choice(choices: Choices[AnyDesign], place: Position, costs: Floats, found: Yield[AnyDesign]) -> Choice[AnyDesign]:
+    return Choice(offer=choices.offer(place), cost=float(costs[place]), found=found, target=choices.target)
 
 
-def _resolved(
-    builder: SizingBuilder[AnyDesign], place: Position, costs: Floats
-) -> tuple[Position, Choice[AnyDesign]] | None:
+def _resolved(choices: Choices[AnyDesign], place: Position, costs: Floats) -> tuple[Position, Choice[AnyDesign]] | None:
     """Return the next cheaper choice than that at a `place`, sampled until it is decided whether it meets the target.
 
     The number of chips is doubled up to `_MOST` times the usual one. Choices that cannot be run are passed over. None
     if there is no cheaper choice.
     """
     cheaper = next_cheaper(costs, place)
-    while cheaper is not None and not builder.can_run(cheaper):
+    while cheaper is not None and not choices.can_run(cheaper):
         cheaper = next_cheaper(costs, cheaper)
     if cheaper is None:
         return None
-    choice, times = _choice(builder, cheaper, costs, builder.sample(cheaper)), 2
+    choice, times = _choice(choices, cheaper, costs, choices.sample(cheaper)), 2
     while choice.reached is Reached.UNDECIDED and times <= _MOST:
-        choice, times = _choice(builder, cheaper, costs, builder.sample_more(cheaper, times)), 2 * times
+        choice, times = _choice(choices, cheaper, costs, choices.sample_more(cheaper, times)), 2 * times
     return cheaper, choice
 
 
-def _gains(builder: SizingBuilder[AnyDesign], place: Position) -> Gains:
+def _gains(choices: Choices[AnyDesign], place: Position) -> Gains:
     """Return for each knob how far the screened excess at a `place` falls with it alone at its finest value."""
-    here, gains = builder.screen(place), []
-    for axis, knob in enumerate(builder.sampling.knobs):
+    here, gains = choices.screen(place), []
+    for axis, knob in enumerate(choices.knobs):
         finer = (*place[:axis], knob.values.size - 1, *place[axis + 1 :])
-        gains.append((knob.name, max(here - builder.screen(finer), 0.0)))
+        there = choices.screen(finer)
+        gains.append((knob.name, here - there if here > there else 0.0))  # both may be infinite
     return tuple(sorted(gains, key=lambda gain: -gain[1]))
 
 
-def _tried(builder: SizingBuilder[AnyDesign], costs: Floats) -> tuple[Tried, ...]:
-    """Return all choices that were judged, by the sampling where there is one."""
+def _tried(choices: Choices[AnyDesign], costs: Floats) -> tuple[Tried, ...]:
+    """Return all choices that were screened or sampled, with the excess by the largest sample where there is one."""
+    sampled = {place: choices.excess(found) for place, found in choices.sampled.items()}
     return tuple(
-        Tried(
-            values=builder.sampling.values(place),
-            cost=float(costs[place]),
-            excess=builder.sampling.excess(builder.sampled[place]) if place in builder.sampled else screened,
-        )
-        for place, screened in builder.screened.items()
+        Tried(values=choices.values(place), cost=float(costs[place]), excess=excess)
+        for place, excess in (choices.screened | sampled).items()
     )

@@ -50,7 +50,7 @@ class Target:
         return float(ordered[self.needed(len(ordered)) - 1])
 
     def __str__(self) -> str:
-        return f"{self.share:.0%} of the chips {self.spec}"
+        return f"{100.0 * self.share:g}% of the chips {self.spec}"
 
 
 class Reached(Enum):
@@ -103,9 +103,9 @@ class Offer:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
-    """A choice that was judged: its `values`, its `cost`, and the excess of the metric beyond the limit.
+    """A choice that was judged: its `values`, its `cost`, and the `excess` of the metric beyond the limit.
 
-    The `excess` is that within which as many chips are as the target needs; at most 0 if it is met.
+    As many chips as the target needs are within that excess; it is at most 0 if the target is met.
     """
 
     values: tuple[KnobValue, ...]
@@ -133,7 +133,7 @@ class Choice(Summarised, Generic[AnyDesign]):
 
     @property
     def excess(self) -> float:
-        """The excess of the metric beyond the limit within which as many chips are as the target needs."""
+        """The excess of the metric beyond the limit, as in `Tried`."""
         return self.target.excess(self.found.spec.excess(self.found.values))
 
     def summary(self) -> Rows:
@@ -165,7 +165,7 @@ class Sizing(Summarised, Generic[AnyDesign]):
         For each knob how far the excess of the metric would fall if that knob alone were at its finest value, the
         largest first.
     tried : tuple of Tried
-        All choices that were judged, in that order.
+        All choices that were screened or sampled, in that order.
     choices : int
         The number of all choices.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, floats
+from lstm_analog.arrays import Flags, Floats, Indices, floats
 from lstm_analog.doors import checked_record
 from lstm_analog.model.gates import AnyGate
 
@@ -91,19 +91,35 @@ class HeadErrors:
     gain: float
 
 
-def errors(analog: Floats, digital: Floats) -> Errors:
-    """Return the errors of `analog` against `digital`, of shape (batch, time, gates, units) or (time, gates, units)."""
+def errors(analog: Floats, digital: Floats, lengths: Indices | None = None) -> Errors:
+    """Return the errors of `analog` against `digital`, of shape (batch, time, gates, units) or (time, gates, units).
+
+    Of each sequence only the first `lengths` (batch,) steps count, all if None.
+    """
     size = np.abs(analog - digital).reshape(-1, *digital.shape[-3:])
     by_place = size.max(axis=2)
     batch, step, unit = (int(n) for n in np.unravel_index(by_place.argmax(), by_place.shape))
+    known, by_step = size, _spread(size, (0, 2, 3))
+    if lengths is not None:
+        valid = np.arange(size.shape[1]) < lengths[:, None]
+        known, by_step = size[valid][None], _by_step(size, valid)
     return Errors(
-        max=float(size.max()),
-        rms=float(np.sqrt(np.mean(size**2))),
-        quantiles=floats(np.quantile(size, LEVELS), "quantiles"),
-        by_unit=_spread(size, (0, 1, 2)),
-        by_step=_spread(size, (0, 2, 3)),
+        max=float(known.max()),
+        rms=float(np.sqrt(np.mean(known**2))),
+        quantiles=floats(np.quantile(known, LEVELS), "quantiles"),
+        by_unit=_spread(known, (0, 1, 2)),
+        by_step=by_step,
         where=Place(batch=batch, step=step, unit=unit),
     )
+
+
+def _by_step(size: Floats, valid: Flags) -> Spread:
+    """Return the spread of `size` in each step over the sequences `valid` there, (batch, time); 0 if there is none."""
+    none = np.zeros((1, *size.shape[2:]))
+    steps = [size[there, step] if there.any() else none for step, there in enumerate(valid.T)]
+    each = [_spread(values[:, None], (0, 2, 3)) for values in steps]
+    names = ("max", "rms", "quantiles")
+    return Spread(**{name: floats(np.concatenate([getattr(one, name) for one in each]), name) for name in names})
 
 
 def _spread(size: Floats, axes: tuple[int, ...]) -> Spread:

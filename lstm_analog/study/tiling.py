@@ -1,4 +1,4 @@
-"""What it takes to build the crossbars of a machine of arrays of a size that exists."""
+"""Count the tiles of which the crossbars of a machine can be built: arrays of a size that exists."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ from lstm_analog.summaries import Rows, Summarised
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class BankTiles:
-    """What a crossbar is built of.
+    """The tiles of one crossbar.
 
     Attributes
     ----------
     label : str
         Its bank.
     rows, drivers : int
-        Weighted sums, and what drives them.
+        Numbers of weighted sums, and of their inputs.
     across, down : int
-        Tiles side by side along the drivers, whose partial sums add up, and along the columns.
+        Numbers of tiles side by side along the drivers, whose partial sums add up, and along the columns.
     devices, cells : int
-        Weights that are there, a device each, and cells of all tiles.
+        Numbers of devices that conduct, and of cells in all tiles.
     """
 
     label: str
@@ -40,12 +40,12 @@ class BankTiles:
 
     @property
     def tiles(self) -> int:
-        """How many tiles."""
+        """Number of tiles."""
         return self.across * self.down
 
     @property
     def amplifiers(self) -> int:
-        """Summing amplifiers, one a row and tile along its drivers."""
+        """Number of summing amplifiers, one for each row of each tile along its drivers."""
         return self.rows * self.across
 
     @property
@@ -57,7 +57,7 @@ class BankTiles:
 @checked_record
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Tiling(Summarised):
-    """What the crossbars of a machine are built of: its `banks`, one record each."""
+    """The tiles of all crossbars of a machine; `banks` has one record for each crossbar."""
 
     banks: tuple[BankTiles, ...]
 
@@ -71,12 +71,12 @@ class Tiling(Summarised):
 
     @property
     def tiles(self) -> int:
-        """How many tiles in all."""
+        """Number of all tiles."""
         return sum(bank.tiles for bank in self.banks)
 
     @property
     def amplifiers(self) -> int:
-        """Summing amplifiers of all tiles."""
+        """Number of summing amplifiers of all tiles."""
         return sum(bank.amplifiers for bank in self.banks)
 
     @property
@@ -87,7 +87,7 @@ class Tiling(Summarised):
 
 @checked
 def tiling(machine: Design, tiles: Tiles) -> Tiling:
-    """Return what the crossbars of `machine` take in `tiles`: of each bank of weights, of all passes.
+    """Return how many `tiles` each crossbar of `machine` needs, in all passes.
 
     Raises `UnsupportedError` for a machine that has none, or is not electrical: tubes have any length.
     """

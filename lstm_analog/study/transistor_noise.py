@@ -70,7 +70,7 @@ def transistor_noise(
     Raises
     ------
     UnsupportedError
-        If the machine is not of transistor cells.
+        If the machine is not of transistor cells, or has several layers or both directions.
     InvalidShapeError
         If it is several chips, or `x` several sequences.
     SimulatorMissingError, SimulationError
@@ -80,6 +80,10 @@ def transistor_noise(
     if not isinstance(technology, Bicmos):
         must, do = "be one of transistor cells", "ask study.noise_of"
         raise UnsupportedError(explain("technology", must=must, got=type(technology).__name__, do=do))
+    chains = len(compiled.layout.layers)
+    if chains > 1:
+        must, do = "have one layer of one direction", "compile its layers as machines of their own"
+        raise UnsupportedError(explain("the machine", must=must, got=f"{chains} chains", do=do))
     simulator = Ngspice() if engine is None else engine
     run = machine.run(x, state=state, engine=simulator, keep=Keep.EVERYTHING)
     if machine.chips or run.x.ndim != 2:

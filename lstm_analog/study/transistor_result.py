@@ -15,8 +15,8 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.noise.devices import devices_of
 from lstm_analog.engines.noise.noisy_transient import NoisyRuns
-from lstm_analog.network.quantities import check_count, check_number
-from lstm_analog.study.noise import NoisySignal
+from lstm_analog.network.quantities import check_number
+from lstm_analog.study.noise import NoisySignal, PathCount
 from lstm_analog.study.run import Run
 from lstm_analog.study.sampled_noise import SampledNoise
 from lstm_analog.study.transistor_states import ClockStates
@@ -228,7 +228,7 @@ class TransistorNoise(Summarised):
         told = ([f"{each:.6g}" if isinstance(each, float) else each for each in astuple(row)] for row in self.rows)
         write_rows(path, ([entry.name for entry in fields(NoiseRow)], *told))
 
-    def transients(self, count: int, *, seed: int, period: float) -> TransientNoise:
+    def transients(self, count: PathCount, *, seed: int, period: float) -> TransientNoise:
         """Return what `count` transients of ngspice make of the noise, with a source beside every device.
 
         Densities are those of textbooks at the operating points of the clock states (`engines.noise.devices`), white.
@@ -236,7 +236,6 @@ class TransistorNoise(Summarised):
         2 ns for `BICMOS`. Seeds count from `seed`. A step of one unit takes some seconds. Raises
         `SimulationError` if ngspice does not come to an end.
         """
-        check_count("count", count)
         check_number("period", period)
         states, reads = self.states, self.simulated.reads
         devices = devices_of(states.network)

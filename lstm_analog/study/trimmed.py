@@ -19,11 +19,11 @@ from lstm_analog.imperfections import Streams
 from lstm_analog.model.sequences import StateLike
 from lstm_analog.model.weights import check_shape
 from lstm_analog.network.varying import check_steady
-from lstm_analog.study.biases import Adjustable, read_biases
+from lstm_analog.study.biases import Adjustable, SumGains, read_biases
 from lstm_analog.study.keeping import Keep
-from lstm_analog.study.lots import AnyDesign, Design, beside, of_chips
+from lstm_analog.study.lots import AnyDesign, Design, as_one_chip, chip_outputs
 from lstm_analog.study.measured import Measured
-from lstm_analog.study.metrics import Answer
+from lstm_analog.study.metrics import Answer, y_or_h
 from lstm_analog.study.run import Run
 from lstm_analog.study.trims import Correction, Trimmed, recorded_trims, turn_biases
 
@@ -136,10 +136,13 @@ class Trimmer(Generic[AnyDesign]):
         if answers.run.x.shape != self.x.shape or (answers.run.x != self.x).any():
             do = "feed the board the inputs that the trimmer was made with"
             raise InvalidValueError(explain("x of the board", must="be that of the trimmer", got="other inputs", do=do))
-        found = floats(self.answer(beside(answers.outputs)), "answer").reshape(1, -1)
-        if found.shape[1:] != self.expected.shape:
+        outputs = answers.outputs
+        found = floats(self.answer(as_one_chip(outputs)), "answer").reshape(1, -1)
+        no_y = outputs.y is None and self.answer is y_or_h and answers.run.compiled.layout.head is not None
+        if no_y or found.shape[1:] != self.expected.shape:
             must, do = f"be {self.expected.size} numbers", "measure y if the machine has a head"
-            raise InvalidShapeError(explain("measured answers", must=must, got=found.size, do=do))
+            got = f"{found.size}{' of h' if no_y else ''}"
+            raise InvalidShapeError(explain("measured answers", must=must, got=got, do=do))
         wrong, own = found - self.expected, np.atleast_2d(read_biases(self.machine.passes, self.columns))
         turned = self._corrected(own, (before / self.units)[None], wrong)[0]
         return Correction(names=self.names, trims=turned * self.units, error=float(np.sqrt(np.mean(wrong**2))))
@@ -171,11 +174,14 @@ class Trimmer(Generic[AnyDesign]):
     def _corrected(self, own: Floats, turned: Floats, wrong: Floats) -> Floats:
         """Return the next trims (chips, K) after those `turned`, with which answers are `wrong` (chips, n).
 
-        They are the nearest to which devices of values `own` (..., K) can be set.
+        They are the nearest to which devices of values `own` (..., K) can be set; a gain is never below 0.
         """
         wanted = turned - _RELAXATION * wrong @ self.correction.T
         steps = self.resolution * np.rint(wanted / self.resolution) if self.resolution else wanted
-        lowest, highest = np.minimum(-self.largest - own, 0.0), np.maximum(self.largest - own, 0.0)
+        least = np.concatenate(
+            [np.full(each.rows.size, 0.0 if isinstance(each, SumGains) else -self.largest) for each in self.columns]
+        )
+        lowest, highest = np.minimum(least - own, 0.0), np.maximum(self.largest - own, 0.0)
         return np.clip(steps, lowest, highest)
 
     def _check(self, chips: object) -> None:
@@ -233,7 +239,7 @@ def answers_of(machine: Design, x: Floats, answer: Answer, engine: Engine) -> Fl
     A machine without an axis of chips is one. Raises `InvalidShapeError` if the answer does not begin with chips.
     """
     run = machine.run(x, engine=engine, keep=Keep.OUTPUTS)
-    given, count = floats(answer(of_chips(machine, run)), "answer"), max(machine.chips, 1)
+    given, count = floats(answer(chip_outputs(machine, run)), "answer"), max(machine.chips, 1)
     if given.shape[:1] != (count,):
         must, do = f"begin with an axis of {count} chips", "return y or h of the outputs, or what follows from them"
         raise InvalidShapeError(explain("answer", must=must, got=f"shape {given.shape}", do=do))

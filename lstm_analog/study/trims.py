@@ -1,4 +1,4 @@
-"""What trimming leaves: chips with turned biases, and what to turn those of a board to."""
+"""The results of trimming: chips with turned biases (`Trimmed`), and the turns for a board (`Correction`)."""
 
 from dataclasses import dataclass, replace
 from typing import Generic

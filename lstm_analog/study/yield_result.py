@@ -17,8 +17,8 @@ from lstm_analog.summaries import Rows, Summarised
 
 
 def check_level(level: float) -> None:
-    """Raise `InvalidValueError` unless `level` is between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    """Raise `InvalidValueError` unless `level` is between 0 and 1, and not so near to 1 that no quantile is finite."""
+    if not 0.0 < level < 1.0 or 0.5 * (1.0 + level) == 1.0:
         raise InvalidValueError(explain("level", must="be between 0 and 1", got=level, do="give e.g. 0.95"))
 
 
@@ -224,7 +224,7 @@ class Yield(Summarised, Generic[AnyDesign]):
 
     def __str__(self) -> str:
         ends, many = self.interval, f"{self.passing} of {self.chips} chips {self.spec}"
-        return f"{self.fraction:.1%} ({self.level:.0%} interval {ends.low:.1%} to {ends.high:.1%}), {many}"
+        return f"{self.fraction:.1%} ({100.0 * self.level:g}% interval {ends.low:.1%} to {ends.high:.1%}), {many}"
 
 
 def _numbers(values: ArrayLike) -> Floats:

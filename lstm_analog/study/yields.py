@@ -17,18 +17,15 @@ from lstm_analog.model.sequences import StateLike
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.lot_study import AHEAD, Handling, count_rule, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
-from lstm_analog.study.lots import AnyDesign, Lot, Trial, beside, check_design
+from lstm_analog.study.lots import AnyDesign, Lot, Trial, as_one_chip, check_design
 from lstm_analog.study.metrics import Metric, measured
 from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
-_MOST_HALF_WIDTH = 0.5
-"""Largest half-width of an interval within 0 to 1."""
-
 
 def check_half_width(until: float) -> None:
     """Raise `InvalidValueError` unless `until` is a half-width that an interval within 0 to 1 can have."""
-    if not 0.0 < until < _MOST_HALF_WIDTH:
+    if not 0.0 < until < 0.5:
         do = "give half the width of the interval, 0.01 for 1 % to either side"
         raise InvalidValueError(explain("until", must="be between 0 and 0.5", got=until, do=do))
 
@@ -126,7 +123,7 @@ def yield_of(
         machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
     )
     with closing(lots_of(trial, int(chips), how)) as lots:
-        values, failures = joined(_until(_telling(lots, progress, chips), spec, level, until))
+        values, failures = joined(_watched(lots, (spec, level, until), progress, chips))
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
@@ -156,28 +153,26 @@ def _trial(
         metric=metric,
     )
     trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
-    return trial, float(measured(metric, beside(run.outputs), 1)[0])
+    return trial, float(measured(metric, as_one_chip(run.outputs), 1)[0])
 
 
-def _until(lots: Iterator[Lot], spec: Spec, level: float, until: float | None) -> Iterator[Lot]:
-    """Yield `lots` up to the first after which the half-width of the interval of their yield is at most `until`.
+def _watched(
+    lots: Iterator[Lot], asked: tuple[Spec, float, float | None], progress: Progress | None, chips: int
+) -> Iterator[Lot]:
+    """Yield `lots` of at most `chips` chips, and tell `progress` of each.
 
-    The yield is that of `spec`, the confidence `level`.
+    `asked` are the spec, the confidence and the half-width: the last lot is the first after which the interval of the
+    yield is no wider. With None for the half-width all are yielded.
     """
-    passing = count = 0
+    (spec, level, until), passing, count = asked, 0, 0
     for lot in lots:
+        count += lot.values.size
+        if progress is not None:
+            progress(count, chips)
         yield lot
         passing += int((spec.excess(lot.values) <= 0.0).sum())
-        count += lot.values.size
         if until is not None and wilson_interval(passing, count, level=level).half_width <= until:
             return
-
-
-def _telling(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iterator[Lot]:
-    for lot in lots:
-        if progress is not None:
-            progress(lot.first + lot.values.size, chips)
-        yield lot
 
 
 @checked_record

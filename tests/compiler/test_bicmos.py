@@ -8,9 +8,10 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler.bicmos import LARGEST_SCALE, fitted
 from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS
+from lstm_analog.compiler.bicmos_cell import OUTPUTS, TERMINALS, library
 from lstm_analog.compiler.bicmos_conditions import thermal_voltage
 from lstm_analog.compiler.scaling import Fit
+from lstm_analog.compiler.sky130 import SKY130_PASSIVES, SKY130_SERVICES
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
@@ -59,6 +60,25 @@ def test_columns_of_a_gate_have_one_total_conductance_whatever_their_weights():
         for side, weights in (("p", bars.positive), ("n", bars.negative)):
             rest = network.part(f"l0_z{letter}_term_{side}").conductance
             np.testing.assert_allclose(weights[rows].sum(axis=1) + rest, gain * share, rtol=1e-12)
+
+
+@pytest.mark.parametrize("technology", [BICMOS, la.electrical.SKY130_CHIP], ids=["BICMOS", "SKY130_CHIP"])
+def test_weights_of_zero_are_no_bank(tmp_path, technology):
+    """A head before training: its deck was refused as a bank without an element, which nobody could leave out."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, outputs=1)
+    still = replace(lstm, head=replace(lstm.head, weights=np.zeros((1, 1)), bias=None))
+    machine = la.compile(still, technology)
+    assert "y_rows" not in {part.label for part in machine.network.parts}
+    machine.write.spice(tmp_path / "still.cir", np.zeros((1, 1)))
+    assert machine.check().findings
+
+
+@pytest.mark.parametrize("follower", [15.000001e-6, 15e-6, 14.999999e-6])
+def test_currents_of_one_name_share_a_tail(follower):
+    """Tails are named by six digits: three references, and twice 1.5 of them, were refused as two of one name."""
+    technology = replace(BICMOS, follower_current=follower)
+    names = [each.name for each in library(replace(technology, calibration=textbook(technology))).subcircuits]
+    assert names.count("tail_3") == 1
 
 
 def test_an_lstm_without_bias_has_no_bias_row():
@@ -268,6 +288,23 @@ def test_sizes_must_be_positive():
         InvalidValueError, match=r"BICMOS cell_load must be positive, got -1.0: give SI units above zero"
     ):
         replace(BICMOS, cell_load=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "value", "text"),
+    [
+        (SKY130_PASSIVES.capacitor, "largest", 0.0, "cap_mim_m3_1 largest must be positive, got 0.0"),
+        (SKY130_PASSIVES.capacitor, "largest", 0.02, "cap_mim_m3_1 largest must be above narrower, 0.025 um, got 0.02"),
+        (SKY130_PASSIVES.resistor, "widths", (), r"res_xhigh_po widths must ascend, got \(\): give the legal ones"),
+        (SKY130_PASSIVES.resistor, "widths", (2.85, 0.69), "res_xhigh_po widths must ascend"),
+        (SKY130_PASSIVES.well, "reverse", -2.0, "well reverse must be positive, got -2.0"),
+        (SKY130_SERVICES, "mirror", (20.0, 0.0), "services mirror must be positive, got 0.0"),
+    ],
+)
+def test_a_process_has_sizes_above_zero(record, field, value, text):
+    """A capacitor of which no square is small enough was drawn for ever."""
+    with pytest.raises(InvalidValueError, match=text):
+        replace(record, **{field: value})
 
 
 # Calibrations.

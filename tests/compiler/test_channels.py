@@ -10,7 +10,7 @@ from lstm_analog.analogies.drawn_lstm import answers, binomial, deviations
 from lstm_analog.compiler.electrical import CHANNELS
 from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
 from lstm_analog.errors import InvalidValueError, NetworkError, UnsupportedError
-from lstm_analog.imperfections import ChannelNoise, Streams
+from lstm_analog.imperfections import ChannelNoise, Streams, SupplyRipple
 from lstm_analog.model.activations import HARD_SIGMOID, sigmoid
 from lstm_analog.model.random import Form
 from lstm_analog.network.parts import Ports, Storages
@@ -60,6 +60,21 @@ def test_one_gate_deviates_by_the_law(lstm):
     assert "l0_c_add_open1_membrane" in gates
     np.testing.assert_allclose(share.mean(axis=0), p, atol=4 * np.sqrt(0.25 / 400 / 3000))
     np.testing.assert_allclose(share.var(axis=0), p * (1 - p) / 400, rtol=4 * np.sqrt(2 / 3000))
+
+
+def test_a_ripple_leaves_chance_alone_in_both_orders(machine):
+    """The supply of the channels and the biases swing; sources of chance, zero without a draw, are no rails."""
+    ripple, streams = SupplyRipple(share=0.1, frequency=1e5), Streams(seed=1)
+    made = [
+        machine.with_imperfection(first, streams).with_imperfection(second, streams)
+        for first, second in ((ripple, ChannelNoise()), (ChannelNoise(), ripple))
+    ]
+    fed = [{entry.label: entry.efforts for entry in each.schedule(X).imposed} for each in made]
+    alone = {entry.label: entry.efforts for entry in drawn(machine, streams=streams).schedule(X).imposed}
+    for label in machine.network.said("chance"):
+        assert np.array_equal(fed[0][label], alone[label])
+        assert np.array_equal(fed[1][label], alone[label])
+    np.testing.assert_array_equal(made[0].run(X, engine=Settle()).h, made[1].run(X, engine=Settle()).h)
 
 
 def test_draws_are_independent_of_each_other(machine):
@@ -139,7 +154,7 @@ def test_power_of_the_channels_goes_with_their_number(lstm):
 def test_sizes(machine):
     membranes = [p for p in machine.network.parts if isinstance(p, Storages) and p.label.endswith("membrane")]
     assert len(membranes) == 5
-    assert all(part.capacitance == pytest.approx(1e-12) for part in membranes)
+    assert all(part.capacitance == pytest.approx(1e-12, rel=1e-9, abs=0.0) for part in membranes)
     assert CHANNELS.time_constant == CHANNELS.channel_time == 1e-5
     settling = [each.duration for each in machine.compiled.cycle.step if each.settles]
     np.testing.assert_allclose(settling, 24e-5)
@@ -161,7 +176,8 @@ def test_what_has_no_channels_is_refused(lstm, machine):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("channels", 0, "CHANNELS channels must be a whole number >= 1, got 0"),
+        ("channels", 0, "CHANNELS channels must be positive, got 0"),
+        ("channels", 2.5, r"CHANNELS channels must be whole, got 2\.5"),
         ("rate", 0.0, r"CHANNELS rate must be positive, got 0\.0"),
         ("capacitance", np.inf, "CHANNELS capacitance must be positive, got inf"),
     ],

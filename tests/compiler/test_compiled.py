@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-import lstm_analog as la
 from lstm_analog.compiler import CLOCKED, lower, schedule, signal_network
 from lstm_analog.compiler.electrical import BEHAVIOURAL
-from lstm_analog.model import Gate, State, random_lstm
-from lstm_analog.model.random import Form
+from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.compiler.legend import legend
+from lstm_analog.model import Form, Gate, State, random_lstm
 
 
 @pytest.fixture
@@ -22,6 +22,15 @@ def test_the_layout_names_groups_of_the_network(compiled):
         assert (place.c.group, place.h.group, place.c.interval) == (f"l{number}_c", f"l{number}_h", "readout")
         for label in (*(spot.group for spot in place.z), place.c.group, place.h.group, place.reset_c, place.reset_h):
             assert unknowns[label].size == 3
+
+
+@pytest.mark.parametrize("technology", [BEHAVIOURAL, OIL], ids=["BEHAVIOURAL", "OIL"])
+@pytest.mark.parametrize(("form", "word"), [(Form.RNN, "hidden"), (Form.PROJECTED, "projection")])
+def test_the_legend_tells_the_row_of_a_plain_rnn_from_a_projection(technology, form, word):
+    """Both are called zh; decks of plain RNNs called it a projection."""
+    compiled = lower(technology, signal_network(random_lstm(np.random.default_rng(0), 2, 3, form=form)), CLOCKED, 20.0)
+    words = dict(said.split(" ", 1) for _, said in legend(compiled))
+    assert {words[label] for label in words if label.startswith("l0_zh")} == {word}
 
 
 def test_a_schedule_holds_each_input_for_its_step(compiled):
@@ -46,10 +55,3 @@ def test_a_schedule_holds_each_input_for_its_step(compiled):
 def test_a_schedule_keeps_the_batch(compiled):
     made = schedule(compiled, np.ones((5, 3, 2)), State.zeros(((3, 3), (3, 3)), (5,)))
     assert made.lead == (5,)
-
-
-def test_the_row_of_a_plain_rnn_is_no_projection():
-    rnn = random_lstm(np.random.default_rng(0), inputs=1, hidden=2, form=Form.RNN)
-    assert "l0_zh hidden" in la.compile(rnn, BEHAVIOURAL).network.said("signal")
-    projected = random_lstm(np.random.default_rng(0), inputs=1, hidden=2, form=Form.PROJECTED)
-    assert "l0_zh projection" in la.compile(projected, BEHAVIOURAL).network.said("signal")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston, bore, bundle, end_loss
+from lstm_analog.compiler.hardware import Line, OpenTube, SpringPiston, bore, bundle, decay_time, end_loss
 from lstm_analog.compiler.hydraulic import GLYCEROL, OIL, WATER, Detail, Hydraulic
 from lstm_analog.errors import InvalidTypeError, InvalidValueError
 from lstm_analog.machine import compile
@@ -40,6 +40,22 @@ def test_full_detail_waits_for_the_slowest_manifold() -> None:
     assert slow.time_constant == pytest.approx(1e-9 / (3.0 * 2e-11))
 
 
+@pytest.mark.parametrize("detail", [Detail.FULL, Detail.DYNAMIC])
+def test_phases_wait_for_the_slowest_half_bridge(detail) -> None:
+    """Two ports of 2e-12 fill the pilot behind a bridge in 2.5 s; with phases for the tank, 0.5 s, h was 0.02 off."""
+    slow = replace(OIL, port_conductance=2e-12, detail=detail)
+    assert slow.time_constant == pytest.approx(OIL.pilot / 4e-12)
+    lstm, x = random_lstm(np.random.default_rng(1), 1, 1, scale=2.0), np.array([[0.4], [-0.7]])
+    assert np.abs(compile(lstm, slow, settling=24.0).run(x).h - lstm(x).h).max() < 1e-7
+
+
+@pytest.mark.parametrize("damping", [1.0, 3.0, 1e9, 1e200])
+def test_a_spool_in_honey_decays_as_slowly_as_its_friction_asks(damping) -> None:
+    """The slow root is that of b = 2 zeta w v against w^2: 2 zeta/w; computed as a difference it was infinite."""
+    slow = damping + np.sqrt(damping**2 - 1.0) if damping < 10.0 else 2.0 * damping
+    assert decay_time(5.0, damping) == pytest.approx(slow / 5.0)
+
+
 def test_the_manifold_of_least_total_follows_its_tubes_at_the_stated_rate() -> None:
     """Weights near zero: its volume, the pilot, fills through G_u S_min."""
     pilot = 1e-9
@@ -69,6 +85,7 @@ PISTON = SpringPiston(area=1e-3, stroke=0.05, travel=0.2, seal_friction=0.05)
     ("make", "text"),
     [
         (lambda: replace(OIL, tank=0.0), "OIL tank must be positive, got 0.0: give SI units above zero"),
+        (lambda: replace(WATER, datum=20e3), "WATER datum must be below what a full tank holds, 1.175e\\+04 Pa, got"),
         (lambda: replace(OIL, pressure_unit=np.nan), "OIL pressure_unit must be positive, got nan"),
         (lambda: replace(OIL, seat_leak=1.0), "OIL seat_leak must be below 1, got 1.0: give the share of the open"),
         (lambda: Line(bore=0.0, length=0.3, count=20), "tube bore must be positive, got 0.0: give SI units above"),

@@ -1,6 +1,6 @@
 """The op-amp circuit against the LSTM and against ngspice, and planted faults, each of which must be noticed."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from lstm_analog.compiler import CLOCKED, GATED_LEAK, lower, signal_network
 from lstm_analog.compiler.electrical import OPAMP, OPAMP_BENCH, OPAMP_IDEAL
 from lstm_analog.compiler.opamp_sizes import CrossbarData, feedback, preferred, thermal_voltage
 from lstm_analog.engines import Ngspice, Waveform
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.export import read_spice
 from lstm_analog.machine import compile, load_machine
 from lstm_analog.model import LSTM, Cell, Gate, Layer, State, random_lstm
@@ -134,6 +134,7 @@ def test_preferred_values_are_those_of_the_standard():
     got = preferred(np.array([1.0, 1.013, 1.04, 1087.0, 9.9e3, 9.66e5]), 96)
     np.testing.assert_allclose(got, [1.0, 1.02, 1.05, 1.1e3, 10e3, 9.76e5], rtol=1e-12)
     np.testing.assert_array_equal(preferred(np.array([123.4]), 0), [123.4])
+    assert preferred(np.array([9.18e4]), 192) == pytest.approx(9.20e4)  # the one that the formula misses
 
 
 @pytest.mark.parametrize("series", [48, 96, 192])
@@ -212,8 +213,13 @@ def test_a_gated_leak_is_refused(lstm):
 @pytest.mark.parametrize(
     ("record", "field", "value", "text"),
     [
-        (OPAMP, "row_volts", 0.0, r"^OPAMP row_volts must be positive, got 0.0: give SI units$"),
+        (OPAMP, "row_volts", 0.0, r"^OPAMP row_volts must be positive, got 0.0: give SI units above zero$"),
         (OPAMP, "row_capacitance", -1e-12, r"^OPAMP row_capacitance must be zero or positive, got -1e-12: "),
+        (OPAMP.hold, "closed_resistance", 0, r"^hold closed_resistance must be positive, got 0"),
+        (OPAMP.crossbar, "least", 0, r"^crossbar least must be positive, got 0"),
+        (OPAMP.amplifier, "rail", 0.0, r"^op-amp rail must be positive, got 0\.0: give SI units"),
+        (OPAMP.amplifier, "rejection", -1.0, r"^op-amp rejection must be positive, got -1"),
+        (OPAMP.amplifier, "offset", np.nan, r"^op-amp offset must be finite, got nan"),
         (OPAMP.hold, "leak_resistance", np.inf, r"^hold leak_resistance must be positive, got inf"),
         (OPAMP.pair, "temperature", np.nan, r"^pair temperature must be positive, got nan"),
         (OPAMP.multiplier, "load_resistance", -1.0, r"^multiplier load_resistance must be positive"),
@@ -224,3 +230,10 @@ def test_a_gated_leak_is_refused(lstm):
 def test_impossible_sizes_are_refused(record, field, value, text):
     with pytest.raises(InvalidValueError, match=text):
         replace(record, **{field: value})
+
+
+@pytest.mark.parametrize("record", [OPAMP.hold, OPAMP.pair, OPAMP.multiplier, OPAMP.crossbar, OPAMP.amplifier])
+def test_sizes_of_another_kind_are_refused(record):
+    for entry in (entry for entry in fields(record) if entry.type is float):
+        with pytest.raises(InvalidTypeError, match=f"{entry.name} must be a "):
+            replace(record, **{entry.name: "1e-6"})

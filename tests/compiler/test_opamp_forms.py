@@ -70,7 +70,7 @@ def test_the_default_engine_agrees_with_ngspice_on_a_head():
 
 
 def test_curves_without_a_pair_are_refused():
-    text = r"^curve l0_c_add_zi must be a sigmoid or a tanh in op-amps, got clip: use BEHAVIOURAL for other curves$"
+    text = r"^curve l0_c_add_zi must be a sigmoid, a tanh or linear in op-amps, got clip: use BEHAVIOURAL for other"
     with pytest.raises(UnsupportedError, match=text):
         la.compile(of(Layer(forward=cell(gate=HARD_SIGMOID))), OPAMP)
 

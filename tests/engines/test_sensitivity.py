@@ -1,6 +1,7 @@
 """Derivatives by a reverse pass, on small networks by hand: against closed forms and central differences."""
 
 from dataclasses import replace
+from decimal import Decimal, localcontext
 from functools import partial
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Settle
-from lstm_analog.engines.sensitivity import Slope, instructions, sensitivities
+from lstm_analog.engines.sensitivity import Slope, instructions, linearised, sensitivities
 from lstm_analog.errors import InvalidShapeError, UnsupportedError
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -17,6 +18,7 @@ from lstm_analog.network.parts import (
     Junctions,
     Ports,
     Sources,
+    Stops,
     Storages,
     Switches,
 )
@@ -72,6 +74,17 @@ def test_they_are_exact_for_leaks_of_any_strength(leak):
     assert found == pytest.approx(-(E - 0.5) * T / C * np.exp(-leak * T / C), rel=1e-6)
 
 
+@pytest.mark.parametrize("moved", [1e-9, -1e-4, 5e-3, -9.9e-3, 9.9e-3, 1.01e-2, -0.3, 4.0])
+def test_the_mean_share_of_a_storage_that_moves_little_is_that_of_the_exponential(moved):
+    """To 1e-13 on both sides of where the series ends, by decimals of 50 digits."""
+    with localcontext(prec=50):
+        v = Decimal(moved)
+        phi = (1 - (-v).exp()) / v
+        expected = float((phi - (-v).exp()) / v)
+    filled = np.array([float(phi)])
+    assert linearised._mean_share(np.array([moved]), filled)[0] == pytest.approx(expected, rel=2e-13)
+
+
 def test_what_settles_has_the_derivatives_of_the_divider_and_remembers_nothing():
     made = network(
         {"drive": 1, "node": 1},
@@ -91,15 +104,34 @@ def test_several_results_are_those_of_each_alone_also_if_memory_divides_them(mon
     run = Settle().run(made, plan)
     values = np.random.default_rng(0).standard_normal((5, 1, 3, 1))
     slope = Slope(nodes=np.array([2]), intervals=np.arange(3), values=values)
-    whole = sensitivities(run, (slope,), settled=3.0)
+    changes = {"leak": {"conductance": np.random.default_rng(1).standard_normal((5, 1))}}
+    whole = sensitivities(run, (slope,), settled=3.0, changes=changes)
     monkeypatch.setattr("lstm_analog.engines.sensitivity.reverse._MOST_NUMBERS", 2 * run.efforts.size)
-    divided = sensitivities(run, (slope,), settled=3.0)
+    divided = sensitivities(run, (slope,), settled=3.0, changes=changes)
     alone = sensitivities(run, (replace(slope, values=values[3:4]),), settled=3.0)
     for label, named in whole.parameters.items():
         for name, value in named.items():
             assert value[3] == pytest.approx(alone.parameters[label][name][0], abs=1e-15)
             assert divided.parameters[label][name] == pytest.approx(value, abs=1e-15)
     assert divided.imposed["drive"] == pytest.approx(whole.imposed["drive"], abs=1e-15)
+    assert whole.by_interval.shape == (5, 4)
+    np.testing.assert_allclose(divided.by_interval, whole.by_interval, atol=1e-15)
+
+
+@pytest.mark.parametrize(("level", "slope"), [(0.9, 0.5), (4.0, 0.5 / (1.0 + 0.5 * 99.0))])
+def test_stops_count_where_a_storage_reached_one(level, slope):
+    """A divider by two, with a stop of 99 S above 1 V: it has no part in a run that stays below."""
+    made = network(
+        {"drive": 1, "tank": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Conductors(label="top", a=[1], b=[2], conductance=1.0),
+        Conductors(label="foot", a=[2], b=[0], conductance=1.0),
+        Stops(label="stop", nodes=[2], low=-5.0, high=1.0, conductance=99.0, band=1e-3),
+        Storages(label="tank", nodes=[2], capacitance=1e-3),
+    )
+    found = derivatives(made, schedule([level, level], [1.0, 1.0], [0, 0]), 2)
+    assert found.imposed["drive"][0, 0].sum() == pytest.approx(slope, rel=1e-9)
+    assert found.parameters["stop"]["high"].item() == pytest.approx(99.0 / 101.0 if level > 2.0 else 0.0, rel=1e-9)
 
 
 def test_the_intervals_in_which_a_change_acts_add_up_to_all_that_it_does():

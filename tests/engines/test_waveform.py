@@ -579,3 +579,22 @@ def test_of_two_copies_one_may_have_an_offset(circuit, driven):
     )
     copies = Waveform(points=1).run(network, driven([0.5, -1.0], [1.0, 1.0]))["copy"]
     np.testing.assert_allclose(copies[1:], [[0.5, 1.3], [-1.0, -1.7]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(("closed", "side"), [(9e3, 8e-6), (1e6, 9e-4), (1e7, 5e-3), (1e9, 1.0)])
+@pytest.mark.parametrize("stored", [False, True], ids=["a junction", "a storage"])
+def test_what_feeds_two_unknowns_that_a_switch_ties_counts_beside_what_ties_them_to_others(closed, side, stored):
+    """Beside the switch the conductance from the source is nothing; of the two together it is the largest but one."""
+    parts = (
+        Sources(label="drive", nodes=[1, 2], effort=0.0),
+        Conductors(label="in", a=[1, 2], b=[3, 3], conductance=[1.0, side]),
+        Conductors(label="load", a=[3], b=[0], conductance=1.0),
+        Storages(label="m", nodes=[3], capacitance=0.5) if stored else Junctions(label="m", nodes=[3]),
+        Switches(label="take", line=0, a=[3], b=[4], closed=closed, opened=1e-25),
+        Storages(label="v", nodes=[4], capacitance=1.0),
+    )
+    made = by_hand.network({"drive": 2, "m": 1, "v": 1}, *parts, lines=("clock",))
+    levels = np.outer([1.0, 1.0, -1.0], [0.0, 1.0])
+    driven = by_hand.schedule([60.0, 60.0, 60.0], [[True]] * 3, drive=levels)
+    found = Waveform().run(made, driven).at_ends("v", np.arange(3))[:, 0]
+    np.testing.assert_allclose(found, side / (2.0 + side) * levels[:, 1], atol=3e-8)

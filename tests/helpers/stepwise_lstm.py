@@ -40,6 +40,7 @@ def run(
     return np.array(found)
 
 
-def normals(seed: int, name: str, chip: int = 0) -> np.random.Generator:
-    """Return the generator of a stream, spelt out: numpy's seed sequence keyed by the chip and the name."""
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(chip, *name.encode())))
+def normals(seed: int, name: str, chip: int = 0, *, repeat: int = 0) -> np.random.Generator:
+    """Return the generator of a stream, spelt out: numpy's seed sequence keyed by the chip, the name, the repeat."""
+    again = (256 + repeat,) if repeat else ()
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(chip, *name.encode(), *again)))

@@ -1,5 +1,7 @@
 """Drift, phase-change memory, measured tables, temperature and presets, against published laws and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stepwise_lstm import normals, run, stacked
@@ -19,6 +21,7 @@ from lstm_analog.imperfections import (
     apply,
     imperfection_of,
 )
+from lstm_analog.network.parts import Ports
 
 SEED = 4
 STREAMS = Streams(seed=SEED)
@@ -121,8 +124,29 @@ def test_a_warm_circuit_has_flatter_curves_and_the_same_ratios(lstm):
     expected = run(weights, X, steeper=300.15 / 350.15)
     gained = made.network.part("l0_c_load").conductance / machine.network.part("l0_c_load").conductance
     np.testing.assert_allclose(gained, 1.0 / (1.0 + 4e-4 * 50.0), rtol=1e-12)
+    for field in ("closed", "opened"):
+        gained = getattr(made.network.part("l0_c_take"), field) / getattr(machine.network.part("l0_c_take"), field)
+        np.testing.assert_allclose(gained, 1.0 / (1.0 + 4e-4 * 50.0), rtol=1e-12)
     alike = machine.with_imperfection(OperatingTemperature(celsius=77.0), STREAMS)
     np.testing.assert_allclose(alike.run(X, engine=Settle()).h, expected, atol=1e-7)
+
+
+def test_warm_channels_have_flatter_curves(lstm):
+    """The share of open channels is a quotient of Boltzmann factors, so its control goes with 1/T, too."""
+    machine = la.compile(lstm, la.electrical.CHANNELS, settling=24.0)
+    expected = run([stacked(lstm.layers[0].forward)] * len(X), X, steeper=300.15 / 350.15)
+    made = machine.with_imperfection(OperatingTemperature(celsius=77.0), STREAMS)
+    np.testing.assert_allclose(made.run(X, engine=Settle()).h, expected, atol=1e-6)
+
+
+def test_controls_and_offsets_of_channels_are_both_counted_in_units_of_kt(lstm):
+    plain = la.compile(lstm, la.electrical.CHANNELS, settling=24.0).network
+    port = next(part for part in plain.parts if isinstance(part, Ports))
+    shifted = replace(port, offset=np.full(port.a.size, 0.3))
+    plain = replace(plain, parts=tuple(shifted if part is port else part for part in plain.parts))
+    made = apply(OperatingTemperature(celsius=77.0), plain, STREAMS).part(port.label)
+    np.testing.assert_allclose(made.offset, 0.3 * 300.15 / 350.15, rtol=1e-12)
+    np.testing.assert_allclose(made.scale, port.scale * 300.15 / 350.15, rtol=1e-12)
 
 
 def test_a_temperature_without_a_law_is_refused_by_name(lstm):

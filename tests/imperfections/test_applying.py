@@ -15,6 +15,7 @@ from lstm_analog.export import read_graphml, read_json
 from lstm_analog.imperfections import (
     ORDER,
     AmplifierOffset,
+    AtStep,
     BoreTolerance,
     ClockFeedthrough,
     ClockJitter,
@@ -106,7 +107,7 @@ PLUMBING = (
         ViscosityChange(factor=1.3),
         DeviceSpread(share=0.01),
     ),
-    HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.INPUTS, elements=(0, 1)),
+    HotTubes(kelvin=1.0, bank="l0_rows", which=Tubes.MANIFOLDS, elements=(0, 1)),
 )
 CHIP = (JunctionArea(share=0.01), ResistorSpread(share=0.01), MosThreshold(volts=1e-3), DeviceSpread(share=0.01))
 
@@ -178,6 +179,20 @@ def test_causes_that_share_their_numbers_do_not_err_alike():
     assert abs(np.corrcoef(one, other)[0, 1]) < 4.5 / np.sqrt(there.sum())
 
 
+def test_a_second_attempt_at_programming_does_not_err_as_the_first():
+    """`VerifiedProgramming` draws by the names of `ProgrammingError`: its first attempt is one."""
+    ideal, many = (
+        machine(la.electrical.BEHAVIOURAL, 6).network,
+        VerifiedProgramming(sigma=0.01, tolerance=1.0, rounds=1),
+    )
+    made = [ideal]
+    for record in (many, ProgrammingError(sigma=0.01)):
+        made.append(apply(record, made[-1], STREAMS))
+    signed = [each.part("l0_rows").transconductance for each in made]
+    assert recorded(made[-1])[-1].streams.repeat == 1
+    assert abs(np.corrcoef((signed[1] - signed[0]).ravel(), (signed[2] - signed[1]).ravel())[0, 1]) < 0.3
+
+
 @pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
 def test_chip_k_of_n_is_chip_k_alone_the_second_time_too(technology):
     ideal, record = machine(technology).network, DeviceSpread(share=0.03)
@@ -210,6 +225,24 @@ def test_the_order_of_the_list_does_not_matter(technology, records):
     for record in reversed([each.imperfection for each in recorded(expected)]):
         backwards = apply(record, backwards, STREAMS)
     assert network_digest(backwards) != network_digest(expected), "an order that could be any shows nothing"
+
+
+def test_the_repeat_that_is_asked_for_is_drawn_unless_it_was_before():
+    ideal, record = machine(la.electrical.BEHAVIOURAL, 2).network, DeviceSpread(share=0.1)
+    made = apply((record, record, record), ideal, Streams(seed=5, repeat=2))
+    assert [each.streams.repeat for each in recorded(made)] == [2, 3, 4]
+    assert [each.streams.repeat for each in recorded(apply(record, made, STREAMS))] == [2, 3, 4, 0]
+
+
+def test_parts_are_chosen_made_broken_aged_joined_used_and_disturbed_in_this_order():
+    named = (
+        *(Quantisation(levels=4), MeasuredDevices(target=(0.0, 1.0), mean=(0.0, 1.0), sigma=(0.1, 0.1))),
+        *(ProgrammingError(sigma=0.1), StuckDevices(off=0.1, on=0.1), Drift(exponent=0.1, spread=0.0, seconds=10.0)),
+        *(WireResistance(line=1.0, column=1.0), OperatingTemperature(celsius=60.0), ReadNoise(sigma=0.1)),
+        *(ClockJitter(seconds=1e-9), AtStep(number=1, step_time=1.0)),
+    )
+    made = apply(named[::-1], machine(la.electrical.BEHAVIOURAL, 2).network, STREAMS)
+    assert tuple(each.imperfection for each in recorded(made)) == named
 
 
 def test_errors_fall_upon_levels_and_wires_see_the_devices_that_work():
@@ -308,6 +341,7 @@ NOTHING = {
 def test_strength_zero_is_the_network_itself_and_leaves_no_record(technology, nothing):
     ideal = machine(technology, 2).network
     assert apply(nothing, ideal, STREAMS) is ideal
+    assert apply(nothing, ideal, Streams(seed=5, chips=3)) is ideal
 
 
 def test_leaks_of_hold_capacitors_add_up():
@@ -366,6 +400,8 @@ def test_a_kind_of_ones_own_acts_last_and_is_named():
         *("DeviceSpread(0.03) drawn from Streams(seed=5)", "DeviceSpread(share=-1.0) drawn from Streams(seed=5)"),
         *("DeviceSpread(**{}) drawn from Streams(seed=5)", f"{'(' * 5000} drawn from Streams(seed=5)"),
         "__import__('os').getcwd() drawn from Streams(seed=5)",
+        "DeviceSpread(share=0.03, share=0.3) drawn from Streams(seed=5)",
+        "InBanks(imperfection=DeviceSpread(share=0.1, share=0.1), banks=('a',)) drawn from Streams(seed=5)",
     ],
 )
 def test_texts_that_name_none_are_refused(text):

@@ -6,8 +6,10 @@ from dataclasses import fields, replace
 import by_hand
 import numpy as np
 import pytest
+from stepwise_lstm import normals
 
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError
+from lstm_analog.compiler.hydraulic import OIL
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.imperfections import (
     BoreTolerance,
     Deadband,
@@ -26,6 +28,8 @@ from lstm_analog.imperfections import (
     ViscosityChange,
     apply,
 )
+from lstm_analog.machine import compile
+from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
 from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32, Filling, Fluid
 from lstm_analog.network.graph import Network
@@ -202,6 +206,47 @@ def test_trim_sticks_stops_and_sharpens_but_drains_do_not(record: object, field:
     assert getattr(changed.part("drain"), field)[0] == getattr(network().part("drain"), field)[0]
 
 
+def test_bores_scatter_each_by_its_own_number_and_conductances_with_the_fourth_power() -> None:
+    """Tubes and dummies of both signs, chip by chip."""
+    plain, many = bar(network()), bar(apply(BoreTolerance(sigma=0.2), network(), Streams(seed=1, chips=2)))
+    for name in ("positive", "negative", "plus_load", "minus_load"):
+        for chip in (0, 1):
+            drawn = normals(1, f"bore bar.{name}", chip).standard_normal(getattr(plain, name).shape)
+            expected = getattr(plain, name) * np.exp(4.0 * 0.2 * drawn)
+            np.testing.assert_allclose(getattr(many, name)[chip], expected, rtol=1e-13)
+
+
+def test_deadbands_add_up_and_are_half_as_wide_in_the_control_of_an_orifice() -> None:
+    """In both orders: z of a sigmoid is a control z/2, of an orifice z/4."""
+    twice = apply(Deadband(z=0.2), apply(Deadband(z=0.1), network(), ONE), ONE)
+    before = apply(OrificePorts(transition=0.1), twice, ONE)
+    after = apply(OrificePorts(transition=0.1), network(), ONE)
+    after = apply(Deadband(z=0.2), apply(Deadband(z=0.1), after, ONE), ONE)
+    for made, control in ((twice, 0.5), (before, 0.25), (after, 0.25)):
+        ports = [part for part in made.parts if isinstance(part, Ports) and part.shape is Shape.EXP]
+        assert ports
+        for part in ports:
+            np.testing.assert_allclose(part.deadband, control * 0.3, rtol=1e-13)
+
+
+def test_an_orifice_is_not_sharpened_twice() -> None:
+    once = apply(OrificePorts(transition=0.1), network(), ONE)
+    assert apply(OrificePorts(transition=0.2), once, ONE) is once
+
+
+def test_filling_cocks_leak_only_if_named() -> None:
+    """The valves that set the memories before the first step: of the six of a machine, the two of the reset."""
+    plain = compile(random_lstm(np.random.default_rng(0), 1, 1), OIL).network
+
+    def leaking(banks: tuple[str, ...]) -> set[str]:
+        made = apply(SeatLeak(share=0.01, banks=banks), plain, ONE)
+        pairs = zip(plain.parts, made.parts, strict=True)
+        return {old.label for old, new in pairs if new is not old}
+
+    assert leaking(()) == {f"l0_{memory}_{valve}" for memory in "ch" for valve in ("take", "copy")}
+    assert leaking(("l0_c_reset",)) == {"l0_c_reset"}
+
+
 def test_the_narrower_range_wins() -> None:
     both = apply(Rangeability(ratio=100.0), apply(Rangeability(ratio=30.0), network(), ONE), ONE)
     assert both.equals(apply(Rangeability(ratio=30.0), network(), ONE), rtol=0.0)
@@ -224,6 +269,23 @@ def test_hot_tubes_gain_what_their_liquid_thins(fluid: Fluid, warmer: float, rat
     for name in ("positive", "negative", "plus_load", "minus_load"):
         np.testing.assert_allclose(getattr(rows, name)[1], ratio * getattr(bar(plain), name)[1], rtol=rtol)
         np.testing.assert_array_equal(getattr(rows, name)[0], getattr(bar(plain), name)[0])
+
+
+@pytest.mark.parametrize("loss", [OrificeWeights(transition=0.1), EndLoss(share=0.1, flow=1.0)])
+def test_hot_orifices_and_end_losses_are_those_of_the_whole_liquid_at_that_temperature(loss) -> None:
+    """An orifice far above its transition does not know the viscosity; the rows that are not hot stay."""
+    plain = apply(loss, network(), ONE)
+    hot = bar(apply(HotTubes(kelvin=20.0, bank="bar", which=Tubes.MANIFOLDS, elements=(1,)), plain, ONE))
+    whole, cold = bar(apply(OperatingTemperature(celsius=60.0), plain, ONE)), bar(plain)
+    for name in ("positive", "negative", "plus_load", "minus_load", "transition", "end_flow"):
+        shape = getattr(hot, name).shape
+        for row, other in ((0, cold), (1, whole)):
+            expected = np.broadcast_to(getattr(other, name), shape)[row]
+            np.testing.assert_allclose(getattr(hot, name)[row], expected, rtol=1e-14)
+    with pytest.raises(
+        UnsupportedError, match=r"^tubes of bar must be laminar .*: choose the hot tubes by their manif"
+    ):
+        apply(HotTubes(kelvin=20.0, bank="bar", which=Tubes.INPUTS, elements=(1,)), plain, ONE)
 
 
 def test_hot_tubes_of_what_is_not_known_or_beyond_its_law_are_refused() -> None:

@@ -10,9 +10,11 @@ from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError
 from lstm_analog.imperfections import (
     DeviceSpread,
     InBanks,
+    OperatingTemperature,
     ProgrammingError,
     ReadNoise,
     Streams,
+    ViscosityChange,
     apply,
     parsed,
     recorded,
@@ -81,8 +83,13 @@ def test_a_layer_or_a_bank_that_is_not_there_is_refused():
 
 
 def test_what_is_more_than_a_change_of_values_is_refused():
-    with pytest.raises(UnsupportedError, match="must change only the values of parts, got ReadNoise"):
+    with pytest.raises(UnsupportedError, match="must change only the values of parts, and no liquid, got ReadNoise"):
         machine().with_imperfection(ReadNoise(sigma=0.01), replace(STREAMS, chips=None), layer=0)
+    for record in (ViscosityChange(factor=1.5), OperatingTemperature(celsius=60.0)):
+        with pytest.raises(
+            UnsupportedError, match=f"and no liquid, got {type(record).__name__}: apply it to the whole"
+        ):
+            machine(la.hydraulic.OIL).with_imperfection(record, STREAMS, layer=0)
     with pytest.raises(InvalidTypeError, match="imperfection must be a record"):
         InBanks(imperfection=InBanks(imperfection=ERROR, banks=("a",)), banks=("a",))
     with pytest.raises(InvalidValueError, match="banks must be labels of parts, got none"):

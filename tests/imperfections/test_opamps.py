@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import by_hand
 import numpy as np
 import pytest
+from stepwise_lstm import normals
 
-from lstm_analog.compiler.electrical import BEHAVIOURAL, OPAMP
+from lstm_analog.compiler.electrical import BEHAVIOURAL, CHANNELS, OPAMP
+from lstm_analog.compiler.hydraulic import OIL
 from lstm_analog.errors import InvalidValueError, NetworkError
 from lstm_analog.imperfections import (
     AmplifierOffset,
@@ -23,7 +26,7 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
-from lstm_analog.network.parts import Crossbars, OpAmps, Pairs
+from lstm_analog.network.parts import ALWAYS, Crossbars, OpAmps, Pairs, Sources, Storages, Switches
 
 STREAMS = Streams(seed=5)
 PEDESTAL = {"swing": 5.0, "fall": 20e-9}
@@ -98,6 +101,34 @@ def test_pairs_and_multipliers_are_told_apart(network):
         assert np.allclose(multipliers.part(label).current, network.part(label).current) is by_pair
 
 
+def test_tiers_of_a_bank_have_offsets_of_their_own():
+    """A bank of BEHAVIOURAL has two curves a unit, and errs in both."""
+    plain = compile(random_lstm(np.random.default_rng(1), 3, 16), BEHAVIOURAL).network
+    changed = apply(PairOffset(volts=0.01), apply(PairOffset(volts=0.02), plain, STREAMS), STREAMS)
+    (first, other), old = changed.part("l0_c_add").factors, plain.part("l0_c_add").factors
+    moved = [(new.offset - was.offset) / was.scale for new, was in zip((first, other), old, strict=True)]
+    expected = [
+        0.02 * normals(5, f"pair offset l0_c_add {tier}").standard_normal(16)
+        + 0.01 * normals(5, f"pair offset l0_c_add {tier}", repeat=1).standard_normal(16)
+        for tier in (0, 1)
+    ]
+    np.testing.assert_allclose(moved, expected, rtol=1e-9)
+
+
+def test_a_switch_that_is_always_closed_holds_nothing():
+    nodes = {"line": 0, "a": np.array([1]), "b": np.array([2]), "closed": np.array(1e-3), "opened": np.array(1e-9)}
+    parts = (
+        Sources(label="x", nodes=np.array([1]), effort=1.0),
+        Switches(label="always", **(nodes | {"line": ALWAYS})),
+        Storages(label="c", nodes=np.array([2]), capacitance=1e-12),
+    )
+    always = by_hand.network({"x": 1, "c": 1}, *parts, lines=("k",))
+    with pytest.raises(NetworkError, match="must have capacitors behind switches"):
+        apply(HoldLeak(conductance=1e-9), always, STREAMS)
+    clocked = replace(always, parts=(*parts[::2], Switches(label="clocked", **nodes)))
+    np.testing.assert_array_equal(apply(HoldLeak(conductance=1e-9), clocked, STREAMS).part("hold_leak").a, [2])
+
+
 def test_an_offset_of_a_multiplier_is_a_constant_current(network):
     changed = apply(MultiplierOffset(share=0.1), network, STREAMS).verify()
     added = [part for part in changed.parts if part.label.endswith("_mult_offset")]
@@ -160,6 +191,27 @@ def test_causes_that_find_nothing_to_act_on_are_refused(network):
     bare = replace(bare, parts=tuple(part for part in bare.parts if not part.label.endswith(("_reset", "copy"))))
     with pytest.raises(NetworkError, match=r"^the network must have capacitors behind switches, got none"):
         apply(HoldLeak(conductance=1e-9), bare, STREAMS)
+    with pytest.raises(NetworkError, match=r"^the network must be electrical, got hydraulic: compile it in an electr"):
+        apply(HoldLeak(conductance=1e-9), compile(random_lstm(np.random.default_rng(1), 1, 1), OIL).network, STREAMS)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1])
+def test_pairs_without_multipliers_and_multipliers_without_pairs_are_refused(strength):
+    """BEHAVIOURAL multiplies by a second tier of its pairs; CHANNELS has multipliers and no pairs."""
+    lstm = random_lstm(np.random.default_rng(1), 1, 1)
+    plain, channels = (compile(lstm, technology).network for technology in (BEHAVIOURAL, CHANNELS))
+    for record in (MultiplierGain(share=strength), MultiplierOffset(share=strength)):
+        with pytest.raises(NetworkError, match=r"^the network must have multipliers, got none: choose a technology "):
+            apply(record, plain, STREAMS)
+        changed = apply(record, channels, STREAMS)
+        for part in (part for part in channels.parts if part.label.endswith("_flicker")):  # the flows of chance
+            assert changed.part(part.label) is part
+            assert f"{part.label}_offset" not in [each.label for each in changed.parts]
+    warm = PairTemperature(kelvin=300.0 + strength, made_for=300.0)
+    for record in (PairOffset(volts=strength), PairGain(share=strength), warm):
+        with pytest.raises(NetworkError, match=r"^the network must have differential pairs, got none: choose a techno"):
+            apply(record, channels, STREAMS)
+        apply(record, plain, STREAMS)
 
 
 @pytest.mark.parametrize(

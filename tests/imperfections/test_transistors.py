@@ -6,6 +6,7 @@ from functools import cache
 import by_hand
 import numpy as np
 import pytest
+from stepwise_lstm import normals
 
 from lstm_analog.compiler.electrical import BEHAVIOURAL, BICMOS
 from lstm_analog.engines import Ngspice
@@ -84,6 +85,24 @@ def test_every_resistor_is_off_by_its_share():
     np.testing.assert_array_equal(last(network, "q"), last(plain, "q"))
     for letter in "cm":
         assert cards(network, letter) == cards(plain, letter)
+
+
+def test_resistors_go_by_the_factor_and_thresholds_by_the_sum_of_the_numbers_of_their_cause():
+    """To the last digit of a card; no resistor falls below a hundredth of what it should be."""
+    wide = apply(ResistorSpread(share=3.0), chip().network, STREAMS)
+    for part in (part for part in chip().network.parts if isinstance(part, Conductors) and part.label != "shunt"):
+        factor = np.maximum(1.0 + 3.0 * normals(5, f"resistors {part.label}").standard_normal(part.a.size), 0.01)
+        np.testing.assert_allclose(wide.part(part.label).conductance, part.conductance / factor, rtol=1e-13)
+    plain = apply(JunctionArea(share=1e-12), chip().network, STREAMS)
+    labels = [part.label for part in wide.parts if isinstance(part, Cells)]
+    drawn = [normals(5, f"resistors {label}").standard_normal(last(plain, "r").shape[1]) for label in labels]
+    np.testing.assert_allclose(
+        last(wide, "r") / last(plain, "r"), np.maximum(1.0 + 3.0 * np.array(drawn), 0.01), rtol=1e-8
+    )
+    volts = thresholds(apply(MosThreshold(volts=1e-3), chip().network, STREAMS))
+    off = np.where(volts > 0.0, volts - 0.7, volts + 0.8)
+    drawn = [normals(5, f"threshold {label}").standard_normal(off.shape[1]) for label in labels]
+    np.testing.assert_allclose(off, 1e-3 * np.array(drawn), atol=1e-9)
 
 
 def test_every_mos_transistor_has_a_threshold_of_its_own():

@@ -68,7 +68,7 @@ def test_equal_states_can_be_drawn(machine_run):
         warnings.simplefilter("error")
         figure = sequence(same, lstm)
         figure.draw_without_rendering()
-    assert figure.axes[2].get_ylim() == pytest.approx((1e-17, 1e-14))
+    assert figure.axes[2].get_ylim() == pytest.approx((1e-17, 1e-14), rel=1e-9, abs=0.0)
 
 
 def test_one_step_of_one_unit(machine_run):

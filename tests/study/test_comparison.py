@@ -244,3 +244,22 @@ def test_digest_is_of_what_the_network_is() -> None:
         one = replace(network, parts=(changed, *others))
         assert network_digest(one) not in (digest, network_digest(replace(network, parts=(rows, *others))))
     assert network_digest(replace(network, lines=network.lines[::-1])) != digest
+
+
+def test_of_a_short_sequence_only_its_steps_count() -> None:
+    """Beyond its length both answers are zero, which is no small error."""
+    lengths, lstm = np.array([1, 3]), random_lstm(np.random.default_rng(1), 2, 3, outputs=2)
+    run = compile(lstm, BEHAVIOURAL, settling=3.0).run(X, lengths=lengths, engine=FAST)
+    digital = lstm.trace(X, lengths=lengths)
+    found = compare(run, lstm)
+    valid = np.arange(4) < lengths[:, None]
+    for analog, expected, errors in (
+        (run.h, digital.outputs.h, found.layers[0]["h"]),
+        (run.y, digital.outputs.y, found.head.y),
+    ):
+        apart = np.abs(analog - expected)
+        assert errors.rms == pytest.approx(np.sqrt(np.mean(apart[valid] ** 2)), rel=1e-12)
+        np.testing.assert_allclose(errors.quantiles, np.quantile(apart[valid], (0.5, 0.9, 0.99)), rtol=1e-12)
+        np.testing.assert_allclose(errors.by_unit.rms, np.sqrt(np.mean(apart[valid] ** 2, axis=0)), rtol=1e-12)
+        np.testing.assert_allclose(errors.by_step.rms[1], np.sqrt(np.mean(apart[1, 1] ** 2)), rtol=1e-12)
+        assert errors.by_step.max[3] == 0.0

@@ -12,7 +12,7 @@ from lstm_analog.engines import Engine, Integrate, Ngspice, Rumoca, Settle, Wave
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, KeptWarning, NetworkError
 from lstm_analog.imperfections import ProgrammingError, Streams
 from lstm_analog.model import GRUCell, Layer
-from lstm_analog.network.trajectory import Save
+from lstm_analog.network.trajectory import EVERYTHING, Save
 from lstm_analog.show import step_waveforms
 
 Keep = la.Keep
@@ -202,6 +202,7 @@ def test_what_is_kept_is_said_once_and_of_the_right_kind() -> None:
     for bound in (0, -1.0, "1 GB", True, np.nan):
         with pytest.raises(InvalidValueError, match=r"^most_bytes must be positive, got .*: give bytes$"):
             machine.run(X, most_bytes=bound)
+    assert machine.run(X, most_bytes=np.int64(10**9)).trajectory.saved == EVERYTHING
 
 
 READERS = {

@@ -136,7 +136,7 @@ def test_a_board_is_trimmed_by_its_traces(tmp_path):
 def test_only_what_the_trimmer_expects_corrects(run):
     how = trimmer(MACHINE, X, resolution=0.0, largest=2.0)
     found = measured(MACHINE, Scope().record(run), X, columns=COLUMNS)
-    with pytest.raises(InvalidShapeError, match="measured answers must be 24 numbers, got 36: measure y"):
+    with pytest.raises(InvalidShapeError, match="measured answers must be 24 numbers, got 36 of h: measure y"):
         how.correct(found)
     with pytest.raises(InvalidShapeError, match="so_far must have shape"):
         how.correct(found, np.zeros(3))
@@ -144,6 +144,17 @@ def test_only_what_the_trimmer_expects_corrects(run):
         trimmer(MACHINE, X + 0.1, resolution=0.0, largest=2.0).correct(found)
     with pytest.raises(InvalidShapeError, match="trims must have shape"):
         how.with_trims(BOARD, np.zeros(3))
+
+
+def test_h_is_not_taken_for_as_many_y():
+    lstm, columns = la.random_lstm(np.random.default_rng(2), 2, 2, outputs=2), {"CH1": "l0_h_0", "CH2": "l0_h_1"}
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    table = Scope(columns=tuple(columns.values())).record(machine.run(X[:5], engine=Waveform(points=30)))
+    found = measured(machine, table, X[:5], columns=columns | {"CLK": "copy"})
+    with pytest.raises(InvalidShapeError, match="measured answers must be 10 numbers, got 10 of h: measure y"):
+        trimmer(machine, X[:5], resolution=0.0, largest=2.0).correct(found)
+    of_h = trimmer(machine, X[:5], resolution=0.0, largest=2.0, answer=lambda outputs: outputs.h)
+    assert of_h.correct(found).error < 2 * NOISE
 
 
 def broken(table: dict[str, np.ndarray], how: str) -> dict[str, np.ndarray]:

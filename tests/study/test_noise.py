@@ -1,5 +1,6 @@
 """Noise of whole machines: how much, from which part, as paths; held against noise that is imposed from outside."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ from noisy_networks import noisy_ends
 import lstm_analog as la
 from lstm_analog.engines import Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
-from lstm_analog.imperfections import DeviceSpread, Streams
+from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
 from lstm_analog.network.parts import Storages
 from lstm_analog.network.quantities import BOLTZMANN
 from lstm_analog.study import LargestError, NoisySignal, noise_of
@@ -181,8 +182,42 @@ def test_what_cannot_be_answered_is_refused(found):
         found.origins(NoisySignal.Y)
     with pytest.raises(InvalidTypeError, match="signal must be one of"):
         found.origins("h")
+    with pytest.raises(InvalidValueError, match="count must be at least 1, got 0: ask for one path at least"):
+        found.sample(0, seed=0)
     with pytest.raises(InvalidValueError, match="a run must keep at most"):
         found.sample(10**9, seed=0)
     both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
     with pytest.raises(UnsupportedError, match="the machine must go through time once"):
         noise_of(la.compile(both, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
+    varying = machine.with_imperfection(ReadNoise(sigma=0.1), Streams(seed=1))
+    with pytest.raises(UnsupportedError, match=r"same in all steps, got ReadNoise.*at_step"):
+        noise_of(varying, X)
+    noise_of(varying.at_step(1), X[:2])
+
+
+def test_a_head_alone_has_noise_of_y_and_no_other():
+    """In plumbing it has no storages."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, outputs=1)
+    head = la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.hydraulic.OIL).alone(1)
+    noise = noise_of(head, np.full((1, 1), 0.3))
+    assert dict(noise.summary())["largest sigma of y"] == "0"
+    assert (noise.y.sigma == 0.0).all()
+    with pytest.raises(UnsupportedError, match=r"^the noise must be that of h and c, got a head alone: take its y$"):
+        _ = noise.h
+
+
+def test_the_largest_sigma_is_that_of_both_directions():
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 1, bidirectional=True)
+    noise = noise_of(la.compile(lstm, la.electrical.BEHAVIOURAL), X[:2, :1])
+    assert dict(noise.summary())["largest sigma of c"] == f"{noise.c.max():.3g}"
+    assert noise.layers[0].c.sigma.max() > noise.layers[1].c.sigma.max()
+
+
+def test_origins_are_of_the_sequences_that_have_the_step():
+    lengths = np.array([3, 1, 2])
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, (3, 4, 2))
+    noise = noise_of(la.compile(LSTM, la.electrical.BEHAVIOURAL), x, lengths=lengths)
+    for step in range(3):
+        there = noise.h[lengths > step, step]
+        assert noise.origins(step=step).sigma == pytest.approx(np.sqrt(np.mean(there**2)), rel=1e-9)
+    assert noise.origins().sigma == noise.origins(step=2).sigma

@@ -105,3 +105,19 @@ def test_of_chips_on_an_axis_the_worst_is_judged(technology):
         worst = max(each, key=lambda finding: finding.strain)
         assert many.value == pytest.approx(worst.value, rel=1e-9), many.rule
         assert (many.rule, many.where, many.total) == (worst.rule, worst.where, worst.total)
+
+
+def test_a_held_voltage_leaks_through_the_switches_that_are_open():
+    """Two of them at a slave, that of the copy and that of the reset."""
+    opened = 1e9
+    built = machine(replace(OPAMP, hold=replace(OPAMP.hold, opened_resistance=opened)))
+    lost = 2.0 / opened * built.compiled.cycle.step_time / OPAMP.hold.capacitance
+    found = built.check().worst(Rule.DROOP)
+    assert found.value == pytest.approx(lost, rel=1e-3)
+    assert found.severity is not Severity.FINE
+
+
+def test_a_head_alone_holds_nothing():
+    lstm = random_lstm(np.random.default_rng(3), 1, 1, outputs=1)
+    head = compile(replace(lstm, head=replace(lstm.head, final=True)), OPAMP).alone(1)
+    assert head.check().worst(Rule.DROOP) is None

@@ -1,5 +1,7 @@
 """How data moves through the clocked stages: an impulse, watched on its way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,17 @@ def test_two_directions_need_the_whole_sequence_first():
         first.reset + 7 * first.step + second.reset + second.stages[-1].ready, rel=1e-12
     )
     assert pipeline.throughput == pytest.approx(1.0 / (first.step + second.step), rel=1e-12)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_head_that_reads_the_final_state_makes_one_step_a_sequence(bidirectional):
+    lstm = random_lstm(np.random.default_rng(2), 1, 2, bidirectional=bidirectional, outputs=1)
+    machine = la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.electrical.BEHAVIOURAL)
+    first, head = machine.pipeline.passes
+    took = sum(each.trajectory.schedule.ends[-1] for each in machine.run(np.zeros((5, 1))).passes)
+    assert machine.pipeline.duration(5) == pytest.approx(took, rel=1e-12)
+    assert machine.pipeline.throughput == pytest.approx(1.0 / first.step, rel=1e-12)
+    assert machine.alone(1).pipeline.throughput == pytest.approx(1.0 / head.step, rel=1e-12)
 
 
 def test_fewer_steps_than_none_are_refused(watched):

@@ -1,12 +1,14 @@
 """Representation by layer against definitions in loops, laws and limits; climbing against a closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import lstm_analog as la
 from lstm_analog.engines import Settle
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
-from lstm_analog.imperfections import ProgrammingError, Streams
+from lstm_analog.imperfections import OutputConverter, ProgrammingError, Streams
 from lstm_analog.model import Form
 from lstm_analog.model.digits import classifier, unseen
 from lstm_analog.study import DigitalRun, LayerReading, preferred_inputs, representation
@@ -194,6 +196,7 @@ def test_what_cannot_be_climbed_is_refused_by_name():
         (r"units must be 0 to 2, got \(3,\)", {"units": (3,)}),
         ("low must be below high, got 1.0 and 1.0", {"low": 1.0}),
         ("starts must be at least 1, got 0", {"starts": 0}),
+        ("seed must be at least 0, got -1", {"seed": -1}),
     ):
         with pytest.raises(InvalidValueError, match=match):
             preferred_inputs(lstm, **{"layer": 0, "steps": 2} | values)
@@ -204,3 +207,24 @@ def test_what_cannot_be_climbed_is_refused_by_name():
     gru = la.random_lstm(np.random.default_rng(1), 2, 3, form=Form.GRU)
     with pytest.raises(UnsupportedError, match="cells of l0 must be plain LSTM cells"):
         preferred_inputs(gru, layer=0, steps=2)
+
+
+def test_labels_that_no_output_of_the_head_stands_for_are_not_judged_by_it():
+    x, labels = RNG.uniform(-1.0, 1.0, (10, 3, 2)), np.arange(10) % 2
+    two, one = (la.random_lstm(np.random.default_rng(1), 2, 3, outputs=count) for count in (2, 1))
+    two, one = (replace(lstm, head=replace(lstm.head, final=True)) for lstm in (two, one))
+    told = two(x).y.argmax(axis=1) == labels
+    assert representation(DigitalRun(lstm=two, x=x), labels).accuracy == pytest.approx(told.mean())
+    assert representation(DigitalRun(lstm=two, x=x), labels + 5).accuracy is None
+    assert representation(DigitalRun(lstm=one, x=x), labels).accuracy is None
+
+
+def test_the_head_is_judged_by_what_a_converter_reads():
+    x, labels = RNG.uniform(-1.0, 1.0, (40, 2, 2)), np.arange(40) % 2
+    lstm = la.random_lstm(np.random.default_rng(1), 2, 3, outputs=2)
+    machine = la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.electrical.BEHAVIOURAL)
+    converter = OutputConverter(bits=1, low=-1.0, high=1.0)
+    read = machine.with_imperfection(converter, Streams(seed=1)).run(x, engine=Settle())
+    assert (read.outputs.y.argmax(axis=1) != read.y.argmax(axis=1)).any()
+    right = np.mean(read.outputs.y.argmax(axis=1) == labels)
+    assert representation(read, labels).accuracy == pytest.approx(right)

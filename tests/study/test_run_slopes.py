@@ -17,7 +17,7 @@ from lstm_analog.network.laws import lever_values
 from lstm_analog.study import LabelAccuracy, LargestError, RootMeanSquareError
 from lstm_analog.study.budget_draws import with_changes
 from lstm_analog.study.budget_subject import answer_slopes, metric_slopes
-from lstm_analog.study.lots import beside
+from lstm_analog.study.lots import as_one_chip
 from lstm_analog.study.run_slopes import OutputSlopes, run_sensitivities
 
 STEP = 1e-4
@@ -126,7 +126,7 @@ def test_derivatives_by_inputs_and_initial_state_are_those_of_differences(case):
             h=tuple(a + step * b for a, b in zip(run.state.h, h, strict=True)),
             c=tuple(a + step * b for a, b in zip(run.state.c, c, strict=True)),
         )
-        return sum_of(beside(case.run(machine, X + step * towards, state).outputs), slopes)[0]
+        return sum_of(as_one_chip(case.run(machine, X + step * towards, state).outputs), slopes)[0]
 
     pairs = [*zip(found.state.h, h, strict=True), *zip(found.state.c, c, strict=True), (found.x, towards)]
     got = sum(float((slope[0] * direction).sum()) for slope, direction in pairs)

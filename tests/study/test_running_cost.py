@@ -119,7 +119,7 @@ def test_a_line_that_stays_high_charges_its_gates_once(ran):
     schedule = Schedule(names=("interval",) * 6, high=high, durations=np.full(6, 0.2), imposed=())
     figures = figures_of(la.electrical.BEHAVIOURAL)
     energy = 2 * 2 * UNITS * figures.gate.value * figures.swing.value**2
-    assert _gates(schedule, network, figures).power == pytest.approx(energy / 1.0)
+    assert _gates(schedule, network, figures).power == pytest.approx(energy / 1.0, rel=1e-9, abs=0.0)
 
 
 def test_tails_of_transconductors_are_their_currents_for_one_unit(ran, lstm):
@@ -309,7 +309,7 @@ def test_processors_take_their_figures_for_each_product(lstm):
     assert slow.products == 4 * UNITS * (2 + UNITS)
     assert slow.time == pytest.approx(slow.products * 134e-9, rel=1e-3)
     assert slow.energy == pytest.approx(slow.time * 39.6e-3)
-    assert fast.energy == pytest.approx(fast.products * 0.65e-12, rel=1e-2)
+    assert fast.energy == pytest.approx(fast.products * 0.65e-12, rel=1e-2, abs=0.0)
     assert fast.energy < bound.energy < slow.energy
     assert np.isnan(bound.time)
     assert "time not known" in str(bound)

@@ -158,3 +158,10 @@ def test_law_refuses(ratio: float, poles: int, message: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         settling_error(ratio, poles)
     assert str(caught.value) == message
+
+
+def test_a_head_alone_is_refused() -> None:
+    lstm = random_lstm(np.random.default_rng(1), 1, 1, outputs=1)
+    head = compile(replace(lstm, head=replace(lstm.head, final=True)), BEHAVIOURAL).alone(1)
+    with pytest.raises(UnsupportedError, match=r"^the run must have a chain, .*, got a head alone: "):
+        settling(head.run(np.zeros((1, 1))))

@@ -121,6 +121,19 @@ def test_the_next_cheaper_choice_costs_less_and_misses(found):
     assert found.cheaper.excess > 0.0 >= found.chosen.excess
 
 
+def test_each_choice_that_was_sampled_is_told_by_its_largest_sample(ask, lstm):
+    """Half of the chips of the next cheaper choice are within the limit, so that it stays undecided."""
+    knob = narrowed(PROGRAMMING, at_least=0.01, at_most=0.02)
+    machine, metric = la.compile(lstm, BEHAVIOURAL, settling=24.0), LargestError(expected=lstm(X).h)
+    middle = yield_of(machine, ProgrammingError(sigma=0.02), X, metric=metric, spec=TARGET.spec, chips=160, seed=2)
+    limit = float(middle.quantiles(0.5))
+    found = ask(knobs=(knob,), settling=24.0, target=Target(spec=Spec(at_most=limit), share=0.5), chips=20, seed=1)
+    excess = {each.values: each.excess for each in found.tried}
+    assert found.cheaper.found.chips > found.chosen.found.chips == 20
+    for each in (found.chosen, found.cheaper):
+        assert excess[each.offer.values] == each.excess
+
+
 def test_few_choices_are_judged(found):
     assert found.choices == KNOBS[0].values.size * KNOBS[1].values.size
     assert len(found.tried) < 0.7 * found.choices
@@ -268,6 +281,14 @@ def test_knobs_that_are_none_are_refused(ask):
         ask(knobs=(PHASE_LENGTH, PHASE_LENGTH))
     with pytest.raises(InvalidTypeError, match="turn must be"):
         Knob(name="a", unit="1", values=np.ones(1), prices=np.ones(1), turn=3, source="none")
+
+
+def test_a_turn_and_a_maker_that_return_something_else_are_refused(ask):
+    none = replace(PHASE_LENGTH, turn=lambda build, value: None)
+    with pytest.raises(InvalidTypeError, match="turn of phase length must return a Build, got None: "):
+        ask(knobs=(none,))
+    with pytest.raises(InvalidTypeError, match="machine must be a Machine, got 3: "):
+        ask(make=lambda technology, settling: 3)
 
 
 def test_a_cost_that_is_none_is_refused(ask):

@@ -214,7 +214,7 @@ def test_the_area_is_that_of_devices_and_their_spaces():
     )
     found = drawn_areas(Library(models=(models,), subcircuits=(cell,), devices=(device,)), "cell", rules)
     expected = {"resistors": 8.0, "capacitors": 2000.0, "bipolar": 300.0, "MOS": 60.0, "wells": 20.0 * 14.0 - 40.0}
-    assert found == pytest.approx({what: 1e-12 * area for what, area in expected.items()})
+    assert found == pytest.approx({what: 1e-12 * area for what, area in expected.items()}, rel=1e-9, abs=0.0)
 
 
 @both

@@ -157,6 +157,9 @@ def test_what_cannot_be_answered_is_refused(found):
     chip, circuit = la.compile(LSTM, la.electrical.BICMOS), la.compile(LSTM, la.electrical.BEHAVIOURAL)
     with pytest.raises(UnsupportedError, match="technology must be one of transistor cells, got Behavioural"):
         transistor_noise(circuit, X)
+    both = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1, bidirectional=True), la.electrical.BICMOS)
+    with pytest.raises(UnsupportedError, match="machine must have one layer of one direction, got 2 chains"):
+        transistor_noise(both, X[:, :1])
     with pytest.raises(UnsupportedError, match=r"got transistor cells: ask study\.transistor_noise"):
         noise_of(chip, X)
     with pytest.raises(InvalidShapeError, match="noise of transistors must be of a single run"):

@@ -336,6 +336,14 @@ def test_gains_bring_chips_closer_than_biases_alone():
     assert left[1] < 0.8 * left[0]
 
 
+def test_no_gain_is_said_to_be_below_zero():
+    how = trimmer(compiled("BEHAVIOURAL"), X, sums=("l0_zg",), gains=True, **FREE)
+    own = np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]])
+    turned = how._corrected(own, np.zeros((1, 6)), 1e9 * how.correction[3:].sum(axis=0)[None])
+    assert turned[0, 3:].min() == -1.0
+    assert turned[0, :3].min() >= -10.0
+
+
 @pytest.mark.parametrize("name", TECHNOLOGIES)
 def test_a_gain_multiplies_all_devices_of_its_row(name):
     machine = compiled(name)

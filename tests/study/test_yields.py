@@ -18,6 +18,7 @@ from lstm_analog.study import (
     ModelAnswer,
     RootMeanSquareError,
     Spec,
+    Target,
     Yield,
     YieldCurve,
     agreement,
@@ -102,6 +103,11 @@ def test_the_interval_is_that_of_scipy(passing, count, level):
     theirs = scipy.stats.binomtest(passing, count).proportion_ci(confidence_level=level, method="wilson")
     ours = wilson_interval(passing, count, level=level)
     np.testing.assert_allclose((ours.low, ours.high), (theirs.low, theirs.high), rtol=1e-12, atol=1e-15)
+
+
+def test_a_level_is_told_as_it_was_asked(asked):
+    assert "(99.95% interval " in str(asked(chips=10, level=0.9995))
+    assert str(Target(spec=Spec(at_most=1.0), share=0.995)) == "99.5% of the chips at most 1"
 
 
 def test_the_interval_is_that_of_the_table():
@@ -372,6 +378,7 @@ def test_what_is_no_curve_is_refused(asked):
         ({"chips": 2.5}, InvalidTypeError, r"^chips must be a whole number, got 2.5: give that$"),
         ({"seed": -1}, InvalidValueError, r"^streams seed must be a whole number >= 0, got -1: count from there$"),
         ({"level": 1.0}, InvalidValueError, r"^level must be between 0 and 1, got 1.0: give e.g. 0.95$"),
+        ({"level": 1.0 - 2.0**-53}, InvalidValueError, r"^level must be between 0 and 1, got 0.9999999999999999: "),
         ({"until": 0.0}, InvalidValueError, r"^until must be between 0 and 0.5, got 0.0: give half the width of the"),
         ({"timeout": 3.0}, InvalidValueError, r"^timeout must come with an executor, got none: give e.g. executor="),
         (

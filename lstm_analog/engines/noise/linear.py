@@ -188,7 +188,7 @@ class LinearNoise:
         in it adds, by part, (*batch, parts).
         """
         reading = storages_read(self._nominal.equations(number), self._nominal.end(number))
-        weight = reading.mT @ form @ reading
+        weight = reading.mT @ (0.5 * (form + form.T)) @ reading  # `backward` takes symmetric forms
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
             for piece in reversed(list(self._pieces(before))):

@@ -130,6 +130,8 @@ def white_on(equations: System, effort: Floats, nodes: Indices, temperature: flo
 
 def _solved(equations: System, values: Floats, right: Floats, *, transposed: bool) -> Floats:
     """Return x in x F_aa = `right` (points, m, k) at partials `values`; if not `transposed`, in F_aa x' = `right`'."""
+    if not right.size:  # of a network without storages
+        return right
     stacked = right.mT.reshape(-1, right.shape[-2])
     matrix = equations.aa.fill(values)
     found: Floats = factors(scipy.sparse.csc_array(matrix.T) if transposed else matrix).solve(stacked)

@@ -7,10 +7,16 @@ within the segment. Where there are many chips, one order serves all of them: bo
 from dataclasses import replace
 
 import numpy as np
+import scipy
 
 from lstm_analog.arrays import Flags, Floats, Indices, ranks
 from lstm_analog.engines.phase.couplings import Couplings, DiagonalCoupling, receiving
 
+_TIED = 0.99
+"""Share of the own conductances of two unknowns from which a conductance between them makes them move as one; smaller:
+more unknowns do, and fewer couplings count as negligible."""
+_NO_MARGIN = 1e-13
+"""Share of their conductances up to which what ties unknowns that move as one to others is rounding, or nothing."""
 _BALANCED = 1e-13
 """Share of a coefficient up to which those into an unknown add up to zero: it is a leaf, see `without_leaves`."""
 
@@ -47,12 +53,39 @@ def sensitivity_within(couplings: Couplings, duration: float) -> Floats:
     """Return a bound on the change of each effort per unit of flow into it within `duration` T (s), (N,).
 
     It is 1/G, at storages T/C if that is less: G is the unknown's own conductance through constant coefficients of
-    `couplings`, and the bound is infinite where an unknown without storage has none.
+    `couplings`, and the bound is infinite where an unknown without storage has none. Unknowns that hardly anything but
+    each other ties, as the two sides of a closed switch, move as one: G is what ties them to others, C their sum.
     """
     own = _own_conductance(couplings)
     balanced = np.where(own > 0.0, 1.0 / np.where(own > 0.0, own, 1.0), np.inf)
     least = couplings.capacity.reshape(-1, own.size).min(axis=0)
-    return np.where(couplings.dynamic, np.minimum(duration / least, balanced), balanced)
+    alone = np.where(couplings.dynamic, np.minimum(duration / least, balanced), balanced)
+    return _as_one(couplings, own, alone, np.where(couplings.dynamic, least, 0.0) / duration)
+
+
+def _as_one(couplings: Couplings, own: Floats, alone: Floats, storing: Floats) -> Floats:
+    """Return the bounds `alone` (N,), raised to that of all together for unknowns that move as one.
+
+    `own` (N,) are the conductances of the unknowns, and `storing` (N,) their capacities over the duration, 0 for none.
+    """
+    links, size = all_links(couplings), own.size
+    if not links.rows.size:
+        return alone
+    values = links.values.reshape(-1, links.rows.size)
+    free = ~couplings.imposed[links.rows] & ~couplings.imposed[links.columns] & (links.rows != links.columns)
+    tied = free & (values.max(axis=0) >= _TIED * own[links.rows]) & (own[links.rows] > 0.0)
+    towards = scipy.sparse.csr_array((tied[tied], (links.rows[tied], links.columns[tied])), shape=(size, size))
+    both = towards.multiply(towards.T)
+    if not both.nnz:
+        return alone
+    number = scipy.sparse.csgraph.connected_components(both, directed=False)[1]
+    inside = (number[links.rows] == number[links.columns]) & ~couplings.imposed[links.rows]
+    inflow = np.stack([np.bincount(number[links.rows[inside]], chip[inside], minlength=size) for chip in values])
+    margin = -inflow.max(axis=0)  # own conductances less what ties them to each other, the least of all chips
+    held = (margin > _NO_MARGIN * np.bincount(number, own, minlength=size)) & (np.bincount(number, minlength=size) > 1)
+    margin = np.maximum(margin, np.bincount(number, storing, minlength=size))
+    together = 1.0 / np.where(held, margin, np.inf)[number]
+    return np.maximum(alone, together)
 
 
 def unmoved_within(couplings: Couplings, duration: float, drop: float) -> Flags:

@@ -68,6 +68,19 @@ def test_the_levers_of_dense_banks_are_those_of_their_flow(sampler):
             np.testing.assert_allclose(lever_flows(part, effort, (), changes), slope, rtol=2e-6, atol=1e-9)
 
 
+def test_sums_of_levers_are_those_of_their_slopes(sampler):
+    """Slopes of both signs, by a loop over moments, terminals and results."""
+    rng = np.random.default_rng(2)
+    for part in declared(sampler):
+        effort = rng.standard_normal((4, 14)) * (np.arange(14) > 0)
+        weights = rng.standard_normal((2, *flow(part, effort, (True,)).shape))
+        sums = lever_sums(part, effort, (True,), weights)
+        for name, slopes in lever_slopes(part, effort, (True,)).items():
+            known = np.where(np.isfinite(slopes), slopes, 0.0)
+            expected = [sum((one * row).sum(axis=0) for one, row in zip(known, mine, strict=True)) for mine in weights]
+            np.testing.assert_allclose(sums[name], expected, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
 def test_each_parameter_has_a_name_and_a_unit(sampler):
     for part in declared(sampler):
         found = levers(part)

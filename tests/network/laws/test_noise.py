@@ -131,7 +131,7 @@ def test_a_manifold_hears_all_its_tubes():
         plus_load=3.0, minus_load=0.5,
     )  # fmt: skip
     density = [each.density.item() for each in noise(bars, np.zeros(5), (), KELVIN)]
-    assert density == pytest.approx([4 * BOLTZMANN * KELVIN * 6.0, 4 * BOLTZMANN * KELVIN * 4.5])
+    assert density == pytest.approx([4 * BOLTZMANN * KELVIN * 6.0, 4 * BOLTZMANN * KELVIN * 4.5], rel=1e-9, abs=0.0)
 
 
 def test_an_op_amp_has_the_noise_of_its_pair_at_its_input_and_of_its_output_resistance():
@@ -144,11 +144,15 @@ def test_an_op_amp_has_the_noise_of_its_pair_at_its_input_and_of_its_output_resi
     )  # fmt: skip
     stage, output = noise(amplifier, np.zeros(5), (), KELVIN)
     assert (stage.heads.item(), output.heads.item()) == (4, 3)
-    assert np.sqrt(stage.density.item()) * 5.7e3 == pytest.approx(np.sqrt(2 * 1.602176634e-19 * 4.5e-6) * 5.7e3)
-    assert np.sqrt(output.density.item()) * 75.0 == pytest.approx(np.sqrt(4 * 1.380649e-23 * 300.15 * 75.0))
+    assert np.sqrt(stage.density.item()) * 5.7e3 == pytest.approx(
+        np.sqrt(2 * 1.602176634e-19 * 4.5e-6) * 5.7e3, rel=1e-9, abs=0.0
+    )
+    assert np.sqrt(output.density.item()) * 75.0 == pytest.approx(
+        np.sqrt(4 * 1.380649e-23 * 300.15 * 75.0), rel=1e-9, abs=0.0
+    )
     leaking = replace(amplifier, conductance=1e-3)
     more = noise(leaking, np.zeros(5), (), KELVIN)[0].density - stage.density
-    assert more.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 1e-3)
+    assert more.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 1e-3, rel=1e-9, abs=0.0)
 
 
 def test_a_port_is_a_conductance_as_far_as_it_is_open_and_silent_when_shut():
@@ -157,7 +161,7 @@ def test_a_port_is_a_conductance_as_far_as_it_is_open_and_silent_when_shut():
         label="p", line=0, shape=Shape.EXP, a=[1], b=[2], p=[3], n=[0], conductance=3e-6, scale=2.0, offset=-0.1
     )
     (on,), (off,) = (noise(port, np.array([0.0, 0.0, 0.0, 0.3]), (high,), KELVIN) for high in (True, False))
-    assert on.density.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 3e-6 * np.exp(0.5))
+    assert on.density.item() == pytest.approx(4 * 1.380649e-23 * 300.15 * 3e-6 * np.exp(0.5), rel=1e-9, abs=0.0)
     assert off.density.item() == 0.0
 
 
