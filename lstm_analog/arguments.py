@@ -19,6 +19,9 @@ from lstm_analog.study.metrics import METRICS
 from lstm_analog.study.yield_result import Spec
 
 _Known = TypeVar("_Known")
+_MOST_STEPS = 1_000_000
+_LAST_SEED = 2**63 - 1
+_MOST_WORKERS = 1024
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -33,7 +36,28 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     options, rest = known.parse_known_args(words)
     if rest:
         raise _unknown(rest[0], options.command, options.options)
+    _check_numbers(options)
     return options
+
+
+def refuse_alone(options: argparse.Namespace, names: Sequence[str], *, needed: str) -> None:
+    """Raise `InvalidValueError` if one of `names` is given in `options`, which do nothing without that `needed`."""
+    for name in names:
+        if getattr(options, name):
+            do = f"add --{needed}, or leave it out"
+            raise InvalidValueError(explain(f"--{name}", must=f"come with --{needed}", got="it alone", do=do))
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Raise `InvalidValueError` for a number of steps, a seed of random input or a number of processes out of range."""
+    ranges = {"steps": (1, _MOST_STEPS), "workers": (1, _MOST_WORKERS)}
+    if "steps" in options:
+        ranges["seed"] = (0, _LAST_SEED)
+    for name, (least, most) in ranges.items():
+        value = getattr(options, name, least)
+        if not least <= value <= most:
+            must = f"be {least} to {most}"
+            raise InvalidValueError(explain(f"--{name}", must=must, got=value, do="give a whole number there"))
 
 
 def _unknown(word: str, command: str, known: Sequence[str]) -> InvalidValueError:

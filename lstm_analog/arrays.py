@@ -106,6 +106,18 @@ def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floa
     return _frozen(_broadcast(array, what, shape))
 
 
+def positive_limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
+    """Return `value`, called `what`, of `shape` as `limits_of_shape` does, all above zero; infinity is no limit.
+
+    Raises `InvalidValueError` if one is not.
+    """
+    array = limits_of_shape(value, what, shape)
+    if not (array > 0).all():
+        do = "give infinity for none"
+        raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do=do))
+    return array
+
+
 def positive_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
     """Return `value`, called `what`, of `shape` as `floats_of_shape` does, all above zero.
 

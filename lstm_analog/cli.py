@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from lstm_analog.arguments import parse
+from lstm_analog.arguments import parse, refuse_alone
 from lstm_analog.arrays import Floats
 from lstm_analog.engines import Progress
 from lstm_analog.errors import CertificateError, InvalidShapeError, InvalidValueError, LstmAnalogError, explain
@@ -36,14 +37,15 @@ from lstm_analog.study.metrics import Answer, ModelAnswer, y_or_h
 from lstm_analog.study.yields import yield_of
 from lstm_analog.tables import read_table, write_table
 
-_MOST_STEPS = 1_000_000
-_LAST_SEED = 2**63 - 1
 _SEQUENCE = 2
 """Number of axes of one sequence (time, inputs)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (by default those of the process) and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names of files may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         code = _COMMANDS[options.command](options)
@@ -67,8 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _compile(options: argparse.Namespace) -> int:
     check_apart((options.model, options.config, options.input), (options.machine, options.spice))
+    deck = options.spice
+    if deck is None:
+        refuse_alone(options, ("input", "tolerance", "uncertified", "engine"), needed="spice")
     lstm, model = load_part(options.model, options.only, options.config)
-    machine, deck = _machine(lstm, options), options.spice
+    machine = _machine(lstm, options)
     if model is not None:
         print("compiled the recurrent part; run --model computes what lies around it", *_around(model), sep="\n")
     if deck is None:
@@ -124,6 +129,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     check_apart((options.machine, options.input, options.model, options.config), (options.output,))
+    if options.model is None:
+        refuse_alone(options, ("config",), needed="model")
     machine, x = load_machine(options.machine), read_table(options.input)
     model = None if options.model is None else _model_around(machine, options)
     fed = _given(x, model)
@@ -195,13 +202,6 @@ def _yield(options: argparse.Namespace) -> int:
 
 def _fed(options: argparse.Namespace, lstm: LSTM, model: Model | None) -> Fed:
     """Return the input of `lstm`, (time, inputs), by `options`: from a file, encoded by a whole `model`, or random."""
-    for what, value, least, most in (
-        ("--steps", options.steps, 1, _MOST_STEPS),
-        ("--seed", options.seed, 0, _LAST_SEED),
-    ):
-        if not least <= value <= most:
-            must = f"be {least} to {most}"
-            raise InvalidValueError(explain(what, must=must, got=value, do="give a whole number there"))
     if options.input is not None:
         return _given(read_table(options.input), model)
     x = np.random.default_rng(options.seed).uniform(-1.0, 1.0, (options.steps, lstm.input_size))

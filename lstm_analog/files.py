@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -70,8 +71,8 @@ def write_texts(path: str | Path, texts: Iterable[str]) -> None:
 def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
     """Make a temporary folder in each of `folders`; its files are moved to the folder at the end of the context.
 
-    Raises `FileAccessError` as in `whole_file`, naming the final path; the temporary folders are removed, and no file
-    is replaced.
+    Raises `FileAccessError` as in `whole_file`, naming the final path, and if two files have one place; the temporary
+    folders are removed, and no file is replaced.
     """
     with ending_in_order(), ExitStack() as ending:
         stages = {_stage(Path(folder), ending): Path(folder) for folder in folders}
@@ -80,11 +81,32 @@ def whole_files(*folders: str | Path) -> Iterator[tuple[Path, ...]]:
         except FileAccessError as error:
             raise FileAccessError(_placed(str(error), stages)) from error
         parts = [part for stage in stages for part in sorted(stage.iterdir())]
-        places = {part: _resolved(stages[part.parent] / part.name) for part in parts}
-        modes = {part: _mode(place) for part, place in places.items()}
+        places = [_resolved(stages[part.parent] / part.name) for part in parts]
+        check_apart((), places)
+        modes = [_mode(place) for place in places]
+        beside = [_beside(part, place, ending) for part, place in zip(parts, places, strict=True)]
         with undisturbed():
-            for part, place in places.items():
-                _move(part, place, modes[part])
+            for part, place, mode in zip(beside, places, modes, strict=True):
+                _move(part, place, mode)
+
+
+def _beside(part: Path, place: Path, ending: ExitStack) -> Path:
+    """Return `part`, or a copy in the folder of `place` if that, behind a link, is on another device.
+
+    A file can only be moved at once within a device. The copy is removed when `ending` closes, unless it was moved.
+    """
+    try:
+        if _device(part) == _device(place.parent):
+            return part
+        copy = _stage(place.parent, ending) / part.name
+        shutil.copy(part, copy)
+    except OSError as error:
+        raise _unwritable(place, error) from error
+    return copy
+
+
+def _device(path: Path) -> int:
+    return path.stat().st_dev
 
 
 def _stage(target: Path, ending: ExitStack) -> Path:

@@ -110,6 +110,8 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
         return {"array": f"array{len(arrays) - 1}"}
     if isinstance(value, tuple | frozenset):
         return {type(value).__name__: [_encode(item, arrays) for item in sorted_items(value)]}
+    if isinstance(value, np.number | np.bool_):
+        value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
     got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"

@@ -309,6 +309,9 @@ def test_info_tells_models_from_machines_by_content(tmp_path, model, capsys):
         (["run", "m.npz", "{table}", "{table}"], "must be a place of its own"),
         (["compare", "{model}", "--json", "{model}"], "must be a place of its own"),
         (["compare", "{model}", "--input", "{model}"], "must"),
+        (["compile", "{model}", "m.npz", "--input", "{table}"], "--input must come with --spice, got it alone: add"),
+        (["compile", "{model}", "m.npz", "--uncertified"], "--uncertified must come with --spice, got it alone: add"),
+        (["run", "m.npz", "{table}", "o.csv", "--config", "c.json"], "--config must come with --model, got it alone"),
     ],
 )
 def test_bad_input_ends_with_2_and_one_line(tmp_path, monkeypatch, model, table, capsys, words, message):
@@ -422,6 +425,15 @@ def test_an_interrupted_command_says_so(monkeypatch, capsys):
     monkeypatch.setattr("lstm_analog.cli.load_certificate", interrupt)
     assert main(["verify", "a.cir", "a.json"]) == 130
     assert capsys.readouterr().err == "lstm-analog: interrupted; files are as they were, or whole\n"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path, model):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for name, shown in (("m\u00e9.npz", "m\\xe9.npz"), (os.fsdecode(b"m\xff.npz"), "m\\udcff.npz")):
+        words = [sys.executable, "-m", "lstm_analog", "compile", str(model), str(tmp_path / name)]
+        done = subprocess.run(words, capture_output=True, env=environment, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode("ascii") == f"wrote {tmp_path}/{shown}\n"
 
 
 def test_the_module_is_the_command():
@@ -541,6 +553,7 @@ def test_yield_answers_a_near_miss_with_the_name_meant(chips, words, text, capsy
     ("words", "text"),
     [
         (["--chips", "0"], "lstm-analog: chips must be 1 to 1000000000, got 0: give a whole number there\n"),
+        (["--workers", "0"], "lstm-analog: --workers must be 1 to 1024, got 0: give a whole number there\n"),
         (["--until", "7"], "lstm-analog: until must be between 0 and 0.5, got 7.0: give half the width"),
         (["--chipps", "3"], "got '--chipps': did you mean '--chips'?\n"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import listens_to
 
-from lstm_analog import load
+from lstm_analog import files, load
 from lstm_analog.errors import FileAccessError, InvalidValueError
 from lstm_analog.files import check_apart, read_bytes, whole_file, whole_files
 
@@ -197,4 +197,38 @@ def test_a_signal_leaves_no_part_of_a_file(tmp_path, number):
         assert python.stdout.readline() == b"begun\n"
         python.send_signal(number)
         assert python.wait(20) != 0
+    assert names(tmp_path) == []
+
+
+def test_a_link_to_another_device_is_followed_or_nothing_is_replaced(tmp_path, monkeypatch):
+    """A move between devices fails, after others that did not: so what lies there is copied beside its place first."""
+    far = tmp_path / "far"
+    far.mkdir()
+    (tmp_path / "b").symlink_to(far / "b")
+    replace = Path.replace
+
+    def within_a_device(self, target):
+        if (far in self.parents) != (far in Path(target).parents):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_device)
+    monkeypatch.setattr(files, "_device", lambda path: int(far in (path, *path.parents)))
+    with whole_files(tmp_path) as (stage,):
+        for name in "ab":
+            (stage / name).write_text("new")
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["new", "new"]
+    assert (tmp_path / "b").is_symlink()
+    assert names(far) == ["b"]
+
+
+def write_twice(folder):
+    with whole_files(folder, folder) as stages:
+        for stage in stages:
+            (stage / "a").write_text("new")
+
+
+def test_two_files_of_one_place_are_refused(tmp_path):
+    with pytest.raises(FileAccessError, match=r"^file .* must be a place of its own, got that of"):
+        write_twice(tmp_path)
     assert names(tmp_path) == []

@@ -93,12 +93,20 @@ def test_a_file_is_the_same_whatever_the_order_of_a_set(tmp_path, saved):
     assert all(np.array_equal(arrays[name], others[name]) for name in arrays)
 
 
-@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, 1j, b"x", Path("x"), np.float32(1.0), Wire, len])
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, 1j, b"x", Path("x"), Wire, len])
 def test_what_cannot_come_back_is_not_saved(tmp_path, value):
     wire = Wire(metal=Metal.TIN, length=value, strands=1, ends=np.array([0]))
     with pytest.raises(UnsupportedError, match=r"saved value must be a record, array, tuple or plain value, got \w+:"):
         save_record(wire, tmp_path / "wire.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [np.float32(1.5), np.float64(0.1), np.int64(3)])
+def test_a_number_of_numpy_is_saved_as_a_number(tmp_path, value):
+    """A bank counts 3 elements, and says so as numpy does."""
+    save_record(Wire(metal=Metal.TIN, length=value, strands=np.int64(2), ends=np.array([0])), tmp_path / "wire.npz")
+    again = load_record(tmp_path / "wire.npz", Wire, KINDS)
+    assert (again.length, again.strands) == (value, 2)
 
 
 def test_an_array_of_objects_is_neither_saved_nor_left_behind(tmp_path):

@@ -15,8 +15,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, floats
+from lstm_analog.arrays import Floats, floats, floats_of_shape
+from lstm_analog.doors import checked
 from lstm_analog.engines import Engine
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.activations import sigmoid
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -34,7 +36,7 @@ from lstm_analog.network.parts import (
     Storages,
     Term,
 )
-from lstm_analog.network.quantities import check_number
+from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
 
@@ -44,7 +46,11 @@ THERMAL_VOLTAGE = 0.025852
 _STEEPNESS = 1e9
 """Gain of a comparator. Larger: decisions of smaller controls are exact; beyond 1e12 simulators lose digits."""
 
+_STRONGEST = 1000.0
+"""The largest control of channels that are drawn: their rates go with exp(u/2)."""
 
+
+@checked
 def opening(u: ArrayLike, time: ArrayLike, *, rate: float, start: ArrayLike) -> Floats:
     """Return the probability that a channel is open, the solution of its master equation.
 
@@ -58,6 +64,7 @@ def opening(u: ArrayLike, time: ArrayLike, *, rate: float, start: ArrayLike) -> 
     return p
 
 
+@checked
 def channels(count: int, *, number: float, rate: float, capacitance: float) -> Network:
     """Return half-bridges for `count` controls: each the mean of `number` channels, at 1 V if all are open.
 
@@ -67,6 +74,7 @@ def channels(count: int, *, number: float, rate: float, capacitance: float) -> N
     return _half_bridges(ELECTRICAL, count, supply=1.0, unit=1.0, conductance=rate * total, capacity=total)
 
 
+@checked
 def valve_pair(count: int, *, conductance: float, capacity: float) -> Network:
     """Return pairs of opposed valves for `count` controls of 1 kPa a unit, between 100 kPa and the return.
 
@@ -104,6 +112,7 @@ def _half_bridges(
     return _network(domain, unknowns, (rail, *ports, store))
 
 
+@checked
 def differential_pair(count: int, *, tail: float, load: float) -> Network:
     """Return pairs for `count` controls of one thermal voltage a unit, each with its `tail` (A) on a `load` (ohm)."""
     unknowns = _unknowns({"control": (count, THERMAL_VOLTAGE), "out": (count, tail * load)})
@@ -118,6 +127,7 @@ def differential_pair(count: int, *, tail: float, load: float) -> Network:
     return _network(ELECTRICAL, unknowns, parts)
 
 
+@checked
 def comparator(count: int) -> Network:
     """Return comparators for `count` controls of 1 V a unit: 1 V where control and `noise` add up above 0."""
     unknowns = _unknowns({"control": (count, 1.0), "noise": (count, 1.0), "out": (count, 1.0)})
@@ -143,6 +153,7 @@ def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Net
     return Network(domain=domain, unknowns=unknowns, parts=(control, *parts), lines=(), provenance=()).verify()
 
 
+@checked
 def shares(network: Network, u: ArrayLike, engine: Engine, *, interval: float, noise: ArrayLike = 0.0) -> Floats:
     """Return the shares (intervals, count) that the machine `network` gives by `engine` after each `interval` (s).
 
@@ -153,7 +164,7 @@ def shares(network: Network, u: ArrayLike, engine: Engine, *, interval: float, n
     scales, unknowns = network.unknowns.scales(), network.unknowns
     imposed = [Imposed(label="control", efforts=controls * scales[unknowns["control"]])]
     if any(group.label == "noise" for group in unknowns.groups):
-        imposed.append(Imposed(label="noise", efforts=np.broadcast_to(noise, controls.shape) + 0.0))
+        imposed.append(Imposed(label="noise", efforts=floats_of_shape(noise, "noise", controls.shape)))
     count = controls.shape[0]
     schedule = Schedule(
         names=("hold",) * count,
@@ -174,6 +185,7 @@ class Jumps:
     read: Floats
 
 
+@checked
 def jump(
     u: float,
     duration: float,
@@ -191,11 +203,17 @@ def jump(
     channel at control 0 (1/s), `reading` the time constant of the R-C that follows the share (s). At first each channel
     is open with probability `start`. There are so many independent `runs`, drawn from `generator`.
 
-    Raises `InvalidValueError` unless all sizes are positive.
+    Raises `InvalidValueError` unless all sizes are positive, `start` is a share and `u` no control at which rates
+    overflow.
     """
-    sizes = {"number": number, "runs": runs, "rate": rate, "duration": duration, "reading": reading}
-    for name, value in sizes.items():
-        check_number(f"{name} of a population", value)
+    for name, count in (("number", number), ("runs", runs)):
+        check_count(f"{name} of a population", count)
+    for name, size in (("rate", rate), ("duration", duration), ("reading", reading)):
+        check_number(f"{name} of a population", size)
+    for name, value, least, most in (("start", start, 0.0, 1.0), ("u", u, -_STRONGEST, _STRONGEST)):
+        if not least <= value <= most:
+            must = f"be {least:g} to {most:g}"
+            raise InvalidValueError(explain(name, must=must, got=value, do="give a probability, and a control"))
     opened = generator.binomial(number, start, runs).astype(float)
     left, spent, read = np.full(runs, duration), np.zeros(runs), opened.copy()
     while (left > 0.0).any():

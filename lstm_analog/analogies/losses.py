@@ -41,6 +41,9 @@ class Quadratic:
         """Check the shapes, and that the loss has one minimum."""
         put(self, "pull", _vector(self.pull, "pull"))
         put(self, "hessian", floats_of_shape(self.hessian, "hessian", (self.pull.size, self.pull.size)))
+        if self.hessian.ndim != 2:
+            do = "give one matrix"
+            raise InvalidShapeError(explain("hessian", must="have two axes", got=self.hessian.shape, do=do))
         least = np.linalg.eigvalsh(self.hessian)[0] if np.allclose(self.hessian, self.hessian.T) else np.nan
         if not least > 0:
             must, do = "be symmetric and positive definite", "add a weight decay"

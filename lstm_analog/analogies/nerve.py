@@ -36,7 +36,7 @@ from lstm_analog.network.parts import (
     ThresholdSwitches,
     Transconductors,
 )
-from lstm_analog.network.quantities import check_fields
+from lstm_analog.network.quantities import check_fields, check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _CELLS, _STATES, _DRIVE = "v", "firing", "drive"
@@ -85,10 +85,9 @@ class NerveCell:
         """
         flow = np.asarray(flow, dtype=np.float64)
         open_ = self.leak + self.seal + conductance
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             filling = np.log((flow / open_ - self.lower) / (flow / open_ - self.upper)) * self.capacitance / open_
-        fires = (flow > self.upper * open_) & (flow < self.lower * (self.leak + conductance + self.emptying))
-        return np.where(fires, filling + self._emptied(flow, conductance), np.inf)
+        return np.where(flow > self.upper * open_, filling + self._emptied(flow, conductance), np.inf)
 
     def rate(self, flow: Floats, conductance: float = 0.0) -> Floats:
         """Return the spikes a second for `flow` (...) and `conductance` as in `period`; 0 where there are none."""
@@ -98,8 +97,12 @@ class NerveCell:
         """Return the mean rate (1/s) where white noise is added to `flow` (...), of `sigma` at rest (effort unit).
 
         `sigma` is the standard deviation that the effort would have without a threshold. The rate is 1/(emptying + tau
-        sqrt(pi) integral of exp(x^2) (1 + erf x)) between the two thresholds in units of sqrt(2) sigma (Siegert 1951).
+        sqrt(pi) integral of exp(x^2) (1 + erf x)) between the two thresholds in units of sqrt(2) sigma (Siegert 1951);
+        0 where `flow` is so large that the cell never empties.
+
+        Raises `InvalidValueError` unless `sigma` is above zero.
         """
+        check_number("sigma", sigma)
         flow = np.asarray(flow, dtype=np.float64)
         open_ = self.leak + self.seal
         tau, rest, drained = self.capacitance / open_, flow / open_, self._emptied(flow)
@@ -113,11 +116,11 @@ class NerveCell:
         return np.array(found).reshape(rest.shape)
 
     def _emptied(self, flow: Floats, conductance: float = 0.0) -> Floats:
-        """Return the time (s) from the upper to the lower threshold with the switch closed, NaN if it never ends."""
+        """Return the time (s) from the upper to the lower threshold with the switch closed, infinite if never."""
         shut = self.leak + conductance + self.emptying
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = np.log((self.upper - flow / shut) / (self.lower - flow / shut)) * self.capacitance / shut
-        return found
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            found = np.log((self.upper - flow / shut) / (self.lower - flow / shut)) * self.capacitance / shut
+        return np.where(flow < self.lower * shut, found, np.inf)
 
 
 NERVE = NerveCell(capacitance=100e-12, leak=5e-9, upper=20e-3, lower=1e-3, emptying=2e-6, seal=1e-15)
@@ -139,12 +142,12 @@ def cells_of(cell: NerveCell, weights: Floats, bias: Floats, gain: float) -> Net
         got, do = f"{weights.shape} and {bias.shape}", "give (m, n) and (m,)"
         raise InvalidShapeError(explain("weights and bias", must="fit", got=got, do=do))
     count, inputs = weights.shape
-    groups = {_DRIVE: inputs + 1, _CELLS: count, _STATES: count}
-    drive, cells, states = _numbered(groups)
+    unknowns = _unknowns({_DRIVE: inputs + 1, _CELLS: count, _STATES: count})
+    drive, cells, states = (unknowns[label] for label in (_DRIVE, _CELLS, _STATES))
     fed = Transconductors(
         label="weights", inputs=drive, rows=cells, transconductance=gain * np.column_stack((weights, bias))
     )
-    return _made(cell.domain, groups, (_drivers(drive), fed, *_cells(cell, cells, states)))
+    return _network(cell.domain, unknowns, (_drivers(drive), fed, *_cells(cell, cells, states)))
 
 
 def _cells(cell: NerveCell, nodes: Indices, states: Indices) -> tuple[Part, ...]:
@@ -202,22 +205,20 @@ def rectifier(part: Diodes | CheckValves, domain: Domain, load: float) -> Networ
     A diode passes what is above its knee, a check valve what is above its cracking pressure: a rectifier, whose ideal
     is max(x, 0). Node 2 is the group `out`.
     """
-    groups = {_DRIVE: 1, "out": 1}
-    drive, out = _numbered(groups)
+    unknowns = _unknowns({_DRIVE: 1, "out": 1})
+    drive, out = unknowns[_DRIVE], unknowns["out"]
     loaded = Conductors(label="load", a=out, b=np.array([DATUM]), conductance=np.array(load))
-    return _made(domain, groups, (_drivers(drive), part, Junctions(label="node", nodes=out), loaded))
+    return _network(domain, unknowns, (_drivers(drive), part, Junctions(label="node", nodes=out), loaded))
 
 
 def _drivers(nodes: Indices) -> Sources:
     return Sources(label=_DRIVE, nodes=nodes, effort=np.zeros(nodes.size))
 
 
-def _numbered(groups: dict[str, int]) -> list[Indices]:
-    ends = 1 + np.cumsum(list(groups.values()))
-    return [np.arange(end - size, end) for end, size in zip(ends, groups.values(), strict=True)]
+def _unknowns(sizes: dict[str, int]) -> Unknowns:
+    return Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in sizes.items()))
 
 
-def _made(domain: Domain, groups: dict[str, int], parts: tuple[Part, ...]) -> Network:
-    unknowns = Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in groups.items()))
+def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Network:
     said = (("model", "nerve cells"),)
     return Network(domain=domain, unknowns=unknowns, parts=parts, lines=(), provenance=said).verify()

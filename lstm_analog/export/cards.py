@@ -32,6 +32,7 @@ from lstm_analog.network.parts import (
     Switches,
     Transconductors,
     law,
+    line_of,
     parameters_of,
     terminals_of,
 )
@@ -211,7 +212,7 @@ def _declared(part: Part, **options: str) -> Cards:
     """Return the x cards of a bank that declares a law, with these `options`."""
     named, nodes, parameters = format_of_bank(part), terminals_of(part), parameters_of(part)
     values = {name: named.on_card(key, parameters[key]) for key, name in named.values.items()}
-    pins, line = tuple(nodes[end] for end in named.pins), vars(part).get("line", ALWAYS)
+    pins, line = tuple(nodes[end] for end in named.pins), line_of(part)
     gated = "_gated" if line != ALWAYS and not isinstance(part, Switches) else ""
     return Cards(letter="x", pins=pins, line=line, device=f"{named.device}{gated}", values=values, options=options)
 

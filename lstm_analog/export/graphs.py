@@ -12,9 +12,9 @@ from lstm_analog.export.epanet import EpanetTubes
 from lstm_analog.export.graph_elements import CONDUCTANCE, FLOW, GraphEdges, GraphLaw, Setting
 from lstm_analog.export.graph_parts import settings, wires
 from lstm_analog.network.chips import check_one_chip
-from lstm_analog.network.graph import Network, line_of
+from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import Kind, rows, sets
-from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, OpAmps, Part
+from lstm_analog.network.parts import ALWAYS, DATUM, Cells, Conductors, Crossbars, OpAmps, Part, line_of
 from lstm_analog.network.roles import internal_states, is_tank_line
 
 if TYPE_CHECKING:

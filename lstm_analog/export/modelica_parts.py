@@ -35,6 +35,7 @@ from lstm_analog.network.parts import (
     ThresholdSwitches,
     Transconductors,
     law,
+    line_of,
     parameters_of,
     terminals_of,
 )
@@ -113,7 +114,7 @@ def _declared(part: Part) -> Components:
         sets=tuple((models.spelt(end), nodes[end]) for end in setting),
         pins={models.spelt(end): nodes[end] for end in own.terminals if end not in setting},
         values={models.spelt(key): value for key, value in parameters.items() if models.spelt(key) in known},
-        line=vars(part).get("line", ALWAYS),
+        line=line_of(part),
     )
 
 

@@ -4,7 +4,7 @@ They are independent of parts and networks. `nodes` defines them and simplifies 
 `calculus` substitutes and differentiates, `programs` evaluates by numpy with `calls`, `languages` prints.
 """
 
-from lstm_analog.expressions.calculus import derivative, kinks, shared, substituted, symbols
+from lstm_analog.expressions.calculus import derivative, kinks, lets, shared, substituted, symbols
 from lstm_analog.expressions.calls import (
     Call,
     EachPart,
@@ -71,6 +71,7 @@ __all__ = [
     "exp",
     "kinks",
     "let",
+    "lets",
     "log1p",
     "make",
     "maximum",

@@ -125,6 +125,15 @@ def symbols(node: Expression) -> frozenset[Expression]:
     return _folded(node, rule, {})
 
 
+def lets(node: Expression) -> frozenset[Expression]:
+    """Return the `let`s in `node`."""
+
+    def rule(one: Expression, args: tuple[frozenset[Expression], ...]) -> frozenset[Expression]:
+        return frozenset((one,) if one.op is Op.LET else ()).union(*args)
+
+    return _folded(node, rule, {})
+
+
 def kinks(node: Expression) -> tuple[Expression, ...]:
     """Return expressions that are zero where `node` may have no derivative; empty if it is smooth.
 

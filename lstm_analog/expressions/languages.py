@@ -4,10 +4,11 @@ A `LET` becomes an inner node in SPICE and a variable in other languages, so tha
 text and its body is written once.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.expressions.functions import FUNCTIONS, ratio_without_log1p
 from lstm_analog.expressions.nodes import Expression, Op, constant, multiply
 
@@ -108,6 +109,9 @@ def written(
     """Return the texts of the `LET`s in `values` by name, each after those that it uses, and the texts of `values`.
 
     They are in `language`; `names` returns the name in the text for the name of a `LET`.
+
+    Raises `UnsupportedError` for an operation that the language has no text for, and for a number that is not finite;
+    `InvalidValueError` if one name stands for two `LET`s.
     """
     writer = _Writer(language, names)
     texts = [writer.text(value)[0] for value in values]
@@ -139,10 +143,16 @@ class _Writer:
             return language.over.format(*(self.text(one)[0] for one in args)), _ATOM
         if node.op is Op.DIVIDE:
             return language.over.format(self._bracketed(args[0], _PRODUCT), self._bracketed(args[1], _ATOM)), _PRODUCT
+        if node.op not in language.calls:
+            must, do = "be one that this language can write", "write it by minimum, maximum or clip"
+            raise UnsupportedError(explain("operation", must=must, got=node.op.value, do=do))
         return language.calls[node.op].format(*(self.text(one)[0] for one in args)), _ATOM
 
     def _symbol(self, node: Expression) -> tuple[str, int]:
         language = self.language
+        if node.op is Op.NUMBER and not math.isfinite(node.value):
+            do = "give it as a parameter with a neutral value"
+            raise UnsupportedError(explain("number in a law", must="be finite", got=node.value, do=do))
         if node.op is Op.NUMBER:
             return plain_number(node.value), _ATOM if node.value >= 0 else _SUM
         words = {Op.EFFORT: language.effort, Op.PARAMETER: language.parameter, Op.LINE: language.line}
@@ -150,12 +160,12 @@ class _Writer:
 
     def _named(self, node: Expression) -> str:
         """Return the name of a `LET`, whose body is printed first if it is new."""
-        name = self.names(node.name)
-        if self.bodies.setdefault(name, node.args[0]) != node.args[0]:
+        name, (body,) = self.names(node.name), node.args
+        if self.bodies.setdefault(name, body) != body:
             do = "give each a name of its own"
             raise InvalidValueError(explain(f"let {name}", must="have one body in a law", got="two", do=do))
         if name not in self.lets:
-            text, _ = self.text(node.args[0])
+            text, _ = self.text(body)
             self.lets[name] = text
         return name
 

@@ -71,6 +71,10 @@ class Expression:
         """Return the hash, which was computed when the node was made, so that large trees are fast keys."""
         return self._hash
 
+    def __reduce__(self) -> tuple[type["Expression"], tuple[object, ...]]:
+        """Make the node anew where it is unpickled: hashes of names differ from process to process."""
+        return Expression, (self.op, self.args, self.name, self.value)
+
     def __add__(self, other: Operand) -> "Expression":
         return add(self, other)
 

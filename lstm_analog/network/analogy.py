@@ -4,30 +4,18 @@ Every equation keeps its form when efforts are divided by E and flows by Q: cond
 C E/Q, controls per effort k E. Time stays as it is. SPICE can then run plumbing, in numbers of the size it expects.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from types import MappingProxyType
+from typing import Any
 
+from lstm_analog.arrays import Floats
 from lstm_analog.errors import UnsupportedPartError, explain
+from lstm_analog.network.bank import changed_fields
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
 from lstm_analog.network.laws import capacity
-from lstm_analog.network.parts import (
-    CheckValves,
-    Conductors,
-    Crossbars,
-    Diodes,
-    Followers,
-    Inertances,
-    Junctions,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import Crossbars, Junctions, Part, Sources, Storages, Transconductors, law
 from lstm_analog.network.quantities import check_positive
 from lstm_analog.network.schedule import Schedule
 
@@ -94,96 +82,47 @@ def natural_units(network: Network) -> tuple[float, float]:
     return effort, _LARGEST * effort * max(capacities, default=1.0)
 
 
-@singledispatch
+_UNITS: Mapping[type, Mapping[str, str]] = MappingProxyType(
+    {
+        Junctions: {},
+        Sources: {"effort": "effort"},
+        Storages: {"capacitance": "capacitance"},
+        Transconductors: {"transconductance": "conductance"},
+        Crossbars: {
+            **dict.fromkeys(("positive", "negative", "plus_load", "minus_load"), "conductance"),
+            "transition": "effort",
+            "end_flow": "flow",
+        },
+    }
+)
+"""The units, as in `Law.units`, of the parameters of the kinds that declare no law."""
+
+
 def scaled(part: Part, effort: float, flow: float) -> Part:
-    """Return `part` with efforts in units of `effort` and flows in units of `flow`."""
-    name, do = type(part).__name__, "register it in network/analogy.py"
-    raise UnsupportedPartError(explain(f"part {name}", must="have an electrical analogue", got="none", do=do))
+    """Return `part` with efforts in units of `effort` and flows in units of `flow`, by the units that its law declares.
 
-
-@scaled.register
-def _(part: Junctions, effort: float, flow: float) -> Part:
-    return part
-
-
-@scaled.register
-def _(part: Sources, effort: float, flow: float) -> Part:
-    return replace(part, effort=part.effort / effort)
-
-
-@scaled.register
-def _(part: Storages, effort: float, flow: float) -> Part:
-    return replace(part, capacitance=part.capacitance * (effort / flow))
-
-
-@scaled.register
-def _(part: Followers, effort: float, flow: float) -> Part:
-    return replace(part, offset=part.offset / effort, low=part.low / effort, high=part.high / effort)
-
-
-@scaled.register
-def _(part: Conductors, effort: float, flow: float) -> Part:
-    return replace(part, conductance=part.conductance * (effort / flow))
-
-
-@scaled.register
-def _(part: Switches, effort: float, flow: float) -> Part:
+    Raises `UnsupportedPartError` for a part that declares no law, and for one with a state of two values, which is 0 or
+    1 effort unit in any units.
+    """
     unit = effort / flow
-    return replace(part, closed=part.closed * unit, opened=part.opened * unit)
+    change: dict[str, Callable[[Floats], Floats]] = {
+        "effort": lambda value: value / effort,
+        "flow": lambda value: value / flow,
+        "conductance": lambda value: value * unit,
+        "capacitance": lambda value: value * unit,
+        "per_effort": lambda value: value * effort,
+        "inertance": lambda value: value / unit,
+    }
+    known = _UNITS.get(type(part))
+    if known is not None:
+        changed: dict[str, Any] = {name: change[kind](getattr(part, name)) for name, kind in known.items()}
+        return replace(part, **changed)
+    given = law(part)
+    if given.switched:
+        must, do = "have an electrical analogue", "run it with Integrate or Rumoca"
+        raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="a state that switches", do=do))
+    return changed_fields(part, lambda name, value: change.get(given.units.get(name, ""), _unchanged)(value))
 
 
-@scaled.register
-def _(part: Crossbars, effort: float, flow: float) -> Part:
-    unit = effort / flow
-    names = ("positive", "negative", "plus_load", "minus_load")
-    conductances = {name: getattr(part, name) * unit for name in names}
-    return replace(part, **conductances, transition=part.transition / effort, end_flow=part.end_flow / flow)
-
-
-@scaled.register
-def _(part: Pairs, effort: float, flow: float) -> Part:
-    factors = tuple(replace(factor, scale=factor.scale * effort) for factor in part.factors)
-    return replace(part, current=part.current / flow, factors=factors)
-
-
-@scaled.register
-def _(part: Ports, effort: float, flow: float) -> Part:
-    return replace(
-        part,
-        conductance=part.conductance * (effort / flow),
-        scale=part.scale * effort,
-        transition=part.transition / effort,
-    )
-
-
-@scaled.register
-def _(part: Inertances, effort: float, flow: float) -> Part:
-    unit = effort / flow
-    return replace(part, inertance=part.inertance / unit, closed=part.closed * unit, opened=part.opened * unit)
-
-
-@scaled.register
-def _(part: Spools, effort: float, flow: float) -> Part:
-    return replace(part, capacitance=part.capacitance * (effort / flow))
-
-
-@scaled.register
-def _(part: Stops, effort: float, flow: float) -> Part:
-    return replace(
-        part,
-        low=part.low / effort,
-        high=part.high / effort,
-        conductance=part.conductance * (effort / flow),
-        band=part.band / effort,
-    )
-
-
-@scaled.register
-def _(part: Diodes, effort: float, flow: float) -> Part:
-    return replace(part, saturation=part.saturation / flow, slope=part.slope / effort)
-
-
-@scaled.register
-def _(part: CheckValves, effort: float, flow: float) -> Part:
-    unit = effort / flow
-    return replace(part, conductance=part.conductance * unit, cracking=part.cracking / effort, leak=part.leak * unit)
+def _unchanged(value: Floats) -> Floats:
+    return value

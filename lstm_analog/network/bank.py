@@ -1,30 +1,39 @@
 """Declare the arrays of a part bank: each field has a role, by which it is checked, sliced and compared."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
-from lstm_analog.arrays import Indices, floats_of_shape, indices, limits_of_shape, positive_of_shape
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.arrays import (
+    Indices,
+    floats_of_shape,
+    indices,
+    limits_of_shape,
+    positive_limits_of_shape,
+    positive_of_shape,
+)
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, explain
 
 
 class Role(Enum):
-    """What a field of a bank holds: indices of nodes, any finite numbers, numbers above zero, or bounds."""
+    """What a field holds: indices of nodes, finite numbers, numbers above zero, bounds, or limits above zero."""
 
     NODES = "nodes"
     VALUES = "values"
     POSITIVE = "positive"
     LIMITS = "limits"
+    POSITIVE_LIMITS = "positive limits"
 
 
 _CHECKS: dict[Role, Callable[[Any, str, tuple[int, ...]], Any]] = {
     Role.VALUES: floats_of_shape,
     Role.POSITIVE: positive_of_shape,
     Role.LIMITS: limits_of_shape,
+    Role.POSITIVE_LIMITS: positive_limits_of_shape,
 }
 
 _Bank = TypeVar("_Bank")
@@ -35,9 +44,9 @@ def node_array() -> Any:
     return field(metadata={"role": Role.NODES})
 
 
-def value_array() -> Any:
-    """Declare a field of finite numbers, shape (..., m)."""
-    return field(metadata={"role": Role.VALUES})
+def value_array(default: Any = MISSING) -> Any:
+    """Declare a field of finite numbers, shape (..., m), with a `default` or none."""
+    return field(default=default, metadata={"role": Role.VALUES})
 
 
 def positive_array() -> Any:
@@ -48,6 +57,11 @@ def positive_array() -> Any:
 def limit_array() -> Any:
     """Declare a field of bounds, shape (..., m); infinity is a bound that never binds."""
     return field(metadata={"role": Role.LIMITS})
+
+
+def positive_limit_array() -> Any:
+    """Declare a field of limits above zero, shape (..., m); infinity, which is the default, is one that never binds."""
+    return field(default=np.inf, metadata={"role": Role.POSITIVE_LIMITS})
 
 
 def element_fields(bank: Any) -> tuple[tuple[str, Role], ...]:
@@ -75,14 +89,24 @@ def _others(kind: Any) -> tuple[str, ...]:
     return tuple(entry.name for entry in fields(kind) if "role" not in entry.metadata)
 
 
+@cache
+def _options(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Return name and kind of each field of a bank that is a whole number or of an enum: its clock line, its shape."""
+    kinds = ((entry.name, entry.type) for entry in fields(kind) if isinstance(entry.type, type))
+    return tuple((name, each) for name, each in kinds if each is int or issubclass(each, Enum))
+
+
 def freeze(bank: object, what: str) -> None:
-    """Check every element field of the frozen record `bank`, called `what` in messages, and make it a read-only array.
+    """Check every field of the frozen record `bank`, called `what` in messages, and make its arrays read-only.
 
     Raises
     ------
     InvalidShapeError
         If the node fields differ in length or a parameter does not fit them.
+    InvalidTypeError
+        If a field that is to be a whole number or of an enum is something else.
     """
+    _check_options(bank, what)
     roles = dict(element_fields(bank))
     for name in (name for name, role in roles.items() if role is Role.NODES):
         put(bank, name, indices(getattr(bank, name), f"{what}.{name}"))
@@ -94,6 +118,23 @@ def freeze(bank: object, what: str) -> None:
             put(bank, name, _CHECKS[role](getattr(bank, name), f"{what}.{name}", (size,)))
 
 
+def _check_options(bank: object, what: str) -> None:
+    record: Any = type(bank)
+    for name, kind in _options(record):
+        value = getattr(bank, name)
+        if kind is int:
+            right, must = isinstance(value, int | np.integer) and not isinstance(value, bool), "be a whole number"
+            do = "number a clock line, or take ALWAYS"
+        else:
+            right, must, do = (
+                isinstance(value, kind),
+                f"be a {kind.__name__}",
+                f"take one of {', '.join(map(str, kind))}",
+            )
+        if not right:
+            raise InvalidTypeError(explain(f"{what}.{name}", must=must, got=ascii(value)[:60], do=do))
+
+
 def count(bank: object) -> int:
     """Return the number m of elements of `bank`, the length of its first node field."""
     first = next(name for name, role in element_fields(bank) if role is Role.NODES)
@@ -102,10 +143,18 @@ def count(bank: object) -> int:
 
 def take_elements(bank: _Bank, elements: Indices) -> _Bank:
     """Return `bank` with only the given `elements` (k,), in their order, also of its factors and terms."""
-    taken = {name: getattr(bank, name)[..., elements] for name, _ in element_fields(bank)}
+    return changed_fields(bank, lambda _, array: array[..., elements])
+
+
+def changed_fields(bank: _Bank, change: Callable[[str, Any], Any], number: str = "") -> _Bank:
+    """Return `bank` with each array of nodes or parameters replaced by `change` of its name and itself.
+
+    Also those of its factors and terms: their names, as in a law, end in the `number` of the entry, counted from 1.
+    """
+    changed = {name: change(f"{name}{number}", getattr(bank, name)) for name, _ in element_fields(bank)}
     for name, value in entries(bank):
-        taken[name] = tuple(take_elements(item, elements) for item in value)
-    return replace(bank, **taken)  # type: ignore[type-var]
+        changed[name] = tuple(changed_fields(item, change, str(k)) for k, item in enumerate(value, start=1))
+    return replace(bank, **changed)  # type: ignore[type-var]
 
 
 def put(record: object, name: str, value: object) -> None:
@@ -125,10 +174,18 @@ def _check_size(array: Indices, what: str, size: int) -> None:
         raise InvalidShapeError(explain(what, must=f"have {size} nodes", got=array.size, do="give one an element"))
 
 
-def same_arrays(a: object, b: object, rtol: float) -> bool:
-    """Return whether the element fields of two banks `a` and `b` of one kind agree within the relative `rtol`."""
-    return all(
-        np.shape(getattr(a, name)) == np.shape(getattr(b, name))
-        and np.allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=0.0)
-        for name, _ in element_fields(a)
-    )
+def same_bank(a: object, b: object, rtol: float) -> bool:
+    """Return whether the banks `a` and `b` are of one kind and equal, their numbers within the relative `rtol`."""
+    if type(a) is not type(b):
+        return False
+    bank: Any = a
+    return all(_same_value(getattr(a, entry.name), getattr(b, entry.name), rtol) for entry in fields(bank))
+
+
+def _same_value(a: object, b: object, rtol: float) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        nodes = a.dtype == np.int64
+        return a.shape == b.shape and np.allclose(a, b, rtol=0.0 if nodes else rtol, atol=0.0)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(same_bank(x, y, rtol) for x, y in zip(a, b, strict=True))
+    return bool(a == b)

@@ -25,6 +25,7 @@ SHUNT = "shunt"
 _MODEL = re.compile(r"\.model [a-z][a-z0-9_]* [a-z]+\([a-z0-9_.=+ -]+\)")
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Subcircuit:
     """A `.subckt` called `name`: its `terminals` in order, and its `cards`, one element each, lower case.
@@ -39,18 +40,22 @@ class Subcircuit:
 
     def __post_init__(self) -> None:
         """Check the names, that outputs are terminals, and that each card is an element with literal values."""
+        for name in ("terminals", "outputs", "cards"):
+            put(self, name, tuple(getattr(self, name)))
         for label in (self.name, *self.terminals):
             check_label(label)
         if len(set(self.terminals)) != len(self.terminals) or not set(self.outputs) <= set(self.terminals):
             must, do = "have terminals that differ, outputs among them", "correct the names"
             raise InvalidValueError(explain(f"subcircuit {self.name}", must=must, got=self.outputs, do=do))
-        wrong = [card for card in self.cards if not _CARD.fullmatch(card)]
+        wrong = [card for card in self.cards if not _CARD.fullmatch(card) or len(card.split()) <= NODES.get(card[0], 1)]
         if wrong or not self.cards:
-            must, do = "be r, c, i, q, m and x cards in lower case with literal values", "let Python do the arithmetic"
+            must = "be r, c, i, q, m and x cards in lower case with all their nodes and literal values"
+            do = "let Python do the arithmetic"
             got = ascii(wrong[0])[:80] if wrong else "none"
             raise InvalidValueError(explain(f"cards of subcircuit {self.name}", must=must, got=got, do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Library:
     """The models and the subcircuits that cells are made of; each subcircuit stands before those that contain it.
@@ -71,6 +76,8 @@ class Library:
 
     def __post_init__(self) -> None:
         """Check the models, that names differ, and that x cards find their subcircuit above them."""
+        for name in ("models", "subcircuits", "devices"):
+            put(self, name, tuple(getattr(self, name)))
         for line in self.texts:
             if not _MODEL.fullmatch(line):
                 must, do = "be '.model name kind(key=value ...)' in lower case", "write literal values"
@@ -197,7 +204,8 @@ class Cells:
         terminals = len(self.circuit.terminals)
         if not -273.15 < self.temperature < 1e3:
             do = "give degrees Celsius"
-            raise InvalidValueError(explain(f"{self.label}.temperature", must="be one", got=self.temperature, do=do))
+            must = "be above -273.15 and below 1000"
+            raise InvalidValueError(explain(f"{self.label}.temperature", must=must, got=self.temperature, do=do))
         pins = plain(self.pins, f"{self.label}.pins")
         if pins.ndim != 2 or pins.shape[0] != terminals:
             must, do = f"have shape ({terminals}, cells)", f"give a row each to {', '.join(self.circuit.terminals)}"

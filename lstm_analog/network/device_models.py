@@ -75,6 +75,7 @@ class ModelLibrary:
             raise UnsupportedError(explain(f"models {self.path}", must=must, got=found[:12], do=do))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class ModelDevice:
     """A subcircuit called `name` that the files of models define, with its `terminals` in order, all in lower case."""
@@ -115,15 +116,19 @@ def library_digest(path: str | Path) -> str:
 
 
 def library_files(path: str | Path) -> Iterator[Path]:
-    """Yield the file at `path` and all that it includes in any section, each once."""
-    waiting, known = [Path(path)], set[Path]()
+    """Yield the file at `path` and all that it includes in any section, each once by the path that statements spell.
+
+    A file that includes itself, by whatever path, is not followed again.
+    """
+    waiting, known = [(Path(path), frozenset[str]())], set[Path]()
     while waiting:
-        file = waiting.pop(0)
-        if file in known:
+        file, within = waiting.pop(0)
+        place = os.path.realpath(file)
+        if file in known or place in within:
             continue
         known.add(file)
         yield file
-        waiting += [file.parent / name for name in _content(file, _stamp(file))[1]]
+        waiting += [(file.parent / name, within | {place}) for name in _content(file, _stamp(file))[1]]
 
 
 def _stamp(file: Path) -> tuple[int, int]:

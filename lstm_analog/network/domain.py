@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.network.labels import check_label
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """One energy domain: the names and SI units of its quantities."""

@@ -94,6 +94,7 @@ class Fluid:
         return replace(self, temperature=temperature)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Filling:
     """The liquid in a hydraulic network, as imperfections and studies need to know it.

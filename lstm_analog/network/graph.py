@@ -4,24 +4,26 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidValueError, NetworkError, explain
-from lstm_analog.network.bank import element_fields, put, same_arrays
+from lstm_analog.doors import checked, checked_record
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
+from lstm_analog.network.bank import put, same_bank
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import BlockForm, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
-from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Part, Transconductors
+from lstm_analog.network.parts import ALWAYS, DATUM, Part, Transconductors
 
 _MOST_COUNTED = 1_000_000
 """Largest network in which the error for an unset unknown names it; that search takes 8 bytes for each unknown."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """A labelled run of `size` unknowns; `scale` is the effort (effort unit) that stands for one unit of signal."""
@@ -42,11 +44,16 @@ class Group:
                 )
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Unknowns:
     """The unknowns of a network: number 0 is the datum, then the groups in order."""
 
     groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        """Make the groups a tuple."""
+        put(self, "groups", tuple(self.groups))
 
     @property
     def size(self) -> int:
@@ -107,7 +114,8 @@ class Network:
     filling: Filling | None = None
 
     def __post_init__(self) -> None:
-        """Check the labels and that the provenance is printable ASCII on one line, its keys single words."""
+        """Check kinds and labels, and that the provenance is printable ASCII on one line, its keys single words."""
+        _check_kinds(self)
         for line in self.lines:
             check_label(line)
         for key, _ in self.provenance:
@@ -117,7 +125,6 @@ class Network:
                 raise InvalidValueError(
                     explain("provenance", must="be printable ASCII", got=ascii(entry)[:80], do="rename the source")
                 )
-        put(self, "parts", tuple(self.parts))
 
     @checked
     def part(self, label: str) -> Part:
@@ -174,27 +181,40 @@ class Network:
             (self.domain, self.unknowns, self.lines, self.provenance, self.filling)
             == (other.domain, other.unknowns, other.lines, other.provenance, other.filling)
             and len(self.parts) == len(other.parts)
-            and all(_same_part(a, b, rtol) for a, b in zip(self.parts, other.parts, strict=True))
+            and all(same_bank(a, b, rtol) for a, b in zip(self.parts, other.parts, strict=True))
         )
 
 
-def _same_part(a: Part | Factor, b: Part | Factor, rtol: float) -> bool:
-    if type(a) is not type(b):
-        return False
-    arrays = {name for name, _ in element_fields(a)}
-    return same_arrays(a, b, rtol) and all(
-        _same_value(getattr(a, entry.name), getattr(b, entry.name), rtol)
-        for entry in fields(a)
-        if entry.name not in arrays
-    )
+_KINDS = {
+    "domain": Domain,
+    "unknowns": Unknowns,
+    "filling": Filling | None,
+    **dict.fromkeys(("parts", "lines", "provenance"), tuple | list),
+}
+"""What each field of a network is. Parts of a user's own kind are any records with a label."""
 
 
-def _same_value(a: object, b: object, rtol: float) -> bool:
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=0.0)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(_same_part(x, y, rtol) for x, y in zip(a, b, strict=True))
-    return bool(a == b)
+def _check_kinds(network: Network) -> None:
+    """Raise `InvalidTypeError` for a field of another kind; make tuples of the parts, the lines and the provenance."""
+    for name, kind in _KINDS.items():
+        if not isinstance(getattr(network, name), kind):
+            raise _not_of_kind(name, getattr(network, name))
+    parts: tuple[object, ...] = network.parts
+    for part in parts:
+        if not is_dataclass(part) or not isinstance(getattr(part, "label", None), str):
+            raise _not_of_kind("parts", part)
+    pairs: tuple[object, ...] = network.provenance
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise _not_of_kind("provenance", pair)
+    put(network, "provenance", tuple(map(tuple, network.provenance)))
+    for name in ("parts", "lines"):
+        put(network, name, tuple(getattr(network, name)))
+
+
+def _not_of_kind(name: str, value: object) -> InvalidTypeError:
+    must, got = "be what the attributes of Network say", " ".join(ascii(value)[:60].split())
+    return InvalidTypeError(explain(f"network {name}", must=must, got=got, do="give that"))
 
 
 def _check_labels(network: Network) -> None:
@@ -231,15 +251,10 @@ def _check_indices(network: Network) -> None:
             if nodes.size and int(nodes.max()) >= size:
                 must, got = f"count the {size} unknowns", int(nodes.max())
                 raise NetworkError(explain(f"{part.label}.{name}", must=must, got=got, do="take nodes from Unknowns"))
-        line = line_of(part)
-        if not ALWAYS <= line < lines:
-            must = f"be one of the {lines} clock lines"
-            raise NetworkError(explain(f"{part.label}.line", must=must, got=line, do="number a line, or ALWAYS"))
-
-
-def line_of(part: Part) -> int:
-    """Return the clock line of `part`, `ALWAYS` if no clock switches it."""
-    return int(getattr(part, "line", ALWAYS))
+        line: Any = getattr(part, "line", ALWAYS)
+        if not isinstance(line, int | np.integer) or not ALWAYS <= line < lines:
+            must, do = f"be one of the {lines} clock lines", "number a line, or ALWAYS"
+            raise NetworkError(explain(f"{part.label}.line", must=must, got=ascii(line)[:60], do=do))
 
 
 def _check_setters(network: Network) -> None:

@@ -30,6 +30,9 @@ def count_chips(parts: tuple[Part, ...]) -> int:
     counts: dict[int, str] = {}
     for label, name, shape, own in chip_parameters(parts):
         counts.setdefault(shape[0], label)
+        if not shape[0]:
+            do = "draw all imperfections from Streams of at least one"
+            raise InvalidShapeError(explain(f"part {label}", must="have a chip", got=f"{name} of shape {shape}", do=do))
         if len(shape) > own + 1 or len(counts) > 1:
             first, known = next(iter(counts.items()))
             must, got = f"have one axis of {first} chips, as part {known} has", f"{name} of shape {shape}"

@@ -2,13 +2,35 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 import numpy as np
+
+from lstm_analog.doors import checked_record
+from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.network.quantities import check_number
 
 KELVIN = 273.15
 """0 C in kelvin."""
 _CRITICAL = 647.096
 """Critical temperature of water (K)."""
+_LEAST_WALTHER = 0.3e-6
+"""The kinematic viscosity (m2/s) at and below which the double logarithm of Walther's equation has no value."""
+
+
+def _check_share(glycerol: float) -> None:
+    """Raise `InvalidValueError` unless `glycerol` is a share by mass."""
+    if not 0.0 <= glycerol <= 1.0:
+        got, do = glycerol, "give a share by mass, 0.6 for 60 %"
+        raise InvalidValueError(explain("glycerol", must="be 0 to 1", got=got, do=do))
+
+
+def _check_kinematic(viscosity: float) -> None:
+    """Raise `InvalidValueError` unless Walther's equation has a value at the kinematic `viscosity` (m2/s)."""
+    if not _LEAST_WALTHER < viscosity < np.inf:
+        must, do = f"be above {_LEAST_WALTHER:g} m2/s", "give m2/s; the law holds above 2e-6"
+        raise InvalidValueError(explain("kinematic viscosity", must=must, got=viscosity, do=do))
 
 
 class Property(ABC):
@@ -22,6 +44,7 @@ class Property(ABC):
         """Return the property in its SI unit at `temperature` (C)."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Constant(Property):
     """The same `value` at every temperature: a liquid that was measured once, a thermostat."""
@@ -35,6 +58,7 @@ class Constant(Property):
         return self.value
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Multiple(Property):
     """`factor` times what another `law` says, over its range: oil that has aged, sheared or been mixed."""
@@ -57,6 +81,7 @@ class Multiple(Property):
         return self.factor * self.law.at(temperature)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class LubricatingOil(Property):
     """Density (kg/m3) of a lubricating oil that has `density` at 15 C: rho exp(-a d (1 + 0.8 a d)), d = T - 15 C.
@@ -64,7 +89,7 @@ class LubricatingOil(Property):
     a = 0.6278/rho per kelvin, about 7e-4: ASTM D1250-80, API MPMS 11.1, ISO 91-1, table 54D.
     """
 
-    density: float
+    density: Annotated[float, partial(check_number, "density at 15 C")]
     lowest: float = -18.0
     highest: float = 150.0
 
@@ -74,6 +99,7 @@ class LubricatingOil(Property):
         return float(self.density * np.exp(-expansion * (1.0 + 0.8 * expansion)))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class Walther(Property):
     """Viscosity (Pa s) by log10 log10(nu + 0.7) = A - B log10 T, nu in mm2/s, T in kelvin; ASTM D341, nu > 2 mm2/s.
@@ -82,8 +108,8 @@ class Walther(Property):
     mu = rho nu with the law of the `density` (kg/m3).
     """
 
-    warm: float
-    hot: float
+    warm: Annotated[float, _check_kinematic]
+    hot: Annotated[float, _check_kinematic]
     density: Property
     lowest: float
     highest: float
@@ -97,6 +123,7 @@ class Walther(Property):
         return float(self.density.at(temperature) * kinematic * 1e-6)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterViscosity(Property):
     """Viscosity (Pa s) of water at 0.1 MPa: the sum of a_i (T/300 K)^b_i.
@@ -114,6 +141,7 @@ class WaterViscosity(Property):
         return float(1e-6 * terms)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterDensity(Property):
     """Density (kg/m3) of water at one atmosphere; G. S. Kell, J. Chem. Eng. Data 20 (1975) 97."""
@@ -127,6 +155,7 @@ class WaterDensity(Property):
         return float(np.polynomial.Polynomial(terms)(temperature) / (1.0 + 16.879850e-3 * temperature))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterVapour(Property):
     """Pressure (Pa, absolute) below which water boils.
@@ -146,6 +175,7 @@ class WaterVapour(Property):
         return float(22.064e6 * np.exp(_CRITICAL / kelvin * (terms @ below**powers)))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class WaterTension(Property):
     """Surface tension (N/m) of water against its vapour.
@@ -162,6 +192,7 @@ class WaterTension(Property):
         return float(0.2358 * below**1.256 * (1.0 - 0.625 * below))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolViscosity(Property):
     """Viscosity (Pa s) of glycerol in water, mu_w^alpha mu_g^(1 - alpha), `glycerol` being its share by mass.
@@ -169,7 +200,7 @@ class GlycerolViscosity(Property):
     N.-S. Cheng, Ind. Eng. Chem. Res. 47 (2008) 3285.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
 
@@ -184,6 +215,7 @@ class GlycerolViscosity(Property):
         return float(water**alpha * pure ** (1.0 - alpha))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolDensity(Property):
     """Density (kg/m3) of glycerol in water, rho_g w + rho_w (1 - w), `glycerol` w being its share by mass.
@@ -191,7 +223,7 @@ class GlycerolDensity(Property):
     Within 0.8 %: N.-S. Cheng, Ind. Eng. Chem. Res. 47 (2008) 3285.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
 
@@ -202,6 +234,7 @@ class GlycerolDensity(Property):
         return float(pure * self.glycerol + water * (1.0 - self.glycerol))
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True)
 class GlycerolVapour(Property):
     """Pressure (Pa, absolute) below which water boils out of glycerol, `glycerol` being its share by mass.
@@ -209,7 +242,7 @@ class GlycerolVapour(Property):
     That of pure water times the water's share of the moles (Raoult 1887); glycerol itself hardly evaporates.
     """
 
-    glycerol: float
+    glycerol: Annotated[float, _check_share]
     lowest: float = 0.0
     highest: float = 100.0
 

@@ -63,10 +63,13 @@ def without_mass(network: Network) -> Network:
     Parts keep their places and labels, unknowns their numbers.
     """
     parts = tuple(_resting(part) for part in network.parts)
-    return replace(network, parts=(*parts, *(rest for part in network.parts if (rest := _zero(part)) is not None)))
+    return replace(
+        network, parts=(*parts, *(rest for part in network.parts if (rest := _held_at_zero(part)) is not None))
+    )
 
 
 def _resting(part: Part) -> Part:
+    """Return `part` without its mass; unchanged if it does not move."""
     if isinstance(part, Inertances):
         return Switches(label=part.label, line=part.line, a=part.a, b=part.b, closed=part.closed, opened=part.opened)
     if isinstance(part, Spools):
@@ -76,7 +79,8 @@ def _resting(part: Part) -> Part:
     return part
 
 
-def _zero(part: Part) -> Sources | None:
+def _held_at_zero(part: Part) -> Sources | None:
+    """Return sources that hold the speeds of a moving `part` at zero; None for a part that does not move."""
     if not isinstance(part, Inertances | Spools):
         return None
     nodes = part.state if isinstance(part, Inertances) else part.speed

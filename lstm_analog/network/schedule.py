@@ -11,6 +11,7 @@ from lstm_analog.arrays import Flags, Floats, Indices, floats, plain, positive_o
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError, UnsupportedError, explain
 from lstm_analog.network.bank import put
+from lstm_analog.network.chips import check_chosen
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.laws import High
@@ -18,6 +19,7 @@ from lstm_analog.network.parts import Sources
 from lstm_analog.network.varying import IN_TIME, VaryingParameters
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imposed:
     """The efforts that the source bank `label` imposes: `efforts` (..., intervals, sources) in the effort unit.
@@ -75,6 +77,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Check the names, that all have the same number of intervals, and that the imposed fit together."""
+        for name in ("names", "imposed"):
+            put(self, name, tuple(getattr(self, name)))
         count = len(self.names)
         for name in sorted(set(self.names)):
             check_label(name)
@@ -86,7 +90,14 @@ class Schedule:
             if size != (count,) or not count:
                 must = f"cover {count} intervals, at least one"
                 raise InvalidShapeError(explain(f"schedule {what}", must=must, got=size, do="give one entry each"))
+        if not (self.ends[1:] > self.ends[:-1]).all() or self.ends[-1] == np.inf:
+            got = f"{self.durations.min():.3g} s beside {self.durations.max():.3g} s"
+            must, do = "add up to times that increase", "give lengths of like size"
+            raise InvalidValueError(explain("durations", must=must, got=got, do=do))
         _check_imposed(self.imposed)
+        if self.varying is not None and self.varying.first[-1] >= count:
+            must, got = f"begin in one of the {count} intervals", f"one from interval {self.varying.first[-1]} on"
+            raise InvalidShapeError(explain("stretches", must=must, got=got, do="give those of this schedule"))
         if self.chips and self.lead[:1] != (self.chips,):
             must, do = f"lead with an axis of {self.chips} chips", "give one of the imposed that axis, or chips=0"
             raise InvalidShapeError(explain("imposed", must=must, got=f"leading axes {self.lead}", do=do))
@@ -94,7 +105,8 @@ class Schedule:
     @cached_property
     def ends(self) -> Floats:
         """The end of each interval in seconds, shape (intervals,); read-only."""
-        ends = np.cumsum(self.durations)
+        with np.errstate(over="ignore"):
+            ends = np.cumsum(self.durations)
         ends.flags.writeable = False
         return ends
 
@@ -131,22 +143,20 @@ class Schedule:
         """
         _check_place("sequence", number, prod(self.lead))
         where = np.unravel_index(number, self.lead)
-        alone = (
-            np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where] for entry in self.imposed
+        imposed = (
+            replace(entry, efforts=np.broadcast_to(entry.efforts, (*self.lead, *entry.efforts.shape[-2:]))[where])
+            for entry in self.imposed
         )
-        imposed = tuple(
-            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
-        )
-        return replace(self, imposed=imposed, chips=0)
+        return replace(self, imposed=tuple(imposed), chips=0)
 
     def of_sequences(self, chosen: slice) -> "Schedule":
         """Return the sequences `chosen` (k,) alone, counted in C order over the leading axes; their batch is (k,)."""
         flat = replace(self, chips=0) if self.chips else self
-        imposed = tuple(
-            entry if entry.efforts.ndim == 2 else Imposed(label=entry.label, efforts=flat.side_by_side(entry)[chosen])
+        imposed = (
+            entry if entry.efforts.ndim == 2 else replace(entry, efforts=flat.side_by_side(entry)[chosen])
             for entry in self.imposed
         )
-        return replace(flat, imposed=imposed)
+        return replace(flat, imposed=tuple(imposed))
 
     def stretches(self, network: Network) -> Iterator[tuple[Network, range]]:
         """Yield each network of the run with the numbers of its intervals: `network` alone where no parameter varies.
@@ -159,21 +169,22 @@ class Schedule:
             yield from self.varying.stretches(len(self.names))
 
     def of_chips(self, chosen: int | Indices) -> "Schedule":
-        """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis."""
+        """Return the schedule of the chips `chosen` (k,), or that of one chip, by its number, without a chip axis.
+
+        Raises `InvalidValueError` for a chip that there is not.
+        """
         varying = None if self.varying is None else self.varying.of_chips(chosen)
         if not self.chips:
             return replace(self, varying=varying)
-        alone = (
-            np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[chosen]
+        check_chosen(chosen, self.chips)
+        numbers = np.asarray(chosen)
+        imposed = (
+            replace(entry, efforts=np.broadcast_to(entry.efforts, (self.chips, *entry.efforts.shape[1:]))[numbers])
             if self._by_chip(entry)
-            else entry.efforts
+            else entry
             for entry in self.imposed
         )
-        imposed = tuple(
-            Imposed(label=entry.label, efforts=efforts) for entry, efforts in zip(self.imposed, alone, strict=True)
-        )
-        chips = 0 if isinstance(chosen, int) else chosen.size
-        return replace(self, imposed=imposed, chips=chips, varying=varying)
+        return replace(self, imposed=tuple(imposed), chips=numbers.size if numbers.ndim else 0, varying=varying)
 
     def _by_chip(self, entry: Imposed) -> bool:
         return self.chips > 0 and entry.efforts.ndim - 2 == len(self.lead)
@@ -183,7 +194,7 @@ class Schedule:
 
         Raises `InvalidShapeError` if it imposes a batch of several.
         """
-        if self.lead not in ((), (1,)):
+        if prod(self.lead) != 1:
             got, do = f"batch {self.lead}", "write one sequence, e.g. x[:1]"
             raise InvalidShapeError(explain(what, must="have one sequence", got=got, do=do))
         return self.sequence(0)
@@ -228,10 +239,14 @@ def _steady(efforts: object) -> bool:
 
 
 def _flags(high: object) -> Flags:
-    flags = plain(high, "schedule high").astype(bool)
-    if flags.ndim != 2:
-        must, got = "be an array (intervals, lines)", f"{flags.ndim} axes"
+    given = plain(high, "schedule high")
+    if given.ndim != 2:
+        must, got = "be an array (intervals, lines)", f"{given.ndim} axes"
         raise InvalidShapeError(explain("schedule high", must=must, got=got, do="give a row an interval"))
+    if given.dtype.kind not in "biuf" or (given.dtype != bool and not np.isin(given, (0, 1)).all()):
+        do = "compare what they are made of with a threshold"
+        raise InvalidValueError(explain("schedule high", must="be True or False", got="others", do=do))
+    flags = given.astype(bool)
     flags.flags.writeable = False
     return flags
 

@@ -17,7 +17,6 @@ from lstm_analog.expressions import (
     BoundProgram,
     Expression,
     Program,
-    derivative,
     effort,
     exp,
     maximum,
@@ -65,21 +64,10 @@ TWO_SIDED = frozenset({Shape.LINEAR, Shape.TANH})
 
 def curve(shape: Shape, control: Floats) -> Floats:
     """Return s(u) of `shape` at the dimensionless `control` u, any array shape."""
-    return _evaluated(_programs(shape)[0], control)
-
-
-def slope(shape: Shape, control: Floats) -> Floats:
-    """Return ds/du of `shape` at the dimensionless `control` u, any array shape."""
-    return _evaluated(_programs(shape)[1], control)
+    (value,) = _program(shape)(lambda name: control)
+    return np.asarray(value)
 
 
 @cache
-def _programs(shape: Shape) -> tuple[BoundProgram, BoundProgram]:
-    u = effort("u")
-    value = CURVES[shape](u)
-    return Program([value]).bound({}), Program([derivative(value, u)]).bound({})
-
-
-def _evaluated(program: BoundProgram, control: Floats) -> Floats:
-    (value,) = program(lambda name: control)
-    return np.full(control.shape, value) if isinstance(value, float) else value
+def _program(shape: Shape) -> BoundProgram:
+    return Program([CURVES[shape](effort("u"))]).bound({})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral
 
 import numpy as np
 
@@ -45,9 +46,10 @@ class Save:
             if isinstance(words, str) or not all(isinstance(word, str) for word in words):
                 do = "give e.g. ('l0_h',)"
                 raise InvalidTypeError(explain(f"save {name}", must="be a tuple of str", got=ascii(words)[:80], do=do))
-            object.__setattr__(self, name, tuple(words))
+            put(self, name, tuple(words))
+        put(self, "more", tuple(self.more))
         last: object = self.last
-        if isinstance(last, bool) or not isinstance(last, int) or last < 0:
+        if isinstance(last, bool) or not isinstance(last, Integral) or last < 0:
             must, do = "be a whole number from 0 on", "give 0 for the whole run"
             raise InvalidValueError(explain("save last", must=must, got=ascii(last)[:80], do=do))
 
@@ -67,13 +69,17 @@ class Save:
     def points(self, names: tuple[str, ...]) -> Flags:
         """Return flags (1 + intervals,): whether the start of a run and the end of each interval `names` are kept.
 
-        Raises `InvalidValueError` if none of them has the name of one that is to be kept.
+        Raises `InvalidValueError` if none of them has the name of one that is to be kept, or nothing is kept at all.
         """
         if strange := sorted({name for name in self.intervals if name not in names}):
             known = ", ".join(dict.fromkeys(names))
             got, do = ", ".join(strange)[:80], "save another interval"
             raise InvalidValueError(explain("interval", must=f"be one of {known}", got=got, do=do))
-        return _kept(self.intervals, self.last, tuple(names))
+        flags = _kept(self.intervals, self.last, tuple(names))
+        if not flags.any():
+            must, got = "keep a point", f"{', '.join(self.intervals)} among the last {self.last} intervals"[:120]
+            raise InvalidValueError(explain("save", must=must, got=got, do="raise last, or leave it out"))
+        return flags
 
 
 @lru_cache(maxsize=16)
@@ -176,8 +182,8 @@ class Trajectory:
         put(self, "time", floats(self.time, "trajectory time"))
         put(self, "efforts", floats(self.efforts, "trajectory efforts"))
         shape = (self.time.size, self.saved.nodes(self.network).size)
-        if self.efforts.shape[-2:] != shape or (np.diff(self.time) <= 0).any():
-            must = f"have shape (..., {shape[0]}, {shape[1]}) over increasing times"
+        if self.efforts.shape[-2:] != shape or not self.time.size or (np.diff(self.time) <= 0).any():
+            must = f"have shape (..., {shape[0]}, {shape[1]}) over increasing times, at least one"
             raise InvalidShapeError(explain("trajectory", must=must, got=self.efforts.shape, do="rerun the engine"))
 
     @property
@@ -201,8 +207,10 @@ class Trajectory:
     def sample(self, times: Floats, nodes: Indices) -> Floats:
         """Return the efforts of `nodes` at `times` (s), linear between points, shape (..., len(times), len(nodes)).
 
-        A single time counts as a vector of one. Raises `InvalidValueError` for unknowns that there are not or
-        that were not kept, for NaN, and between intervals that were not kept.
+        Before the first point and after the last they are those of that point. A single time counts as a vector of one.
+
+        Raises `InvalidValueError` for unknowns that there are not or that were not kept, for NaN, and between intervals
+        that were not kept.
         """
         times, nodes = (
             np.atleast_1d(np.asarray(times, dtype=np.float64)),
@@ -269,7 +277,7 @@ def _at(trajectory: Trajectory, times: Floats, columns: Indices) -> Floats:
     """Return the efforts of `columns` at `times`: a view, which cannot be written to, where points were kept there."""
     time, efforts = trajectory.time, trajectory.efforts
     right = np.searchsorted(time, times).clip(0, time.size - 1)
-    if np.array_equal(time[right], times):
+    if np.array_equal(time[right], times) or time.size == 1:
         found: Floats = efforts[..., span(right), :][..., span(columns)]
         return found
     right = right.clip(1)

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Indices, indices
+from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.chips import of_chips
@@ -25,6 +26,7 @@ CHANCE = "chance"
 """The key under which the provenance names each bank of sources that stand for chance: zero, the mean, unless drawn."""
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VaryingParameters:
     """The networks of a run, one a stretch of intervals.
@@ -56,7 +58,11 @@ class VaryingParameters:
         """Yield each network with the numbers of its intervals, of so many `intervals` in all."""
         ends, networks = [*self.first[1:].tolist(), intervals], self.draw()
         for first, end in zip(self.first.tolist(), ends, strict=True):
-            yield next(networks), range(first, end)
+            network = next(networks, None)
+            if network is None:
+                must, do = f"give {self.first.size} networks", "draw one a stretch"
+                raise InvalidShapeError(explain("draw", must=must, got="fewer", do=do))
+            yield network, range(first, end)
 
 
 def _of_chips(draw: Callable[[], Iterator[Network]], chosen: int | Indices) -> Iterator[Network]:

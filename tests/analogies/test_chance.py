@@ -17,7 +17,7 @@ from lstm_analog.analogies.chance import (
 )
 from lstm_analog.analogies.drawn_lstm import answers, binomial, deviations
 from lstm_analog.engines import Integrate, Ngspice, Settle, Waveform
-from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError
 from lstm_analog.model import digits
 from lstm_analog.model.activations import HARD_SIGMOID, sigmoid
 
@@ -115,3 +115,23 @@ def test_other_cells_are_refused():
     hard = replace(lstm, layers=(replace(lstm.layers[0], forward=cell),))
     with pytest.raises(UnsupportedError, match="cells must be plain LSTM cells with sigmoid and tanh to be drawn"):
         answers(hard, np.zeros((1, 2, 2)), lambda p: p)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"start": 2.0}, r"^start must be 0 to 1, got 2\.0"),
+        ({"u": 5000.0}, r"^u must be -1000 to 1000, got 5000\.0"),
+        ({"number": 0}, r"^number of a population must be positive"),
+        ({"rate": np.nan}, r"^rate of a population must be positive, got nan"),
+    ],
+)
+def test_channels_that_cannot_be_drawn_are_refused(changes, text):
+    given = {"u": 0.0, "duration": 1.0, "number": 5, "rate": 1.0, "start": 0.5, "reading": 1.0, "runs": 3}
+    with pytest.raises(InvalidValueError, match=text):
+        jump(**(given | changes), generator=np.random.default_rng(0))
+
+
+def test_noise_has_the_shape_of_the_controls():
+    with pytest.raises(InvalidShapeError, match=r"^noise must have shape \(3, 2\), got shape \(5,\)"):
+        shares(comparator(2), np.zeros((3, 2)), Settle(), interval=1.0, noise=np.zeros(5))

@@ -145,3 +145,13 @@ def test_wrong_cells_and_engines_are_refused_by_name():
         cells_of(NERVE, np.ones((2, 3)), np.ones(3), 1.0)
     with pytest.raises(UnsupportedError, match="engine must say when states switch"):
         counted_rates(one_cell(NERVE), np.array([150 * PICO]), 0.01, engine=Ngspice())
+
+
+def test_noise_does_not_make_a_cell_fire_that_never_empties():
+    """What fills it faster than the switch empties it keeps it between the thresholds, or above the upper one."""
+    flows = np.array([1500.0, 2500.0, 5e4, 1e6]) * PICO
+    noisy = NERVE.noisy_rate(flows, 1e-3)
+    np.testing.assert_array_equal(noisy[1:], 0.0)
+    np.testing.assert_allclose(noisy[0], NERVE.rate(flows[0]), rtol=1e-3)
+    with pytest.raises(InvalidValueError, match=r"^sigma must be positive, got 0\.0"):
+        NERVE.noisy_rate(flows, 0.0)

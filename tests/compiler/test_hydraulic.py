@@ -128,7 +128,7 @@ def test_size_that_no_plumbing_has_is_refused_by_name(make, text: str) -> None:
         (lambda: replace(VG32, tension_law=0.03), "ISO VG 32 tension_law must be of kind Property, got 0.03"),
         (
             lambda: replace(VG32, viscosity_law=Constant(value="thick")),
-            "ISO VG 32 viscosity must be a number, got 'thick'",
+            "value must be a number of float64, got 'thick'",
         ),
     ],
 )

@@ -1,6 +1,10 @@
 """Expressions: what simplifies, derivatives against finite differences and at kinks, programs against plain Python."""
 
 import math
+import os
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -219,3 +223,16 @@ def test_a_constant_is_spread_in_the_type_and_order_of_the_results():
     np.testing.assert_array_equal(constant_row, np.broadcast_to(np.arange(4.0), (3, 4)))
     assert constant_row.dtype == np.float32
     assert constant_row.strides == results.strides
+
+
+def test_an_expression_of_another_process_is_the_same_here():
+    """Hashes of names differ from process to process."""
+    made = let("u", exp(parameter("g") * effort("a"))) + 1.0
+    code = "import pickle, sys; from lstm_analog.expressions import *; sys.stdout.buffer.write(pickle.dumps("
+    code += "let('u', exp(parameter('g') * effort('a'))) + 1.0))"
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    found = pickle.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True).stdout
+    )
+    assert found == made
+    assert {made: 3}[found] == 3

@@ -5,9 +5,11 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import InvalidValueError, UnsupportedPartError
+from lstm_analog.network import laws
 from lstm_analog.network.analogy import as_circuit, electrical_analogue, natural_units, scaled
+from lstm_analog.network.bank import same_bank
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.parts import KINDS, Cells, Followers, OpAmps, Term, ThresholdSwitches, Transconductors
+from lstm_analog.network.parts import Followers, Term, ThresholdSwitches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +22,35 @@ def plumbing(detail, timing=la.CLOCKED):
     return la.compile(lstm, replace(la.hydraulic.OIL, detail=detail), timing=timing, settling=12.0)
 
 
-def test_kinds_without_an_analogue_are_electrical_already():
-    missing = {kind for kind in KINDS if scaled.dispatch(kind) is scaled.dispatch(Diode)}
-    assert missing == {Cells, OpAmps, ThresholdSwitches, Transconductors}
-    with pytest.raises(UnsupportedPartError, match=r"^part Diode must have an electrical analogue, got none"):
-        scaled(Diode(), 1.0, 1.0)
+def test_flows_and_capacities_of_every_part_keep_their_form(sampler):
+    """At efforts divided by E and flows by Q: C de/dt = q becomes (C E/Q) de/dt."""
+    unit, flow_unit = 250.0, 3e-4
+    rng = np.random.default_rng(7)
+    for part in sampler(3).all():
+        if isinstance(part, ThresholdSwitches):
+            continue
+        alike, effort = scaled(part, unit, flow_unit), unit * rng.uniform(-1.0, 1.0, 14)
+        _, amounts = laws.capacity(part)
+        np.testing.assert_allclose(laws.capacity(alike)[1], amounts * unit / flow_unit, rtol=1e-14)
+        follows = isinstance(part, Followers)
+        for high in ((True,), (False,)):
+            got, given = laws.flow(alike, effort / unit, high), laws.flow(part, effort, high)
+            scale = unit if follows else flow_unit
+            np.testing.assert_allclose(
+                got, given / scale, rtol=1e-12, atol=1e-13 * np.abs(given).max(initial=0) / scale
+            )
+
+
+def test_what_has_no_analogue_is_refused_by_name(sampler):
+    for part, text in (
+        (
+            sampler(1).threshold_switches(),
+            r"^part thresholds must have an electrical analogue, got a state that switches",
+        ),
+        (Diode(), r"^part Diode must declare its law, got none"),
+    ):
+        with pytest.raises(UnsupportedPartError, match=text):
+            scaled(part, 1.0, 1.0)
 
 
 def test_units_are_positive():
@@ -69,4 +95,4 @@ def test_limits_of_relays_are_volts_of_the_analogue():
     relay = Followers(label="r", terms=(Term(inputs=[1], gain=2.0),), nodes=[2], offset=5e3, low=-30e3, high=40e3)
     found = scaled(relay, 10e3, 1e-6)
     assert (found.offset, found.low, found.high) == (0.5, -3.0, 4.0)
-    assert found.terms == relay.terms
+    assert same_bank(found.terms[0], relay.terms[0], 0.0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError
-from lstm_analog.network.bank import Role, count, element_fields, same_arrays, take_elements
+from lstm_analog.network.bank import Role, count, element_fields, same_bank, take_elements
 from lstm_analog.network.parts import Conductors, Followers, Term
 
 
@@ -61,7 +61,8 @@ def test_take_keeps_leading_axes():
     assert (share.a.tolist(), share.conductance.tolist()) == ([2], [[2.0], [4.0]])
 
 
-def test_same_arrays_within_a_tolerance():
-    assert same_arrays(wires(), wires(conductance=[1.0, 2.0 * (1 + 1e-9)]), 1e-8)
-    assert not same_arrays(wires(), wires(conductance=[1.0, 2.0 * (1 + 1e-9)]), 1e-10)
-    assert not same_arrays(wires(), wires(conductance=np.ones((2, 2))), 1.0)
+def test_same_bank_within_a_tolerance():
+    assert same_bank(wires(), wires(conductance=[1.0, 2.0 * (1 + 1e-9)]), 1e-8)
+    assert not same_bank(wires(), wires(conductance=[1.0, 2.0 * (1 + 1e-9)]), 1e-10)
+    assert not same_bank(wires(), wires(conductance=np.ones((2, 2))), 1.0)
+    assert not same_bank(wires(a=[100, 200]), wires(a=[101, 200]), 0.1), "nodes are no numbers with a tolerance"

@@ -166,6 +166,19 @@ def test_devices_come_with_the_file_that_defines_them(models):
         replace(library, subcircuits=(CELL, replace(outer, cards=("xc p q cell m=2",))))
 
 
+def test_a_file_that_includes_itself_is_read_once(tmp_path):
+    file = tmp_path / "own.lib"
+    file.write_text(f'.lib fast\n.include "../{tmp_path.name}/own.lib"\n.endl fast\n', encoding="ascii")
+    assert list(library_files(file)) == [file]
+
+
+def test_a_card_has_all_its_nodes():
+    with pytest.raises(
+        InvalidValueError, match=r"^cards of subcircuit cell must be .* with all their nodes .*, got 'r1 a'"
+    ):
+        replace(CELL, cards=("r1 a",))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -7,7 +7,15 @@ import pytest
 
 from lstm_analog.errors import InvalidValueError
 from lstm_analog.network.fluids import GLYCEROL_60, PURE_WATER, VG32
-from lstm_analog.network.properties import LAWS, Constant, LubricatingOil, Property
+from lstm_analog.network.properties import (
+    LAWS,
+    Constant,
+    GlycerolDensity,
+    GlycerolViscosity,
+    LubricatingOil,
+    Property,
+    Walther,
+)
 
 WATER = {
     0: (999.84, 1.792, 75.65),
@@ -96,3 +104,23 @@ def test_every_law_is_listed_and_says_its_source() -> None:
     assert set(Property.__subclasses__()) == set(LAWS)
     for law in set(LAWS) - {Constant}:
         assert any(character.isdigit() for character in law.__doc__ or "") or "law" in (law.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: GlycerolDensity(glycerol=60.0),
+            r"^glycerol must be 0 to 1, got 60\.0: give a share by mass, 0\.6 for 60",
+        ),
+        (lambda: GlycerolViscosity(glycerol=-0.1), r"^glycerol must be 0 to 1"),
+        (lambda: LubricatingOil(density=0.0), r"^density at 15 C must be positive, got 0\.0"),
+        (
+            lambda: Walther(warm=1e-7, hot=1e-8, density=VG32.density_law, lowest=0.0, highest=100.0),
+            r"^kinematic viscosity must be above 3e-07 m2/s, got 1e-07: give m2/s",
+        ),
+    ],
+)
+def test_a_law_without_a_value_is_refused(make, text) -> None:
+    with pytest.raises(InvalidValueError, match=text):
+        make()

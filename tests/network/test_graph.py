@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, NetworkError
 from lstm_analog.network.chips import of_chips
-from lstm_analog.network.graph import Group, Unknowns, line_of
+from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -19,6 +19,7 @@ from lstm_analog.network.parts import (
     Storages,
     Switches,
     Transconductors,
+    line_of,
 )
 from lstm_analog.network.shapes import Shape
 
@@ -260,3 +261,40 @@ def test_one_chip_of_several_has_its_parameters_and_no_axis(rc):
     some = of_chips(many, np.array([2, 0]))
     assert (some.chips, some.part("caps").capacitance.tolist()) == (2, [[5.0, 6.0], [1.0, 2.0]])
     assert of_chips(many, 1).part("wire") is many.part("wire")
+    for chosen in (3, -1, np.array([0, 3])):
+        with pytest.raises(InvalidValueError, match=r"^chips must be 0 to 2, got .*: count chips from zero"):
+            of_chips(many, chosen)
+
+
+def test_no_chip_at_all_is_refused(rc):
+    plain = rc()
+    parts = (plain.part("drive"), replace(plain.part("wire"), conductance=np.ones((0, 2))), plain.part("caps"))
+    with pytest.raises(InvalidShapeError, match=r"^part wire must have a chip, got conductance of shape \(0, 2\)"):
+        rc(parts=parts).verify()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"unknowns": None}, {"domain": "electrical"}, {"filling": 3.0}, {"lines": "run"}, {"parts": None}),
+        *({"parts": (3,)}, {"provenance": ("ab",)}, {"provenance": (("a", 3),)}, {"provenance": (("a",),)}),
+    ],
+)
+def test_a_network_of_other_things_is_refused(rc, changes):
+    with pytest.raises(
+        InvalidTypeError, match=rf"^network {next(iter(changes))} must be what the attributes of Network"
+    ):
+        rc(**changes)
+
+
+def test_lists_make_the_same_network(rc):
+    plain = rc()
+    listed = rc(lines=list(plain.lines), provenance=[list(pair) for pair in plain.provenance], parts=list(plain.parts))
+    groups = Unknowns(groups=list(plain.unknowns.groups))
+    assert replace(listed, unknowns=groups).equals(plain, rtol=0.0)
+
+
+@pytest.mark.parametrize("size", ["3", None, [1], True])
+def test_a_size_is_a_number(size):
+    with pytest.raises(InvalidTypeError, match=r"^size must be a whole number, got "):
+        Group(label="a", size=size, scale=1.0)

@@ -5,6 +5,7 @@ import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
 from lstm_analog.network.schedule import Imposed, Schedule, imposed_efforts
+from lstm_analog.network.varying import VaryingParameters
 
 
 def drive(*lead, sources=1, label="drive"):
@@ -72,6 +73,19 @@ def test_nothing_imposed_has_no_batch():
         ),
         ({"chips": 2, "imposed": (drive(3),)}, InvalidShapeError, r"^imposed must lead with an axis of 2 chips, got"),
         ({"names": ("on", "o f")}, InvalidValueError, r"^label must be a lower-case letter"),
+        ({"high": [[0.3], [1]]}, InvalidValueError, r"^schedule high must be True or False, got others"),
+        ({"high": [["0"], ["1"]]}, InvalidValueError, r"^schedule high must be True or False, got others"),
+        (
+            {"durations": [1.0, 1e-20]},
+            InvalidValueError,
+            r"^durations must add up to times that increase, got 1e-20 s b",
+        ),
+        ({"durations": [1e308, 1e308]}, InvalidValueError, r"^durations must add up to times that increase"),
+        (
+            {"varying": VaryingParameters(first=[0, 2], draw=lambda: iter(()))},
+            InvalidShapeError,
+            r"^stretches must begin in one of the 2 intervals, got one from interval 2 on",
+        ),
     ],
 )
 def test_bad_schedules_are_refused(changes, kind, text):
@@ -161,3 +175,30 @@ def test_a_schedule_for_other_chips_is_refused(rc):
     assert schedule(imposed=(drive(3),), chips=3).fit(network)
     with pytest.raises(InvalidShapeError, match=r"^schedule must be for the 3 chips of the network, got 2 chips: rebu"):
         schedule(imposed=(drive(2),), chips=2).fit(network)
+
+
+def test_a_number_of_numpy_is_a_chip_and_one_that_there_is_not_is_refused():
+    many = schedule(chips=3, imposed=(drive(3),))
+    assert many.of_chips(np.int64(1)).lead == many.of_chips(1).lead == ()
+    np.testing.assert_array_equal(many.of_chips(np.int64(1)).imposed[0].efforts, drive(3).efforts[1])
+    for chosen, got in ((-1, "-1 to -1"), (3, "3 to 3"), (np.array([0, 7]), "0 to 7"), ([], "none")):
+        with pytest.raises(InvalidValueError, match=rf"^chips must be 0 to 2, got {got}: count chips from zero"):
+            many.of_chips(chosen)
+
+
+def test_one_sequence_is_single_whatever_its_axes():
+    for lead in ((), (1,), (1, 1)):
+        assert schedule(imposed=(drive(*lead),)).single("a deck").lead == ()
+
+
+def test_lists_become_tuples_that_nobody_changes():
+    names = ["on", "off"]
+    made = schedule(names=names, imposed=[drive()])
+    names[0] = "other"
+    assert (made.names, type(made.imposed)) == (("on", "off"), tuple)
+
+
+def test_fewer_networks_than_stretches_are_refused(rc):
+    varying = VaryingParameters(first=[0, 1], draw=lambda: iter((rc(),)))
+    with pytest.raises(InvalidShapeError, match=r"^draw must give 2 networks, got fewer: draw one a stretch"):
+        list(schedule(varying=varying).stretches(rc()))

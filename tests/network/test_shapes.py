@@ -3,7 +3,8 @@ from decimal import Decimal, getcontext, localcontext
 import numpy as np
 import pytest
 
-from lstm_analog.network.shapes import Shape, curve, slope
+from lstm_analog.expressions import Program, derivative, effort
+from lstm_analog.network.shapes import CURVES, Shape, curve
 
 CONTROLS = (-800.0, -745.0, -740.0, -710.0, -100.0, -36.8, -20.0, -1.0, -1e-9, 0.0, 1e-9, 0.5, 15.0, 36.8, 710.0, 800.0)
 
@@ -12,6 +13,12 @@ def exact(function, control):
     with localcontext() as context:
         context.prec = 420
         return float(function(Decimal(control)))
+
+
+def slope(shape, control):
+    u = effort("u")
+    (value,) = Program([derivative(CURVES[shape](u), u)]).bound({})(lambda _: control)
+    return value
 
 
 REFERENCES = {

@@ -3,7 +3,7 @@ import pytest
 
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, NetworkError
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.trajectory import Trajectory
+from lstm_analog.network.trajectory import Save, Trajectory
 
 
 @pytest.fixture
@@ -57,3 +57,19 @@ def test_a_moment_counts_as_a_vector_of_one(trajectory):
 def test_what_there_is_not_is_not_sampled(trajectory, times, nodes, said):
     with pytest.raises(InvalidValueError, match=said):
         trajectory().sample(np.array(times), np.array(nodes))
+
+
+def test_one_point_is_held_and_none_is_no_trajectory(trajectory):
+    assert trajectory(time=(1.0,)).sample(np.array([0.0, 2.0]), np.array([2])).ravel().tolist() == [10.0, 10.0]
+    with pytest.raises(InvalidShapeError, match=r"^trajectory must have shape \(\.\.\., 0, 4\) over .* at least one"):
+        trajectory(time=(), efforts=np.zeros((0, 4)))
+
+
+def test_what_is_kept_is_counted_and_listed_in_any_way():
+    save = Save(groups=["c"], last=np.int64(1), more=[Save()])
+    assert hash(save) == hash(Save(groups=("c",), last=1, more=(Save(),)))
+    assert save.points(("on", "off")).tolist() == [False, False, True]
+    with pytest.raises(
+        InvalidValueError, match=r"^save must keep a point, got on among the last 1 intervals: raise last"
+    ):
+        Save(intervals=("on",), last=1).points(("on", "off"))

@@ -99,7 +99,7 @@ def test_part_of_a_bank():
         (
             {"temperature": -300.0},
             InvalidValueError,
-            r"cells.temperature must be one, got -300.0: give",
+            r"cells.temperature must be above -273.15 and below 1000, got -300.0: give",
         ),
         ({"label": "Cells"}, InvalidValueError, "label must be a lower-case letter"),
     ],

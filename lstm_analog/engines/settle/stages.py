@@ -13,9 +13,8 @@ from lstm_analog.arrays import Array, Floats, Indices, numbered, span
 from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Load, Places, Wiring, wiring
-from lstm_analog.network.graph import line_of
 from lstm_analog.network.laws import High, Order, bank_of, blocks, is_on
-from lstm_analog.network.parts import Ports
+from lstm_analog.network.parts import Ports, line_of
 
 Key = tuple[object, ...]
 """What tells a stage from all others: its mode, members, duration, coefficients and banks."""

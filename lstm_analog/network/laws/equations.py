@@ -1,22 +1,20 @@
-"""Derive flows, capacities, couplings and partial derivatives from the law of a part, as programs of numpy.
+"""Flows, couplings and partial derivatives of the law of a bank, as programs of numpy, simplified by its numbers.
 
-Nothing here depends on the kind of part: these are the default answers of `laws.base`. Derivatives are taken once for
-each form of law, programs are bound once to each bank.
+Derivatives are taken once for each form of law, programs are bound once to each bank.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, span
+from lstm_analog.arrays import Floats
+from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import (
     LINE,
     BoundProgram,
-    Call,
     Expression,
     Op,
     Program,
@@ -25,13 +23,11 @@ from lstm_analog.expressions import (
     effort,
     number,
     parameter,
-    reading,
     substituted,
     symbols,
 )
-from lstm_analog.network.bank import take_elements
-from lstm_analog.network.laws.records import Block, High, Kind, Order, diagonal, is_on, nothing
-from lstm_analog.network.parts import ALWAYS, DATUM, Part, law, parameters_of, terminals_of
+from lstm_analog.network.laws.records import High, Order, is_on
+from lstm_analog.network.parts import DATUM, Part, law, line_of, parameters_of, terminals_of
 from lstm_analog.network.parts.base import Law
 
 
@@ -117,8 +113,13 @@ class BankLaw:
     def __init__(self, part: Part) -> None:
         """Take the law, parameters and nodes of `part`; nothing is computed yet."""
         self.law, self.parameters, self.nodes = law(part), parameters_of(part), terminals_of(part)
+        missing = ({*self.law.terminals} - self.nodes.keys()) | ({*self.law.units} - self.parameters.keys())
+        if missing:
+            got, do = f"{', '.join(sorted(missing))} besides", "name its fields as its law does"
+            what = f"law of {type(part).__name__}"
+            raise UnsupportedPartError(explain(what, must="list fields of its bank", got=got, do=do))
         self.size = self.nodes[self.law.terminals[0]].size
-        self.line = vars(part).get("line", ALWAYS)
+        self.line = line_of(part)
         self._evaluators: dict[bool, Evaluator] = {}
 
     @cached_property
@@ -152,6 +153,18 @@ class BankLaw:
         """The program that computes how far each state that switches by itself is beyond its threshold."""
         values = tuple(guard.surplus(effort(name)) for name, guard in self.law.switched.items())
         return _program(values, self.known).bound(self.parameters)
+
+    def evaluated(self, program: Program, effort: Floats) -> list[Floats | float]:
+        """Return what a `program` of its law computes at `effort` (..., unknowns)."""
+        return program.bound(self.parameters)(lambda name: effort[..., self.nodes[name]])
+
+    def stacked(self, values: Sequence[Floats | float], effort: Floats) -> Floats:
+        """Return `values` computed at `effort` (..., unknowns), one a terminal, stacked to (..., terminals, m)."""
+        lead = np.broadcast_shapes(effort.shape[:-1], self.lead) if self.lead else effort.shape[:-1]
+        result = np.empty((*lead, len(values), self.size))
+        for row, value in enumerate(values):
+            result[..., row, :] = value
+        return result
 
     def evaluator(self, high: High) -> "Evaluator":
         """Return the programs of the bank with the lines `high`; made at the first call."""
@@ -197,96 +210,3 @@ def bank_of(part: Part) -> BankLaw:
     if found is None:
         found = _BANKS[part] = BankLaw(part)
     return found
-
-
-def sets_of(part: Part) -> tuple[Kind, Indices] | None:
-    """Return what kind of unknown `part` determines, and which; None for one that only carries flow."""
-    given = law(part)
-    for kind, named in ((Kind.STORED, given.stored), (Kind.FOLLOWED, given.sets), (Kind.SWITCHED, given.switched)):
-        if named:
-            nodes = bank_of(part).nodes
-            return kind, np.concatenate([nodes[name] for name in named])
-    return None
-
-
-def capacity_of(part: Part) -> tuple[Indices, Floats]:
-    """Return the states (m,) of `part`, and their capacities (..., m)."""
-    stored = law(part).stored
-    if not stored:
-        return nothing(0), np.empty(0)
-    nodes = bank_of(part).nodes
-    values = Program(list(stored.values())).bound(parameters_of(part))(dict[str, Floats]().__getitem__)
-    return np.concatenate([nodes[name] for name in stored]), np.concatenate(np.broadcast_arrays(*values), axis=-1)
-
-
-def rows_of(part: Part) -> Indices:
-    """Return the unknowns that `part` feeds, (terminals, m)."""
-    nodes = bank_of(part).nodes
-    return np.stack([nodes[name] for name in flows_of(law(part))])
-
-
-def flow_of(part: Part, effort: Floats, high: High) -> Floats:
-    """Return the flow (..., terminals, m) of `part` at `effort` with the lines `high`."""
-    bank = bank_of(part)
-    made = bank.evaluator(high)
-    lead = np.broadcast_shapes(effort.shape[:-1], bank.lead) if bank.lead else effort.shape[:-1]
-    result, nodes = np.empty((*lead, len(made.equations.flows), bank.size)), bank.nodes
-    for row, value in enumerate(made.flow(lambda name: effort[..., nodes[name]])):
-        result[..., row, :] = value
-    return result
-
-
-def writing_of(part: Part, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
-    """Return the calls that write the flow of `part` at `effort`, lines `high`, to `out` (..., terminals, m)."""
-    bank = bank_of(part)
-    return _writing(bank, bank.evaluator(high).flow, effort, [out[..., row, :] for row in range(out.shape[-2])])
-
-
-def writing_partials_of(part: Part, effort: Floats, high: High, outs: Mapping[int, Floats]) -> tuple[Call, ...]:
-    """Return the calls that write the partials of `part` at `effort`, lines `high`, of some couplings to `outs`."""
-    bank = bank_of(part)
-    return _writing(bank, bank.evaluator(high).some_partials(tuple(outs)), effort, list(outs.values()))
-
-
-def _writing(bank: BankLaw, program: BoundProgram, effort: Floats, outs: list[Floats]) -> tuple[Call, ...]:
-    """Return the calls that write what the `program` of a `bank` computes at `effort` to `outs`."""
-    read = {name: gathered(effort, bank.nodes[name]) for name in program.efforts}
-    efforts = {name: array for name, (array, _) in read.items()}
-    fetching = [call for _, calls in read.values() for call in calls]
-    return *fetching, *program.writing(efforts, outs)
-
-
-def gathered(effort: Any, nodes: Indices) -> tuple[Floats, tuple[Call, ...]]:
-    """Return the efforts of `nodes` (m,) of `effort` (..., N), and the calls that bring them up to date.
-
-    An engine may give its own kind of `effort`, with a method `gathered`.
-    """
-    if isinstance(effort, np.ndarray):
-        return reading(effort, span(nodes))
-    found: tuple[Floats, tuple[Call, ...]] = effort.gathered(nodes)
-    return found
-
-
-def surplus_of(part: Part, effort: Floats) -> Floats:
-    """Return how far the states (m,) of `part` that switch by themselves are beyond, at `effort`, (..., m)."""
-    bank = bank_of(part)
-    return np.concatenate(bank.surplus(lambda name: effort[..., bank.nodes[name]]), axis=-1)
-
-
-def blocks_of(part: Part, high: High) -> tuple[Block, ...]:
-    """Return the couplings of `part` with the lines `high`, one for each pair of a terminal and an effort."""
-    nodes, couplings = bank_of(part).nodes, bank_of(part).evaluator(high).equations.couplings
-    return tuple(diagonal(nodes[each.row], nodes[each.column], each.order) for each in couplings)
-
-
-def partials_of(part: Part, effort: Floats, high: High) -> tuple[Floats, ...]:
-    """Return the partials (..., m) of the couplings of `part` at `effort` with the lines `high`."""
-    bank = bank_of(part)
-    values = bank.evaluator(high).partials(lambda name: effort[..., bank.nodes[name]])
-    return tuple(np.asarray(value) if np.ndim(value) else np.full(bank.size, value) for value in values)
-
-
-def taken(part: Part, elements: Indices) -> Part:
-    """Return the bank of the given `elements` (k,) of `part` alone."""
-    law(part)  # refuses a part that declares none
-    return take_elements(part, elements)

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, singledispatch
+from itertools import islice
 
 import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.expressions import LINE, Expression, Program, derivative, kinks, number, parameter, substituted
-from lstm_analog.network.laws.equations import flows_of
+from lstm_analog.network.laws.equations import bank_of, flows_of
 from lstm_analog.network.laws.records import High, is_on
-from lstm_analog.network.parts import ALWAYS, Part, law, parameters_of, terminals_of
+from lstm_analog.network.parts import Part, law, parameters_of
 from lstm_analog.network.parts.base import Law
 
 
@@ -36,16 +37,9 @@ def lever_slopes(part: Part, effort: Floats, high: High) -> dict[str, Floats]:
 
     Shape (..., terminals, m), as `flow`; an element's flow depends on its own parameters only.
     """
-    found, nodes, values = levers(part), terminals_of(part), parameters_of(part)
-    program = _program(law(part), is_on(vars(part).get("line", ALWAYS), high))
-    slopes = iter(program.bound(values)(lambda name: effort[..., nodes[name]]))
-    size = next(iter(nodes.values())).size
-    lead = np.broadcast_shapes(effort.shape[:-1], *(np.shape(value)[:-1] for value in values.values()))
-    result = {lever.name: np.empty((*lead, len(lever.slopes), size)) for lever in found}
-    for lever in found:
-        for row in range(len(lever.slopes)):
-            result[lever.name][..., row, :] = next(slopes)
-    return result
+    bank = bank_of(part)
+    slopes = iter(bank.evaluated(_program(bank.law, is_on(bank.line, high)), effort))
+    return {lever.name: bank.stacked(list(islice(slopes, len(lever.slopes))), effort) for lever in _levers(bank.law)}
 
 
 @singledispatch
@@ -71,7 +65,7 @@ def lever_sums(part: Part, effort: Floats, high: High, weights: Floats) -> dict[
 
 @singledispatch
 def lever_flows(part: Part, effort: Floats, high: High, changes: Mapping[str, Floats]) -> Floats:
-    """Return the flow that `changes` of the parameters of `part` add, to first order, (..., terminals, m).
+    """Return the flow that `changes` of the parameters of `part` of one chip add, to first order, (..., terminals, m).
 
     They are given by name, at `effort` (..., unknowns) with the lines `high`, in the shapes of `lever_values`.
     """
@@ -84,15 +78,8 @@ def kinks_at(part: Part, effort: Floats, high: High) -> Floats:
 
     Shape (..., k, m) for the k kinks of its law. Raises `UnsupportedPartError` for a part that declares no law.
     """
-    nodes, values = terminals_of(part), parameters_of(part)
-    found = _turns(law(part), is_on(vars(part).get("line", ALWAYS), high)).bound(values)
-    size = next(iter(nodes.values())).size
-    lead = np.broadcast_shapes(effort.shape[:-1], *(np.shape(value)[:-1] for value in values.values()))
-    turns = found(lambda name: effort[..., nodes[name]])
-    result = np.empty((*lead, len(turns), size))
-    for row, turn in enumerate(turns):
-        result[..., row, :] = turn
-    return result
+    bank = bank_of(part)
+    return bank.stacked(bank.evaluated(_turns(bank.law, is_on(bank.line, high)), effort), effort)
 
 
 @lru_cache(maxsize=256)

@@ -8,9 +8,9 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Program, number, substituted
+from lstm_analog.network.laws.equations import bank_of
 from lstm_analog.network.laws.records import High, is_on
 from lstm_analog.network.parts import (
-    ALWAYS,
     DATUM,
     Cells,
     Crossbars,
@@ -19,9 +19,6 @@ from lstm_analog.network.parts import (
     Sources,
     Storages,
     Transconductors,
-    law,
-    parameters_of,
-    terminals_of,
 )
 from lstm_analog.network.parts.base import CARRIER, THERMAL_ENERGY, Law
 from lstm_analog.network.parts.passages import TUBE
@@ -56,14 +53,13 @@ def noise(part: Part, effort: Floats, high: High, temperature: float = ROOM) -> 
     InvalidValueError
         If the temperature is not above zero.
     """
-    given, nodes, surroundings = law(part), terminals_of(part), _surroundings(temperature)
-    program = _program(given, is_on(vars(part).get("line", ALWAYS), high))
-    bound = program.bound(parameters_of(part) | surroundings)
-    size = next(iter(nodes.values())).size
+    bank, surroundings = bank_of(part), _surroundings(temperature)
+    nodes, program = bank.nodes, _program(bank.law, is_on(bank.line, high))
+    bound = program.bound(bank.parameters | surroundings)
     found = []
-    for ends, one in zip(given.noise, bound(lambda name: effort[..., nodes[name]]), strict=True):
-        tails = nodes[ends[0]] if len(ends) > 1 else np.full(size, DATUM)
-        density = np.broadcast_to(one, (*np.shape(one)[:-1], size))
+    for ends, one in zip(bank.law.noise, bound(lambda name: effort[..., nodes[name]]), strict=True):
+        tails = nodes[ends[0]] if len(ends) > 1 else np.full(bank.size, DATUM)
+        density = np.broadcast_to(one, (*np.shape(one)[:-1], bank.size))
         found.append(Noise(tails=tails, heads=nodes[ends[-1]], density=density))
     return tuple(found)
 
@@ -95,9 +91,7 @@ def _into(nodes: Indices, conductance: Floats, temperature: float) -> Noise:
     return Noise(tails=np.full(nodes.size, DATUM), heads=nodes, density=np.asarray(density))
 
 
-@noise.register
-def _(part: Sources | Junctions | Storages, effort: Floats, high: High, temperature: float = ROOM) -> tuple[Noise, ...]:
-    return ()
+noise.register(Sources | Junctions | Storages, lambda part, effort, high, temperature=ROOM: ())
 
 
 @noise.register

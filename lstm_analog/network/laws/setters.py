@@ -10,39 +10,37 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import UnsupportedPartError, explain
-from lstm_analog.expressions import Call
 from lstm_analog.network.bank import take_elements
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.base import blocks, capacity, flow, flow_into, idle, partials, rows, sets, take
 from lstm_analog.network.laws.levers import lever_values
-from lstm_analog.network.laws.records import Block, High, Idle, Kind, nothing
-from lstm_analog.network.parts import Crossbars, Junctions, Part, Sources, Stops, Storages, Transconductors
+from lstm_analog.network.laws.records import High, Idle, Kind, nothing
+from lstm_analog.network.parts import Crossbars, Junctions, Sources, Stops, Storages, Transconductors
 from lstm_analog.network.parts.base import Law, law
 
+_SETTERS = Sources | Junctions | Storages
+_DENSE = Transconductors | Crossbars
 
-@sets.register
-def _(part: Sources) -> tuple[Kind, Indices]:
-    return Kind.IMPOSED, part.nodes
+sets.register(Sources, lambda part: (Kind.IMPOSED, part.nodes))
+sets.register(Junctions, lambda part: (Kind.BALANCED, part.nodes))
+sets.register(Storages, lambda part: (Kind.STORED, part.nodes))
+sets.register(Cells, lambda part: (Kind.INSIDE, part.outputs))
+sets.register(_DENSE, lambda part: None)
 
+capacity.register(Storages, lambda part: (part.nodes, part.capacitance))
+capacity.register(Sources | Junctions | Cells | _DENSE, lambda part: (nothing(0), np.empty(0)))
 
-@sets.register
-def _(part: Junctions) -> tuple[Kind, Indices]:
-    return Kind.BALANCED, part.nodes
+rows.register(_SETTERS, lambda part: nothing(0, 0))
+flow_into.register(_SETTERS, lambda part, effort, high, out: ())
+blocks.register(_SETTERS | Cells, lambda part, high: ())
+partials.register(_SETTERS, lambda part, effort, high: ())
+idle.register(Stops, lambda part: Idle(nodes=part.nodes, low=part.low, high=part.high))
 
+lever_values.register(Sources, lambda part: {"effort": part.effort})
+lever_values.register(Storages, lambda part: {"capacitance": part.capacitance})
+lever_values.register(Junctions, lambda part: {})
 
-@sets.register
-def _(part: Storages) -> tuple[Kind, Indices]:
-    return Kind.STORED, part.nodes
-
-
-@capacity.register
-def _(part: Storages) -> tuple[Indices, Floats]:
-    return part.nodes, part.capacitance
-
-
-@rows.register
-def _(part: Sources | Junctions | Storages) -> Indices:
-    return nothing(0, 0)
+take.register(_SETTERS, take_elements)
 
 
 @flow.register
@@ -50,49 +48,13 @@ def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> Float
     return np.empty((*effort.shape[:-1], 0, 0))
 
 
-@flow_into.register
-def _(part: Sources | Junctions | Storages, effort: Floats, high: High, out: Floats) -> tuple[Call, ...]:
-    return ()
-
-
-@blocks.register
-def _(part: Sources | Junctions | Storages, high: High) -> tuple[Block, ...]:
-    return ()
-
-
-@partials.register
-def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> tuple[Floats, ...]:
-    return ()
-
-
-@lever_values.register
-def _(part: Sources | Junctions | Storages) -> dict[str, Floats]:
-    values = {Sources: ("effort",), Junctions: (), Storages: ("capacitance",)}[type(part)]
-    return {name: getattr(part, name) for name in values}
-
-
-@sets.register
-def _(part: Transconductors | Crossbars) -> None:
-    return None
-
-
-@capacity.register
-def _(part: Sources | Junctions | Transconductors | Crossbars) -> tuple[Indices, Floats]:
-    return nothing(0), np.empty(0)
-
-
 @take.register
-def _(part: Sources | Junctions | Storages, elements: Indices) -> Part:
-    return take_elements(part, elements)
-
-
-@take.register
-def _(part: Transconductors, elements: Indices) -> Part:
+def _(part: Transconductors, elements: Indices) -> Transconductors:
     return replace(part, rows=part.rows[elements], transconductance=part.transconductance[..., elements, :])
 
 
 @take.register
-def _(part: Crossbars, elements: Indices) -> Part:
+def _(part: Crossbars, elements: Indices) -> Crossbars:
     return replace(
         part,
         plus=part.plus[elements],
@@ -106,37 +68,13 @@ def _(part: Crossbars, elements: Indices) -> Part:
     )
 
 
-@idle.register
-def _(part: Stops) -> Idle:
-    return Idle(nodes=part.nodes, low=part.low, high=part.high)
-
-
-@sets.register
-def _(part: Cells) -> tuple[Kind, Indices]:
-    return Kind.INSIDE, part.outputs
-
-
-@capacity.register
-def _(part: Cells) -> tuple[Indices, Floats]:
-    return nothing(0), np.empty(0)
-
-
-@blocks.register
-def _(part: Cells, high: High) -> tuple[Block, ...]:
-    return ()
-
-
-def _refuse(part: Cells) -> UnsupportedPartError:
-    must, got = "have equations in this package", "transistor-level Cells"
-    do = "run it with engines.Ngspice(); on the command line --engine ngspice"
-    return UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))
+@take.register
+def _(part: Cells, elements: Indices) -> Cells:
+    return replace(part, pins=part.pins[:, elements])
 
 
 @law.register
 def _(part: Cells) -> Law:
-    raise _refuse(part)
-
-
-@take.register
-def _(part: Cells, elements: Indices) -> Cells:
-    return replace(part, pins=part.pins[:, elements])
+    must, got = "have equations in this package", "transistor-level Cells"
+    do = "run it with engines.Ngspice(); on the command line --engine ngspice"
+    raise UnsupportedPartError(explain(f"part {part.label}", must=must, got=got, do=do))

@@ -1,6 +1,7 @@
 """Evaluate the laws of single tubes for a dense crossbar, and the conductance of ports as they are opened."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,33 +22,34 @@ def tube_levers(part: Crossbars, conductance: Floats, drop: Floats) -> dict[str,
 
     By the conductance, and by the loss that the tubes have.
     """
-    loss = _loss(part)
-    slopes = _bound(part, _lever_program(loss), conductance, drop)
-    return dict(zip(("conductance", loss), slopes, strict=True))
+    slopes = _evaluated(part, _programs(_loss(part)).levers, conductance, drop)
+    return dict(zip(("conductance", _loss(part)), slopes, strict=True))
 
 
 def tube_flow(part: Crossbars, conductance: Floats, drop: Floats) -> Floats:
     """Return the flow through tubes of `part` of `conductance` G (flow unit), at the `drop` of effort, (..., m, n)."""
-    return _evaluated(part, 0, conductance, drop)
+    return _evaluated(part, _programs(_loss(part)).flow, conductance, drop)[0]
 
 
 def tube_slope(part: Crossbars, conductance: Floats, drop: Floats) -> Floats:
     """Return d flow / d `drop` of `tube_flow` for the tubes of `part` of `conductance` G, (..., m, n)."""
-    return _evaluated(part, 1, conductance, drop)
+    return _evaluated(part, _programs(_loss(part)).slope, conductance, drop)[0]
+
+
+class _TubePrograms(NamedTuple):
+    """The programs of the flow into the end of a tube, of its slope, and of its derivatives by `tube_levers`."""
+
+    flow: Program
+    slope: Program
+    levers: Program
 
 
 @cache
-def _programs(absent: str) -> tuple[Program, Program]:
-    """Return the programs of the flow into the end of a tube and of its slope; one of its two losses is `absent`."""
-    value = equations(TUBE, frozenset((absent,)), True).flows["b"]
-    return Program([value]), Program([derivative(value, effort("a"))])
-
-
-@cache
-def _lever_program(loss: str) -> Program:
-    """Return the program of the derivatives of the flow into the end of a tube by its conductance and its `loss`."""
+def _programs(loss: str) -> _TubePrograms:
+    """Return the programs of a tube that has one `loss`."""
     value = equations(TUBE, frozenset(_LOSSES).difference((loss,)), True).flows["b"]
-    return Program([derivative(value, parameter(name)) for name in ("conductance", loss)])
+    levers = [derivative(value, parameter(name)) for name in ("conductance", loss)]
+    return _TubePrograms(Program([value]), Program([derivative(value, effort("a"))]), Program(levers))
 
 
 def _loss(part: Crossbars) -> str:
@@ -55,13 +57,7 @@ def _loss(part: Crossbars) -> str:
     return _LOSSES[0] if np.isfinite(part.transition).any() else _LOSSES[1]
 
 
-def _evaluated(part: Crossbars, which: int, conductance: Floats, drop: Floats) -> Floats:
-    absent = _LOSSES[_loss(part) == _LOSSES[0]]
-    (value,) = _bound(part, _programs(absent)[which], conductance, drop)
-    return value
-
-
-def _bound(part: Crossbars, program: Program, conductance: Floats, drop: Floats) -> list[Floats]:
+def _evaluated(part: Crossbars, program: Program, conductance: Floats, drop: Floats) -> list[Floats]:
     """Return what `program` makes of tubes of `part` of `conductance` at the `drop` of effort."""
     losses = {name: getattr(part, name)[..., None] for name in _LOSSES}
     values = program.bound({"conductance": conductance} | losses)({"a": drop, "b": np.zeros(1)}.__getitem__)

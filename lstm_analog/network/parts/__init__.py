@@ -8,7 +8,7 @@ stand in `network.cells`.
 from typing import get_args
 
 from lstm_analog.network.cells import Cells
-from lstm_analog.network.parts.base import ALWAYS, DATUM, law, parameters_of, terminals_of
+from lstm_analog.network.parts.base import ALWAYS, DATUM, law, line_of, parameters_of, terminals_of
 from lstm_analog.network.parts.crossbars import Crossbars
 from lstm_analog.network.parts.linear import Conductors, Switches, Transconductors
 from lstm_analog.network.parts.moving import Inertances, Spools, Stops
@@ -45,6 +45,7 @@ __all__ = [
     "ThresholdSwitches",
     "Transconductors",
     "law",
+    "line_of",
     "parameters_of",
     "terminals_of",
 ]

@@ -4,15 +4,18 @@ Flows, their derivatives and the text of every export follow from it. A kind of 
 transistor-level cells) has its own functions in `network.laws` and in the exports.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from itertools import chain
 from typing import Any
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, UnsupportedPartError, explain
-from lstm_analog.expressions import Expression, add, multiply, parameter
+from lstm_analog.expressions import LINE, Expression, add, effort, lets, multiply, parameter, symbols
 from lstm_analog.network.bank import Role, element_fields, entries, freeze
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.labels import check_label
 
 ALWAYS = -1
@@ -111,6 +114,37 @@ class Law:
     cards: CardNames = CardNames()
     noise: Mapping[tuple[str, ...], Expression] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Check that it has no other terminals, parameters and units than there are, and that a name is one thing."""
+        ends = {*chain(*self.through, self.into, self.stored, self.sets, self.switched, *self.noise)}
+        if not self.terminals or not ends <= {*self.terminals}:
+            got = ", ".join(sorted(ends.difference(self.terminals))) or "no terminals"
+            raise InvalidValueError(explain("law", must="list its terminals", got=got, do="name them in `terminals`"))
+        flows = [*self.through.values(), *self.into.values(), *self.sets.values()]
+        guards = [each for one in self.switched.values() for each in (one.control, one.upper, one.lower)]
+        own, efforts = {*map(parameter, self.units)}, {*map(effort, self.terminals)}
+        known = (
+            (flows, own | efforts | {LINE}),
+            (guards, own | efforts),
+            (self.stored.values(), own),
+            (self.noise.values(), own | efforts | {LINE, THERMAL_ENERGY, CARRIER}),
+        )
+        strange = {one for values, there in known for value in values for one in symbols(value) if one not in there}
+        if strange or not {*self.neutral} <= {*self.units}:
+            got = ", ".join(sorted(one.name or "the clock line" for one in strange)) or "a neutral value of another"
+            do = "name efforts in `terminals`, parameters in `units`; capacities depend on parameters alone"
+            raise InvalidValueError(explain("law", must="list its efforts and parameters", got=got, do=do))
+        for name, unit in self.units.items():
+            if unit not in ELECTRICAL.units:
+                must = f"be one of {', '.join(ELECTRICAL.units)}"
+                raise InvalidValueError(explain(f"unit of {name}", must=must, got=repr(unit), do="see Domain.units"))
+        named = {one for value in (*flows, *guards) for one in lets(value)}
+        taken = Counter([*self.terminals, *self.units, *(one.name for one in named)])
+        twice = sorted(name for name, times in taken.items() if times > 1)
+        if twice:
+            do = "rename a `let`"
+            raise InvalidValueError(explain("names in a law", must="differ", got=", ".join(twice), do=do))
+
     def entering(self, terminal: str) -> Expression:
         """Return the flow from inside the part into a `terminal`, less what leaves it there."""
         arriving = [value for (_, end), value in self.through.items() if end == terminal]
@@ -157,6 +191,11 @@ def _named(bank: Any, *, nodes: bool) -> dict[str, Any]:
     return found
 
 
+def line_of(part: object) -> int:
+    """Return the clock line of `part`, `ALWAYS` if no clock switches it."""
+    return int(getattr(part, "line", ALWAYS))
+
+
 def check_bank(bank: Any) -> None:
     """Check the label and the arrays of a `bank`, as `bank.freeze` does."""
     check_label(bank.label)
@@ -174,10 +213,3 @@ def check_least(array: Floats, what: str, do: str) -> None:
     """Raise `InvalidValueError` with the advice `do` if a number of `array`, called `what`, is below zero."""
     if (array < 0).any():
         raise InvalidValueError(explain(what, must="be >= 0", got=float(array.min()), do=do))
-
-
-def check_positive(array: Floats, what: str) -> None:
-    """Raise `InvalidValueError` unless all of `array`, called `what`, is above zero; infinity stands for no limit."""
-    if not (array > 0).all():
-        do = "give infinity for none"
-        raise InvalidValueError(explain(what, must="be positive", got=float(array.min()), do=do))

@@ -1,18 +1,15 @@
 """Dense banks of conductances between drivers and pairs of manifolds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices, limits_of_shape
-from lstm_analog.errors import InvalidValueError, explain
-from lstm_analog.network.bank import Role, put
+from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices, positive_limits_of_shape
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
+from lstm_analog.network.bank import positive_limit_array, put
 from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts.base import check_least, check_positive
-
-_UNBOUND: Any = np.inf
+from lstm_analog.network.parts.base import check_least
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +34,8 @@ class Crossbars:
     negative: Floats
     plus_load: Floats
     minus_load: Floats
-    transition: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
-    end_flow: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+    transition: Floats = positive_limit_array()
+    end_flow: Floats = positive_limit_array()
 
     def __post_init__(self) -> None:
         """Check the label, the nodes, the shapes, that no conductance is below zero, and that one law is asked for."""
@@ -46,14 +43,16 @@ class Crossbars:
         for name in ("inputs", "plus", "minus"):
             put(self, name, indices(getattr(self, name), f"{self.label}.{name}"))
         size = (self.plus.size, self.inputs.size)
+        if self.minus.size != self.plus.size:
+            must, do = f"have {self.plus.size} nodes, as plus has", "give each row a manifold of either sign"
+            raise InvalidShapeError(explain(f"{self.label}.minus", must=must, got=self.minus.size, do=do))
         shapes = {"positive": size, "negative": size, "plus_load": size[:1], "minus_load": size[:1]}
         for name, shape in shapes.items():
             array = floats_of_shape(getattr(self, name), f"{self.label}.{name}", shape)
             check_least(array, f"{self.label}.{name}", "put a negative weight on the other manifold")
             put(self, name, array)
         for name in ("transition", "end_flow"):
-            put(self, name, limits_of_shape(getattr(self, name), f"{self.label}.{name}", size[:1]))
-            check_positive(getattr(self, name), f"{self.label}.{name}")
+            put(self, name, positive_limits_of_shape(getattr(self, name), f"{self.label}.{name}", size[:1]))
         if np.isfinite(self.transition).any() and np.isfinite(self.end_flow).any():
             must, got = "be orifices or tubes with end losses", "transition and end_flow both finite"
             raise InvalidValueError(explain(self.label, must=must, got=got, do="leave one infinite"))

@@ -88,12 +88,5 @@ _SWITCH = Law(
     noise={("a", "b"): THERMAL * _POSITION},
 )
 
-
-@law.register
-def _(part: Conductors) -> Law:
-    return _CONDUCTOR
-
-
-@law.register
-def _(part: Switches) -> Law:
-    return _SWITCH
+law.register(Conductors, lambda _: _CONDUCTOR)
+law.register(Switches, lambda _: _SWITCH)

@@ -137,21 +137,6 @@ class Stops:
             raise InvalidValueError(explain(f"{self.label}.low and high", must="be in order", got=got, do=do))
 
 
-@law.register
-def _(part: Inertances) -> Law:
-    return _INERTANCE
-
-
-@law.register
-def _(part: Spools) -> Law:
-    return _SPOOL
-
-
-@law.register
-def _(part: Stops) -> Law:
-    return _STOPS
-
-
 def _inertance() -> Law:
     drop, x = effort("a") - effort("b"), effort("state")
     closed, opened = parameter("closed"), parameter("opened")
@@ -212,3 +197,7 @@ def _stops() -> Law:
 
 
 _INERTANCE, _SPOOL, _STOPS = _inertance(), _spool(), _stops()
+
+law.register(Inertances, lambda _: _INERTANCE)
+law.register(Spools, lambda _: _SPOOL)
+law.register(Stops, lambda _: _STOPS)

@@ -1,20 +1,15 @@
 """One-pole op-amps."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.expressions import beyond, effort, let, parameter, tanh
-from lstm_analog.network.bank import Role, node_array, positive_array, value_array
+from lstm_analog.network.bank import node_array, positive_array, positive_limit_array, value_array
 from lstm_analog.network.parts.base import SHOT, THERMAL, CardNames, Law, check_bank, law
-
-_UNBOUND: Any = np.inf
-_NONE: Any = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,25 +42,17 @@ class OpAmps:
     clamp: Floats = positive_array()
     clamp_conductance: Floats = positive_array()
     output_conductance: Floats = positive_array()
-    common_mode: Floats = field(default=_NONE, metadata={"role": Role.VALUES})
-    output_limit: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+    common_mode: Floats = value_array(0.0)
+    output_limit: Floats = positive_limit_array()
 
     def __post_init__(self) -> None:
-        """Check the label, the arrays and that the output gives a current."""
+        """Check the label and the arrays."""
         check_bank(self)
-        if not (self.output_limit > 0).all():
-            got, do = float(self.output_limit.min()), "give infinity for none"
-            raise InvalidValueError(explain(f"{self.label}.output_limit", must="be positive", got=got, do=do))
 
     @cached_property
     def unlimited(self) -> bool:
         """Whether no output has a limit of current."""
         return bool(np.isinf(self.output_limit).all())
-
-
-@law.register
-def _(part: OpAmps) -> Law:
-    return _OPAMP
 
 
 _CARDS = CardNames(
@@ -119,3 +106,5 @@ def _opamp() -> Law:
 
 
 _OPAMP = _opamp()
+
+law.register(OpAmps, lambda _: _OPAMP)

@@ -56,11 +56,6 @@ class Pairs:
             )
 
 
-@law.register
-def _(part: Pairs) -> Law:
-    return _pair(*(factor.shape for factor in part.factors))
-
-
 _SHORT = {"scale": "k", "offset": "o"}
 
 
@@ -85,3 +80,6 @@ def _pair(*shapes: Shape) -> Law:
         ),
         noise={("out",): SHOT * carried},
     )
+
+
+law.register(Pairs, lambda part: _pair(*(factor.shape for factor in part.factors)))

@@ -1,21 +1,17 @@
 """Conductances under control: ports."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import LINE, Expression, absolute, beyond, clip, effort, let, parameter
-from lstm_analog.network.bank import Role, node_array, positive_array, value_array
-from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, check_least, check_positive, law
+from lstm_analog.network.bank import node_array, positive_array, positive_limit_array, value_array
+from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, check_least, law
 from lstm_analog.network.parts.passages import throttled
 from lstm_analog.network.shapes import CURVES, Shape
-
-_UNBOUND: Any = np.inf
-_NONE: Any = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,15 +49,13 @@ class Ports:
     conductance: Floats = positive_array()
     scale: Floats = value_array()
     offset: Floats = value_array()
-    limit: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
-    deadband: Floats = field(default=_NONE, metadata={"role": Role.VALUES})
-    transition: Floats = field(default=_UNBOUND, metadata={"role": Role.LIMITS})
+    limit: Floats = positive_limit_array()
+    deadband: Floats = value_array(0.0)
+    transition: Floats = positive_limit_array()
 
     def __post_init__(self) -> None:
         """Check the label and the arrays."""
         check_bank(self)
-        for name in ("limit", "transition"):
-            check_positive(getattr(self, name), f"{self.label}.{name}")
         check_least(self.deadband, f"{self.label}.deadband", "give the control that stiction eats, or 0")
 
     @cached_property
@@ -73,11 +67,6 @@ class Ports:
     def free(self) -> bool:
         """Whether the opening of every port equals its control: no limit, no deadband."""
         return bool(np.isinf(self.limit).all() and not self.deadband.any())
-
-
-@law.register
-def _(part: Ports) -> Law:
-    return _port(part.shape)
 
 
 CONTROL = parameter("scale") * (effort("p") - effort("n")) + parameter("offset")
@@ -121,3 +110,6 @@ def _port(shape: Shape) -> Law:
         ),
         noise={("a", "b"): THERMAL * LINE * absolute(opened(shape))},
     )
+
+
+law.register(Ports, lambda part: _port(part.shape))

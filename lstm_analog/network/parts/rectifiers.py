@@ -71,12 +71,5 @@ _VALVE = Law(
     noise={("a", "b"): THERMAL * parameter("leak")},
 )
 
-
-@law.register
-def _(part: Diodes) -> Law:
-    return _DIODE
-
-
-@law.register
-def _(part: CheckValves) -> Law:
-    return _VALVE
+law.register(Diodes, lambda _: _DIODE)
+law.register(CheckValves, lambda _: _VALVE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.errors import InvalidShapeError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.expressions import Expression, clip, effort, parameter
 from lstm_analog.network.bank import count, freeze, limit_array, node_array, positive_array, value_array
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, check_entries, law
@@ -82,18 +82,16 @@ class Followers:
     high: Floats = limit_array()
 
     def __post_init__(self) -> None:
-        """Check the label, the arrays and that every term has an input for each follower."""
+        """Check the label, the arrays, that low is not above high, and that every term has an input for each."""
         check_bank(self)
+        if not ((self.low <= self.high) & (self.low < math.inf) & (self.high > -math.inf)).all():
+            must, got = "leave a range", "low above high, or no finite effort between"
+            raise InvalidValueError(explain(f"{self.label}.low and high", must=must, got=got, do="give low <= high"))
         check_entries(self.terms, f"{self.label}.terms", Term)
         sizes = [count(term) for term in self.terms]
         if set(sizes) != {count(self)}:
             must, do = f"be terms of {count(self)} inputs, at least one", "give every term one input a follower"
             raise InvalidShapeError(explain(f"{self.label}.terms", must=must, got=sizes, do=do))
-
-
-@law.register
-def _(part: Followers) -> Law:
-    return _follower(len(part.terms))
 
 
 @cache
@@ -108,3 +106,6 @@ def _follower(terms: int) -> Law:
         neutral={"low": -math.inf, "high": math.inf},
         cards=CardNames(device=f"follower_{terms}", pins={"nodes": "out"}),
     )
+
+
+law.register(Followers, lambda part: _follower(len(part.terms)))

@@ -55,7 +55,4 @@ _THRESHOLD = Law(
     noise={("a", "b"): THERMAL * absolute(_POSITION)},
 )
 
-
-@law.register
-def _(part: ThresholdSwitches) -> Law:
-    return _THRESHOLD
+law.register(ThresholdSwitches, lambda _: _THRESHOLD)

@@ -3,8 +3,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
-from lstm_analog.errors import UnsupportedPartError
-from lstm_analog.expressions import make
+from lstm_analog.engines import Integrate, Settle, Waveform
+from lstm_analog.errors import InvalidValueError, UnsupportedPartError
+from lstm_analog.expressions import LINE, effort, let, make, number, parameter
+from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.laws import (
     BlockForm,
@@ -22,8 +24,10 @@ from lstm_analog.network.laws import (
     take,
 )
 from lstm_analog.network.parameters import change_chips
-from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports
+from lstm_analog.network.parts import ALWAYS, Cells, Conductors, Ports, Storages, law
 from lstm_analog.network.parts import law as declared
+from lstm_analog.network.parts.base import Law, check_bank
+from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
 
 LAWS = (sets, capacity, rows, flow, blocks, partials, take)
@@ -227,3 +231,75 @@ def test_of_a_port_the_pilots_are_nonlinear_and_the_passage_is_affine(shape):
     found = {(int(each.rows[0]), int(each.columns[0])): each.order for each in blocks(port, ())}
     orders = {1: Order.AFFINE, 2: Order.AFFINE, 3: Order.NONLINEAR, 4: Order.NONLINEAR}
     assert found == {(row, column): order for row in (1, 2) for column, order in orders.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tanks:
+    """Tanks of one unit of capacitance each, which leak."""
+
+    label: str
+    nodes: np.ndarray = node_array()
+    leak: np.ndarray = positive_array()
+
+    def __post_init__(self):
+        check_bank(self)
+
+
+LEAK = -parameter("leak") * effort("nodes")
+
+
+def law_of(**changes):
+    given = {"terminals": ("nodes",), "into": {"nodes": LEAK}, "stored": {"nodes": number(1.0)}, "units": {"leak": "1"}}
+    return Law(**(given | changes))
+
+
+_TANKS, _STORES = law_of(), law_of(into={})
+
+
+@law.register
+def _(part: Tanks) -> Law:
+    laws = {"tanks": _TANKS, "stores": _STORES}
+    return laws.get(part.label) or law_of(units={"leak": "1", "more": "1"})
+
+
+def test_a_capacity_without_a_parameter_is_that_of_each_element():
+    nodes, amounts = capacity(Tanks(label="tanks", nodes=[1, 2], leak=0.5))
+    assert (nodes.tolist(), amounts.tolist()) == ([1, 2], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("engine", [Integrate(), Waveform(), Settle()], ids=lambda engine: type(engine).__name__)
+def test_a_part_that_only_stores_is_one(rc, engine):
+    """As `Storages` of one unit."""
+    plain, stored = rc(), Tanks(label="stores", nodes=[2, 3], leak=1.0)
+    alike = rc(parts=(*plain.parts[:2], stored))
+    same = rc(parts=(*plain.parts[:2], Storages(label="caps", nodes=[2, 3], capacitance=1.0)))
+    assert (rows(stored).shape, flow(stored, np.zeros(4), ()).shape) == ((0, 2), (0, 2))
+    schedule = Schedule(names=("on",), high=[[False] * len(plain.lines)], durations=[0.7], imposed=())
+    start, end = (engine.run(network, schedule).efforts[-1] for network in (alike, same))
+    np.testing.assert_allclose(start, end, rtol=1e-9)
+
+
+def test_a_law_of_other_fields_than_its_bank_is_refused():
+    with pytest.raises(UnsupportedPartError, match=r"^law of Tanks must list fields of its bank, got more besides"):
+        sets(Tanks(label="others", nodes=[1], leak=1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"terminals": ()}, r"^law must list its terminals, got nodes"),
+        ({"into": {"node": LEAK}}, r"^law must list its terminals, got node: name them"),
+        ({"units": {}}, r"^law must list its efforts and parameters, got leak: name"),
+        ({"into": {"nodes": LEAK * effort("b")}}, r"^law must list its efforts and parameters, got b: name"),
+        ({"neutral": {"gain": 1.0}}, r"^law must list its efforts and parameters, got a neutral value of another"),
+        ({"noise": {("nodes",): parameter("leaks")}}, r"^law must list its efforts and parameters, got leaks"),
+        ({"stored": {"nodes": effort("nodes")}}, r"^law must list its efforts and parameters, got nodes: .* alone$"),
+        ({"stored": {"nodes": LINE}}, r"^law must list its efforts and parameters, got the clock line"),
+        ({"units": {"leak": "ohm"}}, r"^unit of leak must be one of effort, flow, .*, got 'ohm': see Domain.units"),
+        ({"into": {"nodes": let("leak", LEAK)}}, r"^names in a law must differ, got leak: rename a `let`"),
+        ({"into": {"nodes": let("u", LEAK) + let("u", LEAK * 3.0)}}, r"^names in a law must differ, got u: rename"),
+    ],
+)
+def test_a_law_says_what_it_is_made_of(changes, text):
+    with pytest.raises(InvalidValueError, match=text):
+        law_of(**changes)

