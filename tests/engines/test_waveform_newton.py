@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines.native import Unsolved, compiled
-from lstm_analog.engines.waveform import newton
+from lstm_analog.engines.waveform.continuation import continue_to_rest
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.expressions import make
 from lstm_analog.network.laws import Order
@@ -47,19 +47,23 @@ def test_slopes_of_the_wrong_sign_are_not_believed():
         solved(3.0, 50.0)
 
 
-def continued(flow, slope):
-    """Return where continuation ends from 0, for one unknown whose `flow` and `slope` are functions of its effort."""
-    efforts, flows, slopes = np.empty((1, 1, 1)), np.empty((1, 1, 1)), np.empty((1, 1, 1, 1))
-    residual = (lambda: np.copyto(flows, flow(efforts)),)
-    newton._continue(
+def continued(flow, slope, *storing):
+    """Return where continuation ends from 0, for unknowns with the capacities `storing`, NaN for one that has none.
+
+    Their `flow` (k,) and its `slope` (k, k) are functions of their efforts (k,).
+    """
+    count = max(1, len(storing))
+    efforts, flows, slopes = np.empty((count, 1, 1)), np.empty((count, 1, 1)), np.empty((count, count, 1, 1))
+    continue_to_rest(
         partial(np.copyto, efforts, 0.0),
         efforts,
         flows,
-        residual,
+        (lambda: np.copyto(flows[:, 0, 0], flow(efforts[:, 0, 0])),),
         slopes,
-        (lambda: np.copyto(slopes[0], slope(efforts)),),
+        (lambda: np.copyto(slopes[..., 0, 0], slope(efforts[:, 0, 0])),),
+        np.array(storing or (np.nan,)).reshape(flows.shape),
     )
-    return efforts.item()
+    return efforts[:, 0, 0]
 
 
 def test_a_state_of_rest_from_which_plain_steps_run_away_is_found_by_continuation():
@@ -71,3 +75,17 @@ def test_a_state_of_rest_from_which_plain_steps_run_away_is_found_by_continuatio
         continued(lambda e: -1.0 - e**2, lambda e: -1.0 - np.abs(e))
     with pytest.raises(Unsolved):
         continued(lambda e: 1.0 - 0.0 * e, lambda e: 0.0 * e)
+
+
+def test_a_loop_that_only_its_storage_makes_stable_is_found():
+    """An op-amp of a gain of 1e6 that drives its own input: held back alike, both would swing between the rails."""
+
+    def flow(e):
+        return np.array([e[1] - e[0], np.tanh(1e5 * (0.9 - e[0])) - 0.1 * e[1]])
+
+    def slope(e):
+        return np.array([[-1.0, 1.0], [-1e5 / np.cosh(min(1e5 * abs(0.9 - e[0]), 300.0)) ** 2, -0.1]])
+
+    found = continued(flow, slope, 0.0, 1.0)
+    np.testing.assert_allclose(found, 0.9, atol=1e-5)
+    np.testing.assert_allclose(flow(found), 0.0, atol=1e-10)

@@ -275,7 +275,7 @@ def _newton(stage: ComponentStage, efforts: Array) -> tuple[Call, ...]:
         computed=(True,) * len(own),
         waves=Waves(fields, places_beside(stage.level, efforts.shape[-1]), 1, None, undivided),
     )
-    solving = newton_steps(task, _TOLERANCE * stage.couplings.scales[members])
+    solving = newton_steps(task, _TOLERANCE * stage.couplings.scales[members], stage.couplings)
     return (
         *(call for field in own for call in _starting(efforts, field)),
         Otherwise(calls=tuple(solving), instead=_refuse),

@@ -76,16 +76,12 @@ def segment(
     fields, drawn, arena, before = _buffers(plan, frame, state.effort, judged)
     found = guesses(plan, fields, frame, guessing, couplings.scales)
     slack = _slack(guessing, output, tolerance) * couplings.scales
-    steps, checks, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
+    steps, starts, after = _steps(plan, fields, frame, state, couplings, tolerance, slack)
     writing = [*_moving(plan, fields, couplings.groups, state), *after]
     if found and guessing.still and guessing.effect is not None and frame.dtype == np.float64:
         writing = with_drift(writing, couplings, order, layout.places, fields, state, grid, duration, slack)
     units = [couplings.scales[fields[k].nodes] for k in judged]
-    judging, verdict = estimate(
-        arena, units, fields[1:], couplings.scales, grid.degree, every, tolerance, parts, bool(checks)
-    )
-    for calls, error in checks:
-        judging += [*calls, partial(np.maximum, verdict, error, out=verdict)]
+    judging, verdict = estimate(arena, units, fields[1:], couplings.scales, grid, every, tolerance, parts, starts)
     return Segment(
         grid=grid,
         steps=compiled(before if found else parts.calls([*before, *(call for _, calls in steps for call in calls)])),
@@ -163,7 +159,7 @@ def _steps(
 
     The terms of `fields` that have some are noted in these.
     """
-    after, checks = list[Call](), list[tuple[list[Call], Floats]]()
+    after, starts = list[Call](), list[tuple[list[Call], Floats]]()
     guessing, parts = bool(plan.layout.guessed), frame.parts
     inflow = partial(
         Inflow,
@@ -180,15 +176,12 @@ def _steps(
         if not any(plan.computed[number] for number in each.numbers):
             continue
         task, own = _task(plan, each, fields, frame, inflow(wiring=each.wiring)), steps[each.level.sweep]
-        members = each.level.members
         if each.is_newton and frame.dtype != np.float64:
-            raise NotLinearError(int(couplings.groups[members[0, 0]]))
+            raise NotLinearError(int(couplings.groups[each.level.members[0, 0]]))
         if each.is_newton:
-            allowed = tolerance.units * couplings.scales[members]
-            own += newton_steps(task, NEWTON_SHARE * allowed)
-            if each.level.dynamic and frame.count > 1:
-                first = Waves(fields, plan.layout.places, 1, slice(0, 1), parts)
-                checks.append(start_error(task, first, allowed[:, : each.level.dynamic]))
+            allowed = tolerance.units * couplings.scales[each.level.members]
+            own += newton_steps(task, NEWTON_SHARE * allowed, couplings)
+            starts += [start_error(task, allowed)] if each.level.dynamic and frame.count > 1 else []
             continue
         found = linear_steps(task)
         own += found.whole
@@ -196,7 +189,7 @@ def _steps(
         (part_steps if parts.divided else own).extend(found.each)
         for number, terms in zip(each.numbers, found.terms, strict=True):
             fields[number] = replace(fields[number], terms=terms)
-    return sorted(steps.items()), checks, after
+    return sorted(steps.items()), starts, after
 
 
 def _frame(duration: float, grid: Grid, every: int, parts: BatchParts, dtype: np.dtype[Any]) -> Frame:

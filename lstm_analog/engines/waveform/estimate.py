@@ -11,6 +11,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.engines.native.calls import Unless, following, largest, next_coefficients
 from lstm_analog.engines.waveform import chebyshev
+from lstm_analog.engines.waveform.chebyshev import Grid
 from lstm_analog.engines.waveform.fields import BatchParts, Field, sum_of_terms
 from lstm_analog.engines.waveform.segment import Tolerance
 from lstm_analog.expressions import Call, where_less, widened
@@ -43,26 +44,26 @@ def estimate(
     units: list[Floats],
     fields: list[Field],
     scales: Floats,
-    degree: int,
+    grid: Grid,
     every: int,
     tolerance: Tolerance,
     parts: BatchParts,
-    kinked: bool,
+    starts: list[tuple[list[Call], Floats]],
 ) -> tuple[list[Call], Floats]:
     """Return the calls that write the estimated error, in tolerances, to an array (1,), and that array.
 
     The last columns of `arena` (points, ...) are waveforms without terms, side by side, of one of the `parts` of the
     batch; `units`, field by field (m,), are their units of signal. Those with terms are among the `fields`, of unknowns
-    with the units of signal `scales` (N,). Waveforms are functions of that `degree`, bases of `every` times that; the
-    error is counted in `tolerance`. `kinked` tells whether laws with kinks may feed storages.
+    with the units of signal `scales` (N,). Waveforms are those of the `grid`, bases have `every` times its degree; the
+    error is counted in `tolerance`. `starts` are further estimates, of storages whose laws may have kinks.
     """
-    verdict = np.zeros(1)
+    verdict, degree = np.zeros(1), grid.degree
     if not degree:
         return [], verdict
     wide = np.concatenate([np.empty(0), *(np.tile(each, prod(parts.own)) for each in units)])
-    kinked &= degree >= _KINK_DEGREE
+    kinked = bool(starts) and degree >= _KINK_DEGREE
     found = [_of_points(arena[:, -wide.size :], wide, degree, tolerance, parts, kinked)] if wide.size else []
-    found += [one for field in fields for one in _of_terms(field, scales, every * degree, tolerance)]
+    found += [one for field in fields for one in _of_terms(field, scales, every * degree, tolerance)] + starts
     calls = [call for some, _ in found for call in some]
     values = [value for _, value in found] or [verdict]
     return [*calls, *(partial(np.maximum, values[0], value, out=values[0]) for value in values[1:])], values[0]

@@ -220,6 +220,11 @@ class Waves:
         other._once = once
         return other
 
+    @property
+    def at_start(self) -> "Waves":
+        """The efforts at the first point alone, where these are those at points."""
+        return Waves(self._fields, self._places, 1, slice(0, 1), self._parts)
+
     def __getitem__(self, key: tuple[Any, ...]) -> Floats:
         nodes: Indices = key[1]
         if id(nodes) not in self._known:

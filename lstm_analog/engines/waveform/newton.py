@@ -11,31 +11,26 @@ from functools import partial
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.engines.native import Otherwise, Repeat, Unless, Unsolved, compiled
+from lstm_analog.engines.native import Otherwise, Repeat, Unless, compiled
 from lstm_analog.engines.native.calls import add_products, entries, largest
+from lstm_analog.engines.phase.couplings import Couplings
+from lstm_analog.engines.waveform.continuation import continue_to_rest, storing_of
 from lstm_analog.engines.waveform.fields import Waves, two_axes
 from lstm_analog.engines.waveform.inflow import flows_of
 from lstm_analog.engines.waveform.iteration import Iteration
 from lstm_analog.engines.waveform.levels import Task
 from lstm_analog.engines.waveform.linearised import Linearised, linearised
-from lstm_analog.expressions import Call, make, spread
+from lstm_analog.expressions import Call, spread
 from lstm_analog.network.laws import Order
 
-_DRAGGED_STEPS = 400
-"""Steps of pseudo-transient continuation after which a level at rest counts as unsolved."""
-_LAST_STEP = 1e-12
-"""Step, relative to the largest effort, after which continuation ends; the error that remains is about its square."""
-_DRAG_RATIO = 4.0
-"""Factor by which the drag falls after a small step and grows after a large one; larger: fewer steps, less robust."""
-_NO_DRAG = 1e-9
-"""Drag, in an unknown's own conductances, below which a step is a plain Newton step; its inverse is the largest."""
 _ONE = np.ones(1)
 
 
-def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
+def newton_steps(task: Task, tolerance: Floats, couplings: Couplings) -> list[Call]:
     """Return the calls that solve the level of `task` until its efforts are within `tolerance` (m, k).
 
-    They raise `Unsolved` where that fails. They work on the efforts of all rows side by side, (k, points, *lead, m).
+    At rest, where Newton's method fails, the level is followed through time, with the capacities of `couplings`. They
+    raise `Unsolved` where that fails. They work on the efforts of all rows side by side, (k, points, *lead, m).
     """
     targets = [field.end[None] if task.points is None else field.at_points for field in task.targets]
     efforts, flows, change = (np.zeros((len(targets), *targets[0].shape)) for _ in range(3))
@@ -57,7 +52,17 @@ def newton_steps(task: Task, tolerance: Floats) -> list[Call]:
         solving = _warm_started(starts, starting, iteration.stale, calls, equations.cached)
     if task.frame.count == 1:
         slopes, residual_calls = equations.slopes, compiled(residual)
-        instead = partial(_continue, starting, efforts, flows, residual_calls, slopes.values, compiled(slopes.calls))
+        storing = storing_of(couplings, task.level.members, efforts.shape)
+        instead = partial(
+            continue_to_rest,
+            starting,
+            efforts,
+            flows,
+            residual_calls,
+            slopes.values,
+            compiled(slopes.calls),
+            storing,
+        )
         solving = [Otherwise(calls=tuple(solving), instead=instead)]
     found = [partial(np.copyto, target, effort) for target, effort in zip(targets, efforts, strict=True)]
     return [*outside, *solving, *found]
@@ -93,54 +98,19 @@ def _warm_started(starts: Floats, starting: Call, stale: Floats, iterating: list
     return [*calls, partial(np.copyto, none, 0.0)] if cached else calls
 
 
-def _continue(
-    starting: Call,
-    efforts: Floats,
-    flows: Floats,
-    residual: tuple[Call, ...],
-    slopes: Floats,
-    linearising: tuple[Call, ...],
-) -> None:
-    """Find the `efforts` at rest by pseudo-transient continuation (Kelley and Keyes 1998), or raise `Unsolved`.
-
-    It is for levels at which plain Newton steps fail. Each unknown is held back by an additional conductance, the drag,
-    as if it had storage; it is reduced as the steps get small.
-
-    Efforts and `flows` are (k, 1, *lead, m), `slopes` (k, k, 1, *lead, m). The call `starting` sets the efforts, the
-    calls `residual` compute the flows and `linearising` the slopes.
-    """
-    each, drag = np.arange(len(efforts)), 1.0
-    starting()
-    for _ in range(_DRAGGED_STEPS):
-        make((*linearising, *residual))
-        matrix = np.moveaxis(slopes, (0, 1), (-2, -1)).copy()
-        matrix[..., each, each] *= 1.0 + drag
-        try:
-            step = np.linalg.solve(matrix, -np.moveaxis(flows, 0, -1)[..., None])[..., 0]
-        except np.linalg.LinAlgError as error:
-            raise Unsolved from error
-        efforts += np.moveaxis(step, -1, 0)
-        size = max(1.0, float(np.abs(efforts).max()))
-        moved = float(np.abs(step).max())
-        if moved <= _LAST_STEP * size and drag < _NO_DRAG:
-            return
-        drag = drag / _DRAG_RATIO if moved < size else min(drag * _DRAG_RATIO, 1.0 / _NO_DRAG)
-    raise Unsolved
-
-
-def start_error(task: Task, waves: Waves, tolerance: Floats) -> tuple[list[Call], Floats]:
+def start_error(task: Task, tolerance: Floats) -> tuple[list[Call], Floats]:
     """Return the calls that estimate the error of storages from their slopes at the start, and the array (1,) for it.
 
     The equations of a storage do not hold at the first point, where its effort is given. Where a law has a kink that is
     passed before the second point, no waveform shows it: the slope at the start is that after the kink, so that flow
     and storage differ there. That falls to nothing at the kink, so at most half of it times the time to the second
-    point is missed. The error is counted in the `tolerance` (m, d) of the storages of `task`, a level that is solved;
-    `waves` are the efforts at the first point.
+    point is missed. The error is counted in the `tolerance` (m, k) of the members of `task`, a level that is solved.
     """
     dynamic, frame = task.level.dynamic, task.frame
     shape = (len(task.targets), 1, *frame.lead, len(task.level.members))
     starts, flows, value = np.zeros(shape), np.zeros(shape), np.zeros(1)
-    alone = replace(task, points=slice(0, 1), waves=waves, inflow=replace(task.inflow, after=[], guessing=False))
+    inflow = replace(task.inflow, after=[], guessing=False)
+    alone = replace(task, points=slice(0, 1), waves=task.waves.at_start, inflow=inflow)
     calls: list[Call] = [
         partial(np.copyto, at, field.at_points[:1]) for at, field in zip(starts, task.targets, strict=True)
     ]
@@ -152,7 +122,7 @@ def start_error(task: Task, waves: Waves, tolerance: Floats) -> tuple[list[Call]
         differentiating = partial(np.matmul, frame.derivative[:1], two_axes(field.at_points), two_axes(slopes))
         storing = partial(np.multiply, slopes, capacity[row], slopes)
         calls += [differentiating, storing, partial(np.subtract, flows[row], slopes, flows[row])]
-    allowed = tolerance.T.reshape(dynamic, *(1,) * (len(shape) - 2), -1)
+    allowed = tolerance.T[:dynamic].reshape(dynamic, *(1,) * (len(shape) - 2), -1)
     weights = (0.5 * frame.gap / (capacity * allowed)).reshape(-1)
     return [*calls, partial(largest, value, flows[:dynamic].reshape(1, -1), weights)], value
 
