@@ -47,7 +47,7 @@ def continue_to_rest(
     """Find the `efforts` at rest, or raise `Unsolved`.
 
     The drag of a component is its fastest own rate in steps; a step is taken back, and the drag grows, if flows turn
-    out other than expected by the slopes.
+    out other than expected by the slopes. With the largest drag storages stand still, and what follows them is found.
 
     Efforts, `flows` and the capacities `storing` are (k, 1, *lead, m), `slopes` (k, k, 1, *lead, m). The call
     `starting` sets the efforts, the calls `residual` compute the flows and `linearising` the slopes.
@@ -71,7 +71,7 @@ def continue_to_rest(
         make((*linearising, *residual))
         moved = np.abs(step[..., 0]).max(axis=-1) / np.maximum(1.0, np.abs(before).max(axis=0))
         off, allowed = (np.abs(flow / own).max(axis=0) for flow in (flows - expected, given))
-        bad = ~((off <= _CURVED * allowed) | (moved <= _LAST_STEP))
+        bad = ~((off <= _CURVED * allowed) | (moved <= _LAST_STEP)) & (drag < 1.0 / _NO_DRAG)
         if not bad.any() and ((moved <= _LAST_STEP) & (drag < _NO_DRAG)).all():
             return
         if bad.any():
