@@ -118,8 +118,8 @@ class Writer:
         """Write the machine to `path` as JSON, a graph that networkx reads, and `export.read_json` without any loss.
 
         With one sequence `x`, (time, inputs) or (1, time, inputs), the file holds the whole schedule from `state`,
-        else that of a single step with all inputs zero. Raises `UnsupportedError` as `Machine.graph` does,
-        `InvalidShapeError` for more than one sequence.
+        else that of a single step with all inputs zero. Raises `UnsupportedError` as `Machine.graph` does, and for a
+        machine whose parameters change from step to step; `InvalidShapeError` for more than one sequence.
         """
         self._graph(write_json, path, x, state)
 

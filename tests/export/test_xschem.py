@@ -116,7 +116,7 @@ def test_all_of_a_card_is_in_the_schematic(tmp_path):
     assert drawn(tmp_path, "q1 a b 0 qn area=3") == ["q1 a b 0 qn 3"]
 
 
-@pytest.mark.parametrize("card", ["r1 a b", "q1 a b 0 nope", "m1 a b 0 0 mn", "m1 a b 0 0 mn w=1u", "q1 a b"])
+@pytest.mark.parametrize("card", ["r1 a b", "q1 a b 0 nope", "m1 a b 0 0 mn", "m1 a b 0 0 mn w=1u"])
 def test_a_card_that_no_symbol_stands_for_is_refused(tmp_path, card):
     with pytest.raises(UnsupportedError, match=rf"^a card for xschem must have a value, .*, got '{card}': complete it"):
         drawn(tmp_path, card)

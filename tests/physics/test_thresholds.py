@@ -177,7 +177,7 @@ def test_a_netlist_is_read_back_and_says_what_it_is(cells, plan, tmp_path):
             write_spice(tmp_path / "other.cir", cells, plan, dialect, accuracy)
     with pytest.raises(UnsupportedPartError, match="must not switch by itself in verilog_a"):
         write_verilog_a(
-            tmp_path / "cells.va", cells, Interface(name="cells", inputs=(("i", "i"),), outputs=(("v", "v"),))
+            tmp_path / "cells.va", cells, Interface(name="cells", inputs=(("i", "drive"),), outputs=(("v", "v"),))
         )
     assert not (tmp_path / "other.cir").exists()
 

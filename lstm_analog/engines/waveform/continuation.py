@@ -56,6 +56,7 @@ def continue_to_rest(
     starting()
     make((*linearising, *residual))
     own = np.abs(slopes[each, each])
+    weights = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0.0)
     rate = np.divide(own, storing, out=np.zeros_like(own), where=storing > 0.0).max(axis=0)
     held = np.where(np.isnan(storing), own, storing * rate)
     for _ in range(_STEPS):
@@ -70,7 +71,7 @@ def continue_to_rest(
         efforts += np.moveaxis(step[..., 0], -1, 0)
         make((*linearising, *residual))
         moved = np.abs(step[..., 0]).max(axis=-1) / np.maximum(1.0, np.abs(before).max(axis=0))
-        off, allowed = (np.abs(flow / own).max(axis=0) for flow in (flows - expected, given))
+        off, allowed = (np.abs(flow * weights).max(axis=0) for flow in (flows - expected, given))
         bad = ~((off <= _CURVED * allowed) | (moved <= _LAST_STEP)) & (drag < 1.0 / _NO_DRAG)
         if not bad.any() and ((moved <= _LAST_STEP) & (drag < _NO_DRAG)).all():
             return
