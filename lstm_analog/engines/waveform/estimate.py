@@ -25,7 +25,7 @@ _ROUNDING = 4.0
 """Size up to which a coefficient is rounding, in last places of one unit; larger: less safe in single precision."""
 _KINK_DEGREE = 16
 """Degree from which on it is looked at whether coefficients fall as those of a waveform with a kink; lower: noise."""
-_KINK_FALL = 32.0
+_KINK_FALL = 24.0
 """Fall from the coefficients in the middle to the last ones up to which a waveform has a kink; larger: more points.
 
 Those of a kink in the slope fall as 1/k^3, by 8 from the middle on, times a wave; those of a smooth waveform that is
