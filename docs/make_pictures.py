@@ -1,6 +1,7 @@
 """Makes the pictures of `docs/pictures` from runs: `python docs/make_pictures.py`.
 
 Those of a tutorial are what its blocks of code save. `both.svg`, the picture of the README, is one LSTM three times.
+Studies of `benchmarks/` save the others.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from run_blocks import run_page
+from run_blocks import blocks, run_page
 
 import lstm_analog as la
 
@@ -58,15 +59,17 @@ def draw(axes: Axes, lstm: la.LSTM, x: np.ndarray, technology: object, second: f
 
 
 def main() -> None:
-    """Draw `both.svg`, run the pages that show pictures, and keep what they save under the name that they show."""
+    """Draw `both.svg`, run the pages whose blocks name the pictures that they show, and keep what these save."""
     mpl.use("agg")
     la.show.save(both(), PICTURES / "both.svg")
     for page in sorted(DOCS.glob("*.md")):
-        shown = re.findall(r"\(pictures/(\w+\.png)\)", page.read_text("utf-8"))
-        if shown:
+        text = page.read_text("utf-8")
+        code = "".join(block.code for block in blocks(text))
+        saved = [name for name in re.findall(r"\(pictures/([\w-]+\.png)\)", text) if name in code]
+        if saved:
             with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-                run_page(page.read_text("utf-8"))
-                for name in shown:
+                run_page(text)
+                for name in saved:
                     shutil.copy(name, PICTURES)
 
 
