@@ -155,6 +155,7 @@ JUDGED = {
     "waveform/build.py:_SPARED_SHARE": (ACCURACY, "yes, while it and the shares of guesses and iterations are below 1"),
     "waveform/build.py:_SPARED_GUESS": (SPEED, "yes, below 1: guesses are judged"),
     "waveform/build.py:_PART": (SPEED, "yes"),
+    "waveform/engine.py:_FINER": (ACCURACY, "yes, upwards"),
     "waveform/engine.py:_TIGHTEST_SINGLE": (LIMIT, "yes, upwards; below it rounding decides"),
     "waveform/engine.py:_TIGHTEST": (LIMIT, "yes, upwards; below it segments are split without end"),
     "waveform/chebyshev.py:_SAME": (ACCURACY, "care: components are given the response of one of them"),

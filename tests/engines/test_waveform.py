@@ -22,6 +22,7 @@ from lstm_analog.errors import InvalidValueError, NetworkError, StopsWarning
 from lstm_analog.imperfections import OrificePorts, Streams
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
+from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.laws import Order
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -300,7 +301,7 @@ def ring(circuit, size, weight):
 def test_what_it_cannot_do_is_left_to_integrate_and_said(circuit, driven):
     network, schedule = ring(circuit, 4, -2.0), driven([0.0, 1.0], [1.0, 2.0])
     run = Waveform().run(network, schedule)
-    assert run.engine.startswith("Integrate(rtol=1e-06")
+    assert run.engine.startswith("Integrate(rtol=1e-07, atol=1e-09")
     assert run.engine.endswith("a dense block acts back on its own inputs")
     assert " instead of Waveform(" in run.engine
     chain = np.arange(2, 42)
@@ -311,6 +312,45 @@ def test_what_it_cannot_do_is_left_to_integrate_and_said(circuit, driven):
         Storages(label="c", nodes=chain, capacitance=1.0),
     )
     assert "40 unknowns act on each other strongly, 24 at most" in Waveform().run(long, schedule).engine
+
+
+def test_integrate_answers_within_the_tolerance_of_waveform():
+    """Errors of an integrator's steps add up: with the same tolerances a follower that slews was 22 of them off."""
+    amplifier = OpAmpData(gain=1e3, gain_bandwidth=20.0, slew=9.0, rail=3.0, output_resistance=0.5, offset=-0.01)
+    dense = np.arange(2, 4)
+    network = by_hand.network(
+        {"drive": 1, "c": 2, "out": 1, "x": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Storages(label="c", nodes=dense, capacitance=0.1),
+        Conductors(label="r", a=[2, 3, 4], b=[0, 0, 0], conductance=1.0),
+        Transconductors(label="w", inputs=dense, rows=dense, transconductance=[[0.1, 0.2], [0.2, 0.1]]),
+        opamps("u", amplifier, plus=[1], minus=[4], out=[4], state=[5]),
+        Junctions(label="j", nodes=[4]),
+    )
+    levels = [-0.26745039, -0.35311123, -0.72374907, 0.58774714, 0.0553151]
+    schedule = by_hand.schedule([0.07413587, 0.12897979, 0.07802726, 0.16348919, 0.08367629], drive=levels)
+    run = Waveform().run(network, schedule)
+    assert " instead of Waveform(" in run.engine
+    assert worst(run, Integrate(rtol=1e-11, atol=1e-12).run(network, schedule)) < 1e-6
+
+
+def test_one_bank_feeds_both_members_of_a_component(circuit, driven):
+    """Each row of a level takes its own elements of the bank, though these are the first of it in one row."""
+    network = circuit(
+        {"drive": 1, "c": 2},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Storages(label="c", nodes=[2, 3], capacitance=[1.0, 2.0]),
+        Conductors(label="r", a=[2, 3, 2], b=[0, 0, 3], conductance=1.0),
+        Pairs(
+            label="pair",
+            line=ALWAYS,
+            factors=(Factor(shape=Shape.TANH, p=[1, 1], n=[0, 0], scale=[1.0, 2.0], offset=0.0),),
+            out=[2, 3],
+            current=[1.0, 0.5],
+        ),
+    )
+    schedule = driven([0.0, 1.0], [1.0, 2.0])
+    assert worst(Waveform().run(network, schedule), Integrate().run(network, schedule)) < 1e-6
 
 
 def test_where_newton_fails_integrate_answers(monkeypatch):

@@ -123,7 +123,7 @@ class Inflow:
         for load in self.wiring.loads:
             routes = [route for route in load.routes if route.row == row]
             whole = [covers(span, out.shape[-1]) for route in routes for span in (route.into, route.elements)]
-            if whole == [True, True] and rows(load.part).shape[0] == 1 and not (begun or flows):
+            if whole == [True, True] and rows(load.part).shape == (1, out.shape[-1]) and not (begun or flows):
                 calls, begun = list(flow_into(load.part, cast(Floats, waves), self.high, out[..., None, :])), True
             elif routes:
                 flows += flows_of(load, routes, waves, self.high, out.dtype)
