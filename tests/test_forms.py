@@ -54,7 +54,7 @@ def model(form=Form.LSTM, *, layers=1, bidirectional=False, outputs=1, hidden=2)
 
 def apart(run, lstm):
     """Return the largest error of z, c and h of all chains, of the state that is left and of y."""
-    trace = lstm.trace(run.x, run.state, run.lengths)
+    trace = lstm.trace(run.x, run.initial_state, run.lengths)
     pairs = [
         pair for a, d in zip(run.layers, trace.layers, strict=True) for pair in ((a.z, d.z), (a.c, d.c), (a.h, d.h))
     ]

@@ -43,7 +43,7 @@ def machine(model: la.LSTM, timing: la.compiler.Timing = la.CLOCKED, settling: f
 
 
 def h_error(run: la.Run, model: la.LSTM) -> float:
-    return float(np.abs(run.h - model(run.x, run.state).h).max())
+    return float(np.abs(run.h - model(run.x, run.initial_state).h).max())
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,8 @@ def test_each_layer_needs_its_own_time(layer):
     short = replace(planned, durations=np.where(hurried, planned.durations / 10, planned.durations))
     trajectory = la.engines.Waveform().run(built.network, short)
     rest = la.State.zeros(model.state_sizes, ())
-    made = PassRun(compiled=built.compiled, x=inputs, state=rest, lengths=None, trajectory=trajectory)
-    run = la.Run(passes=(made,), x=inputs, state=rest)
+    made = PassRun(compiled=built.compiled, x=inputs, initial_state=rest, lengths=None, trajectory=trajectory)
+    run = la.Run(passes=(made,), x=inputs, initial_state=rest)
     digital = model.trace(inputs).layers
     errors = [np.abs(analog.h - true.h).max() for analog, true in zip(run.layers, digital, strict=True)]
     assert errors[layer] > 1e-2
@@ -478,3 +478,13 @@ def test_what_wrote_files_in_0_2_says_its_new_name(tmp_path):
     assert (tmp_path / "a.cir").read_bytes() == old
     assert not [name for name in dir(machine) if name.startswith("write_")]
     assert {"write", "run", "check"} <= set(dir(machine))
+
+
+def test_a_run_in_two_pieces_is_the_run_of_both(small):
+    """What a run leaves is `outputs.state`. That from which it began was called `state`, as what an LSTM leaves is."""
+    given = x(4, 2)
+    whole, first = small.run(given), small.run(given[:2])
+    second = small.run(given[2:], state=first.outputs.state)
+    assert np.abs(second.h - whole.h[2:]).max() < SETTLED
+    with pytest.warns(DeprecationWarning, match=r"initial_state now, .*; what the run has left is outputs\.state"):
+        assert second.state is second.initial_state

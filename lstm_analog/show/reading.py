@@ -234,7 +234,7 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
             f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights",
         )
         raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
-    return lstm.trace(run.x, run.state, run.lengths).layers
+    return lstm.trace(run.x, run.initial_state, run.lengths).layers
 
 
 def plain_gate(name: str) -> str:

@@ -43,7 +43,7 @@ def what_if(
     if shapes[0] != shapes[1]:
         do = "run both machines over the same inputs"
         raise InvalidShapeError(explain("the states of both runs", must="be alike", got=shapes, do=do))
-    fed = [(run.x, run.lengths, *run.state.h, *run.state.c) for run in (before, after)]
+    fed = [(run.x, run.lengths, *run.initial_state.h, *run.initial_state.c) for run in (before, after)]
     if not all(np.array_equal(one, other) for one, other in zip(*fed, strict=True)):
         must, do = "be of the same inputs, lengths and states", "run both machines over the same inputs"
         raise InvalidValueError(explain("both runs", must=must, got="others", do=do))

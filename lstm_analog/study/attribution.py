@@ -126,7 +126,9 @@ class _Rerun:
     def answers(self, passes: Passes) -> Answers:
         """Return the outputs of `passes` for the inputs of the run."""
         run, engine = self.run, self.setup.engine
-        again = run_through(passes, run.x, run.state, run.lengths, lambda made, fed: engine.run(made.network, fed))
+        again = run_through(
+            passes, run.x, run.initial_state, run.lengths, lambda made, fed: engine.run(made.network, fed)
+        )
         return _collected(again.layers, again.y, self.lstm)
 
 
@@ -180,7 +182,7 @@ def _by_calibration(rerun: _Rerun, trace: Trace) -> float:
     run, late = rerun.run, residual(rerun.setup.technology)
     if not late:
         return 0.0
-    behind = lagging(rerun.lstm, run.x, run.state, run.lengths, late)
+    behind = lagging(rerun.lstm, run.x, run.initial_state, run.lengths, late)
     return _apart(behind, tuple(layer.h for layer in trace.layers))
 
 

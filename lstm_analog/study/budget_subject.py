@@ -188,7 +188,7 @@ class BudgetSubject(Generic[AnyDesign]):
     def deviations(self, machine: AnyDesign) -> Floats:
         """Return the deviations (chips, n) of the chips that `machine` is."""
         run, engine = self.run, None if self.run.setup is None else self.run.setup.engine
-        made = machine.run(run.x, state=run.state, lengths=run.lengths, engine=engine, keep=Keep.OUTPUTS)
+        made = machine.run(run.x, state=run.initial_state, lengths=run.lengths, engine=engine, keep=Keep.OUTPUTS)
         return self.read(made.outputs) - self.nominal
 
 

@@ -175,7 +175,7 @@ def _residual(technology: Bicmos, engine: Engine, settling: float, lessons: tupl
     found = []
     for lesson in lessons:
         run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers
-        behind = lagging(lesson.lstm, lesson.x, run.state, None, _STEP)
+        behind = lagging(lesson.lstm, lesson.x, run.initial_state, None, _STEP)
         error, late = (
             max(float(np.abs(h - layer.h).max()) for h, layer in zip(each, digital, strict=True))
             for each in ([layer.h for layer in run.layers], behind)

@@ -127,7 +127,7 @@ def certify(
     report = _agreeing(run, lstm, technology, tolerance, seed)
     with whole_files(place.parent) as (stage,):
         targets = _targets(stage / place.name, len(run.passes))
-        shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.state)
+        shown = answers(lstm, tuple(each.compiled for each in run.passes), run.x, run.initial_state)
         exports = (
             _export(each, target, signals, dialect, accuracy)
             for each, target, signals in zip(run.passes, targets, shown, strict=True)
@@ -149,7 +149,7 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
             must, do = f"be {most:.3g} at most, which clock, engine and technology explain", "leave it out"
             raise CertificateError(explain("the tolerance", must=must, got=f"{tolerance:.3g}", do=do + rest))
         report = replace(compare(run, lstm, tolerance=tolerance, seed=seed), shares=report.shares)
-    found = harmful(technology, lstm, run.x, run.state)
+    found = harmful(technology, lstm, run.x, run.initial_state)
     if found:
         must, got = "stay within what the machine was made for", "; ".join(map(str, found))
         do = "scale them into the weights, or compile with inputs like these"
@@ -212,7 +212,7 @@ def _certificate(
         settling=float(first.settling),
         as_compiled=_is_compiled(run, lstm, technology),
         x=run.x,
-        start=run.state,
+        start=run.initial_state,
         seed=report.seed,
         tolerance=report.tolerance,
         error=report.worst,

@@ -88,7 +88,7 @@ def compare(
     for each in own.passes:
         check_one_chip(each.compiled.network)
     _check_origin(dict(own.passes[0].compiled.network.provenance), lstm)
-    trace = lstm.trace(own.x, own.state, own.lengths)
+    trace = lstm.trace(own.x, own.initial_state, own.lengths)
     found = _report(run, lstm, trace, seed)
     unexplained = found.defective and not (tolerance is not None and found.worst <= tolerance)
     if (causes or unexplained) and isinstance(run, Run):
@@ -127,7 +127,9 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
         by_clock=_by_clock(own, lstm, trace, settled.error),
         by_engine=ENGINE_TOLERANCE,
         shares=None,
-        beyond=beyond(technology, scaling, lstm, x=own.x, state=own.state, lengths=own.lengths, layers=trace.layers),
+        beyond=beyond(
+            technology, scaling, lstm, x=own.x, state=own.initial_state, lengths=own.lengths, layers=trace.layers
+        ),
         settling=settled,
         seed=None if seed is None else int(seed),
         versions=versions(),
@@ -144,10 +146,11 @@ def _by_clock(run: Run, lstm: LSTM, trace: Trace, left: float) -> float:
 
     `trace` is that of `lstm` for the same inputs.
     """
-    late = left * travel(lstm, trace.layers, run.state, run.lengths)
-    behind = lagging(lstm, run.x, run.state, run.lengths, late)
+    late = left * travel(lstm, trace.layers, run.initial_state, run.lengths)
+    behind = lagging(lstm, run.x, run.initial_state, run.lengths, late)
     by_clock = max(float(np.abs(h - layer.h).max()) for h, layer in zip(behind, trace.layers, strict=True))
-    largest = max(float(np.abs(h).max(initial=0.0)) for h in (*(layer.h for layer in trace.layers), *run.state.h))
+    every = (*(layer.h for layer in trace.layers), *run.initial_state.h)
+    largest = max(float(np.abs(h).max(initial=0.0)) for h in every)
     return min(by_clock, largest)
 
 

@@ -110,7 +110,7 @@ def epanet_check(
         efforts=efforts.reshape(*inputs.shape[:-2], *efforts.shape),
         engine="EPANET 2.2, steady states",
     )
-    run = PassRun(compiled=compiled, x=inputs, state=start, lengths=None, trajectory=trajectory)
+    run = PassRun(compiled=compiled, x=inputs, initial_state=start, lengths=None, trajectory=trajectory)
     trace = lstm.trace(inputs, start)
     return EpanetReport(
         model=lstm.name,

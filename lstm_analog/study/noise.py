@@ -166,9 +166,14 @@ class MachineNoise(Summarised):
         )
         trajectory = self.linear.paths(count, Streams(seed=seed).generator("noise"), save)
         drawn = PassRun(
-            compiled=done.compiled, x=done.x, state=done.state, lengths=done.lengths, trajectory=trajectory, chips=count
+            compiled=done.compiled,
+            x=done.x,
+            initial_state=done.initial_state,
+            lengths=done.lengths,
+            trajectory=trajectory,
+            chips=count,
         )
-        return Run(passes=(drawn,), x=self.run.x, state=self.run.state, lengths=self.run.lengths)
+        return Run(passes=(drawn,), x=self.run.x, initial_state=self.run.initial_state, lengths=self.run.lengths)
 
     def _spot(self, signal: NoisySignal, layer: int) -> Spot:
         layout = self.run.compiled.layout

@@ -105,7 +105,7 @@ def harmful(technology: object, lstm: LSTM | None, x: Floats, state: State) -> t
 def beyond_fed(run: Run) -> tuple[Beyond, ...]:
     """Return the inputs and start states of `run` beyond the ranges for which its machine was made."""
     technology, scaling = (None, None) if run.setup is None else (run.setup.technology, run.setup.scaling)
-    return _beyond(_fed(None, in_time(run.x, run.lengths, backward=False), run.state), technology, scaling)
+    return _beyond(_fed(None, in_time(run.x, run.lengths, backward=False), run.initial_state), technology, scaling)
 
 
 def room_of(technology: object) -> Ranges:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from warnings import warn
 
 import numpy as np
 
@@ -39,8 +40,8 @@ class PassRun(Summarised):
     x : float array, (batch, time, inputs) or (time, inputs)
         Its input in time order: in a later pass the output of the earlier one, with a leading axis of chips if they
         differ.
-    state : State
-        Initial state of its chains.
+    initial_state : State
+        That from which its chains start.
     lengths : index array, (batch,), or None
         Number of valid steps of each sequence; None for all.
     trajectory : Trajectory
@@ -51,15 +52,16 @@ class PassRun(Summarised):
 
     compiled: Compiled
     x: Floats
-    state: State
+    initial_state: State
     lengths: Indices | None
     trajectory: Trajectory
     chips: int = 0
 
     def summary(self) -> Rows:
         """Return the shape of the input, the initial state and the engine."""
-        told = (("x", self.x), ("state", self.state), ("lengths", self.lengths), ("engine", self.trajectory.engine))
-        return (*((name, value) for name, value in told if value is not None), ("points", self.trajectory.time.size))
+        some = () if self.lengths is None else (("lengths", self.lengths),)
+        last = (("engine", self.trajectory.engine), ("points", self.trajectory.time.size))
+        return (("x", self.x), ("initial state", self.initial_state), *some, *last)
 
     @cached_property
     def layers(self) -> tuple[ChainRun, ...]:
@@ -124,7 +126,7 @@ class Setup:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Run(Summarised):
-    """The run of a machine with input `x` from `state` over `lengths` steps of each sequence, and all its `passes`.
+    """The run of a machine with input `x` from an initial state over `lengths` steps of each sequence, by its `passes`.
 
     `x` has shape (batch, time, inputs) or (time, inputs); `h`, `c` and `layers` have the same leading axes. If the
     machine is several chips, an axis of chips leads all outputs. `compare` can repeat the run from its `setup`, None if
@@ -133,7 +135,7 @@ class Run(Summarised):
 
     passes: tuple[PassRun, ...]
     x: Floats
-    state: State
+    initial_state: State
     lengths: Indices | None = None
     setup: Setup | None = None
 
@@ -182,6 +184,13 @@ class Run(Summarised):
     def y(self) -> Floats | None:
         """The outputs of the head, None without one: (..., time, K), or (..., K) for one output per sequence."""
         return self.passes[-1].y
+
+    @property
+    def state(self) -> State:
+        """The former name of `initial_state`: it warns, and 0.4 removes it."""
+        now, after = "Run.state is Run.initial_state now, and goes with 0.4", "what the run has left is outputs.state"
+        warn(f"{now}; {after}", DeprecationWarning, 2)
+        return self.initial_state
 
     @property
     def outputs(self) -> Outputs:
@@ -245,10 +254,12 @@ def run_through(
             signal, within = done[-1].final[..., None, :], None
         trajectory = solve(compiled, feeding(compiled, signal, start, within, batch, chips))
         done.append(
-            PassRun(compiled=compiled, x=signal, state=start, lengths=within, trajectory=trajectory, chips=chips)
+            PassRun(
+                compiled=compiled, x=signal, initial_state=start, lengths=within, trajectory=trajectory, chips=chips
+            )
         )
         signal = done[-1].h if count else signal
-    return Run(passes=tuple(done), x=x, state=state, lengths=lengths)
+    return Run(passes=tuple(done), x=x, initial_state=state, lengths=lengths)
 
 
 def check_run(compiled: Compiled, run: object) -> None:

@@ -166,7 +166,7 @@ def _start(done: PassRun, imposed: Mapping[str, Floats]) -> State:
         return slopes
 
     batch, results = done.trajectory.schedule.batch, len(next(iter(imposed.values())))
-    chains = list(zip(done.compiled.layout.layers, done.state.h, done.state.c, strict=True))
+    chains = list(zip(done.compiled.layout.layers, done.initial_state.h, done.initial_state.c, strict=True))
     return State(
         h=tuple(found(place.reset_h, h.shape[-1]) for place, h, _ in chains),
         c=tuple(found(place.reset_c, c.shape[-1]) for place, _, c in chains),

@@ -108,7 +108,7 @@ def transistor_noise(
 def _signals(run: Run, weights: Floats) -> StepSignals:
     """Return the signals of `run`, with the `weights` of h, (4, units, units)."""
     chain = run.layers[0]
-    before = np.concatenate((run.state.c[0].reshape(1, -1), chain.c[:-1]))
+    before = np.concatenate((run.initial_state.c[0].reshape(1, -1), chain.c[:-1]))
     return StepSignals(gates=chain.gates, before=before, c=chain.c, weights=weights)
 
 

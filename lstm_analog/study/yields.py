@@ -147,7 +147,7 @@ def _trial(
         imperfections=imperfections,
         seed=seed,
         x=run.x,
-        state=run.state,
+        state=run.initial_state,
         lengths=run.lengths,
         engine=engine,
         metric=metric,

@@ -91,7 +91,7 @@ def test_it_says_what_was_exported(made):
     (export,) = certificate.exports
     assert export.file == path.name
     assert {bank.label for bank in export.banks} >= {part.label for part in run.passes[0].compiled.network.parts}
-    digital = lstm(X, run.state)
+    digital = lstm(X, run.initial_state)
     h, y = export.signals
     assert (h.label, y.label) == ("l0_h", "y")
     np.testing.assert_array_equal(h.values, digital.h)

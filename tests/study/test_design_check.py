@@ -409,7 +409,7 @@ def test_run_that_did_not_keep_everything_is_refused(technology, ask, kept: str)
         engine="thrifty",
         saved=save,
     )
-    given = {"x": X, "state": State.zeros(((3, 3),), ()), "lengths": None}
+    given = {"x": X, "initial_state": State.zeros(((3, 3),), ()), "lengths": None}
     run = Run(passes=(PassRun(compiled=built.compiled, trajectory=trajectory, **given),), **given)
     got = ", ".join(some[kept])
     text = rf"^the run must keep all unknowns in all intervals, got .*{got}.*: run it again with keep=Keep\.EVERYTHING"

@@ -42,7 +42,7 @@ def test_the_clock_explains_no_more_than_the_signal() -> None:
     assert report.by_clock == largest
     efforts = run.trajectory.efforts.copy()
     efforts[..., run.trajectory.network.unknowns["l0_h"]] += 1.1 * largest + 1.0
-    wrong = la.Run(passes=(_with(run.passes[0], efforts),), x=run.x, state=run.state)
+    wrong = la.Run(passes=(_with(run.passes[0], efforts),), x=run.x, initial_state=run.initial_state)
     assert la.compare(wrong, LSTM).verdict is Verdict.DEFECT
 
 

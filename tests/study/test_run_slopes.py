@@ -119,12 +119,13 @@ def test_derivatives_by_all_parameters_are_those_of_differences(case):
 def test_derivatives_by_inputs_and_initial_state_are_those_of_differences(case):
     rng, (machine, run, slopes, found) = np.random.default_rng(3), differentiated(case)
     towards = rng.standard_normal(X.shape)
-    h, c = (tuple(0.3 * rng.standard_normal(each.shape) for each in some) for some in (run.state.h, run.state.c))
+    first = run.initial_state
+    h, c = (tuple(0.3 * rng.standard_normal(each.shape) for each in some) for some in (first.h, first.c))
 
     def at(step):
         state = State(
-            h=tuple(a + step * b for a, b in zip(run.state.h, h, strict=True)),
-            c=tuple(a + step * b for a, b in zip(run.state.c, c, strict=True)),
+            h=tuple(a + step * b for a, b in zip(first.h, h, strict=True)),
+            c=tuple(a + step * b for a, b in zip(first.c, c, strict=True)),
         )
         return sum_of(as_one_chip(case.run(machine, X + step * towards, state).outputs), slopes)[0]
 

@@ -150,9 +150,8 @@ def _of_lstm(lstm: LSTM, run: Run, technology: object) -> DrivenMachine:
 
 def _state(run: Run) -> State:
     """Return the initial state of `run` without a batch axis."""
-    return State(
-        h=tuple(h.reshape(h.shape[-1:]) for h in run.state.h), c=tuple(c.reshape(c.shape[-1:]) for c in run.state.c)
-    )
+    h, c = (tuple(a.reshape(a.shape[-1:]) for a in some) for some in (run.initial_state.h, run.initial_state.c))
+    return State(h=h, c=c)
 
 
 def _netlist(circuit: DrivenMachine) -> str:

@@ -49,7 +49,8 @@ def left_out(run: Run) -> list[str]:
     known = ("imperfection",) if _preset(run) is not None else ("imperfection", "scaling")
     entries = [entry for each in run.passes for entry in each.compiled.network.provenance if entry[0] in known]
     done = [f"{key}: {' '.join(text.split())}" for key, text in dict.fromkeys(entries)]
-    done += ["a state at the start"] if any(array.any() for array in (*run.state.h, *run.state.c)) else []
+    first = run.initial_state
+    done += ["a state at the start"] if any(array.any() for array in (*first.h, *first.c)) else []
     return done + ([] if run.lengths is None else [f"lengths {run.lengths.tolist()}"])
 
 
