@@ -33,6 +33,7 @@ from lstm_analog.export.spice_header import header
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import write_texts
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import repeated
 from lstm_analog.network.parts import DATUM, OpAmps, Part, Sources
 from lstm_analog.network.schedule import Schedule
 
@@ -113,6 +114,7 @@ def _check_circuits(network: Network, circuits: list[str]) -> None:
     """Raise `UnsupportedError` if the names of `circuits` are not apart from each other and those of devices."""
     banks = [cards(part) for part in network.parts]
     taken = {name for read in banks for name in (read.device, *dict(definitions(read.library)))}
+    taken |= {part.label for part in network.parts if part.label.endswith("_unit")}  # its cards are xl0_unit_0, too
     wrong = sorted({name for name in circuits if name in taken or circuits.count(name) > 1})
     if wrong:
         must, do = (
@@ -135,10 +137,15 @@ def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Itera
     inside = [*names]
     for node, name in layer.inner.items():
         inside[node] = name
-    own = {f"{key}=1" for body in layer.bodies for key in _own(body)}
+    own = [name for body in layer.bodies for name in _own(body).values()]
+    used = {node for body in layer.bodies for pin in body.read.pins for node in pin.tolist()} - {DATUM}
+    names_within = [*(inside[node] for node in used), *_common(layer, network)]
+    if wrong := repeated(names_within) + repeated(own):
+        must, do = "differ without the numbers of units", "rename a group of nodes, a clock line or a bank"
+        raise UnsupportedError(explain(f"names in a unit of {layer.label}", must=must, got=", ".join(wrong), do=do))
     yield f"\n{MARK} {CIRCUIT} {layer.label}_unit\n.subckt {layer.label}_unit\n"
     yield from wrapped("+", [*(inside[node] for node in layer.pins[:, 0].tolist()), *_common(layer, network)])
-    yield from wrapped(f"+ {dialect.passing}".rstrip(), sorted(own)) if own else ()
+    yield from wrapped(f"+ {dialect.passing}".rstrip(), sorted(f"{name}=1" for name in own)) if own else ()
     for body in layer.bodies:
         yield from _body(body, network, dialect, inside)
     yield f".ends {layer.label}_unit\n"
@@ -154,10 +161,10 @@ def _is_supplied(read: Cards) -> bool:
     return SWING in read.values
 
 
-def _own(body: UnitCards) -> dict[str, tuple[str, int]]:
-    """Return the parameters of a unit in `body`, those in which units differ: name, value on the card and card."""
+def _own(body: UnitCards) -> dict[tuple[str, int], str]:
+    """Return the parameters of a unit in `body`, those in which units differ, by the value on the card and card."""
     return {
-        f"{body.label}_{key}{number or ''}": (key, number)
+        (key, number): f"{body.label}_{key}{number or ''}"
         for key, values in body.values.items()
         if key != SWING
         for number in np.flatnonzero((values != values[:1]).any(axis=0)).tolist()
@@ -166,8 +173,7 @@ def _own(body: UnitCards) -> dict[str, tuple[str, int]]:
 
 def _body(body: UnitCards, network: Network, dialect: Dialect, inside: Sequence[str]) -> Iterator[str]:
     """Yield the cards of `body` in a unit, in which nodes are called `inside`."""
-    own = {place: name for name, place in _own(body).items()}
-    read = body.read
+    own, read = _own(body), body.read
     rails = f" {' '.join(RAILS)}" if _is_supplied(read) else ""
     keys = [key for key in read.values if not (rails and key == SWING)]
     for number, head in enumerate(heads(body.label, read, inside, network.lines, dialect)):
@@ -255,7 +261,7 @@ def _top(
             own = [
                 f"{name}={number_text(body.values[key][unit, number])}"
                 for body in layer.bodies
-                for name, (key, number) in _own(body).items()
+                for (key, number), name in _own(body).items()
             ]
             pins = [*(names[node] for node in layer.pins[:, unit].tolist()), *_common(layer, network)]
             yield f"x{layer.label}_unit_{unit}\n"

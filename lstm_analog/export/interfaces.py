@@ -1,6 +1,5 @@
 """The pins of a network that is written as a subcircuit or a module, and their names."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Indices
@@ -8,7 +7,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.labels import check_label, repeated
 from lstm_analog.network.parts import DATUM, Sources
 
 GROUND = "0"
@@ -47,8 +46,7 @@ class Interface:
             check_label(label)
         if self.datum != GROUND:
             check_label(self.datum)
-        twice = [label for label, times in Counter(label for _, label in led).items() if times > 1]
-        if twice:
+        if twice := repeated(label for _, label in led):
             got, do = ", ".join(twice), "drop one, or wire it outside"
             raise InvalidValueError(explain("pins", must="lead out a group once", got=got, do=do))
 
@@ -108,8 +106,7 @@ def _fed(network: Network, label: str) -> Indices:
 
 
 def _check_names(taken: list[str], reserved: frozenset[str]) -> None:
-    repeated = sorted(pin for pin, times in Counter(taken).items() if times > 1)
-    words = sorted(set(taken) & reserved)
-    if repeated or words:
+    wrong = repeated(taken) or sorted(set(taken) & reserved)
+    if wrong:
         must, do = "differ from each other, nodes inside, the subcircuit and reserved words", "rename one"
-        raise InvalidValueError(explain("pins", must=must, got=", ".join(repeated or words), do=do))
+        raise InvalidValueError(explain("pins", must=must, got=", ".join(wrong), do=do))

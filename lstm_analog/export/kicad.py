@@ -18,6 +18,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.network.bank import put
+from lstm_analog.network.labels import repeated
 
 UNCONNECTED = -1
 """In place of a net: the pin is left open."""
@@ -88,8 +89,7 @@ class Board:
         """Check that the names of nets and of elements differ, and that pins are on nets of the board."""
         elements = [name for bank in self.components for name in bank.elements]
         for what, names in (("nets", self.nets), ("elements", elements)):
-            twice = sorted(name for name, times in Counter(names).items() if times > 1)
-            if twice:
+            if twice := repeated(names):
                 do = "rename one: KiCad takes two of one name for one"
                 raise InvalidValueError(explain(what, must="have names that differ", got=ascii(twice)[:80], do=do))
         for bank in self.components:

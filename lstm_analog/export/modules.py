@@ -6,21 +6,23 @@ retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.interfaces import GROUND
+from lstm_analog.network.labels import repeated
 
 Contribution = tuple[str, str, str, str]
 """V or I, the nodes from and to, and the expression."""
 
 BRANCH = "_source"
 """Suffix of the branch that holds the potential of a node."""
-NODE = re.compile(r"\bv\((\w+)\)")
+_NODE = re.compile(r"\bv\((\w+)\)")
 """A voltage in a neutral expression (`emit`)."""
-PARAMETER = re.compile(r"\{([\w/*()]+)\}")
+_PARAMETER = re.compile(r"\{([\w/*()]+)\}")
 """A parameter in a neutral expression, or an expression of some."""
+_WORD = re.compile(r"[a-z]\w*")
 
 _STATEMENT = re.compile(r"(V(?=\(\w+,0\))|I)\((\w+),(\w+)\) <\+ (.*);")
 _WORDS = """
@@ -62,7 +64,7 @@ def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str
     first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
     known, loose = {GROUND, *pins}, set()
     for kind, a, b, text in first:
-        loose |= {*NODE.findall(text)} - known
+        loose |= {*_NODE.findall(text)} - known
         known |= {a} if kind == "V" else set()
         loose |= {a, b} - known
     if loose:
@@ -102,6 +104,7 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
     Raises `UnsupportedPartError` for a line that is no contribution, and for names that Verilog-A does not tell apart.
     """
     ends = pins.split()
+    own = {name: name for name in (*ends, *values)}
     statements = ordered([parse_contribution(line, name) for line in lines], ends, name)
     inner = [a for kind, a, _, _ in statements if kind == "V" and a not in ends]
     _check_names(name, [*ends, *values, *inner])
@@ -116,7 +119,7 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
             *(f"  branch ({pin}) {pin}{BRANCH};" for pin in sources),
             *(f"  real {variable};" for variable in inner),
             "  analog begin",
-            *(f"    {_spelt(statement, ends)}" for statement in statements),
+            *(f"    {inlined(statement, own, own)}" for statement in statements),
             "  end",
             "endmodule",
         )
@@ -134,20 +137,23 @@ def embedded(name: str, text: str) -> str:
     return f'embed "{file}" <<<VA\n{text.rstrip()}\n>>>VA\nload "{file}"\n'
 
 
-def _spelt(statement: Contribution, pins: Sequence[str]) -> str:
+def inlined(statement: Contribution, ends: Mapping[str, str], values: Mapping[str, str], prefix: str = "") -> str:
+    """Return a `statement` of a device in Verilog-A: `ends` replace its pins, `values` its parameters, by name.
+
+    Inner nodes become variables, whose names begin with `prefix`.
+    """
     kind, a, b, text = statement
-    text = NODE.sub(lambda node: volt(node[1]) if node[1] in (*pins, GROUND) else node[1], text)
-    text = PARAMETER.sub(lambda found: f"({found[1]})", text)
+    wired = {**ends, GROUND: GROUND}
+    text = _NODE.sub(lambda node: volt(wired[node[1]]) if node[1] in wired else f"{prefix}{node[1]}", text)
+    text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values[name[0]], found[1])})", text)
     if kind == "I":
-        start, end = (node if node in pins else GROUND for node in (a, b))
-        return current(start, end, text)
-    return potential(a, text) if a in pins else f"{a} = {text};"
+        return current(ends.get(a, GROUND), ends.get(b, GROUND), text)
+    return potential(ends[a], text) if a in ends else f"{prefix}{a} = {text};"
 
 
 def _check_names(device: str, names: Sequence[str]) -> None:
     """Raise if one of the `names` in a `device` stands for two things, or is a word of Verilog-A."""
-    twice = {name for name in names if names.count(name) > 1}
-    wrong = sorted(twice | ({device, *names} & KEYWORDS))
+    wrong = sorted({*repeated(names), *({device, *names} & KEYWORDS)})
     if wrong:
         must, do = "have names that differ from each other and from words of Verilog-A", "name them by CardNames"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(wrong), do=do))

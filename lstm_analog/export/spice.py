@@ -27,7 +27,7 @@ from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.labels import check_label, repeated
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.varying import check_steady
@@ -190,11 +190,16 @@ def check_single(network: Network, schedule: Schedule, dialect: Dialect, accurac
     check_edges(network, schedule, accuracy.steps)
     check_steady(network)
     check_models(network, dialect)
+    shared = list[str]()
     for part in network.parts:
         read = cards(part)
+        shared += [f"{part.label}_{key}" for key in read.values]
         if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
             do = "leave the bank out"
             raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
+    if wrong := repeated(shared):
+        must, do = "differ: they are called <bank>_<value>", "rename a bank"
+        raise UnsupportedError(explain("parameters of a deck", must=must, got=", ".join(wrong), do=do))
 
 
 def _shared(read: Cards) -> dict[str, str]:
