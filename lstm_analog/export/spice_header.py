@@ -14,6 +14,7 @@ from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cells import MARK
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
+from lstm_analog.export.netlist import Netlist
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import wrapped
 from lstm_analog.network.graph import Network
@@ -22,15 +23,13 @@ from lstm_analog.network.parts import DATUM, Cells, Crossbars, OpAmps, Part, Tra
 from lstm_analog.network.schedule import Schedule
 
 
-def header(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, measured: bool = False
-) -> Iterator[str]:
-    """Yield the header of the deck `name`: how to run it, and the marks that its reader needs.
+def header(made: Netlist, accuracy: Accuracy, name: str, measured: bool = False) -> Iterator[str]:
+    """Yield the header of `made` as the deck `name`: how to run it, and the marks that its reader needs.
 
-    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`. A deck with
-    probes is `measured`.
+    Those of tolerances are of `accuracy`. A deck with probes is `measured`.
     """
-    domain, end, name = network.domain, schedule.ends[-1], safe_name(name)
+    network, dialect = made.network, made.dialect
+    domain, end, name = network.domain, made.schedule.ends[-1], safe_name(name)
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     words = {"deck": name}
@@ -48,7 +47,7 @@ def header(
     yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
     yield f"{MARK} lines {' '.join(network.lines)}\n"
     yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
-    yield from _intervals(network, schedule)
+    yield from _intervals(network, made.schedule)
 
 
 def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:

@@ -32,8 +32,8 @@ from lstm_analog.export.header_reader import (
 from lstm_analog.export.hierarchy import UNITS
 from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
 from lstm_analog.export.lines import card_words
+from lstm_analog.export.netlist import rise_time
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice_checks import (
     accuracy_of,
     check_cards,

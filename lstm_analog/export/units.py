@@ -12,7 +12,8 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cards import Cards
+from lstm_analog.export.netlist import Netlist
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Crossbars, Junctions, Part, Sources, Transconductors
 
@@ -107,16 +108,14 @@ def _chosen(read: Cards, some: Indices) -> Cards:
     return replace(read, pins=tuple(pin[some] for pin in read.pins), values=values)
 
 
-def sorted_banks(
-    network: Network, hierarchy: Hierarchy
-) -> tuple[tuple[UnitCircuit, ...], tuple[tuple[Part, Cards], ...]]:
-    """Return the layers of `network` by `hierarchy`, and the banks that are in no unit, with their cards."""
+def sorted_banks(made: Netlist, hierarchy: Hierarchy) -> tuple[tuple[UnitCircuit, ...], tuple[tuple[Part, Cards], ...]]:
+    """Return the layers of `made` by `hierarchy`, and the banks that are in no unit, with their cards."""
+    network = made.network
     owned = {label: unit_nodes(network, label, units) for label, units in hierarchy.units.items()}
-    plain = [part for part in network.parts if not isinstance(part, Sources | Junctions)]
+    plain = [(part, read) for part, read in made.banks if not isinstance(part, Sources | Junctions)]
     rest: list[tuple[Part, Cards]] = []
-    found: dict[str, list[tuple[Part, Indices]]] = {label: [] for label in owned}
-    for part in plain:
-        read = cards(part)
+    found: dict[str, list[tuple[Part, Cards, Indices]]] = {label: [] for label in owned}
+    for part, read in plain:
         if isinstance(part, WEIGHTS):
             rest.append((part, read))
             continue
@@ -124,7 +123,7 @@ def sorted_banks(
         for label, (owner, _) in owned.items():
             unit = np.where(free, owners(read, owner), NOWHERE)
             if (unit != NOWHERE).any():
-                found[label].append((part, unit))
+                found[label].append((part, read, unit))
                 free &= unit == NOWHERE
         if free.any() and not free.all():
             raise _uneven(part, "some in none")
@@ -156,14 +155,14 @@ def _layer(
     label: str,
     units: int,
     owned: tuple[Indices, Indices],
-    found: Sequence[tuple[Part, Indices]],
+    found: Sequence[tuple[Part, Cards, Indices]],
     outside: Indices,
 ) -> UnitCircuit:
     owner, place = owned
     if not found:
         must, do = "have elements in its units", "give the label that the groups of a layer begin with"
         raise UnsupportedError(explain(f"layer {ascii(label)[1:-1]}", must=must, got="none", do=do))
-    bodies = tuple(_bodies(part, unit, units, place) for part, unit in found)
+    bodies = tuple(_bodies(part, read, unit, units, place) for part, read, unit in found)
     used = np.unique(np.concatenate([pin for body in bodies for pin in body.read.pins]))
     led = used[(owner[used] == NOWHERE) | outside[used]]
     led = led[led != DATUM]
@@ -186,9 +185,8 @@ def inner_name(name: str, units: int) -> str:
     return f"{label}_{row}" if row else label
 
 
-def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> UnitCards:
-    """Return the cards of `part` in each unit; `UnsupportedError` if the units differ in more than values."""
-    read = cards(part)
+def _bodies(part: Part, read: Cards, unit: Indices, units: int, place: Indices) -> UnitCards:
+    """Return the cards `read` of `part` by unit; `UnsupportedError` if the units differ in more than values."""
     numbers = np.flatnonzero(unit != NOWHERE)
     counts = np.bincount(unit[numbers], minlength=units)
     order = numbers[np.argsort(unit[numbers], kind="stable")]
