@@ -22,28 +22,9 @@ from lstm_analog.export.graph_elements import (
     wires,
 )
 from lstm_analog.expressions import Op, symbols
+from lstm_analog.network import parts
 from lstm_analog.network.laws import Kind
-from lstm_analog.network.parts import (
-    DATUM,
-    Cells,
-    Conductors,
-    Crossbars,
-    Followers,
-    Inertances,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Ports,
-    Sources,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-    Transconductors,
-    law,
-    parameters_of,
-    terminals_of,
-)
+from lstm_analog.network.parts import DATUM, law, parameters_of, terminals_of
 from lstm_analog.network.parts.passages import TUBE
 
 __all__ = ["settings", "wires"]
@@ -59,32 +40,32 @@ STORAGE = "a storage"
 
 
 @wires.register
-def _(part: Sources | Junctions | Storages) -> tuple[GraphEdges, ...]:
+def _(part: parts.Sources | parts.Junctions | parts.Storages) -> tuple[GraphEdges, ...]:
     return ()
 
 
 @settings.register
-def _(part: Sources) -> tuple[Setting, ...]:
+def _(part: parts.Sources) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=Kind.IMPOSED.value, values={"effort": part.effort}),)
 
 
 @settings.register
-def _(part: Junctions) -> tuple[Setting, ...]:
+def _(part: parts.Junctions) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=Kind.BALANCED.value),)
 
 
 @settings.register
-def _(part: Storages) -> tuple[Setting, ...]:
+def _(part: parts.Storages) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=STORAGE, values={"capacitance": part.capacitance}),)
 
 
 @wires.register
-def _(part: Followers) -> tuple[GraphEdges, ...]:
+def _(part: parts.Followers) -> tuple[GraphEdges, ...]:
     return tuple(signal("gain", term.inputs, part.nodes, term.gain) for term in part.terms)
 
 
 @settings.register
-def _(part: Followers) -> tuple[Setting, ...]:
+def _(part: parts.Followers) -> tuple[Setting, ...]:
     made = []
     for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
         own, count = law(part), len(part.terms)
@@ -100,19 +81,19 @@ def _(part: Followers) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Conductors) -> tuple[GraphEdges, ...]:
+def _(part: parts.Conductors) -> tuple[GraphEdges, ...]:
     told = formula("conductor", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.conductance}),)
 
 
 @wires.register
-def _(part: Switches) -> tuple[GraphEdges, ...]:
+def _(part: parts.Switches) -> tuple[GraphEdges, ...]:
     told = formula("switch", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.closed, "leak": part.opened}),)
 
 
 @wires.register
-def _(part: Transconductors) -> tuple[GraphEdges, ...]:
+def _(part: parts.Transconductors) -> tuple[GraphEdges, ...]:
     tails, heads = np.tile(part.inputs, part.rows.size), np.repeat(part.rows, part.inputs.size)
     values = {"value": part.transconductance.ravel()}
     return (
@@ -123,7 +104,7 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
 
 
 @wires.register
-def _(part: Crossbars) -> tuple[GraphEdges, ...]:
+def _(part: parts.Crossbars) -> tuple[GraphEdges, ...]:
     made = []
     for tubes in crossbar_tubes(part):
         given = {name: np.isfinite(getattr(part, name))[tubes.rows] for name in ("transition", "end_flow")}
@@ -136,12 +117,12 @@ def _(part: Crossbars) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Transconductors | Crossbars) -> tuple[Setting, ...]:
+def _(part: parts.Transconductors | parts.Crossbars) -> tuple[Setting, ...]:
     return ()
 
 
 @wires.register
-def _(part: Pairs) -> tuple[GraphEdges, ...]:
+def _(part: parts.Pairs) -> tuple[GraphEdges, ...]:
     shapes = " ".join(factor.shape.value for factor in part.factors)
     told = formula(f"pair {shapes}", law(part), law(part).into["out"], "into")
     terminals = {name: nodes for name, nodes in terminals_of(part).items() if name != "out"}
@@ -160,7 +141,7 @@ def _(part: Pairs) -> tuple[GraphEdges, ...]:
 
 
 @wires.register
-def _(part: Ports) -> tuple[GraphEdges, ...]:
+def _(part: parts.Ports) -> tuple[GraphEdges, ...]:
     given = {name: np.isfinite(getattr(part, name)) for name in ("limit", "transition")}
     made = []
     for bounds, some in variants(given | {"deadband": part.deadband != 0}):
@@ -175,7 +156,7 @@ def _(part: Ports) -> tuple[GraphEdges, ...]:
 
 
 @wires.register
-def _(part: OpAmps) -> tuple[GraphEdges, ...]:
+def _(part: parts.OpAmps) -> tuple[GraphEdges, ...]:
     gain, own = part.transconductance / part.conductance, law(part)
     values = {CONDUCTANCE: part.output_conductance, "swing": part.swing}
     ends, names = {"state": "a", "out": "b"}, {"output_conductance": CONDUCTANCE}
@@ -188,7 +169,7 @@ def _(part: OpAmps) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: OpAmps) -> tuple[Setting, ...]:
+def _(part: parts.OpAmps) -> tuple[Setting, ...]:
     made = []
     for given, some in variants({"output_limit": np.isfinite(part.output_limit)}):
         own = law(part)
@@ -203,7 +184,7 @@ def _(part: OpAmps) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Cells) -> tuple[GraphEdges, ...]:
+def _(part: parts.Cells) -> tuple[GraphEdges, ...]:
     circuit = part.circuit
     places = [circuit.terminals.index(name) for name in circuit.outputs]
     heads = part.pins[places]
@@ -212,12 +193,12 @@ def _(part: Cells) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Cells) -> tuple[Setting, ...]:
+def _(part: parts.Cells) -> tuple[Setting, ...]:
     return (Setting(nodes=part.outputs, kind=Kind.INSIDE.value),)
 
 
 @wires.register
-def _(part: Inertances) -> tuple[GraphEdges, ...]:
+def _(part: parts.Inertances) -> tuple[GraphEdges, ...]:
     one = np.ones(part.a.size)
     told = formula("line", law(part), law(part).through["a", "b"], "through")
     return (
@@ -228,7 +209,7 @@ def _(part: Inertances) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Inertances) -> tuple[Setting, ...]:
+def _(part: parts.Inertances) -> tuple[Setting, ...]:
     values = {"inertance": part.inertance, CONDUCTANCE: part.closed, "leak": part.opened, "closing": part.closing}
     ends, rate = {"a": part.a, "b": part.b}, law(part).into["state"] / law(part).stored["state"]
     told = formula("line state", law(part), rate, "rate", efforts={"state": "e"})
@@ -236,7 +217,7 @@ def _(part: Inertances) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Spools) -> tuple[GraphEdges, ...]:
+def _(part: parts.Spools) -> tuple[GraphEdges, ...]:
     one = np.ones(part.p.size)
     return (
         signal("gain", part.p, part.speed, one),
@@ -246,7 +227,7 @@ def _(part: Spools) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Spools) -> tuple[Setting, ...]:
+def _(part: parts.Spools) -> tuple[Setting, ...]:
     every, nodes, own = np.arange(part.p.size), terminals_of(part), law(part)
     made = []
     for name, flow in own.into.items():
@@ -259,7 +240,7 @@ def _(part: Spools) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Stops) -> tuple[GraphEdges, ...]:
+def _(part: parts.Stops) -> tuple[GraphEdges, ...]:
     made = []
     for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
         if given:
