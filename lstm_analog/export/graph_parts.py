@@ -10,11 +10,10 @@ from lstm_analog.export.graph_elements import (
     FLOW,
     STATE,
     TRANSCONDUCTOR,
-    Bounds,
     GraphEdges,
     Setting,
     formula,
-    parameters,
+    limited,
     passage,
     settings,
     signal,
@@ -66,17 +65,12 @@ def _(part: parts.Followers) -> tuple[GraphEdges, ...]:
 
 @settings.register
 def _(part: parts.Followers) -> tuple[Setting, ...]:
-    made = []
-    for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
-        own, count = law(part), len(part.terms)
-        inputs = {f"inputs{k}": f"in{k}" for k in range(1, count + 1)}
-        told = formula(
-            _named(f"follower {count}", given), own, own.sets["nodes"], "effort", given=given, efforts=inputs
-        )
+    inputs, made = {f"inputs{k}": f"in{k}" for k in range(1, len(part.terms) + 1)}, []
+    kind = f"follower {len(part.terms)}"
+    for told, some, values in limited(part, kind, law(part).sets["nodes"], "effort", inputs):
         ends = {f"in{k}": term.inputs[some] for k, term in enumerate(part.terms, start=1)}
-        kind = Kind.FOLLOWED.value
-        values = parameters(part, told, some)
-        made.append(Setting(nodes=part.nodes[some], kind=kind, law=told, values=values, terminals=ends))
+        nodes, set_by = part.nodes[some], Kind.FOLLOWED.value
+        made.append(Setting(nodes=nodes, kind=set_by, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
@@ -107,9 +101,9 @@ def _(part: parts.Transconductors) -> tuple[GraphEdges, ...]:
 def _(part: parts.Crossbars) -> tuple[GraphEdges, ...]:
     made = []
     for tubes in crossbar_tubes(part):
-        given = {name: np.isfinite(getattr(part, name))[tubes.rows] for name in ("transition", "end_flow")}
-        for bounds, some in variants(given):
-            extra = {name: getattr(part, name)[tubes.rows[some]] for name in bounds}
+        losses = {name: getattr(part, name)[tubes.rows] for name in TUBE.neutral}
+        for bounds, some in variants(TUBE.neutral, losses):
+            extra = {name: losses[name][some] for name in bounds}
             told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
             values = {CONDUCTANCE: tubes.conductance[some]} | extra
             made.append(passage(told, tubes.tails[some], tubes.heads[some], values))
@@ -142,14 +136,10 @@ def _(part: parts.Pairs) -> tuple[GraphEdges, ...]:
 
 @wires.register
 def _(part: parts.Ports) -> tuple[GraphEdges, ...]:
-    given = {name: np.isfinite(getattr(part, name)) for name in ("limit", "transition")}
     made = []
-    for bounds, some in variants(given | {"deadband": part.deadband != 0}):
-        told = formula(
-            _named(f"port {part.shape.value}", bounds), law(part), law(part).through["a", "b"], "through", given=bounds
-        )
+    for told, some, values in limited(part, f"port {part.shape.value}", law(part).through["a", "b"], "through"):
         ends = {"p": part.p[some], "n": part.n[some]}
-        made.append(replace(passage(told, part.a[some], part.b[some], parameters(part, told, some)), terminals=ends))
+        made.append(replace(passage(told, part.a[some], part.b[some], values), terminals=ends))
     for pilot, sign in ((part.p, 1.0), (part.n, -1.0)):
         made += [signal("pilot", pilot, end, sign * part.scale, "per_effort") for end in (part.a, part.b)]
     return tuple(made)
@@ -170,15 +160,9 @@ def _(part: parts.OpAmps) -> tuple[GraphEdges, ...]:
 
 @settings.register
 def _(part: parts.OpAmps) -> tuple[Setting, ...]:
-    made = []
-    for given, some in variants({"output_limit": np.isfinite(part.output_limit)}):
-        own = law(part)
-        rate = own.into["state"] / own.stored["state"]
-        told = formula(
-            _named("op-amp", given), own, rate, "rate", given={*given, "common_mode"}, efforts={"state": "e"}
-        )
+    made, rate = [], law(part).into["state"] / law(part).stored["state"]
+    for told, some, values in limited(part, "op-amp", rate, "rate", {"state": "e"}, frozenset({"common_mode"})):
         ends = {name: getattr(part, name)[some] for name in ("plus", "minus", "out")}
-        values = parameters(part, told, some)
         made.append(Setting(nodes=part.state[some], kind=STATE, law=told, values=values, terminals=ends))
     return tuple(made)
 
@@ -228,13 +212,12 @@ def _(part: parts.Spools) -> tuple[GraphEdges, ...]:
 
 @settings.register
 def _(part: parts.Spools) -> tuple[Setting, ...]:
-    every, nodes, own = np.arange(part.p.size), terminals_of(part), law(part)
-    made = []
+    made, nodes, own = [], terminals_of(part), law(part)
     for name, flow in own.into.items():
         told = formula(f"spool {name}", own, flow / own.stored[name], "rate", efforts={name: "e"})
         read = {one.name for one in symbols(flow) if one.op is Op.EFFORT} - {name}
         ends = {key: at for key, at in nodes.items() if key in read}
-        values = parameters(part, told, every)
+        values = {key: parameters_of(part)[key] for key, _ in told.units}
         made.append(Setting(nodes=nodes[name], kind=STATE, law=told, values=values, terminals=ends))
     return tuple(made)
 
@@ -242,19 +225,8 @@ def _(part: parts.Spools) -> tuple[Setting, ...]:
 @wires.register
 def _(part: parts.Stops) -> tuple[GraphEdges, ...]:
     made = []
-    for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
-        if given:
-            told = formula(
-                _named("stop", given), law(part), law(part).into["nodes"], "into", given=given, efforts={"nodes": "b"}
-            )
-            datum, values = np.full(some.size, DATUM), parameters(part, told, some)
-            made.append(
-                GraphEdges(
-                    role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=told
-                )
-            )
+    for told, some, values in limited(part, "stop", law(part).into["nodes"], "into", {"nodes": "b"}):
+        if values:  # not those of a tank without stops
+            tails, heads = np.full(some.size, DATUM), part.nodes[some]
+            made.append(GraphEdges(role=FLOW, tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=told))
     return tuple(made)
-
-
-def _named(kind: str, given: Bounds) -> str:
-    return " ".join((kind, *sorted(given)))
