@@ -26,18 +26,11 @@ from lstm_analog.network.parts.base import Law
 class CardFormat:
     """How the cards of one bank are written: all names, with those that its law overrides by `CardNames` applied.
 
-    Attributes
-    ----------
-    device : str
-        The name of the subcircuit; it and all other names are in small letters, for SPICE knows no others.
-    pins : mapping of str to str
-        The pin by terminal of the law, in the order of the card.
-    values : mapping of str to str
-        The name on the card by parameter of the law; optional parameters without effect in the bank are left out.
-    inverse : frozenset of str
-        The parameters that are conductances and stand on the card as resistances.
-    inner : mapping of str to str
-        The inner node of the subcircuit by the name of a `let` in the law, where the two differ.
+    `device` is the name of the subcircuit; it and all other names are in small letters, for SPICE knows no others.
+    `pins` has the pin by terminal of the law, in the order of the card, `values` the name on the card by parameter of
+    the law; optional parameters without effect in the bank are left out. Parameters that are `inverse` are conductances
+    and stand on the card as resistances. `inner` has the inner node of the subcircuit by the name of a `let` in the
+    law, where the two differ.
     """
 
     device: str
@@ -107,22 +100,10 @@ def value_name(given: Law, name: str) -> str:
 class Cards:
     """The cards of one bank, all of the same form, as columns.
 
-    Attributes
-    ----------
-    letter : str
-        The kind of card: r, c, e, g, v or x.
-    pins : tuple of index arrays
-        The unknowns at each pin, one array (m,) for each pin.
-    line : int
-        The clock line at a further pin, the last; `ALWAYS` if there is none.
-    device : str
-        The subcircuit of x cards, else empty.
-    values : mapping of name to (m,) array
-        The values of x cards by name; the single value of other cards.
-    options : mapping of str to str
-        Properties of the bank that its cards do not show, for the line at the head of its section.
-    library : tuple of str
-        Lines to write before the cards: models and subcircuits.
+    `letter` is their kind: r, c, e, g, v or x. `pins` are the unknowns at each pin, (m,), `line` is the clock line at a
+    further pin, the last, or `ALWAYS`. `device` is the subcircuit of x cards, else empty. `values` (m,) are those of x
+    cards by name, or the single value of other cards. `options` are properties of the bank that its cards do not show,
+    for the line at the head of its section, `library` are lines to write before the cards: models and subcircuits.
     """
 
     letter: str

@@ -116,22 +116,10 @@ FLOW = "flow"
 class GraphEdges:
     """The k edges of one role that a bank has.
 
-    Attributes
-    ----------
-    role : str
-        The attribute `role` of the edges: what they do.
-    tails, heads : int array, (k,)
-        The unknowns at both ends.
-    quantity : str
-        The kind of quantity of the first of the `values`, a key of `Domain.units`.
-    values : mapping of str to float array, (k,)
-        Attributes that are numbers, by name; that of the role first.
-    law : GraphLaw or None
-        The law of the elements; None for edges that only show which node acts on which.
-    terminals : mapping of str to int array, (k,)
-        The further nodes in the law, by name.
-    tier : int
-        The tier of the stack of pairs that the edges control, from 1; 0 for other edges.
+    `role` says what they do; `tails` and `heads` (k,) are the unknowns at both ends. `values` (k,) are attributes that
+    are numbers, by name; the first, that of the role, is of the kind `quantity`, a key of `Domain.units`. `law` is that
+    of the elements, None for edges that only show which node acts on which, `terminals` (k,) are the further nodes in
+    it, by name. `tier` is that of the stack of pairs that the edges control, from 1; 0 for other edges.
     """
 
     role: str

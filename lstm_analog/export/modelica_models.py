@@ -22,20 +22,9 @@ from lstm_analog.network.parts.base import Law
 class ModelicaModel:
     """A Modelica model.
 
-    Attributes
-    ----------
-    name : str
-        Its name, with a capital letter first.
-    title : str
-        A description, shown by tools; without quotation marks.
-    parameters : tuple of (name, unit)
-        The unit is 1 or a key of `units`.
-    variables : tuple of str
-        Other declarations than parameters and pins.
-    pins : tuple of str
-        Its connectors, with start values.
-    equations : tuple of str
-        Its equations, without semicolons.
+    `name` is its name, with a capital letter first, `title` a description that tools show, without quotation marks.
+    `parameters` are names with units, 1 or a key of `units`; `variables` are other declarations than these and pins.
+    `pins` are its connectors, with start values, `equations` its equations, without semicolons.
     """
 
     name: str

@@ -23,22 +23,12 @@ from lstm_analog.network.parts.passages import TUBE
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Components:
-    """The components of one model: some or all of the elements of a bank.
+    """The components of one `model`: some or all of the m elements of a bank.
 
-    Attributes
-    ----------
-    model : ModelicaModel
-        Their model.
-    suffixes : tuple of str, (m,)
-        The end of each name, after the bank's label; empty if components are named after the unknowns that they set.
-    sets : tuple of (pin, index array (m,))
-        The pins at which they set unknowns, and these unknowns; each component is named after the first.
-    pins : mapping of pin name to index array (m,)
-        The unknowns at the other pins.
-    values : mapping of parameter name to float array (m,)
-        Parameters in SI units; start values of unknowns are not among them.
-    line : int
-        The clock line, or `ALWAYS`.
+    `suffixes` (m,) are the ends of their names, after the bank's label; empty if they are named after the unknowns that
+    they set. `sets` are the pins at which they set unknowns, with these, (m,) each; each component is named after the
+    first. `pins` are the unknowns (m,) at the other pins, by name. `values` (m,) are the parameters by name, in SI
+    units; start values of unknowns are not among them. `line` is the clock line, or `ALWAYS`.
     """
 
     model: ModelicaModel
