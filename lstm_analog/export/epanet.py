@@ -56,16 +56,10 @@ Sizes = Callable[[Floats], tuple[Floats, Floats]]
 class EpanetTubes:
     """The round tubes of a network and the liquid in them.
 
-    Attributes
-    ----------
-    density, viscosity : float
-        Density (kg/m3) and dynamic viscosity (Pa s) of the liquid.
-    datum : float
-        Pressure of the datum above the atmosphere (Pa).
-    line_count : int
-        Number of parallel tubes in a tank line.
-    line, capillary : callable
-        The sizes of each tube of a tank line, and of all other tubes.
+    * `density`, `viscosity`: density (kg/m3) and dynamic viscosity (Pa s) of the liquid.
+    * `datum`: pressure of the datum above the atmosphere (Pa).
+    * `line_count`: number of parallel tubes in a tank line.
+    * `line`, `capillary`: the sizes of each tube of a tank line, and of all other tubes.
     """
 
     density: float

@@ -19,18 +19,12 @@ GROUND = "0"
 class Interface:
     """The pins of a network that is written as a subcircuit or a module.
 
-    Attributes
-    ----------
-    name : str
-        The name of the subcircuit.
-    inputs : tuple of pairs of str
-        The name of the pins, and the bank of sources that they replace: ("x", "x") makes x0, x1, ...
-    outputs : tuple of pairs of str
-        The name of the pins, and the group of nodes that they lead out: ("h", "l0_h").
-    supplies : tuple of pairs of str
-        The same for supplies, and for clocks that are ordinary sources, at the end; a bank of one node has no number.
-    datum : str
-        The name of node 0 inside; unless it is "0", it is a pin, the last one.
+    * `name`: the name of the subcircuit.
+    * `inputs`: the name of the pins, and the bank of sources that they replace: ("x", "x") makes x0, x1, ...
+    * `outputs`: the name of the pins, and the group of nodes that they lead out: ("h", "l0_h").
+    * `supplies`: the same for supplies, and for clocks that are ordinary sources, at the end; a bank of one node
+      has no number.
+    * `datum`: the name of node 0 inside; unless it is "0", it is a pin, the last one.
     """
 
     name: str

@@ -29,16 +29,10 @@ UNCONNECTED = -1
 class BoughtPart:
     """A part that can be bought.
 
-    Attributes
-    ----------
-    prefix : str
-        The letters of its references: R, C, U, Q, J.
-    symbol, footprint : str
-        Its symbol and its footprint in KiCad's libraries, "<library>:<name>".
-    maker, number : str
-        Its maker and part number; empty if they depend on the value, as of resistors.
-    pins : tuple of pairs of str
-        The number and the name of each pin.
+    * `prefix`: the letters of its references: R, C, U, Q, J.
+    * `symbol`, `footprint`: its symbol and its footprint in KiCad's libraries, "<library>:<name>".
+    * `maker`, `number`: its maker and part number; empty if they depend on the value, as of resistors.
+    * `pins`: the number and the name of each pin.
     """
 
     prefix: str

@@ -28,14 +28,9 @@ NOWHERE = -1
 class Hierarchy:
     """What a deck of subcircuits is divided by.
 
-    Attributes
-    ----------
-    units : mapping of str to int
-        The number of units by the label of a layer, which the labels of its groups begin with.
-    kept : tuple of str
-        Groups whose nodes are pins, to be seen from outside.
-    clocks : tuple of str
-        Banks of sources that are clocks.
+    * `units`: the number of units by the label of a layer, which the labels of its groups begin with.
+    * `kept`: groups whose nodes are pins, to be seen from outside.
+    * `clocks`: banks of sources that are clocks.
     """
 
     units: Mapping[str, int]
