@@ -1,15 +1,14 @@
 """Every dialect writes the same network; what ngspice can run of them gives the same waveforms."""
 
 import re
-import subprocess
 
 import numpy as np
 import pytest
 from by_hand import network, schedule
+from run_in_ngspice import at
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.engines import Ngspice
-from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError
 from lstm_analog.export import (
     DIALECTS,
@@ -184,14 +183,10 @@ def moments(case):
 
 def waveforms(folder, case, dialect, accuracy):
     """Return the efforts at the `moments` as ngspice has them in the deck of `case` in `dialect`."""
-    deck, raw = folder / f"{dialect.name}.cir", folder / f"{dialect.name}.raw"
+    deck = folder / f"{dialect.name}.cir"
     write_spice(deck, case.network, case.schedule, dialect, accuracy)
     deck.write_text(RUN_BY_NGSPICE[dialect](deck.read_text()))
-    command = ["ngspice", "-b", "-n", "-r", str(raw), str(deck)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
-    assert raw.exists(), done.stderr.decode(errors="replace")
-    time, volts = read_raw(raw, case.network.unknowns.names()[1:])
-    return np.stack([np.interp(moments(case), time, column) for column in volts.T], axis=-1)
+    return at(moments(case), deck, case.network.unknowns.names()[1:])
 
 
 @pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])

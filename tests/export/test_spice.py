@@ -10,13 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Ngspice
-from lstm_analog.errors import (
-    FileAccessError,
-    InvalidShapeError,
-    InvalidValueError,
-    NetworkError,
-    UnsupportedError,
-)
+from lstm_analog.errors import FileAccessError, InvalidShapeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.export import NGSPICE, USUAL, WRITTEN, Accuracy, Probe, read_spice, write_spice
 from lstm_analog.export.netlist import netlist
 from lstm_analog.export.source_waveforms import clock_node, staircase
@@ -281,10 +275,7 @@ def test_a_starting_state_and_a_single_step_come_back(tmp_path, lstm_circuit):
 @pytest.mark.parametrize(
     ("durations", "text"),
     [
-        (
-            [1.0, 1e-10, 1.0],
-            r"^the shortest interval of a deck must be at least 3e-07 s, .* got 1e-10 s: make",
-        ),
+        ([1.0, 1e-10, 1.0], r"^the shortest interval of a deck must be at least 3e-07 s, .* got 1e-10 s: make"),
         ([1.0, 2e-7], r"^the shortest interval of a deck must be at least 3e-07 s, .* got 2e-07 s: make it longer"),
         ([1e-320, 1e-320], r"^a deck must end before 0 s, got 2e-320 s: write fewer steps"),
     ],

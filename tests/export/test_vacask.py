@@ -94,11 +94,7 @@ def test_an_edited_value_counts_as_vacask_reads_it(lstm_circuit, tmp_path, text,
 
 
 SPOILT = {
-    "a value to compute": (
-        "resistor r=l0_rows_load_r",
-        "resistor r=2*l0_rows_load_r",
-        "value must be a number or",
-    ),
+    "a value to compute": ("resistor r=l0_rows_load_r", "resistor r=2*l0_rows_load_r", "value must be a number or"),
     "atto": ("resistor r=l0_rows_load_r", "resistor r=1a", "value must be a number or"),
     "mil": ("resistor r=l0_rows_load_r", "resistor r=1mil", "value must be a number or"),
     "a whole number of ten digits": ("resistor r=l0_rows_load_r", "resistor r=1000000000", "value must be a number or"),

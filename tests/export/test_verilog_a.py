@@ -172,17 +172,11 @@ def test_what_cannot_be_written_is_refused(everything, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "text"),
     [
-        (
-            ["I(a,s) <+ v(a);"],
-            r"^device d must have inner nodes that a voltage source sets before .*, got s: order",
-        ),
+        (["I(a,s) <+ v(a);"], r"^device d must have inner nodes that a voltage source sets before .*, got s: order"),
         (["I(a,0) <+ v(s);"], r"^device d must have inner nodes .*, got s: "),
         (["V(s,0) <+ v(u);", "V(u,0) <+ v(s);"], r"^device d must have inner nodes .*, got u: "),
         (["V(s,0) <+ v(u);", "V(u,0) <+ v(a);"], r"^device d must have inner nodes .*, got u: "),
-        (
-            ["V(a,b) <+ 1.0;"],
-            r"^device d must be of r, c and sources, those of voltage to node 0, got V\(a,b\)",
-        ),
+        (["V(a,b) <+ 1.0;"], r"^device d must be of r, c and sources, those of voltage to node 0, got V\(a,b\)"),
         (["a b 1k"], r"^device d must be of r, c and sources"),
     ],
 )
