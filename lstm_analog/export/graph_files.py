@@ -167,7 +167,6 @@ def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
 
 
 def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -> "nx.MultiDiGraph[str]":
-    """Return the graph of `network` with the attributes of a file."""
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)
     if driven is not None:

@@ -171,7 +171,6 @@ def _value(body: UnitCards, key: str, number: int, own: Mapping[tuple[str, int],
 
 
 def _weights(part: Part, read: Cards, made: Netlist) -> Iterator[str]:
-    """Yield the subcircuit of the bank `part`, whose cards are `read`."""
     yield f"\n{MARK} {CIRCUIT} {part.label}_bank\n.subckt {part.label}_bank\n"
     yield from wrapped("+", [made.names[node] for node in _met(read)])
     yield from bank(made, part, read)

@@ -91,7 +91,6 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Su
 
 
 def _fed(network: Network, label: str) -> Indices:
-    """Return the nodes (k,) of the bank of sources called `label`."""
     part = network.part(label)
     if not isinstance(part, Sources):
         must, do = "replace a bank of sources", "lead it out as an output"

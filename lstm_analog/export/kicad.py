@@ -7,7 +7,6 @@ pins of each kind of part, and nets. A pin without a net is not listed among the
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -145,7 +144,6 @@ def _components(bank: ComponentBank, references: list[str]) -> Iterator[str]:
 
 
 def _kind(part: BoughtPart) -> str:
-    """Return the description of the pins of `part`."""
     library, _, symbol = part.symbol.partition(":")
     pins = "".join(
         f'\n        (pin (num {_quoted(number)}) (name {_quoted(name)}) (type "passive"))' for number, name in part.pins
@@ -155,19 +153,13 @@ def _kind(part: BoughtPart) -> str:
 
 def _nets(board: Board, references: list[list[str]]) -> Iterator[str]:
     """Yield each net of `board` that has a pin, with its pins in the order of the components."""
-    columns = [
-        (bank.nets[row], names, number)
-        for bank, names in zip(board.components, references, strict=True)
-        for row, (number, _) in enumerate(bank.part.pins)
-    ]
-    listed = [
-        (net, name, pin)
-        for column, names, pin in columns
-        for net, name in zip(column.tolist(), names, strict=True)
-        if net != UNCONNECTED
-    ]
-    listed.sort(key=lambda entry: entry[0])
-    for code, (net, nodes) in enumerate(groupby(listed, key=lambda entry: entry[0]), start=1):
+    nodes: dict[int, list[str]] = {}
+    for bank, names in zip(board.components, references, strict=True):
+        for column, (pin, _) in zip(bank.nets.tolist(), bank.part.pins, strict=True):
+            for net, name in zip(column, names, strict=True):
+                nodes.setdefault(net, []).append(f'\n      (node (ref "{name}") (pin "{pin}") (pintype "passive"))')
+    nodes.pop(UNCONNECTED, None)
+    for code, net in enumerate(sorted(nodes), start=1):
         yield f'    (net (code "{code}") (name {_quoted(board.nets[net])})'
-        yield from (f'\n      (node (ref "{name}") (pin "{pin}") (pintype "passive"))' for _, name, pin in nodes)
+        yield from nodes[net]
         yield ")\n"

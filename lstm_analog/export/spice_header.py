@@ -12,6 +12,7 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cells import MARK
+from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
 from lstm_analog.export.netlist import Netlist
@@ -87,18 +88,16 @@ def _(part: Transconductors, network: Network) -> Mapping[int, str]:
 def _(part: Crossbars, network: Network) -> Mapping[int, str]:
     found: dict[int, str] = {}
     start, names = 0, network.unknowns.names()
-    sides = ((part.plus, part.positive, part.plus_load, "plus"), (part.minus, part.negative, part.minus_load, "minus"))
     rows = _headed(_rows((part.plus, part.minus), network), part.inputs, network)
-    for manifold, weights, load, side in sides:
-        counts = np.count_nonzero(weights, axis=1)
-        first = start + np.cumsum(counts) - counts
-        for n in np.flatnonzero(counts).tolist():
-            found[int(first[n])] = f"{rows[n].rstrip()}, {side} side at {names[manifold[n]]}\n"
-        start += int(counts.sum())
-        loads = int(np.count_nonzero(load))
-        if loads:
+    for tubes in crossbar_tubes(part):
+        side = {"p": "plus", "n": "minus"}[tubes.side]
+        if tubes.columns is not None:
+            for row, first in zip(*np.unique(tubes.rows, return_index=True), strict=True):
+                place = names[tubes.heads[first]]
+                found[start + int(first)] = f"{rows[row].rstrip()}, {side} side at {place}\n"
+        elif tubes.rows.size:
             found[start] = f"* what loads the rows of the {side} side, to the datum\n"
-        start += loads
+        start += tubes.rows.size
     return found
 
 

@@ -98,7 +98,6 @@ def owners(read: Cards, owner: Indices) -> Indices:
 
 
 def _chosen(read: Cards, some: Indices) -> Cards:
-    """Return those of the cards `read` whose numbers are `some`."""
     values = {key: np.broadcast_to(value, read.pins[0].shape)[some] for key, value in read.values.items()}
     return replace(read, pins=tuple(pin[some] for pin in read.pins), values=values)
 
