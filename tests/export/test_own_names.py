@@ -29,7 +29,6 @@ from lstm_analog.export import (
 from lstm_analog.expressions import effort, let, parameter, tanh
 from lstm_analog.network.bank import node_array, positive_array
 from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
-from lstm_analog.network.graph import Group, Unknowns
 from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Transconductors
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
 
@@ -55,11 +54,11 @@ def divider(kind, terminals=("a", "b", "c"), numbers=("g1", "g2"), **more):
     return own(kind, terminals, numbers, through=through, **more)
 
 
-def loaded(kind, terminals=("a", "b", "c"), numbers=("g1", "g2")):
+def loaded(kind, terminals=("a", "b", "c"), numbers=("g1", "g2"), groups=("s", "m", "o")):
     """Return a network of a source of 1 V, one divider of 1 S and 3 S, and a load of 1 S: 0.5714 V and 0.4286 V."""
     ends = dict(zip(terminals, ([1], [2], [3]), strict=True)) | dict(zip(numbers, ([1.0], [3.0]), strict=True))
     return by_hand.network(
-        {"s": 1, "m": 1, "o": 1},
+        dict.fromkeys(groups, 1),
         Sources(label="s", nodes=[1], effort=1.0),
         kind(label="own", **ends),
         Conductors(label="load", a=[3], b=[0], conductance=1.0),
@@ -114,6 +113,7 @@ def test_names_that_differ_only_in_case_are_refused_and_others_read_back(tmp_pat
 
 
 SETTINGS = (TWICE, NGSPICE, USUAL)
+IN_UNITS = ("s", "l_m", "l_o")
 
 
 def test_two_laws_of_one_name_are_refused_in_every_file(tmp_path):
@@ -133,9 +133,7 @@ def test_two_laws_of_one_name_are_refused_in_every_file(tmp_path):
 
 
 def test_a_circuit_of_a_deck_by_units_is_called_as_no_device_is(tmp_path):
-    network = loaded(divider("Clock"))
-    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
-    network, units = replace(network, unknowns=Unknowns(groups=groups)), Hierarchy(units={"l": 1}, kept=(), clocks=())
+    network, units = loaded(divider("Clock"), groups=IN_UNITS), Hierarchy(units={"l": 1}, kept=(), clocks=())
     with pytest.raises(UnsupportedError, match=r"^circuits of a deck by units must have names of their own, got clock"):
         write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, units)
 
@@ -150,16 +148,9 @@ def test_a_circuit_of_a_deck_by_units_is_called_as_no_device_is(tmp_path):
     ],
 )
 def test_a_division_that_fits_no_network_is_refused(tmp_path, changes, text):
-    network = loaded(divider("Divided"))
-    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
-    network = replace(network, unknowns=Unknowns(groups=groups))
+    network, given = loaded(divider("Divided"), groups=IN_UNITS), {"units": {"l": 1}, "kept": (), "clocks": ()}
     with pytest.raises((InvalidValueError, UnsupportedError), match=text):
-        write_hierarchy(
-            tmp_path / "a.cir",
-            network,
-            *SETTINGS,
-            Hierarchy(**({"units": {"l": 1}, "kept": (), "clocks": ()} | changes)),
-        )
+        write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, Hierarchy(**(given | changes)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,15 +223,11 @@ def test_a_node_inside_has_no_name_of_a_pin(tmp_path):
     write_spice(tmp_path / "a.cir", network_of(named), *SETTINGS)
 
 
-def kind_part(kind):
-    return kind(label="own", a=[1], b=[2], g=[1.0])
-
-
 def network_of(kind):
     return by_hand.network(
         {"s": 1, "o": 1},
         Sources(label="s", nodes=[1], effort=1.0),
-        kind_part(kind),
+        kind(label="own", a=[1], b=[2], g=[1.0]),
         Storages(label="c", nodes=[2], capacitance=1e-3),
     )
 
