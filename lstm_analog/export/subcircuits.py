@@ -20,12 +20,10 @@ from lstm_analog.export.source_waveforms import clocks, sources, wrapped
 from lstm_analog.export.spice import analysis, bank, parameters
 from lstm_analog.export.spice_header import safe_name
 from lstm_analog.files import whole_files, write_texts
+from lstm_analog.network.cells import NODES
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Sources
 from lstm_analog.network.schedule import Schedule
-
-_NODES = {"q": 3, "m": 4, "d": 2}
-"""Number of nodes before the name of the model on a card; on an x card the subcircuit comes last."""
 
 
 @checked
@@ -115,8 +113,8 @@ def _renamed(lines: tuple[str, ...], prefix: str) -> Iterator[str]:
     declared = {words[1] for words in map(str.split, lines) if words[0] in (".model", ".subckt")}
     for line in lines:
         head, *rest = line.split()
-        called = sum("=" not in word for word in rest) - 1
-        place = 0 if head.startswith(".") else called if head[0] == "x" else _NODES.get(head[0], len(rest))
+        last = sum("=" not in word for word in rest) - 1
+        place = 0 if head.startswith(".") else NODES.get(head[0], last)  # of an x card the subcircuit comes last
         yield " ".join([head, *(f"{prefix}{w}" if n == place and w in declared else w for n, w in enumerate(rest))])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import by_hand
 import numpy as np
 import pytest
+from run_in_ngspice import waves
 
 from lstm_analog.engines import Ngspice, Rumoca
 from lstm_analog.errors import InvalidValueError, UnsupportedError, UnsupportedPartError
@@ -177,6 +178,17 @@ def test_cells_of_two_libraries_that_call_two_things_alike_are_refused(tmp_path,
         write_spice(tmp_path / "a.cir", network, *SETTINGS)
     alike = replace(banks[1], device=one.subcircuits[0].name, library=one)
     write_spice(tmp_path / "a.cir", replace(network, parts=(network.parts[0], banks[0], alike)), *SETTINGS)
+
+
+def test_a_model_of_resistors_goes_with_its_cell_into_a_subcircuit(tmp_path):
+    """Its name has a prefix there; the card kept the old one, which ngspice does not find. 2 and 6 ohm: a quarter."""
+    circuit = Subcircuit(name="cell", terminals=("a", "b"), outputs=("b",), cards=("r1 a b rm w=1 l=6", "r2 b 0 2"))
+    library = Library(models=(".model rm r(rsh=1)",), subcircuits=(circuit,))
+    bank = Cells(label="x", device="cell", library=library, temperature=27.0, pins=[[1], [2]])
+    network = by_hand.network({"s": 1, "o": 1}, Sources(label="s", nodes=[1], effort=1.0), bank)
+    pins = Interface(name="top", inputs=(("x", "s"),), outputs=(("h", "o"),))
+    write_subcircuit(tmp_path / "a.cir", network, *SETTINGS, pins)
+    np.testing.assert_allclose(waves(tmp_path / "a_tb.cir", ["h0"])[1], 0.25, rtol=1e-6)
 
 
 def test_a_flow_that_nothing_draws_is_no_resistor_from_the_pin_that_controls_it():
