@@ -220,14 +220,11 @@ def _dense(cards: list[list[str]], rows: int, options: dict[str, str], context: 
 
 
 def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Context) -> Cards:
-    letter = cards[0][0][0].lower()
-    fixed = _PINS.get(letter)
-    named = [word for word in cards[0] if "=" in word]
-    fixed_words = 2 + ("line" in options) + (context.dialect.passing.strip() in cards[0])
-    device_pins = len(cards[0]) - len(named) - fixed_words
-    pins = fixed or device_pins
+    letter, passing = cards[0][0][0], context.dialect.passing.strip()
+    before = [word for word in cards[0] if "=" not in word and word != passing]
+    pins = _PINS.get(letter, len(before) - 2 - ("line" in options))
     columns = [[context.node(words[1 + k]) for words in cards] for k in range(pins)]
-    if fixed:
+    if letter in _PINS:
         values = {_VALUE[letter]: np.array([context.number(words[1 + pins]) for words in cards])}
     else:
         texts = [dict(word.split("=", 1) for word in words if "=" in word) for words in cards]
