@@ -64,18 +64,16 @@ def test_ngspice_evaluates_the_curves(shape):
 
 
 @each_dialect
-def test_a_deck_says_how_to_run_it(everything, tmp_path, dialect):
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, dialect, USUAL)
-    assert fill(dialect.run, {"deck": "a.cir"}) in path.read_text()
-    assert "<deck>" not in path.read_text()
+def test_a_deck_says_how_to_run_it(everything, written, dialect):
+    path, text = written(everything, dialect)
+    assert fill(dialect.run, {"deck": path.name}) in text
+    assert "<deck>" not in text
 
 
-def test_models_are_those_of_27_degrees_in_hspice_too(everything, tmp_path):
+def test_models_are_those_of_27_degrees_in_hspice_too(everything, written):
     """Its own reference is 25 C, the others' 27: a junction's saturation current would differ by a quarter."""
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, HSPICE, USUAL)
-    assert " tnom=27 " in next(line for line in path.read_text().splitlines() if line.startswith(".option "))
+    _, text = written(everything, HSPICE)
+    assert " tnom=27 " in next(line for line in text.splitlines() if line.startswith(".option "))
 
 
 def check_read_back(case, path, dialect, accuracy, rtol):
@@ -99,11 +97,9 @@ def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, 
 
 
 @each_dialect
-def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everything, tmp_path, dialect):
+def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everything, written, dialect):
     """Its points, read by the text alone: what is sampled at the end of an interval is what holds until then."""
-    path, schedule = tmp_path / "deck", everything.schedule
-    write_spice(path, everything.network, schedule, dialect, USUAL)
-    text = path.read_text().replace("\n+", " ")
+    schedule, text = everything.schedule, written(everything, dialect)[1].replace("\n+", " ")
     courses = re.findall(r"^v(\w+?)_(\d+|clk) .*?pwl\(([^)]*)\)", text, flags=re.MULTILINE | re.IGNORECASE)
     ends, shortest, checked = schedule.ends, schedule.durations.min(), 0
     wanted = {(e.label, str(k)): wave for e in schedule.imposed for k, wave in enumerate(e.efforts.T)}
@@ -125,11 +121,9 @@ def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tm
 
 
 @each_dialect
-def test_a_value_edited_in_any_dialect_counts(lstm_circuit, tmp_path, dialect):
-    case, path = lstm_circuit(), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, dialect, USUAL)
+def test_a_value_edited_in_any_dialect_counts(lstm_circuit, written, dialect):
+    path, text = written(lstm_circuit(), dialect)
     named = fill(dialect.parameter, {"name": "l0_rows_load_r"})
-    text = path.read_text()
     path.write_text(text.replace(f"rl0_rows_load_5 l0_zg_1 0 {named}", "rl0_rows_load_5 l0_zg_1 0 4.7k", 1))
     assert read_spice(path).network.part("l0_rows_load").conductance[5] == 1 / 4700.0
     path.write_text(text.replace("(tanh(", "(sinh(", 1))
@@ -137,10 +131,8 @@ def test_a_value_edited_in_any_dialect_counts(lstm_circuit, tmp_path, dialect):
         read_spice(path)
 
 
-def test_an_unknown_dialect_is_refused(lstm_circuit, tmp_path):
-    case, path = lstm_circuit(), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, XYCE, USUAL)
-    text = path.read_text()
+def test_an_unknown_dialect_is_refused(lstm_circuit, written):
+    path, text = written(lstm_circuit(), XYCE)
     path.write_text(text.replace("*| dialect xyce", "*| dialect saber"))
     with pytest.raises(
         FileFormatError, match=r"^file .*: dialect must be one of ngspice, ltspice, xyce, .*, got 'saber'"
