@@ -10,7 +10,7 @@ from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import CardFormat, Cards, cards, format_of_bank
 from lstm_analog.export.cells import definitions, model_statements
 from lstm_analog.export.dialects import DeckLanguage, Dialect
-from lstm_analog.export.emit import element, subcircuit_text, switch, trigger
+from lstm_analog.export.emit import element, fill, switch, trigger
 from lstm_analog.export.modules import module_text
 from lstm_analog.export.rules import Rules, rules_of
 from lstm_analog.expressions import (
@@ -102,7 +102,8 @@ def _spice(dialect: Dialect, device: str, made: Body, values: tuple[str, ...]) -
     nodes = (*made.pins.split(), *made.inner)
     heads = [line.split()[0].lower() for line in made.lines if not line.startswith(".")]
     _check_names(device, nodes, values, heads, rules_of(dialect.name))
-    return subcircuit_text(dialect, device, made.pins, values, made.lines)
+    words = {"name": device, "pins": made.pins, "values": " ".join(f"{value}=1" for value in values)}
+    return "\n".join((fill(dialect.head, words), *made.lines, fill(dialect.tail, words), ""))
 
 
 def _check_names(device: str, nodes: Sequence[str], values: Sequence[str], heads: Sequence[str], rules: Rules) -> None:

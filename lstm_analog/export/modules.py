@@ -45,23 +45,14 @@ KEYWORDS = frozenset(_WORDS.split())
 """The keywords of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
 
 
-def parse_contribution(line: str, device: str) -> Contribution:
-    """Return the contribution of the `line` of a `device`; raise `UnsupportedPartError` for any other line."""
-    found = _STATEMENT.fullmatch(line)
-    if found is None:
-        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
-        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
-    kind, a, b, text = found.groups()
-    return kind, a, b, text
+def contributions(lines: Sequence[str], pins: Sequence[str], device: str) -> list[Contribution]:
+    """Return the contributions in `lines` of a `device` with `pins`, inner voltages first, to be set before their use.
 
-
-def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str) -> list[Contribution]:
-    """Return the `statements` of a `device` with `pins`, inner voltages first, to be assigned before they are used.
-
-    Raises `UnsupportedPartError` for an inner node that no voltage source sets before its use: it would be a further
-    unknown.
+    Raises `UnsupportedPartError` for a line that is none, and for an inner node that no voltage source sets before its
+    use: it would be a further unknown.
     """
-    first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
+    found = [_parsed(line, device) for line in lines]
+    first = sorted(found, key=lambda entry: entry[0] == "I" or entry[1] in pins)
     known, loose = {GROUND, *pins}, set()
     for kind, a, b, text in first:
         loose |= {*_NODE.findall(text)} - known
@@ -72,6 +63,15 @@ def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str
         do = "order its lines, or make the node a pin and an unknown of the network"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(sorted(loose)), do=do))
     return first
+
+
+def _parsed(line: str, device: str) -> Contribution:
+    found = _STATEMENT.fullmatch(line)
+    if found is None:
+        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
+        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
+    kind, a, b, text = found.groups()
+    return kind, a, b, text
 
 
 def volt(node: str) -> str:
@@ -105,7 +105,7 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
     """
     ends = pins.split()
     own = {name: name for name in (*ends, *values)}
-    statements = ordered([parse_contribution(line, name) for line in lines], ends, name)
+    statements = contributions(lines, ends, name)
     inner = [a for kind, a, _, _ in statements if kind == "V" and a not in ends]
     _check_names(name, [*ends, *values, *inner])
     sources = [a for kind, a, _, _ in statements if kind == "V" and a in ends]

@@ -14,16 +14,7 @@ from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import VACASK
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
-from lstm_analog.export.modules import (
-    BRANCH,
-    KEYWORDS,
-    current,
-    inlined,
-    ordered,
-    parse_contribution,
-    potential,
-    volt,
-)
+from lstm_analog.export.modules import BRANCH, KEYWORDS, contributions, current, inlined, potential, volt
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.files import write_texts
@@ -120,7 +111,7 @@ def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:
 def _device(part: Part, read: Cards, network: Network, names: Sequence[str]) -> Iterator[str]:
     made = body(part, read, VERILOG_A)
     pins = made.pins.split()
-    statements = ordered([parse_contribution(line, read.device) for line in made.lines], pins, read.device)
+    statements = contributions(made.lines, pins, read.device)
     clock = [clock_node(network.lines[read.line])] if read.line != ALWAYS else []
     for number, nodes in enumerate(zip(*read.pins, strict=True)):
         ends = dict(zip(pins, [*(names[node] for node in nodes), *clock], strict=True))

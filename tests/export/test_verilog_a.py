@@ -18,7 +18,7 @@ import lstm_analog as la
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.errors import InvalidValueError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import Interface, write_verilog_a
-from lstm_analog.export.modules import ordered, parse_contribution
+from lstm_analog.export.modules import contributions
 from lstm_analog.model import Form
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.interface import interface
@@ -182,4 +182,4 @@ def test_what_cannot_be_written_is_refused(everything, tmp_path):
 )
 def test_a_device_of_ones_own_that_needs_more_than_assignments_is_refused(lines, text):
     with pytest.raises(UnsupportedPartError, match=text):
-        ordered([parse_contribution(line, "d") for line in lines], ["a", "b"], "d")
+        contributions(lines, ["a", "b"], "d")
