@@ -50,14 +50,8 @@ class Breach:
 def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     """Return the breaches of the rules of `dialect` in the deck at `path`, in the order of lines.
 
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is no text in UTF-8.
-    UnsupportedError
-        If there are no rules for `dialect`, as for one of your own.
+    Raises `FileAccessError` if the file cannot be read; `FileFormatError` if it is no text in UTF-8; `UnsupportedError`
+    if there are no rules for `dialect`, as for one of your own.
     """
     if dialect.name not in RULES:
         got, do = ascii(dialect.name)[:80], "run the deck in its simulator"

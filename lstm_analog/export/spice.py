@@ -93,7 +93,8 @@ def write_spice(
         If a probe is of no unknown, beyond the schedule, or called like another.
     UnsupportedError
         If there are probes and `dialect` has no statement for them, a model has no counterpart in VACASK, an interval
-        is too short beside the others, or a finite number is as large as what stands for infinity.
+        is too short beside the others, a finite number is as large as what stands for infinity, or parameters of two
+        banks get one name.
     UnsupportedPartError
         If a part has no law, or names in the law of your own part are words of the simulator.
     FileAccessError

@@ -91,12 +91,8 @@ def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck
     Your own kinds of parts are known if they declare a law. For a kind whose cards your own function writes, `own` has
     the inverse by the name of the kind: a function from a label and its `Cards` to the bank.
 
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is no deck of this package, or a line says something unknown.
+    Raises `FileAccessError` if the file cannot be read; `FileFormatError` if it is no deck of this package, or a line
+    says something unknown.
     """
     return deck_in(read_bytes(path), path, own)
 

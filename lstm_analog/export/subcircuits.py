@@ -51,14 +51,9 @@ def write_subcircuit(
     and must be constant in `schedule`. The testbench includes the file, drives its pins by `schedule` and runs with
     `accuracy`.
 
-    Raises
-    ------
-    InvalidValueError
-        If names of pins collide, or a source that stays inside changes with time.
-    UnsupportedError
-        If the datum is a pin and a device of the network refers to node 0, or if the dialect is VACASK's.
-    InvalidShapeError, NetworkError, FileAccessError
-        As `write_spice`.
+    Raises `InvalidValueError` if names of pins collide, or a source that stays inside changes with time;
+    `UnsupportedError` if the datum is a pin and a device of the network refers to node 0, or if the dialect is
+    VACASK's; and otherwise as `write_spice`.
     """
     made = checked_netlist(network, schedule, dialect, accuracy)
     if dialect.language is DeckLanguage.VACASK:
