@@ -12,7 +12,7 @@ sign behind an operator (an error in ngspice before a name).
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from types import MappingProxyType
 
@@ -24,10 +24,8 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[\w.]*)|(?P<name>[a-z_]\w*)|(?P<mark>\*\*|[-+*/()])|(?P<other>\S))"
 )
-_RANKS: Mapping[str, int] = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2})
-_APPLY: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
-    {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-)
+_RANKS = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2})
+_APPLY = MappingProxyType({"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv})
 
 
 def _evaluate(text: str, parameters: Mapping[str, float]) -> float:

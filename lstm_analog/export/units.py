@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.cards import Cards
@@ -129,19 +129,15 @@ def sorted_banks(made: Netlist, hierarchy: Hierarchy) -> tuple[tuple[UnitCircuit
     return layers, tuple(rest)
 
 
-def _outside(network: Network, hierarchy: Hierarchy, rest: Sequence[tuple[Part, Cards]]) -> Indices:
+def _outside(network: Network, hierarchy: Hierarchy, rest: Sequence[tuple[Part, Cards]]) -> Flags:
     """Return whether each unknown is met outside the units, or has to be seen from there."""
-    met = np.zeros(network.unknowns.size, dtype=bool)
-    for _, read in rest:
-        for pin in read.pins:
-            met[pin] = True
-    for part in network.parts:
-        if isinstance(part, Sources):
-            met[part.nodes] = True
-    for label in hierarchy.kept:
-        met[network.unknowns[label]] = True
-    result: Indices = met
-    return result
+    nodes = [pin for _, read in rest for pin in read.pins]
+    nodes += [part.nodes for part in network.parts if isinstance(part, Sources)]
+    nodes += [network.unknowns[label] for label in hierarchy.kept]
+    met: Flags = np.zeros(network.unknowns.size, dtype=bool)
+    for each in nodes:
+        met[each] = True
+    return met
 
 
 def _layer(
@@ -150,7 +146,7 @@ def _layer(
     units: int,
     owned: tuple[Indices, Indices],
     found: Sequence[tuple[Part, Cards, Indices]],
-    outside: Indices,
+    outside: Flags,
 ) -> UnitCircuit:
     owner, place = owned
     if not found:
