@@ -72,7 +72,7 @@ def _remarks(text: str) -> tuple[str, ...]:
     return RULES[declared[1]].comments if declared and declared[1] in RULES else ()
 
 
-_NODES: Mapping[str, int] = {"r": 2, "c": 2, "v": 2, "e": 4, "g": 4}
+NODES: Mapping[str, int] = {"r": 2, "c": 2, "v": 2, "e": 4, "g": 4}
 """How many nodes a card has by its letter; an x card has as many as stand before its device."""
 _UNIT_MARK = f"{MARK} {UNITS} "
 
@@ -104,7 +104,7 @@ class _Gathered:
         head, *words = words_of(card)
         label, numbers = self._place(card, head)
         numbers = (numbers[0] + unit, *numbers[1:])
-        count = _NODES.get(head[0]) or self._device_at(words)
+        count = NODES.get(head[0]) or self._device_at(words)
         if head[0] == "v":
             words = card.split(maxsplit=3)[1:]
         nodes = [wires.get(node, node) for node in words[:count]]

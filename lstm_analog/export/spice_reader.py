@@ -30,7 +30,7 @@ from lstm_analog.export.header_reader import (
     provenance_of,
 )
 from lstm_analog.export.hierarchy import UNITS
-from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
+from lstm_analog.export.hierarchy_reader import NODES, Section, flat_sections, read_sections
 from lstm_analog.export.lines import card_words
 from lstm_analog.export.netlist import rise_time
 from lstm_analog.export.numbers import parse_number
@@ -50,8 +50,6 @@ from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
-
-_PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
 @checked_record
@@ -218,9 +216,9 @@ def _dense(cards: list[list[str]], rows: int, options: dict[str, str], context: 
 def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Context) -> Cards:
     letter, passing = cards[0][0][0], context.dialect.passing.strip()
     before = [word for word in cards[0] if "=" not in word and word != passing]
-    pins = _PINS.get(letter, len(before) - 2 - ("line" in options))
+    pins = NODES.get(letter, len(before) - 2 - ("line" in options))
     columns = [[context.node(words[1 + k]) for words in cards] for k in range(pins)]
-    if letter in _PINS:
+    if letter in NODES:
         values = {_VALUE[letter]: np.array([context.number(words[1 + pins]) for words in cards])}
     else:
         texts = [dict(word.split("=", 1) for word in words if "=" in word) for words in cards]
