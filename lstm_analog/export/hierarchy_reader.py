@@ -217,17 +217,17 @@ def _gather(
     lines = next((line.split()[2:] for line in header.lines if line.startswith(f"{MARK} lines")), None)
     if lines is None:
         raise refusal("netlist", "carry the marks of write_spice", "no lines", "give a deck written by this package")
-    clocks = dict[str, str]()
+    names, clocks = [f"v{clock_node(line)}" for line in lines], dict[str, str]()
     for name, (circuit, unit) in expected.items():
         (wires, values), layer = _bound(name, circuit, calls), circuit.name.removesuffix("_unit")
         inside = _inner_nodes(header, layer, units.get(layer, 0), unit)
         for card in circuit.cards:
             word = card.split(maxsplit=1)[0]
-            if circuit.name == CLOCK and word in [f"v{clock_node(line)}" for line in lines]:
+            if circuit.name == CLOCK and word in names:
                 clocks[word] = _rewired(card, wires)
             else:
                 found.add(card, inside | wires, values, unit)
-    return tuple(clocks[f"v{clock_node(line)}"] for line in lines if f"v{clock_node(line)}" in clocks)
+    return tuple(clocks[word] for word in names if word in clocks)
 
 
 def _rewired(card: str, wires: Mapping[str, str]) -> str:
