@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from itertools import chain
 
 from lstm_analog.errors import UnsupportedPartError, explain
@@ -127,6 +127,7 @@ def _check_names(device: str, nodes: Sequence[str], values: Sequence[str], heads
         raise UnsupportedPartError(explain(f"device {ascii(device)[1:-1]}", must=must, got=got, do=do))
 
 
+@singledispatch
 def body(part: Part, read: Cards, dialect: Dialect) -> Body:
     """Return the pins and lines in `dialect` of the subcircuit of `part`, whose cards are `read`.
 
@@ -136,8 +137,6 @@ def body(part: Part, read: Cards, dialect: Dialect) -> Body:
     source, each state that it stores a capacitor from its pin to the datum. Flows g (A - e) and -g e into the pin of e
     become resistors, with which simulators find an operating point more easily.
     """
-    if isinstance(part, Switches):
-        return Body(pins="a b clk", lines=switch(dialect))
     own = law(part)
     if own.switched and not dialect.trigger:
         must, do = f"not switch by itself in {dialect.name}", "write it for ngspice or LTspice"
@@ -212,6 +211,11 @@ def _tie(flow: Expression, pin: Expression) -> _Flow | None:
         if flow == multiply(conductance, end - pin):
             return _Flow(a=end, b=pin, value=divide(1.0, conductance))
     return None
+
+
+@body.register
+def _(part: Switches, read: Cards, dialect: Dialect) -> Body:
+    return Body(pins="a b clk", lines=switch(dialect))
 
 
 RAILS = ("vdd", "vss")
