@@ -145,7 +145,7 @@ def inlined(statement: Contribution, ends: Mapping[str, str], values: Mapping[st
     kind, a, b, text = statement
     wired = {**ends, GROUND: GROUND}
     text = _NODE.sub(lambda node: volt(wired[node[1]]) if node[1] in wired else f"{prefix}{node[1]}", text)
-    text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values[name[0]], found[1])})", text)
+    text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values.get(name[0], name[0]), found[1])})", text)
     if kind == "I":
         return current(ends.get(a, GROUND), ends.get(b, GROUND), text)
     return potential(ends[a], text) if a in ends else f"{prefix}{a} = {text};"
