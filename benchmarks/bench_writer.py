@@ -21,6 +21,7 @@ from lstm_analog.compiler.hydraulic import Detail
 from lstm_analog.engines import start_efforts
 from lstm_analog.export import NGSPICE, statics, suited, write_epanet
 from lstm_analog.export.modelica import modelica
+from lstm_analog.export.netlist import netlist
 from lstm_analog.export.spice import deck
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.epanet import tubes_of
@@ -62,7 +63,8 @@ def told(write: Callable[[], Iterator[str]]) -> Told:
 def spice(machine: la.Machine, x: np.ndarray) -> Callable[[], Iterator[str]]:
     """Return what writes the deck of `machine` fed with `x`."""
     circuit = as_circuit(machine.network, machine.schedule(x))
-    return partial(deck, circuit.network, circuit.schedule, NGSPICE, suited(circuit.network), "bench.cir")
+    network, schedule = circuit.network, circuit.schedule
+    return lambda: deck(netlist(network, schedule, NGSPICE), suited(network), "bench.cir")
 
 
 def one(units: int) -> dict[str, float]:

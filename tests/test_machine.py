@@ -163,39 +163,33 @@ def test_write_spice_says_where_it_cannot_write(small, tmp_path):
 # Compiling.
 
 
-@pytest.mark.parametrize("settling", [0, 0.0, -3.0, np.nan, np.inf])
-def test_compile_refuses_a_settling_that_is_no_length(settling):
-    with pytest.raises(InvalidValueError, match=rf"settling must be positive, got {float(settling)}: give time"):
-        machine(lstm(), settling=settling)
-
-
-@pytest.mark.parametrize("technology", [None, la.electrical, {"volts_per_unit": 1.0}, Behavioural])
-def test_compile_refuses_what_is_no_technology(technology):
-    with pytest.raises(UnsupportedError, match=r"technology must be a technology .*BEHAVIOURAL"):
-        la.compile(lstm(), technology)
-
-
-@pytest.mark.parametrize("timing", ["clocked", None, 0])
-def test_compile_refuses_a_timing_that_is_none(timing):
-    with pytest.raises(InvalidTypeError, match=r"timing must be CLOCKED or GATED_LEAK, got"):
-        la.compile(lstm(), la.electrical.BEHAVIOURAL, timing=timing)
-
-
-@pytest.mark.parametrize("model", [None, "airline.safetensors", 3])
-def test_compile_refuses_what_is_no_lstm(model):
-    with pytest.raises(InvalidTypeError, match=r"lstm must be an LSTM, got"):
-        la.compile(model, la.electrical.BEHAVIOURAL)
+@pytest.mark.parametrize(
+    ("changes", "kind", "text"),
+    [
+        *(
+            ({"settling": each}, InvalidValueError, f"settling must be positive, got {float(each)}: give time")
+            for each in (0, 0.0, -3.0, np.nan, np.inf)
+        ),
+        *(({"settling": each}, InvalidTypeError, "settling must be a number, got") for each in ("20", None, True)),
+        *(
+            ({"technology": each}, UnsupportedError, "technology must be a technology .*BEHAVIOURAL")
+            for each in (None, la.electrical, {"volts_per_unit": 1.0}, Behavioural)
+        ),
+        *(
+            ({"timing": each}, InvalidTypeError, "timing must be CLOCKED or GATED_LEAK, got")
+            for each in ("clocked", None, 0)
+        ),
+        *(({"lstm": each}, InvalidTypeError, "lstm must be an LSTM, got") for each in (None, "airline.safetensors", 3)),
+    ],
+)
+def test_compile_refuses_what_is_no_argument_of_its(changes, kind, text):
+    with pytest.raises(kind, match=text):
+        la.compile(**({"lstm": lstm(), "technology": la.electrical.BEHAVIOURAL} | changes))
 
 
 def test_a_settling_of_any_kind_of_number_is_the_float():
     """A Fraction was admitted and then stopped in the text of the clock."""
     assert machine(lstm(), settling=Fraction(41, 2)).compiled.cycle == machine(lstm(), settling=20.5).compiled.cycle
-
-
-@pytest.mark.parametrize("settling", ["20", None, True])
-def test_compile_refuses_a_settling_that_is_no_number(settling):
-    with pytest.raises(InvalidTypeError, match=r"settling must be a number, got"):
-        machine(lstm(), settling=settling)
 
 
 SIZES = [entry for entry in Behavioural.__dataclass_fields__ if entry not in ("name", "provenance")]

@@ -11,36 +11,24 @@ from lstm_analog.export.cards import Cards, format_of_law, value_name
 from lstm_analog.export.cells import cells_of
 from lstm_analog.export.crossbars import crossbars_of
 from lstm_analog.export.numbers import inverse
-from lstm_analog.network.parts import (
-    KINDS,
-    Conductors,
-    Factor,
-    Followers,
-    Junctions,
-    Pairs,
-    Part,
-    Sources,
-    Storages,
-    Term,
-    Transconductors,
-    law,
-)
+from lstm_analog.network import parts
+from lstm_analog.network.parts import KINDS, Part, law
 from lstm_analog.network.shapes import Shape
 
 
 def _followers(label: str, read: Cards) -> Part:
     none, unbound = np.array(0.0), np.array(np.inf)
     if read.letter == "e":
-        term = Term(inputs=read.pins[2], gain=read.values["gain"])
-        return Followers(label=label, nodes=read.pins[0], terms=(term,), offset=none, low=-unbound, high=unbound)
-    terms = tuple(Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:], start=1))
+        term = parts.Term(inputs=read.pins[2], gain=read.values["gain"])
+        return parts.Followers(label=label, nodes=read.pins[0], terms=(term,), offset=none, low=-unbound, high=unbound)
+    terms = tuple(parts.Term(inputs=pin, gain=read.values[f"gain{k}"]) for k, pin in enumerate(read.pins[1:], start=1))
     offset, low, high = (read.values[name] for name in ("offset", "low", "high"))
-    return Followers(label=label, nodes=read.pins[0], terms=terms, offset=offset, low=low, high=high)
+    return parts.Followers(label=label, nodes=read.pins[0], terms=terms, offset=offset, low=low, high=high)
 
 
 def _pairs(label: str, read: Cards) -> Part:
     factors = tuple(
-        Factor(
+        parts.Factor(
             shape=Shape(shape),
             p=read.pins[2 * k - 1],
             n=read.pins[2 * k],
@@ -49,7 +37,7 @@ def _pairs(label: str, read: Cards) -> Part:
         )
         for k, shape in enumerate(read.options["shapes"].split(","), start=1)
     )
-    return Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
+    return parts.Pairs(label=label, line=read.line, factors=factors, out=read.pins[0], current=read.values["i0"])
 
 
 Maker = Callable[[str, Cards], Part]
@@ -86,13 +74,13 @@ def makers(own: Mapping[str, Maker]) -> dict[str, Maker]:
 
 BANKS: Mapping[str, Maker] = MappingProxyType(
     {
-        "Sources": lambda label, read: Sources(label=label, nodes=read.pins[0], effort=read.values["rest"]),
-        "Junctions": lambda label, read: Junctions(label=label, nodes=read.pins[0]),
-        "Storages": lambda label, read: Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"]),
-        "Conductors": lambda label, read: Conductors(
+        "Sources": lambda label, read: parts.Sources(label=label, nodes=read.pins[0], effort=read.values["rest"]),
+        "Junctions": lambda label, read: parts.Junctions(label=label, nodes=read.pins[0]),
+        "Storages": lambda label, read: parts.Storages(label=label, nodes=read.pins[0], capacitance=read.values["c"]),
+        "Conductors": lambda label, read: parts.Conductors(
             label=label, a=read.pins[0], b=read.pins[1], conductance=inverse(read.values["r"])
         ),
-        "Transconductors": lambda label, read: Transconductors(
+        "Transconductors": lambda label, read: parts.Transconductors(
             label=label, rows=read.pins[0], inputs=read.pins[1], transconductance=read.values["g"]
         ),
         "Crossbars": lambda label, read: crossbars_of(label, read.pins, read.values["r"], read.options),

@@ -17,25 +17,8 @@ from lstm_analog.export.cells import library_lines
 from lstm_analog.export.crossbars import crossbar_columns
 from lstm_analog.export.numbers import inverse
 from lstm_analog.expressions import LINE, Expression, divide, effort, number, parameter, substituted
-from lstm_analog.network.parts import (
-    ALWAYS,
-    Cells,
-    Conductors,
-    Crossbars,
-    Followers,
-    Junctions,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Transconductors,
-    law,
-    line_of,
-    parameters_of,
-    terminals_of,
-)
+from lstm_analog.network import parts
+from lstm_analog.network.parts import ALWAYS, Part, law, line_of, parameters_of, terminals_of
 from lstm_analog.network.parts.base import Law
 
 
@@ -43,18 +26,11 @@ from lstm_analog.network.parts.base import Law
 class CardFormat:
     """How the cards of one bank are written: all names, with those that its law overrides by `CardNames` applied.
 
-    Attributes
-    ----------
-    device : str
-        The name of the subcircuit; it and all other names are in small letters, for SPICE knows no others.
-    pins : mapping of str to str
-        The pin by terminal of the law, in the order of the card.
-    values : mapping of str to str
-        The name on the card by parameter of the law; optional parameters without effect in the bank are left out.
-    inverse : frozenset of str
-        The parameters that are conductances and stand on the card as resistances.
-    inner : mapping of str to str
-        The inner node of the subcircuit by the name of a `let` in the law, where the two differ.
+    `device` is the name of the subcircuit; it and all other names are in small letters, for SPICE knows no others.
+    `pins` has the pin by terminal of the law, in the order of the card, `values` the name on the card by parameter of
+    the law; optional parameters without effect in the bank are left out. Parameters that are `inverse` are conductances
+    and stand on the card as resistances. `inner` has the inner node of the subcircuit by the name of a `let` in the
+    law, where the two differ.
     """
 
     device: str
@@ -124,22 +100,10 @@ def value_name(given: Law, name: str) -> str:
 class Cards:
     """The cards of one bank, all of the same form, as columns.
 
-    Attributes
-    ----------
-    letter : str
-        The kind of card: r, c, e, g, v or x.
-    pins : tuple of index arrays
-        The unknowns at each pin, one array (m,) for each pin.
-    line : int
-        The clock line at a further pin, the last; `ALWAYS` if there is none.
-    device : str
-        The subcircuit of x cards, else empty.
-    values : mapping of name to (m,) array
-        The values of x cards by name; the single value of other cards.
-    options : mapping of str to str
-        Properties of the bank that its cards do not show, for the line at the head of its section.
-    library : tuple of str
-        Lines to write before the cards: models and subcircuits.
+    `letter` is their kind: r, c, e, g, v or x. `pins` are the unknowns at each pin, (m,), `line` is the clock line at a
+    further pin, the last, or `ALWAYS`. `device` is the subcircuit of x cards, else empty. `values` (m,) are those of x
+    cards by name, or the single value of other cards. `options` are properties of the bank that its cards do not show,
+    for the line at the head of its section, `library` are lines to write before the cards: models and subcircuits.
     """
 
     letter: str
@@ -165,32 +129,32 @@ def cards(part: Part) -> Cards:
 
 
 @cards.register
-def _(part: Sources) -> Cards:
+def _(part: parts.Sources) -> Cards:
     return _plain("v", (part.nodes, np.zeros_like(part.nodes)), rest=part.effort)
 
 
 @cards.register
-def _(part: Junctions) -> Cards:
+def _(part: parts.Junctions) -> Cards:
     return _plain("", (part.nodes,))
 
 
 @cards.register
-def _(part: Storages) -> Cards:
+def _(part: parts.Storages) -> Cards:
     return _plain("c", (part.nodes, np.zeros_like(part.nodes)), c=part.capacitance)
 
 
 @cards.register
-def _(part: Conductors) -> Cards:
+def _(part: parts.Conductors) -> Cards:
     return _plain("r", (part.a, part.b), r=inverse(part.conductance))
 
 
 @cards.register
-def _(part: Transconductors) -> Cards:
+def _(part: parts.Transconductors) -> Cards:
     return _plain("g", (part.rows, part.inputs), g=part.transconductance)
 
 
 @cards.register
-def _(part: Followers) -> Cards:
+def _(part: parts.Followers) -> Cards:
     zero = np.zeros_like(part.nodes)
     linear = not part.offset.any() and np.isinf(part.low).all() and np.isinf(part.high).all()
     if linear and len(part.terms) == 1:
@@ -199,12 +163,12 @@ def _(part: Followers) -> Cards:
 
 
 @cards.register
-def _(part: Pairs) -> Cards:
+def _(part: parts.Pairs) -> Cards:
     return _declared(part, shapes=",".join(factor.shape.value for factor in part.factors))
 
 
 @cards.register
-def _(part: Ports) -> Cards:
+def _(part: parts.Ports) -> Cards:
     return _declared(part, shape=part.shape.value)
 
 
@@ -213,18 +177,18 @@ def _declared(part: Part, **options: str) -> Cards:
     named, nodes, parameters = format_of_bank(part), terminals_of(part), parameters_of(part)
     values = {name: named.on_card(key, parameters[key]) for key, name in named.values.items()}
     pins, line = tuple(nodes[end] for end in named.pins), line_of(part)
-    gated = "_gated" if line != ALWAYS and not isinstance(part, Switches) else ""
+    gated = "_gated" if line != ALWAYS and not isinstance(part, parts.Switches) else ""
     return Cards(letter="x", pins=pins, line=line, device=f"{named.device}{gated}", values=values, options=options)
 
 
 @cards.register
-def _(part: Crossbars) -> Cards:
+def _(part: parts.Crossbars) -> Cards:
     pins, values, options = crossbar_columns(part)
     return Cards(letter="r", pins=pins, line=ALWAYS, device="", values=values, options=options)
 
 
 @cards.register
-def _(part: Cells) -> Cards:
+def _(part: parts.Cells) -> Cards:
     return Cards(
         letter="x",
         pins=tuple(part.pins),

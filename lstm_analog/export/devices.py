@@ -1,5 +1,7 @@
 """Write the subcircuits of x cards: the declared law of a part in the language of a simulator."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
 from itertools import chain
@@ -7,11 +9,10 @@ from itertools import chain
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.cards import CardFormat, Cards, cards, format_of_bank
 from lstm_analog.export.cells import definitions, model_statements
-from lstm_analog.export.device_names import check_device_names
 from lstm_analog.export.dialects import DeckLanguage, Dialect
-from lstm_analog.export.emit import element, subcircuit_text, switch, trigger
+from lstm_analog.export.emit import element, fill, switch, trigger
 from lstm_analog.export.modules import module_text
-from lstm_analog.export.rules import rules_of
+from lstm_analog.export.rules import Rules, rules_of
 from lstm_analog.expressions import (
     Expression,
     Op,
@@ -29,11 +30,13 @@ from lstm_analog.expressions import (
 )
 from lstm_analog.expressions.languages import SPICE, written
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import repeated
 from lstm_analog.network.parts import ALWAYS, OpAmps, Part, Switches, law
 from lstm_analog.network.parts.base import Law
 
 _VALUE = replace(SPICE, parameter="{0}")
 """The language of values of resistors and capacitors, which a dialect encloses in braces as a whole."""
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def device_texts(network: Network, dialect: Dialect, prefix: str = "", by_unit: bool = False) -> list[str]:
@@ -98,8 +101,30 @@ def _spice(dialect: Dialect, device: str, made: Body, values: tuple[str, ...]) -
     """Return the subcircuit `device` with the inside `made` and parameters `values`, its names checked."""
     nodes = (*made.pins.split(), *made.inner)
     heads = [line.split()[0].lower() for line in made.lines if not line.startswith(".")]
-    check_device_names(device, nodes, values, heads, rules_of(dialect.name))
-    return subcircuit_text(dialect, device, made.pins, values, made.lines)
+    _check_names(device, nodes, values, heads, rules_of(dialect.name))
+    words = {"name": device, "pins": made.pins, "values": " ".join(f"{value}=1" for value in values)}
+    return "\n".join((fill(dialect.head, words), *made.lines, fill(dialect.tail, words), ""))
+
+
+def _check_names(device: str, nodes: Sequence[str], values: Sequence[str], heads: Sequence[str], rules: Rules) -> None:
+    """Raise if a name in the subcircuit `device` stands for two things, small letters or not, or is taken by `rules`.
+
+    `heads` are the names of its elements. What a simulator takes for something else does not stop it: ngspice reads a
+    parameter `e` as 2.718, a pin `gnd` as the datum, and `G1` as `g1`.
+    """
+    twice = {*repeated(nodes), *repeated(values), *repeated(heads)}
+    strange = {name for name in (device, *nodes, *values) if not _NAME.fullmatch(name)}
+    taken = (
+        (rules.reserved & set(nodes))
+        | ((rules.constants | rules.functions) & set(values))
+        | (rules.primitives & {device})
+    )
+    wrong = sorted(twice | strange | taken)
+    if wrong:
+        must = "have names of a-z, 0-9 and _ that differ, also in small letters, and are no words of the simulator"
+        do = "name its pins and values otherwise by CardNames"
+        got = ascii(", ".join(wrong))[:80]
+        raise UnsupportedPartError(explain(f"device {ascii(device)[1:-1]}", must=must, got=got, do=do))
 
 
 @singledispatch

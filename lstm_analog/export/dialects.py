@@ -25,45 +25,29 @@ class DeckLanguage(Enum):
 class Dialect:
     """The spelling of decks for one simulator.
 
-    Attributes
-    ----------
-    name : str
-        The simulator, in lower case.
-    run, look : str
-        Commands to run a deck `<deck>` in batch mode, and to run it and plot a voltage.
-    preamble : str
-        Text after the title line.
-    parameter, inner : str
-        The parameter `<name>` as a value on a card, and inside an expression.
-    logarithm : str
-        The name of the natural logarithm.
-    voltage, current : str
-        The source `<name>` of the expression `<text>` from `<a>` to `<b>`.
-    resistor, capacitor : str
-        A resistor or capacitor in a subcircuit, with the value of the parameter `<value>`.
-    switch : tuple of str
-        The lines of a switch between a and b, with parameters ron and roff, closed while v(clk) > 0.5; empty if it is
-        written as an expression.
-    trigger : tuple of str
-        The lines of a switch with hysteresis, which sets the node `<pin>` to 1 V from where the node `<pin>_at` rises
-        above `<middle>` + `<half>` until it falls below `<middle>` - `<half>`, else to 0 V; empty if there is none.
-    head, tail : str
-        First and last line of a subcircuit: `<name>`, `<pins>`, `<values>`.
-    passing : str
-        Word before the values on an x card.
-    brackets : tuple of (str, str)
-        Lines before and after the subcircuits.
-    saved : str
-        The node `<name>` in the list of voltages to keep.
-    temperature : str
-        The statement that sets the temperature of all devices to `<celsius>`; empty if the dialect has none.
-    measure : str
-        The statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty if the dialect has none.
-    settings : tuple of str
-        The statements at the end of a deck: tolerances, `<nodes>` to keep, `<step>` and `<end>` (s).
-    language : DeckLanguage
-        The language of the whole deck; in VACASK's, `voltage`, `current`, `resistor` and `capacitor` are contributions
-        of a Verilog-A module, which has no `head` and `tail` of its own.
+    * `name`: the simulator, in lower case.
+    * `run`, `look`: commands to run a deck `<deck>` in batch mode, and to run it and plot a voltage.
+    * `preamble`: text after the title line.
+    * `parameter`, `inner`: the parameter `<name>` as a value on a card, and inside an expression.
+    * `logarithm`: the name of the natural logarithm.
+    * `voltage`, `current`: the source `<name>` of the expression `<text>` from `<a>` to `<b>`.
+    * `resistor`, `capacitor`: a resistor or capacitor in a subcircuit, with the value of the parameter `<value>`.
+    * `switch`: the lines of a switch between a and b, with parameters ron and roff, closed while v(clk) > 0.5;
+      empty if it is written as an expression.
+    * `trigger`: the lines of a switch with hysteresis, which sets the node `<pin>` to 1 V from where the node
+      `<pin>_at` rises above `<middle>` + `<half>` until it falls below `<middle>` - `<half>`, else to 0 V; empty if
+      there is none.
+    * `head`, `tail`: first and last line of a subcircuit: `<name>`, `<pins>`, `<values>`.
+    * `passing`: word before the values on an x card.
+    * `brackets`: lines before and after the subcircuits.
+    * `saved`: the node `<name>` in the list of voltages to keep.
+    * `temperature`: the statement that sets the temperature of all devices to `<celsius>`; empty if the dialect has
+      none.
+    * `measure`: the statement that prints the voltage of `<node>` at `<time>` as `<name>`; empty if the dialect has
+      none.
+    * `settings`: the statements at the end of a deck: tolerances, `<nodes>` to keep, `<step>` and `<end>` (s).
+    * `language`: the language of the whole deck; in VACASK's, `voltage`, `current`, `resistor` and `capacitor` are
+      contributions of a Verilog-A module, which has no `head` and `tail` of its own.
     """
 
     name: str

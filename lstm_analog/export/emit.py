@@ -60,11 +60,3 @@ def trigger(dialect: Dialect, pin: str, control: str, thresholds: tuple[str, str
     words = {"pin": pin, "middle": f"({upper}+{lower})/2", "half": f"({upper}-{lower})/2"}
     lines = tuple(fill(line, words) for line in dialect.trigger)
     return (element(dialect, dialect.voltage, f"{pin}_at", f"{pin}_at", "0", control), *lines)
-
-
-def subcircuit_text(dialect: Dialect, name: str, pins: str, values: tuple[str, ...], body: tuple[str, ...]) -> str:
-    """Return the subcircuit `name` with `pins`, parameters `values` (default 1) and the lines `body`."""
-    named = " ".join(f"{value}=1" for value in values)
-    words = {"name": name, "pins": pins, "values": named}
-    head, tail = (fill(text, words) for text in (dialect.head, dialect.tail))
-    return "\n".join((head, *body, tail, ""))

@@ -56,16 +56,10 @@ Sizes = Callable[[Floats], tuple[Floats, Floats]]
 class EpanetTubes:
     """The round tubes of a network and the liquid in them.
 
-    Attributes
-    ----------
-    density, viscosity : float
-        Density (kg/m3) and dynamic viscosity (Pa s) of the liquid.
-    datum : float
-        Pressure of the datum above the atmosphere (Pa).
-    line_count : int
-        Number of parallel tubes in a tank line.
-    line, capillary : callable
-        The sizes of each tube of a tank line, and of all other tubes.
+    * `density`, `viscosity`: density (kg/m3) and dynamic viscosity (Pa s) of the liquid.
+    * `datum`: pressure of the datum above the atmosphere (Pa).
+    * `line_count`: number of parallel tubes in a tank line.
+    * `line`, `capillary`: the sizes of each tube of a tank line, and of all other tubes.
     """
 
     density: float
@@ -136,17 +130,10 @@ def statics(network: Network, effort: Floats, high: High, chambers: Indices, *, 
     `effort` (unknowns,) in Pa holds the known pressures, of all but the chambers. If it is `settled`, it holds the
     solution for the chambers, too, and these may then be pilots of ports.
 
-    Raises
-    ------
-    UnsupportedPartError
-        If a part has no counterpart in EPANET.
-    UnsupportedError
-        If a pilot of a port is one of the chambers, a port shares its chamber with more than one other port, or tubes
-        obey the law of orifices.
-    InvalidShapeError
-        If the efforts are a batch, a part has chip axes, or there is not a flag for each clock line.
-    InvalidValueError
-        If a chamber is no junction or storage of the network.
+    Raises `UnsupportedPartError` if a part has no counterpart in EPANET; `UnsupportedError` if a pilot of a port is one
+    of the chambers, a port shares its chamber with more than one other port, or tubes obey the law of orifices;
+    `InvalidShapeError` if the efforts are a batch, a part has chip axes, or there is not a flag for each clock line;
+    `InvalidValueError` if a chamber is no junction or storage of the network.
     """
     known = floats(effort, "effort")
     if known.shape != (network.unknowns.size,):

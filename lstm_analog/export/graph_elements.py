@@ -10,7 +10,6 @@ from functools import singledispatch
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import Expression, Op, effort, number, parameter, substituted, symbols
@@ -63,6 +62,7 @@ class GraphLaw:
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NEVER: Bounds = frozenset()
 NAMES: Mapping[str, str] = MappingProxyType({"closed": "conductance", "opened": "leak"})
 """The names in graph files of the two conductances of a switch, by those in its law."""
 
@@ -116,22 +116,10 @@ FLOW = "flow"
 class GraphEdges:
     """The k edges of one role that a bank has.
 
-    Attributes
-    ----------
-    role : str
-        The attribute `role` of the edges: what they do.
-    tails, heads : int array, (k,)
-        The unknowns at both ends.
-    quantity : str
-        The kind of quantity of the first of the `values`, a key of `Domain.units`.
-    values : mapping of str to float array, (k,)
-        Attributes that are numbers, by name; that of the role first.
-    law : GraphLaw or None
-        The law of the elements; None for edges that only show which node acts on which.
-    terminals : mapping of str to int array, (k,)
-        The further nodes in the law, by name.
-    tier : int
-        The tier of the stack of pairs that the edges control, from 1; 0 for other edges.
+    `role` says what they do; `tails` and `heads` (k,) are the unknowns at both ends. `values` (k,) are attributes that
+    are numbers, by name; the first, that of the role, is of the kind `quantity`, a key of `Domain.units`. `law` is that
+    of the elements, None for edges that only show which node acts on which, `terminals` (k,) are the further nodes in
+    it, by name. `tier` is that of the stack of pairs that the edges control, from 1; 0 for other edges.
     """
 
     role: str
@@ -229,18 +217,31 @@ def _setting(part: Part, end: str, kind: str, gives: str, value: Expression) -> 
     return Setting(nodes=terminals_of(part)[end], kind=kind, law=told, values=values, terminals=terminals)
 
 
-def variants(given: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[Bounds, Indices]]:
-    """Yield each combination of optional parameters with the elements that have it, `given` a mask (m,) for each."""
-    names, masks = list(given), np.stack(list(given.values()))
+def variants(neutral: Mapping[str, float], values: Mapping[str, Floats]) -> Iterator[tuple[Bounds, Indices]]:
+    """Yield each combination of optional parameters that have an effect, with the elements that have it.
+
+    `values` (m,) are those of these parameters and perhaps of others, `neutral` those at which they have none.
+    """
+    masks = np.stack([values[name] != without for name, without in neutral.items()])
     for mask in np.unique(masks, axis=1).T:
-        bounds = frozenset(name for name, on in zip(names, mask, strict=True) if on)
+        bounds = frozenset(name for name, on in zip(neutral, mask, strict=True) if on)
         yield bounds, np.flatnonzero((masks == mask[:, None]).all(axis=0))
 
 
-def parameters(part: Part, law: GraphLaw, some: Indices) -> dict[str, Floats]:
-    """Return the parameters of `part` that `law` names, of the elements `some` (k,) alone."""
-    values = parameters_of(part)
-    return {name: values[name][some] for name, _ in law.units}
+def limited(
+    part: Part, kind: str, value: Expression, gives: str, efforts: Mapping[str, str] = _NONE, always: Bounds = _NEVER
+) -> Iterator[tuple[GraphLaw, Indices, dict[str, Floats]]]:
+    """Yield one `value` in the law of `part` for each of the `variants`: a law, the elements and their parameters.
+
+    The law is called `kind` and by its optional parameters; those that are `always` there are not in its name. `gives`
+    and `efforts` are as in `formula`.
+    """
+    own, numbers = law(part), parameters_of(part)
+    optional = {name: neutral for name, neutral in own.neutral.items() if name not in always}
+    for bounds, some in variants(optional, numbers):
+        name = " ".join((kind, *sorted(bounds)))
+        told = formula(name, own, value, gives, given=bounds | always, efforts=efforts)
+        yield told, some, {key: numbers[key][some] for key, _ in told.units}
 
 
 def signal(role: str, tails: Indices, heads: Indices, values: Floats, quantity: str = "1", tier: int = 0) -> GraphEdges:

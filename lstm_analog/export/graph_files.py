@@ -78,15 +78,10 @@ def write_json(
 
     With `driven` the file has a schedule and start values; with `tubes` edges have bores and lengths.
 
-    Raises
-    ------
-    UnsupportedError
-        If it has too many edges, a part has a value that JSON cannot hold, or it is `driven` while its parameters
-        change from step to step.
-    NetworkError, InvalidShapeError
-        If the network is not well formed or has a chip axis, or `driven` is not for it.
-    FileAccessError
-        If the file cannot be written; nothing is left behind then.
+    Raises `UnsupportedError` if it has too many edges, a part has a value that JSON cannot hold, or it is `driven`
+    while its parameters change from step to step; `NetworkError` or `InvalidShapeError` if the network is not well
+    formed or has a chip axis, or `driven` is not for it; `FileAccessError` if the file cannot be written, and
+    nothing is left behind then.
     """
     import networkx as nx
 
@@ -98,12 +93,8 @@ def write_json(
 def read_json(path: str | Path) -> GraphFile:
     """Return the content of the JSON file at `path`.
 
-    Raises
-    ------
-    FileFormatError
-        If the file is damaged or foreign, or its graph is not that of the network it carries.
-    FileAccessError
-        If it cannot be read.
+    Raises `FileFormatError` if the file is damaged or foreign, or its graph is not that of the network it carries;
+    `FileAccessError` if it cannot be read.
     """
     import networkx as nx
 
@@ -132,13 +123,7 @@ def write_graphml(
 def read_graphml(path: str | Path) -> GraphFile:
     """Return the content of the GraphML file at `path`.
 
-    Raises
-    ------
-    FileFormatError
-        If the file is damaged or foreign, declares a document type (entities can blow up), or its graph is not that of
-        the network it carries.
-    FileAccessError
-        If it cannot be read.
+    Raises as `read_json` does, and `FileFormatError` if it declares a document type, whose entities can blow up.
     """
     import networkx as nx
 
@@ -167,7 +152,6 @@ def _reading(path: str | Path, *damage: type[Exception]) -> Iterator[None]:
 
 
 def _whole(network: Network, driven: Driven | None, tubes: EpanetTubes | None) -> "nx.MultiDiGraph[str]":
-    """Return the graph of `network` with the attributes of a file."""
     whole = graph(network.verify(), tubes=tubes)
     whole.graph |= _told_by(network)
     if driven is not None:

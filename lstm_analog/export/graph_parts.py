@@ -10,11 +10,10 @@ from lstm_analog.export.graph_elements import (
     FLOW,
     STATE,
     TRANSCONDUCTOR,
-    Bounds,
     GraphEdges,
     Setting,
     formula,
-    parameters,
+    limited,
     passage,
     settings,
     signal,
@@ -22,28 +21,9 @@ from lstm_analog.export.graph_elements import (
     wires,
 )
 from lstm_analog.expressions import Op, symbols
+from lstm_analog.network import parts
 from lstm_analog.network.laws import Kind
-from lstm_analog.network.parts import (
-    DATUM,
-    Cells,
-    Conductors,
-    Crossbars,
-    Followers,
-    Inertances,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Ports,
-    Sources,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-    Transconductors,
-    law,
-    parameters_of,
-    terminals_of,
-)
+from lstm_analog.network.parts import DATUM, law, parameters_of, terminals_of
 from lstm_analog.network.parts.passages import TUBE
 
 __all__ = ["settings", "wires"]
@@ -59,60 +39,55 @@ STORAGE = "a storage"
 
 
 @wires.register
-def _(part: Sources | Junctions | Storages) -> tuple[GraphEdges, ...]:
+def _(part: parts.Sources | parts.Junctions | parts.Storages) -> tuple[GraphEdges, ...]:
     return ()
 
 
 @settings.register
-def _(part: Sources) -> tuple[Setting, ...]:
+def _(part: parts.Sources) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=Kind.IMPOSED.value, values={"effort": part.effort}),)
 
 
 @settings.register
-def _(part: Junctions) -> tuple[Setting, ...]:
+def _(part: parts.Junctions) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=Kind.BALANCED.value),)
 
 
 @settings.register
-def _(part: Storages) -> tuple[Setting, ...]:
+def _(part: parts.Storages) -> tuple[Setting, ...]:
     return (Setting(nodes=part.nodes, kind=STORAGE, values={"capacitance": part.capacitance}),)
 
 
 @wires.register
-def _(part: Followers) -> tuple[GraphEdges, ...]:
+def _(part: parts.Followers) -> tuple[GraphEdges, ...]:
     return tuple(signal("gain", term.inputs, part.nodes, term.gain) for term in part.terms)
 
 
 @settings.register
-def _(part: Followers) -> tuple[Setting, ...]:
-    made = []
-    for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
-        own, count = law(part), len(part.terms)
-        inputs = {f"inputs{k}": f"in{k}" for k in range(1, count + 1)}
-        told = formula(
-            _named(f"follower {count}", given), own, own.sets["nodes"], "effort", given=given, efforts=inputs
-        )
+def _(part: parts.Followers) -> tuple[Setting, ...]:
+    inputs, made = {f"inputs{k}": f"in{k}" for k in range(1, len(part.terms) + 1)}, []
+    kind = f"follower {len(part.terms)}"
+    for told, some, values in limited(part, kind, law(part).sets["nodes"], "effort", inputs):
         ends = {f"in{k}": term.inputs[some] for k, term in enumerate(part.terms, start=1)}
-        kind = Kind.FOLLOWED.value
-        values = parameters(part, told, some)
-        made.append(Setting(nodes=part.nodes[some], kind=kind, law=told, values=values, terminals=ends))
+        nodes, set_by = part.nodes[some], Kind.FOLLOWED.value
+        made.append(Setting(nodes=nodes, kind=set_by, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
 @wires.register
-def _(part: Conductors) -> tuple[GraphEdges, ...]:
+def _(part: parts.Conductors) -> tuple[GraphEdges, ...]:
     told = formula("conductor", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.conductance}),)
 
 
 @wires.register
-def _(part: Switches) -> tuple[GraphEdges, ...]:
+def _(part: parts.Switches) -> tuple[GraphEdges, ...]:
     told = formula("switch", law(part), law(part).through["a", "b"], "through")
     return (passage(told, part.a, part.b, {CONDUCTANCE: part.closed, "leak": part.opened}),)
 
 
 @wires.register
-def _(part: Transconductors) -> tuple[GraphEdges, ...]:
+def _(part: parts.Transconductors) -> tuple[GraphEdges, ...]:
     tails, heads = np.tile(part.inputs, part.rows.size), np.repeat(part.rows, part.inputs.size)
     values = {"value": part.transconductance.ravel()}
     return (
@@ -123,12 +98,12 @@ def _(part: Transconductors) -> tuple[GraphEdges, ...]:
 
 
 @wires.register
-def _(part: Crossbars) -> tuple[GraphEdges, ...]:
+def _(part: parts.Crossbars) -> tuple[GraphEdges, ...]:
     made = []
     for tubes in crossbar_tubes(part):
-        given = {name: np.isfinite(getattr(part, name))[tubes.rows] for name in ("transition", "end_flow")}
-        for bounds, some in variants(given):
-            extra = {name: getattr(part, name)[tubes.rows[some]] for name in bounds}
+        losses = {name: getattr(part, name)[tubes.rows] for name in TUBE.neutral}
+        for bounds, some in variants(TUBE.neutral, losses):
+            extra = {name: losses[name][some] for name in bounds}
             told = formula(_TUBES[bounds], TUBE, TUBE.through["a", "b"], "through", given=bounds)
             values = {CONDUCTANCE: tubes.conductance[some]} | extra
             made.append(passage(told, tubes.tails[some], tubes.heads[some], values))
@@ -136,12 +111,12 @@ def _(part: Crossbars) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Transconductors | Crossbars) -> tuple[Setting, ...]:
+def _(part: parts.Transconductors | parts.Crossbars) -> tuple[Setting, ...]:
     return ()
 
 
 @wires.register
-def _(part: Pairs) -> tuple[GraphEdges, ...]:
+def _(part: parts.Pairs) -> tuple[GraphEdges, ...]:
     shapes = " ".join(factor.shape.value for factor in part.factors)
     told = formula(f"pair {shapes}", law(part), law(part).into["out"], "into")
     terminals = {name: nodes for name, nodes in terminals_of(part).items() if name != "out"}
@@ -160,22 +135,18 @@ def _(part: Pairs) -> tuple[GraphEdges, ...]:
 
 
 @wires.register
-def _(part: Ports) -> tuple[GraphEdges, ...]:
-    given = {name: np.isfinite(getattr(part, name)) for name in ("limit", "transition")}
+def _(part: parts.Ports) -> tuple[GraphEdges, ...]:
     made = []
-    for bounds, some in variants(given | {"deadband": part.deadband != 0}):
-        told = formula(
-            _named(f"port {part.shape.value}", bounds), law(part), law(part).through["a", "b"], "through", given=bounds
-        )
+    for told, some, values in limited(part, f"port {part.shape.value}", law(part).through["a", "b"], "through"):
         ends = {"p": part.p[some], "n": part.n[some]}
-        made.append(replace(passage(told, part.a[some], part.b[some], parameters(part, told, some)), terminals=ends))
+        made.append(replace(passage(told, part.a[some], part.b[some], values), terminals=ends))
     for pilot, sign in ((part.p, 1.0), (part.n, -1.0)):
         made += [signal("pilot", pilot, end, sign * part.scale, "per_effort") for end in (part.a, part.b)]
     return tuple(made)
 
 
 @wires.register
-def _(part: OpAmps) -> tuple[GraphEdges, ...]:
+def _(part: parts.OpAmps) -> tuple[GraphEdges, ...]:
     gain, own = part.transconductance / part.conductance, law(part)
     values = {CONDUCTANCE: part.output_conductance, "swing": part.swing}
     ends, names = {"state": "a", "out": "b"}, {"output_conductance": CONDUCTANCE}
@@ -188,22 +159,16 @@ def _(part: OpAmps) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: OpAmps) -> tuple[Setting, ...]:
-    made = []
-    for given, some in variants({"output_limit": np.isfinite(part.output_limit)}):
-        own = law(part)
-        rate = own.into["state"] / own.stored["state"]
-        told = formula(
-            _named("op-amp", given), own, rate, "rate", given={*given, "common_mode"}, efforts={"state": "e"}
-        )
+def _(part: parts.OpAmps) -> tuple[Setting, ...]:
+    made, rate = [], law(part).into["state"] / law(part).stored["state"]
+    for told, some, values in limited(part, "op-amp", rate, "rate", {"state": "e"}, frozenset({"common_mode"})):
         ends = {name: getattr(part, name)[some] for name in ("plus", "minus", "out")}
-        values = parameters(part, told, some)
         made.append(Setting(nodes=part.state[some], kind=STATE, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
 @wires.register
-def _(part: Cells) -> tuple[GraphEdges, ...]:
+def _(part: parts.Cells) -> tuple[GraphEdges, ...]:
     circuit = part.circuit
     places = [circuit.terminals.index(name) for name in circuit.outputs]
     heads = part.pins[places]
@@ -212,12 +177,12 @@ def _(part: Cells) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Cells) -> tuple[Setting, ...]:
+def _(part: parts.Cells) -> tuple[Setting, ...]:
     return (Setting(nodes=part.outputs, kind=Kind.INSIDE.value),)
 
 
 @wires.register
-def _(part: Inertances) -> tuple[GraphEdges, ...]:
+def _(part: parts.Inertances) -> tuple[GraphEdges, ...]:
     one = np.ones(part.a.size)
     told = formula("line", law(part), law(part).through["a", "b"], "through")
     return (
@@ -228,7 +193,7 @@ def _(part: Inertances) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Inertances) -> tuple[Setting, ...]:
+def _(part: parts.Inertances) -> tuple[Setting, ...]:
     values = {"inertance": part.inertance, CONDUCTANCE: part.closed, "leak": part.opened, "closing": part.closing}
     ends, rate = {"a": part.a, "b": part.b}, law(part).into["state"] / law(part).stored["state"]
     told = formula("line state", law(part), rate, "rate", efforts={"state": "e"})
@@ -236,7 +201,7 @@ def _(part: Inertances) -> tuple[Setting, ...]:
 
 
 @wires.register
-def _(part: Spools) -> tuple[GraphEdges, ...]:
+def _(part: parts.Spools) -> tuple[GraphEdges, ...]:
     one = np.ones(part.p.size)
     return (
         signal("gain", part.p, part.speed, one),
@@ -246,34 +211,22 @@ def _(part: Spools) -> tuple[GraphEdges, ...]:
 
 
 @settings.register
-def _(part: Spools) -> tuple[Setting, ...]:
-    every, nodes, own = np.arange(part.p.size), terminals_of(part), law(part)
-    made = []
+def _(part: parts.Spools) -> tuple[Setting, ...]:
+    made, nodes, own = [], terminals_of(part), law(part)
     for name, flow in own.into.items():
         told = formula(f"spool {name}", own, flow / own.stored[name], "rate", efforts={name: "e"})
         read = {one.name for one in symbols(flow) if one.op is Op.EFFORT} - {name}
         ends = {key: at for key, at in nodes.items() if key in read}
-        values = parameters(part, told, every)
+        values = {key: parameters_of(part)[key] for key, _ in told.units}
         made.append(Setting(nodes=nodes[name], kind=STATE, law=told, values=values, terminals=ends))
     return tuple(made)
 
 
 @wires.register
-def _(part: Stops) -> tuple[GraphEdges, ...]:
+def _(part: parts.Stops) -> tuple[GraphEdges, ...]:
     made = []
-    for given, some in variants({"low": np.isfinite(part.low), "high": np.isfinite(part.high)}):
-        if given:
-            told = formula(
-                _named("stop", given), law(part), law(part).into["nodes"], "into", given=given, efforts={"nodes": "b"}
-            )
-            datum, values = np.full(some.size, DATUM), parameters(part, told, some)
-            made.append(
-                GraphEdges(
-                    role=FLOW, tails=datum, heads=part.nodes[some], quantity=CONDUCTANCE, values=values, law=told
-                )
-            )
+    for told, some, values in limited(part, "stop", law(part).into["nodes"], "into", {"nodes": "b"}):
+        if values:  # not those of a tank without stops
+            tails, heads = np.full(some.size, DATUM), part.nodes[some]
+            made.append(GraphEdges(role=FLOW, tails=tails, heads=heads, quantity=CONDUCTANCE, values=values, law=told))
     return tuple(made)
-
-
-def _named(kind: str, given: Bounds) -> str:
-    return " ".join((kind, *sorted(given)))

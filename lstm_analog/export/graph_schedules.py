@@ -20,15 +20,10 @@ from lstm_analog.network.schedule import Imposed, Schedule
 class Driven:
     """The schedule of a network for one sequence, with its start.
 
-    Attributes
-    ----------
-    schedule : Schedule
-        The intervals, and the efforts imposed in them.
-    once : int
-        The number of intervals at the start that do not repeat; all later ones make up steps of equal form.
-    start : float array, (unknowns,), or None
-        The efforts at time zero (effort unit); those of sources, followers and junctions follow from the others. None
-        if they are not known.
+    * `schedule`: the intervals, and the efforts imposed in them.
+    * `once`: the number of intervals at the start that do not repeat; all later ones make up steps of equal form.
+    * `start` (unknowns,): the efforts at time zero (effort unit); those of sources, followers and junctions follow
+      from the others. None if they are not known.
     """
 
     schedule: Schedule

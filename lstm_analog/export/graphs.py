@@ -48,12 +48,8 @@ def graph(
     With `tubes` the graph has the properties of the liquid, nodes the pressure of the `datum` (Pa), and tubes `bore`
     and `length` (m); a tank line those of each of its `count` parallel tubes.
 
-    Raises
-    ------
-    UnsupportedError
-        If there are more than `MOST_EDGES` edges: ask for the surroundings of some unknowns.
-    InvalidShapeError, InvalidValueError
-        If a part has a chip axis, or `around` are no unknowns of the network.
+    Raises `UnsupportedError` if there are more than `MOST_EDGES` edges: ask for the surroundings of some unknowns;
+    `InvalidShapeError` or `InvalidValueError` if a part has a chip axis, or `around` are no unknowns of the network.
     """
     import networkx as nx
 

@@ -5,7 +5,7 @@ What stands at the top are sources, supplies and the few elements that belong to
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,25 +14,20 @@ import numpy as np
 from lstm_analog.doors import checked
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import Accuracy
-from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cards import Cards
 from lstm_analog.export.cells import MARK, definitions
 from lstm_analog.export.devices import RAILS, SWING, device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
+from lstm_analog.export.netlist import Netlist, checked_netlist
 from lstm_analog.export.numbers import number_text
-from lstm_analog.export.source_waveforms import clock_node, clocks, rise_time, sources, wrapped
-from lstm_analog.export.spice import (
-    analysis,
-    bank,
-    check_single,
-    heads,
-    parameters,
-    part_head,
-)
+from lstm_analog.export.source_waveforms import clock_node, clocks, sources, wrapped
+from lstm_analog.export.spice import analysis, bank, heads, parameters, part_head
 from lstm_analog.export.spice_header import header
 from lstm_analog.export.units import WEIGHTS, Hierarchy, UnitCards, UnitCircuit, sorted_banks
 from lstm_analog.files import write_texts
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import repeated
 from lstm_analog.network.parts import DATUM, OpAmps, Part, Sources
 from lstm_analog.network.schedule import Schedule
 
@@ -61,58 +56,42 @@ def write_hierarchy(
     if dialect.language is DeckLanguage.VACASK:
         do = "write the flat deck, or a dialect of SPICE"
         raise UnsupportedError(explain("a deck by units", must="be in a dialect of SPICE", got=dialect.name, do=do))
-    schedule.fit(network.verify())
-    check_single(network, schedule, dialect, accuracy)
-    case = _DividedDeck(network=network, schedule=schedule, dialect=dialect, hierarchy=hierarchy)
-    write_texts(path, _deck(case, accuracy, Path(path).name))
+    made = checked_netlist(network, schedule, dialect, accuracy)
+    write_texts(path, _deck(made, hierarchy, accuracy, Path(path).name))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _DividedDeck:
-    """A `network` under a `schedule` in a `dialect`, divided by `hierarchy`."""
-
-    network: Network
-    schedule: Schedule
-    dialect: Dialect
-    hierarchy: Hierarchy
-
-
-def _deck(case: _DividedDeck, accuracy: Accuracy, name: str) -> Iterator[str]:
-    network, dialect = case.network, case.dialect
-    layers, rest = sorted_banks(network, case.hierarchy)
+def _deck(made: Netlist, hierarchy: Hierarchy, accuracy: Accuracy, name: str) -> Iterator[str]:
+    network, names = made.network, made.names
+    layers, rest = sorted_banks(made, hierarchy)
     weights = [entry for entry in rest if isinstance(entry[0], WEIGHTS)]
-    _check_circuits(
-        network, [CLOCK, *(f"{each.label}_unit" for each in layers), *(f"{w.label}_bank" for w, _ in weights)]
-    )
-    names = network.unknowns.names()
-    yield from header(network, case.schedule, dialect, accuracy, name)
+    _check_circuits(made, [CLOCK, *(f"{each.label}_unit" for each in layers), *(f"{w.label}_bank" for w, _ in weights)])
+    clocked = _clock_sources(network, hierarchy)
+    yield from header(made, accuracy, name)
     yield from (f"{MARK} {UNITS} {layer.label} {layer.pins.shape[1]}\n" for layer in layers)
     yield "\n* ---- parameters: what a whole bank shares\n"
-    yield from chain.from_iterable(parameters(part, _fed(part, cards(part))) for part in network.parts)
+    yield from chain.from_iterable(parameters(part, _fed(read)) for part, read in made.banks)
     yield "\n* ---- devices\n"
-    yield from device_texts(network, dialect, by_unit=True)
+    yield from device_texts(network, made.dialect, by_unit=True)
     yield "\n* ---- the banks, whose cards stand in the circuits below\n"
-    yield from chain.from_iterable(
-        part_head(part, cards(part), names, network, case.schedule, dialect) for part in network.parts
-    )
+    yield from chain.from_iterable(part_head(made, part, read) for part, read in made.banks)
     for layer in layers:
-        yield from _unit(layer, case, names)
+        yield from _unit(layer, made)
     for part, read in weights:
-        yield from _weights(part, read, case, names)
-    yield from _clock(case, names)
+        yield from _weights(part, read, made)
+    yield from _clock(made, clocked)
     yield f"\n{MARK} {TOP}\n"
-    yield from _top(case, layers, [entry for entry in rest if entry not in weights], names)
+    yield from _top(made, clocked, layers, [entry for entry in rest if entry not in weights])
     yield from (text for part, read in weights for text in _instance(part, read, names))
-    seen = [*(layer.pins.ravel() for layer in layers), *(network.unknowns[label] for label in case.hierarchy.kept)]
+    seen = [*(layer.pins.ravel() for layer in layers), *(network.unknowns[label] for label in hierarchy.kept)]
     saved = [names[node] for node in np.unique(np.concatenate(seen)).tolist()]
     yield f"\n{MARK} analysis\n"
-    yield from analysis(case.schedule, dialect, accuracy, [*saved, *map(clock_node, network.lines)])
+    yield from analysis(made, accuracy, [*saved, *map(clock_node, network.lines)])
 
 
-def _check_circuits(network: Network, circuits: list[str]) -> None:
+def _check_circuits(made: Netlist, circuits: list[str]) -> None:
     """Raise `UnsupportedError` if the names of `circuits` are not apart from each other and those of devices."""
-    banks = [cards(part) for part in network.parts]
-    taken = {name for read in banks for name in (read.device, *dict(definitions(read.library)))}
+    taken = {name for _, read in made.banks for name in (read.device, *dict(definitions(read.library)))}
+    taken |= {part.label for part, _ in made.banks if part.label.endswith("_unit")}  # its cards are xl0_unit_0, too
     wrong = sorted({name for name in circuits if name in taken or circuits.count(name) > 1})
     if wrong:
         must, do = (
@@ -122,25 +101,27 @@ def _check_circuits(network: Network, circuits: list[str]) -> None:
         raise UnsupportedError(explain("circuits of a deck by units", must=must, got=", ".join(wrong), do=do))
 
 
-def _fed(part: Part, read: Cards) -> Cards:
-    """Return the cards `read` of `part`, without the swing of op-amps, which their supplies give."""
-    if not isinstance(part, OpAmps):
-        return read
+def _fed(read: Cards) -> Cards:
+    """Return the cards `read` without the swing of op-amps, which their supplies give."""
     return replace(read, values={key: value for key, value in read.values.items() if key != SWING})
 
 
-def _unit(layer: UnitCircuit, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
+def _unit(layer: UnitCircuit, made: Netlist) -> Iterator[str]:
     """Yield the subcircuit of a unit of `layer`, with a parameter for each value in which units differ."""
-    network, dialect = case.network, case.dialect
-    inside = [*names]
+    network, inside = made.network, [*made.names]
     for node, name in layer.inner.items():
         inside[node] = name
-    own = {f"{key}=1" for body in layer.bodies for key in _own(body)}
+    own = [name for body in layer.bodies for name in _own(body).values()]
+    used = {node for body in layer.bodies for pin in body.read.pins for node in pin.tolist()} - {DATUM}
+    names_within = [*(inside[node] for node in used), *_common(layer, network)]
+    if wrong := repeated(names_within) + repeated(own):
+        must, do = "differ without the numbers of units", "rename a group of nodes, a clock line or a bank"
+        raise UnsupportedError(explain(f"names in a unit of {layer.label}", must=must, got=", ".join(wrong), do=do))
     yield f"\n{MARK} {CIRCUIT} {layer.label}_unit\n.subckt {layer.label}_unit\n"
     yield from wrapped("+", [*(inside[node] for node in layer.pins[:, 0].tolist()), *_common(layer, network)])
-    yield from wrapped(f"+ {dialect.passing}".rstrip(), sorted(own)) if own else ()
+    yield from wrapped(f"+ {made.dialect.passing}".rstrip(), sorted(f"{name}=1" for name in own)) if own else ()
     for body in layer.bodies:
-        yield from _body(body, network, dialect, inside)
+        yield from _body(body, replace(made, names=inside))
     yield f".ends {layer.label}_unit\n"
 
 
@@ -154,28 +135,27 @@ def _is_supplied(read: Cards) -> bool:
     return SWING in read.values
 
 
-def _own(body: UnitCards) -> dict[str, tuple[str, int]]:
-    """Return the parameters of a unit in `body`, those in which units differ: name, value on the card and card."""
+def _own(body: UnitCards) -> dict[tuple[str, int], str]:
+    """Return the parameters of a unit in `body`, those in which units differ, by the value on the card and card."""
     return {
-        f"{body.label}_{key}{number or ''}": (key, number)
+        (key, number): f"{body.label}_{key}{number or ''}"
         for key, values in body.values.items()
         if key != SWING
         for number in np.flatnonzero((values != values[:1]).any(axis=0)).tolist()
     }
 
 
-def _body(body: UnitCards, network: Network, dialect: Dialect, inside: Sequence[str]) -> Iterator[str]:
-    """Yield the cards of `body` in a unit, in which nodes are called `inside`."""
-    own = {place: name for name, place in _own(body).items()}
-    read = body.read
+def _body(body: UnitCards, made: Netlist) -> Iterator[str]:
+    """Yield the cards of `body` in a unit, in which nodes have the names of `made`."""
+    own, read = _own(body), body.read
     rails = f" {' '.join(RAILS)}" if _is_supplied(read) else ""
     keys = [key for key in read.values if not (rails and key == SWING)]
-    for number, head in enumerate(heads(body.label, read, inside, network.lines, dialect)):
+    for number, head in enumerate(heads(body.label, read, made.names, made.network.lines, made.dialect)):
         before, device, after = head.rpartition(f" {read.device}") if read.device else (head, "", "")
         ends = before.partition(" ")[2]
         words = [f"{read.letter}{body.label}_{body.numbers[number]} {ends}{rails}{device}{after}"]
         for key in keys:
-            text = _value(body, key, number, own, dialect)
+            text = _value(body, key, number, own, made.dialect)
             words.append(f"{key}={text}" if read.device else text)
         yield f"{' '.join(words)}\n"
 
@@ -190,11 +170,10 @@ def _value(body: UnitCards, key: str, number: int, own: Mapping[tuple[str, int],
     return number_text(values[0, number])
 
 
-def _weights(part: Part, read: Cards, case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
-    """Yield the subcircuit of the bank `part`, whose cards are `read`."""
+def _weights(part: Part, read: Cards, made: Netlist) -> Iterator[str]:
     yield f"\n{MARK} {CIRCUIT} {part.label}_bank\n.subckt {part.label}_bank\n"
-    yield from wrapped("+", [names[node] for node in _met(read)])
-    yield from bank(part, read, names, case.network, case.dialect)
+    yield from wrapped("+", [made.names[node] for node in _met(read)])
+    yield from bank(made, part, read)
     yield f".ends {part.label}_bank\n"
 
 
@@ -208,60 +187,52 @@ def _met(read: Cards) -> list[int]:
     return [node for node in nodes if node != DATUM]
 
 
-def _clock(case: _DividedDeck, names: Sequence[str]) -> Iterator[str]:
-    """Yield the subcircuit of all clocks: those of lines, and sources that are clocks."""
-    network, own = case.network, _clock_sources(case)
-    rise = rise_time(network, case.schedule)
+def _clock(made: Netlist, own: Sequence[Sources]) -> Iterator[str]:
+    """Yield the subcircuit of all clocks: those of lines, and the sources `own`."""
     yield f"\n{MARK} {CIRCUIT} {CLOCK}\n.subckt {CLOCK}\n"
-    yield from wrapped("+", _clock_pins(case, names))
-    yield from clocks(network, case.schedule)
-    yield from (text for part in own for text in sources(part, names, case.schedule, rise))
+    yield from wrapped("+", _clock_pins(made, own))
+    yield from clocks(made)
+    yield from (text for part in own for text in sources(made, part))
     yield f".ends {CLOCK}\n"
 
 
-def _clock_sources(case: _DividedDeck) -> list[Sources]:
+def _clock_sources(network: Network, hierarchy: Hierarchy) -> list[Sources]:
     """Return the banks of sources that are clocks; raise `InvalidValueError` for a label of no such bank."""
-    known = {part.label: part for part in case.network.parts if isinstance(part, Sources)}
-    wrong = [label for label in case.hierarchy.clocks if label not in known]
+    known = {part.label: part for part in network.parts if isinstance(part, Sources)}
+    wrong = [label for label in hierarchy.clocks if label not in known]
     if wrong:
         raise InvalidValueError(explain("clocks", must="be banks of sources", got=wrong[0], do="leave it out"))
-    return [part for label, part in known.items() if label in case.hierarchy.clocks]
+    return [part for label, part in known.items() if label in hierarchy.clocks]
 
 
-def _clock_pins(case: _DividedDeck, names: Sequence[str]) -> list[str]:
-    own = [names[node] for part in _clock_sources(case) for node in part.nodes.tolist()]
-    return [*map(clock_node, case.network.lines), *own]
+def _clock_pins(made: Netlist, own: Sequence[Sources]) -> list[str]:
+    nodes = (made.names[node] for part in own for node in part.nodes.tolist())
+    return [*map(clock_node, made.network.lines), *nodes]
 
 
 def _top(
-    case: _DividedDeck, layers: Sequence[UnitCircuit], rest: Sequence[tuple[Part, Cards]], names: Sequence[str]
+    made: Netlist, clocked: Sequence[Sources], layers: Sequence[UnitCircuit], rest: Sequence[tuple[Part, Cards]]
 ) -> Iterator[str]:
     """Yield sources, supplies, the elements `rest` that belong to no unit, clocks and units."""
-    network, schedule = case.network, case.schedule
-    rise = rise_time(network, schedule)
+    network, passing = made.network, made.dialect.passing.strip()
     for part in network.parts:
-        if isinstance(part, Sources) and part.label not in case.hierarchy.clocks:
-            yield from sources(part, names, schedule, rise)
+        if isinstance(part, Sources) and part not in clocked:
+            yield from sources(made, part)
     yield from _supplies(network)
     for part, read in rest:
-        if _is_supplied(read):
-            yield from _body(_whole(part, read), network, case.dialect, names)
-        else:
-            yield from bank(part, read, names, network, case.dialect)
+        yield from _body(_whole(part, read), made) if _is_supplied(read) else bank(made, part, read)
     yield f"x{CLOCK}\n"
-    yield from wrapped("+", [*_clock_pins(case, names), CLOCK])
+    yield from wrapped("+", [*_clock_pins(made, clocked), CLOCK])
     for layer in layers:
         for unit in range(layer.pins.shape[1]):
             own = [
                 f"{name}={number_text(body.values[key][unit, number])}"
                 for body in layer.bodies
-                for name, (key, number) in _own(body).items()
+                for (key, number), name in _own(body).items()
             ]
-            pins = [*(names[node] for node in layer.pins[:, unit].tolist()), *_common(layer, network)]
+            pins = [*(made.names[node] for node in layer.pins[:, unit].tolist()), *_common(layer, network)]
             yield f"x{layer.label}_unit_{unit}\n"
-            yield from wrapped(
-                "+", [*pins, f"{layer.label}_unit", *([case.dialect.passing.strip()] if own else []), *own]
-            )
+            yield from wrapped("+", [*pins, f"{layer.label}_unit", *([passing] if own else []), *own])
 
 
 def _whole(part: Part, read: Cards) -> UnitCards:

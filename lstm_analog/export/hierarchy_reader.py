@@ -72,26 +72,19 @@ def _remarks(text: str) -> tuple[str, ...]:
     return RULES[declared[1]].comments if declared and declared[1] in RULES else ()
 
 
-_NODES: Mapping[str, int] = {"r": 2, "c": 2, "v": 2, "e": 4, "g": 4}
+NODES: Mapping[str, int] = {"r": 2, "c": 2, "v": 2, "e": 4, "g": 4}
 """How many nodes a card has by its letter; an x card has as many as stand before its device."""
 _UNIT_MARK = f"{MARK} {UNITS} "
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
-    """A `.subckt` line or an instance: the `name` of the circuit, its `nodes`, and its parameters, `values` by name."""
+    """A subcircuit with its `cards`, or an instance: the `name` of the circuit, `nodes`, and parameters by name."""
 
     name: str
     nodes: tuple[str, ...]
     values: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Circuit:
-    """A subcircuit: its `head` and its `cards`."""
-
-    head: _Call
-    cards: tuple[str, ...]
+    cards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +104,7 @@ class _Gathered:
         head, *words = words_of(card)
         label, numbers = self._place(card, head)
         numbers = (numbers[0] + unit, *numbers[1:])
-        count = _NODES.get(head[0]) or self._device_at(words)
+        count = NODES.get(head[0]) or self._device_at(words)
         if head[0] == "v":
             words = card.split(maxsplit=3)[1:]
         nodes = [wires.get(node, node) for node in words[:count]]
@@ -123,7 +116,6 @@ class _Gathered:
             raise refusal(f"card {head}", "stand once, with its nodes", card, "restore the deck as it was written")
 
     def _place(self, card: str, head: str) -> tuple[str, tuple[int, ...]]:
-        """Return bank and number of the `card` called `head`."""
         label, numbers = head[1:], tuple[int, ...]()
         while label not in self.kinds:
             label, _, number = label.rpartition("_")
@@ -159,17 +151,15 @@ class _Gathered:
 
 
 def flat_sections(sections: list[Section], dialect: Dialect) -> list[Section]:
-    """Return the `sections` of the flat deck that a deck by units in `dialect` stands for, any other deck's unchanged.
+    """Return the `sections` of the flat deck that a deck by units in `dialect` stands for.
 
     Raises `FileFormatError` for a line that has no counterpart there.
     """
     header = sections[0]
     units = dict(line.removeprefix(_UNIT_MARK).split() for line in header.lines if line.startswith(_UNIT_MARK))
-    if not units:
-        return sections
     marks = [section.head[0] for section in sections[1:]]
     parts = [section for section in sections if section.head[:1] == ("part",)]
-    circuits = {each.head.name: each for each in _circuits(sections, dialect)}
+    circuits = {each.name: each for each in _circuits(sections, dialect)}
     if marks != [*["part"] * len(parts), *[CIRCUIT] * len(circuits), TOP, "analysis"]:
         do = "restore the order in which the deck was written"
         raise refusal("deck by units", "have banks, circuits that differ, the top and analysis", ", ".join(marks), do)
@@ -186,7 +176,7 @@ def _in_order(cards: Mapping[tuple[int, ...], str]) -> Iterator[str]:
     yield from (cards[number] for number in sorted(cards))
 
 
-def _circuits(sections: Iterable[Section], dialect: Dialect) -> Iterator[_Circuit]:
+def _circuits(sections: Iterable[Section], dialect: Dialect) -> Iterator[_Call]:
     for section in sections:
         if section.head[:1] == (CIRCUIT,):
             first, *cards = section.lines or ("",)
@@ -195,7 +185,7 @@ def _circuits(sections: Iterable[Section], dialect: Dialect) -> Iterator[_Circui
                 do = "restore its first and last line"
                 raise refusal(f"circuit {name}", f"be from .subckt {name} to .ends {name}", first, do)
             word, *rest = words_of(first)
-            yield _Circuit(head=_call([*rest[1:], rest[0]], dialect, word), cards=tuple(cards[:-1]))
+            yield replace(_call([*rest[1:], rest[0]], dialect, word), cards=tuple(cards[:-1]))
 
 
 def _call(words: list[str], dialect: Dialect, line: str) -> _Call:
@@ -208,7 +198,7 @@ def _call(words: list[str], dialect: Dialect, line: str) -> _Call:
 
 
 def _gather(
-    found: _Gathered, circuits: Mapping[str, _Circuit], units: Mapping[str, int], header: Section, top: tuple[str, ...]
+    found: _Gathered, circuits: Mapping[str, _Call], units: Mapping[str, int], header: Section, top: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Put the cards of all instances of `circuits` at the `top`, and those beside them, into `found`.
 
@@ -227,18 +217,17 @@ def _gather(
     lines = next((line.split()[2:] for line in header.lines if line.startswith(f"{MARK} lines")), None)
     if lines is None:
         raise refusal("netlist", "carry the marks of write_spice", "no lines", "give a deck written by this package")
-    clocks = dict[str, str]()
+    names, clocks = [f"v{clock_node(line)}" for line in lines], dict[str, str]()
     for name, (circuit, unit) in expected.items():
-        wires, values = _bound(name, circuit, calls)
-        count = units.get(circuit.head.name.removesuffix("_unit"), 0)
-        inside = _inner_nodes(header, circuit.head.name.removesuffix("_unit"), count, unit)
+        (wires, values), layer = _bound(name, circuit, calls), circuit.name.removesuffix("_unit")
+        inside = _inner_nodes(header, layer, units.get(layer, 0), unit)
         for card in circuit.cards:
             word = card.split(maxsplit=1)[0]
-            if circuit.head.name == CLOCK and word in [f"v{clock_node(line)}" for line in lines]:
+            if circuit.name == CLOCK and word in names:
                 clocks[word] = _rewired(card, wires)
             else:
                 found.add(card, inside | wires, values, unit)
-    return tuple(clocks[f"v{clock_node(line)}"] for line in lines if f"v{clock_node(line)}" in clocks)
+    return tuple(clocks[word] for word in names if word in clocks)
 
 
 def _rewired(card: str, wires: Mapping[str, str]) -> str:
@@ -246,28 +235,27 @@ def _rewired(card: str, wires: Mapping[str, str]) -> str:
     return f"{word} {wires.get(a, a)} {wires.get(b, b)} {rest}"
 
 
-def _instances(circuits: Mapping[str, _Circuit], units: Mapping[str, int]) -> dict[str, tuple[_Circuit, int]]:
+def _instances(circuits: Mapping[str, _Call], units: Mapping[str, int]) -> dict[str, tuple[_Call, int]]:
     """Return circuit and number of the unit by the name of each instance that the top must have."""
     missing = [name for name in (CLOCK, *(f"{label}_unit" for label in units)) if name not in circuits]
     if missing:
         raise refusal("deck by units", "have every circuit", f"no {missing[0]}", "restore it")
-    named = dict[str, tuple[_Circuit, int]]()
+    named = dict[str, tuple[_Call, int]]()
     for name, circuit in circuits.items():
         count = units.get(name.removesuffix("_unit"), 0) if name.endswith("_unit") else 0
         named |= {f"x{name}_{unit}": (circuit, unit) for unit in range(count)} if count else {f"x{name}": (circuit, 0)}
     return named
 
 
-def _bound(name: str, circuit: _Circuit, calls: Mapping[str, _Call]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return nodes and parameters in the `circuit` of the instance `name`."""
+def _bound(name: str, circuit: _Call, calls: Mapping[str, _Call]) -> tuple[dict[str, str], dict[str, str]]:
     if name not in calls:
         raise refusal("top", "have every instance", f"no {name}", "restore it")
-    call, head = calls[name], circuit.head
-    if call.name != head.name or len(call.nodes) != len(head.nodes) or not call.values.keys() <= head.values.keys():
-        must = f"call {head.name} with {len(head.nodes)} nodes and of its parameters"
+    call, count = calls[name], len(circuit.nodes)
+    if call.name != circuit.name or len(call.nodes) != count or not call.values.keys() <= circuit.values.keys():
+        must = f"call {circuit.name} with {count} nodes and of its parameters"
         got = f"{call.name}, {len(call.nodes)} nodes, {', '.join(call.values) or 'none'}"
         raise refusal(f"instance {name}", must, got, "restore it")
-    return dict(zip(head.nodes, call.nodes, strict=True)), {**head.values, **call.values}
+    return dict(zip(circuit.nodes, call.nodes, strict=True)), {**circuit.values, **call.values}
 
 
 def _inner_nodes(header: Section, layer: str, units: int, unit: int) -> dict[str, str]:

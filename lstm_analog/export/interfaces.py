@@ -1,6 +1,5 @@
 """The pins of a network that is written as a subcircuit or a module, and their names."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from lstm_analog.arrays import Indices
@@ -8,7 +7,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.labels import check_label, repeated
 from lstm_analog.network.parts import DATUM, Sources
 
 GROUND = "0"
@@ -20,18 +19,12 @@ GROUND = "0"
 class Interface:
     """The pins of a network that is written as a subcircuit or a module.
 
-    Attributes
-    ----------
-    name : str
-        The name of the subcircuit.
-    inputs : tuple of pairs of str
-        The name of the pins, and the bank of sources that they replace: ("x", "x") makes x0, x1, ...
-    outputs : tuple of pairs of str
-        The name of the pins, and the group of nodes that they lead out: ("h", "l0_h").
-    supplies : tuple of pairs of str
-        The same for supplies, and for clocks that are ordinary sources, at the end; a bank of one node has no number.
-    datum : str
-        The name of node 0 inside; unless it is "0", it is a pin, the last one.
+    * `name`: the name of the subcircuit.
+    * `inputs`: the name of the pins, and the bank of sources that they replace: ("x", "x") makes x0, x1, ...
+    * `outputs`: the name of the pins, and the group of nodes that they lead out: ("h", "l0_h").
+    * `supplies`: the same for supplies, and for clocks that are ordinary sources, at the end; a bank of one node
+      has no number.
+    * `datum`: the name of node 0 inside; unless it is "0", it is a pin, the last one.
     """
 
     name: str
@@ -47,8 +40,7 @@ class Interface:
             check_label(label)
         if self.datum != GROUND:
             check_label(self.datum)
-        twice = [label for label, times in Counter(label for _, label in led).items() if times > 1]
-        if twice:
+        if twice := repeated(label for _, label in led):
             got, do = ", ".join(twice), "drop one, or wire it outside"
             raise InvalidValueError(explain("pins", must="lead out a group once", got=got, do=do))
 
@@ -99,7 +91,6 @@ def wire(network: Network, interface: Interface, reserved: frozenset[str]) -> Su
 
 
 def _fed(network: Network, label: str) -> Indices:
-    """Return the nodes (k,) of the bank of sources called `label`."""
     part = network.part(label)
     if not isinstance(part, Sources):
         must, do = "replace a bank of sources", "lead it out as an output"
@@ -108,8 +99,7 @@ def _fed(network: Network, label: str) -> Indices:
 
 
 def _check_names(taken: list[str], reserved: frozenset[str]) -> None:
-    repeated = sorted(pin for pin, times in Counter(taken).items() if times > 1)
-    words = sorted(set(taken) & reserved)
-    if repeated or words:
+    wrong = repeated(taken) or sorted(set(taken) & reserved)
+    if wrong:
         must, do = "differ from each other, nodes inside, the subcircuit and reserved words", "rename one"
-        raise InvalidValueError(explain("pins", must=must, got=", ".join(repeated or words), do=do))
+        raise InvalidValueError(explain("pins", must=must, got=", ".join(wrong), do=do))

@@ -7,7 +7,6 @@ pins of each kind of part, and nets. A pin without a net is not listed among the
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,6 +17,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.files import whole_file
 from lstm_analog.network.bank import put
+from lstm_analog.network.labels import repeated
 
 UNCONNECTED = -1
 """In place of a net: the pin is left open."""
@@ -28,16 +28,10 @@ UNCONNECTED = -1
 class BoughtPart:
     """A part that can be bought.
 
-    Attributes
-    ----------
-    prefix : str
-        The letters of its references: R, C, U, Q, J.
-    symbol, footprint : str
-        Its symbol and its footprint in KiCad's libraries, "<library>:<name>".
-    maker, number : str
-        Its maker and part number; empty if they depend on the value, as of resistors.
-    pins : tuple of pairs of str
-        The number and the name of each pin.
+    * `prefix`: the letters of its references: R, C, U, Q, J.
+    * `symbol`, `footprint`: its symbol and its footprint in KiCad's libraries, "<library>:<name>".
+    * `maker`, `number`: its maker and part number; empty if they depend on the value, as of resistors.
+    * `pins`: the number and the name of each pin.
     """
 
     prefix: str
@@ -88,8 +82,7 @@ class Board:
         """Check that the names of nets and of elements differ, and that pins are on nets of the board."""
         elements = [name for bank in self.components for name in bank.elements]
         for what, names in (("nets", self.nets), ("elements", elements)):
-            twice = sorted(name for name, times in Counter(names).items() if times > 1)
-            if twice:
+            if twice := repeated(names):
                 do = "rename one: KiCad takes two of one name for one"
                 raise InvalidValueError(explain(what, must="have names that differ", got=ascii(twice)[:80], do=do))
         for bank in self.components:
@@ -151,7 +144,6 @@ def _components(bank: ComponentBank, references: list[str]) -> Iterator[str]:
 
 
 def _kind(part: BoughtPart) -> str:
-    """Return the description of the pins of `part`."""
     library, _, symbol = part.symbol.partition(":")
     pins = "".join(
         f'\n        (pin (num {_quoted(number)}) (name {_quoted(name)}) (type "passive"))' for number, name in part.pins
@@ -161,19 +153,13 @@ def _kind(part: BoughtPart) -> str:
 
 def _nets(board: Board, references: list[list[str]]) -> Iterator[str]:
     """Yield each net of `board` that has a pin, with its pins in the order of the components."""
-    columns = [
-        (bank.nets[row], names, number)
-        for bank, names in zip(board.components, references, strict=True)
-        for row, (number, _) in enumerate(bank.part.pins)
-    ]
-    listed = [
-        (net, name, pin)
-        for column, names, pin in columns
-        for net, name in zip(column.tolist(), names, strict=True)
-        if net != UNCONNECTED
-    ]
-    listed.sort(key=lambda entry: entry[0])
-    for code, (net, nodes) in enumerate(groupby(listed, key=lambda entry: entry[0]), start=1):
+    nodes: dict[int, list[str]] = {}
+    for bank, names in zip(board.components, references, strict=True):
+        for column, (pin, _) in zip(bank.nets.tolist(), bank.part.pins, strict=True):
+            for net, name in zip(column, names, strict=True):
+                nodes.setdefault(net, []).append(f'\n      (node (ref "{name}") (pin "{pin}") (pintype "passive"))')
+    nodes.pop(UNCONNECTED, None)
+    for code, net in enumerate(sorted(nodes), start=1):
         yield f'    (net (code "{code}") (name {_quoted(board.nets[net])})'
-        yield from (f'\n      (node (ref "{name}") (pin "{pin}") (pintype "passive"))' for _, name, pin in nodes)
+        yield from nodes[net]
         yield ")\n"

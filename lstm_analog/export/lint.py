@@ -22,7 +22,7 @@ from lstm_analog.export.lint_cards import (
     spectre_faults,
     value_faults,
 )
-from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, scopes, statements
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, fault, scopes, statements
 from lstm_analog.export.rules import RULES, Rules
 from lstm_analog.files import read_bytes, text_in
 
@@ -50,21 +50,15 @@ class Breach:
 def check_dialect(path: str | Path, dialect: Dialect) -> tuple[Breach, ...]:
     """Return the breaches of the rules of `dialect` in the deck at `path`, in the order of lines.
 
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is no text in UTF-8.
-    UnsupportedError
-        If there are no rules for `dialect`, as for one of your own.
+    Raises `FileAccessError` if the file cannot be read; `FileFormatError` if it is no text in UTF-8; `UnsupportedError`
+    if there are no rules for `dialect`, as for one of your own.
     """
     if dialect.name not in RULES:
         got, do = ascii(dialect.name)[:80], "run the deck in its simulator"
         raise UnsupportedError(explain("dialect", must=f"be one of {', '.join(RULES)}", got=got, do=do))
     text = text_in(read_bytes(path), f"file {str(path)!r}")
     rules = RULES[dialect.name]
-    found = [Breach(line=line, fault=fault) for line, fault in _faults(text, rules)]
+    found = [Breach(line=line, fault=each) for line, each in _faults(text, rules)]
     return tuple(sorted(found, key=lambda breach: breach.line))
 
 
@@ -74,22 +68,22 @@ def _faults(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
     places = scopes(deck)
     yield from _repeated(deck)
     for statement in deck:
-        yield from ((statement.line, fault) for fault in _unclosed(statement))
+        yield from ((statement.line, each) for each in _unclosed(statement))
         scope = places[statement.subcircuit]
         check = spectre_faults if statement.spectre else _spice_faults
-        yield from ((statement.line, fault) for fault in check(statement, scope, rules))
+        yield from ((statement.line, each) for each in check(statement, scope, rules))
     last = deck[-1] if deck else None
     library = deck and all(statement.subcircuit or statement.words[0] in _LIBRARY for statement in deck)
     if not library and (last is None or last.text != ".end"):
         line = last.line if last else 1
-        yield line, Fault(what="deck", must="end with .end", got=last.text[:40] if last else "nothing", do="add it")
+        yield line, fault("deck", "end with .end", last.text[:40] if last else "nothing", "add it")
 
 
 def _unclosed(statement: Statement) -> Iterator[Fault]:
     """Yield a fault if a brace or a quote of `statement` has no partner."""
     text = statement.text
     if '"' not in text and (text.count("{") != text.count("}") or text.count("'") % 2):
-        yield Fault(what="statement", must="close its braces and quotes", got=text[:60], do="correct it")
+        yield fault("statement", "close its braces and quotes", text[:60], "correct it")
 
 
 def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
@@ -99,8 +93,7 @@ def _repeated(deck: list[Statement]) -> Iterator[tuple[int, Fault]]:
         place = "" if statement.words[0] == ".subckt" else statement.subcircuit
         for name in _declared(statement.words):
             if (place, name) in seen:
-                do = "rename one; case does not tell them apart"
-                yield statement.line, Fault(what="name", must="be given once", got=name, do=do)
+                yield statement.line, fault("name", "be given once", name, "rename one; case does not tell them apart")
             seen.add((place, name))
 
 
@@ -117,33 +110,32 @@ def _declared(words: tuple[str, ...]) -> list[str]:
 def _layout(text: str, rules: Rules) -> Iterator[tuple[int, Fault]]:
     for number in cut_off(text):
         must, do = "follow what it continues: ngspice drops it", "begin the remark above with *"
-        yield number, Fault(what="line", must=must, got="a line of ; before it", do=do)
+        yield number, fault("line", must, "a line of ; before it", do)
     for number, line in enumerate(split_lines(text), start=1):
         if len(line) > rules.line and not line.startswith("*"):
             must, do = f"have at most {rules.line} letters", "continue it with + on the next"
-            yield number, Fault(what="line", must=must, got=str(len(line)), do=do)
+            yield number, fault("line", must, str(len(line)), do)
         if line.startswith("*#"):
-            yield number, Fault(what="comment", must="not start with *#", got=line[:40], do="ngspice runs it: use * #")
+            yield number, fault("comment", "not start with *#", line[:40], "ngspice runs it: use * #")
         statement = without_remark(line, rules.comments)
         alien = [mark for mark in REMARKS if remark_place(statement, mark) < len(statement)]
         if alien and number > 1 and not line.startswith(("*", "//")):
-            yield number, Fault(what="line", must="hold no comment of another dialect", got=alien[0], do="remove it")
+            yield number, fault("line", "hold no comment of another dialect", alien[0], "remove it")
         if not (statement.isascii() or number == 1 or line.startswith("*")):
             do = "write u for micro; other letters may stand in remarks"
-            yield number, Fault(what="line", must="be ASCII", got=ascii(statement)[:60], do=do)
+            yield number, fault("line", "be ASCII", ascii(statement)[:60], do)
 
 
 def _spice_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator[Fault]:
     words = statement.words
     if words[0] == "simulator":
         if not rules.masters:
-            do = "leave it to Spectre"
-            yield Fault(what="statement", must="be a card or a dot command", got=statement.text[:40], do=do)
+            yield fault("statement", "be a card or a dot command", statement.text[:40], "leave it to Spectre")
     elif words[0].startswith("."):
         yield from _command(words, scope, rules)
     elif words[0][0] not in rules.letters:
         must = f"begin with one of {' '.join(rules.letters)}"
-        yield Fault(what="card", must=must, got=words[0], do="say it with cards that this dialect has")
+        yield fault("card", must, words[0], "say it with cards that this dialect has")
     else:
         yield from card_faults(words, scope, rules)
 
@@ -152,7 +144,7 @@ def _command(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
     name = words[0][1:]
     if name not in rules.statements:
         must = f"be one of .{' .'.join(sorted(rules.statements))}"
-        yield Fault(what="command", must=must, got=words[0], do="leave it out, or use this dialect's own")
+        yield fault("command", must, words[0], "leave it out, or use this dialect's own")
         return
     check = _COMMANDS.get(name)
     if check is not None:
@@ -163,7 +155,7 @@ def _parameters(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[
     for word in words[1:]:
         name, equals, value = word.partition("=")
         if not equals:
-            yield Fault(what=".param", must="be name=value", got=word, do="write it without blanks")
+            yield fault(".param", "be name=value", word, "write it without blanks")
         yield from constant_faults([name], rules)
         bare = "" in rules.quotes and value[:1] + value[-1:] not in ("{}", "''")
         yield from expression_faults(value, rules, scope.names) if bare else value_faults(value, scope, rules)
@@ -174,7 +166,7 @@ def _run(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
     times = [word for word in words[1:] if word != "uic"]
     if not least <= len(times) <= most:
         do = "give the longest step as this dialect does"
-        yield Fault(what=".tran", must=f"have {least} to {most} times", got=" ".join(times), do=do)
+        yield fault(".tran", f"have {least} to {most} times", " ".join(times), do)
     for word in times:
         yield from value_faults(word, scope, rules)
 
@@ -185,13 +177,12 @@ def _options(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fau
         package = given[0] if given else ""
         if package not in rules.packages:
             must = f"name one of {', '.join(rules.packages)} first"
-            yield Fault(what=words[0], must=must, got=package, do="put the package before its options")
+            yield fault(words[0], must, package, "put the package before its options")
             return
         known, given = rules.packages[package], given[1:]
     for word in given:
         if word.partition("=")[0] not in known:
-            must, do = f"be one of {' '.join(sorted(known))}", "leave it out"
-            yield Fault(what="option", must=must, got=word.partition("=")[0], do=do)
+            yield fault("option", f"be one of {' '.join(sorted(known))}", word.partition("=")[0], "leave it out")
 
 
 def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
@@ -201,22 +192,22 @@ def _model(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault
     if kind not in rules.models:
         must = f"be one of {', '.join(rules.models)}"
         do = "write the switch as this dialect does" if kind in _SWITCHES else "use another"
-        yield Fault(what="kind of model", must=must, got=kind, do=do)
+        yield fault("kind of model", must, kind, do)
         return
     known, given = rules.models[kind], dict(re.findall(r"([\w]+)=(\S+)", inside.rstrip(")")))
     for name in given:
         if known and name not in known:
             must = f"be one of {' '.join(sorted(known))}"
-            yield Fault(what=f"parameter of {kind}", must=must, got=name, do="name it as this dialect does")
+            yield fault(f"parameter of {kind}", must, name, "name it as this dialect does")
     if kind == "sw" and "lser" not in known and given.get("vh", "0").startswith("-"):
-        yield Fault(what="vh", must="not be negative", got=given["vh"], do="only LTspice is smooth then: write 0")
+        yield fault("vh", "not be negative", given["vh"], "only LTspice is smooth then: write 0")
     for value in given.values():
         yield from value_faults(value, scope, rules)
 
 
 def _subcircuit(words: tuple[str, ...], scope: Scope, rules: Rules) -> Iterator[Fault]:
     if "params:" in words and words[-1] == "params:":
-        yield Fault(what="params:", must="be followed by values", got="none", do="leave it out")
+        yield fault("params:", "be followed by values", "none", "leave it out")
     yield from name_faults(words, rules)
     yield from constant_faults((word.partition("=")[0] for word in words if "=" in word), rules)
     yield from passing_faults(words, rules)

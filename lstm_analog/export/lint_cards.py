@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 
-from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, number_faults
+from lstm_analog.export.lint_decks import Fault, Scope, Statement, expression_faults, fault, number_faults
 from lstm_analog.export.numbers import difference, is_number, parse_number
 from lstm_analog.export.rules import Names, Passing, Rules
 
@@ -24,8 +24,7 @@ _NODES = MappingProxyType(dict.fromkeys("rclvibegd", 2) | {"s": 4, "m": 4, "q": 
 def card_faults(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     """Yield the faults in the card of `words` in its `scope` by `rules`."""
     if not _CARD.fullmatch(words[0]):
-        must = "be a letter followed by letters, digits and underscores"
-        yield Fault(what="name of a card", must=must, got=words[0], do="rename it")
+        yield fault("name of a card", "be a letter followed by letters, digits and underscores", words[0], "rename it")
     for node in words[1 : 1 + _NODES.get(words[0][0], 0)]:
         yield from _node(node, rules)
     check = _CARDS.get(words[0][0])
@@ -37,7 +36,7 @@ def name_faults(words: Words, rules: Rules) -> Iterator[Fault]:
     """Yield a fault if the subcircuit or model that `words` declare has the name of a primitive by `rules`."""
     for name in words[1:2]:
         if name in rules.primitives:
-            yield Fault(what="name", must="not be that of a primitive", got=name, do="rename it")
+            yield fault("name", "not be that of a primitive", name, "rename it")
 
 
 def constant_faults(names: Iterable[str], rules: Rules) -> Iterator[Fault]:
@@ -45,9 +44,7 @@ def constant_faults(names: Iterable[str], rules: Rules) -> Iterator[Fault]:
     for name in names:
         if name in rules.constants:
             must = f"not be one of {' '.join(sorted(rules.constants))}"
-            yield Fault(
-                what="name of a parameter", must=must, got=name, do="rename it: the simulator takes its own number"
-            )
+            yield fault("name of a parameter", must, name, "rename it: the simulator takes its own number")
 
 
 def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
@@ -56,15 +53,14 @@ def passing_faults(words: Words, rules: Rules) -> Iterator[Fault]:
     wrong = {Passing.FORBIDDEN: stands, Passing.REQUIRED: values and not stands, Passing.ALLOWED: False}
     if wrong[rules.passing]:
         must = f"{rules.passing.value} before values".removeprefix("must ")
-        yield Fault(what="params:", must=must, got=words[0], do="add or remove it")
+        yield fault("params:", must, words[0], "add or remove it")
 
 
 def _node(node: str, rules: Rules) -> Iterator[Fault]:
     if not _NAME.fullmatch(node):
-        must = "be a number, or a letter followed by letters, digits and underscores"
-        yield Fault(what="node", must=must, got=node, do="rename it")
+        yield fault("node", "be a number, or a letter followed by letters, digits and underscores", node, "rename it")
     if node in rules.reserved:
-        yield Fault(what="node", must=f"not be one of {' '.join(sorted(rules.reserved))}", got=node, do="rename it")
+        yield fault("node", f"not be one of {' '.join(sorted(rules.reserved))}", node, "rename it")
 
 
 def value_faults(text: str, scope: Scope, rules: Rules) -> Iterator[Fault]:
@@ -74,17 +70,17 @@ def value_faults(text: str, scope: Scope, rules: Rules) -> Iterator[Fault]:
         yield from number_faults(text, rules)
     elif marks not in ("{}", "''"):
         do = "write digits, or an expression in its marks"
-        yield Fault(what="value", must="be a number or an expression in marks", got=text[:60], do=do)
+        yield fault("value", "be a number or an expression in marks", text[:60], do)
     elif marks not in rules.quotes:
         must = f"stand in {' or '.join(mark for mark in rules.quotes if mark)}"
-        yield Fault(what="expression", must=must, got=text[:60], do="use the marks of this dialect")
+        yield fault("expression", must, text[:60], "use the marks of this dialect")
     else:
         yield from expression_faults(text[1:-1], rules, scope.names)
 
 
 def _two_ends(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     if len(words) < 4:
-        yield Fault(what=f"card {words[0]}", must="have two nodes and a value", got=" ".join(words), do="complete it")
+        yield fault(f"card {words[0]}", "have two nodes and a value", " ".join(words), "complete it")
     for word in words[3:]:
         yield from value_faults(word.partition("=")[2] or word, scope, rules)
 
@@ -93,34 +89,33 @@ def _independent(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     rest = [word.removeprefix("dc=") for word in words[3:] if word not in ("dc", "ac")]
     waveform = re.fullmatch(r"(pwl|pulse|sin|exp)\s*\((.*)\)", " ".join(rest))
     if waveform is None:
-        yield from (fault for word in rest for fault in value_faults(word, scope, rules))
+        yield from (each for word in rest for each in value_faults(word, scope, rules))
         return
     values = waveform[2].replace(",", " ").split()
-    yield from (fault for word in values for fault in value_faults(word, scope, rules))
+    yield from (each for word in values for each in value_faults(word, scope, rules))
     if waveform[1] == "pwl" and all(map(is_number, values)):
         times = [parse_number(value, {}) for value in values[::2]]
         if len(values) % 2 or any(later <= sooner for sooner, later in pairwise(times)):
-            do = "sort the points"
-            yield Fault(what=f"source {words[0]}", must="have pairs in order of time", got=" ".join(values[:6]), do=do)
+            yield fault(f"source {words[0]}", "have pairs in order of time", " ".join(values[:6]), "sort the points")
 
 
 def _controlled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     letter, rest = words[0][0], " ".join(words[3:])
     keyword, equals, text = rest.partition("=")
     if not equals and letter in "eg" and len(words) == 6:
-        yield from (fault for node in words[3:5] for fault in _node(node, rules))
+        yield from (each for node in words[3:5] for each in _node(node, rules))
         yield from value_faults(words[5], scope, rules)
         return
     known: Names = rules.sources.get(letter, frozenset())
     if keyword.strip() not in known:
         must = f"impose {' or '.join(sorted(known))} = an expression" if known else "have four nodes and a number"
-        yield Fault(what=f"card {words[0]}", must=must, got=rest[:40], do="write the source as this dialect does")
+        yield fault(f"card {words[0]}", must, rest[:40], "write the source as this dialect does")
         return
     text = text.strip()
     if _enclosed(text):
         yield from value_faults(text, scope, rules)
     elif "" not in rules.quotes:
-        yield Fault(what="expression", must=f"stand in {' or '.join(rules.quotes)}", got=text[:60], do="enclose it")
+        yield fault("expression", f"stand in {' or '.join(rules.quotes)}", text[:60], "enclose it")
     else:
         yield from expression_faults(re.sub(r"\{(\w+)\}", r"\1", text), rules, scope.names)
 
@@ -139,8 +134,7 @@ def _modelled(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     if place is None and scope.includes and any("=" not in word for word in rest):
         return  # a model of a library in a file
     if place is None:
-        do = "add its .model"
-        yield Fault(what=f"card {words[0]}", must="name a model of this deck", got=" ".join(rest), do=do)
+        yield fault(f"card {words[0]}", "name a model of this deck", " ".join(rest), "add its .model")
         return
     for word in rest[place + 1 :]:
         if word not in ("on", "off"):
@@ -151,19 +145,18 @@ def _instance(words: Words, scope: Scope, rules: Rules) -> Iterator[Fault]:
     plain = [word for word in words[1:] if "=" not in word and word != "params:"]
     *nodes, name = plain or [""]
     yield from passing_faults(words, rules)
-    yield from (fault for node in nodes for fault in _node(node, rules))
+    yield from (each for node in nodes for each in _node(node, rules))
     if name not in scope.subcircuits:
         if not scope.includes:
-            yield Fault(what=f"card {words[0]}", must="call a subcircuit of this deck", got=name, do="define it")
+            yield fault(f"card {words[0]}", "call a subcircuit of this deck", name, "define it")
         return
     pins, values = scope.subcircuits[name]
     if len(nodes) != pins:
-        yield Fault(what=f"card {words[0]}", must=f"have {pins} nodes", got=str(len(nodes)), do="match the .subckt")
+        yield fault(f"card {words[0]}", f"have {pins} nodes", str(len(nodes)), "match the .subckt")
     for word in (word for word in words if "=" in word):
         key, _, value = word.partition("=")
         if key not in values:
-            must = f"give only {' '.join(sorted(values))}"
-            yield Fault(what=f"card {words[0]}", must=must, got=key, do="match the .subckt")
+            yield fault(f"card {words[0]}", f"give only {' '.join(sorted(values))}", key, "match the .subckt")
         yield from value_faults(value, scope, rules)
 
 
@@ -197,14 +190,13 @@ def spectre_faults(statement: Statement, scope: Scope, rules: Rules) -> Iterator
         yield from _element(found, scope, rules)
     else:
         must, do = "be an element, an analysis or one of " + " ".join(_STRUCTURE), "use Spectre's own language here"
-        yield Fault(what="statement", must=must, got=text[:60], do=do)
+        yield fault("statement", must, text[:60], do)
 
 
 def _element(found: re.Match[str], scope: Scope, rules: Rules) -> Iterator[Fault]:
     master = found[3]
     if master not in rules.masters and master not in scope.subcircuits:
-        must = f"be one of {', '.join(rules.masters)} or a subcircuit"
-        yield Fault(what="master", must=must, got=master, do="use another element")
+        yield fault("master", f"be one of {', '.join(rules.masters)} or a subcircuit", master, "use another element")
         return
     for node in found[2].split():
         yield from _node(node, rules)
@@ -219,6 +211,6 @@ def _assignments(
         name, equals, value = word.partition("=")
         if not equals or not (free or name in known):
             must = "be a declaration name=value" if free else f"be one of {' '.join(sorted(known))}, with a value"
-            yield Fault(what="parameter", must=must, got=word[:60], do="name it as Spectre does")
+            yield fault("parameter", must, word[:60], "name it as Spectre does")
         elif value not in _WORDS:
             yield from expression_faults(value, rules, scope.names)

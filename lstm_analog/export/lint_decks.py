@@ -31,21 +31,26 @@ class Fault:
     do: str
 
 
+def fault(what: str, must: str, got: str, do: str) -> Fault:
+    """Return the fault that `what` must `must` and got `got`, with the advice `do`."""
+    return Fault(what=what, must=must, got=got, do=do)
+
+
 def number_faults(text: str, rules: Rules) -> Iterator[Fault]:
     """Yield the faults in the number `text` by `rules`: a spelling that simulators read differently, or its unit."""
     differs = difference(text)
     if differs:
-        yield Fault(what="value", must="mean the same to all simulators", got=text[:60], do=f"that is {differs}")
+        yield fault("value", "mean the same to all simulators", text[:60], f"that is {differs}")
     elif rules.units and unit_of(text) not in ("", *rules.units):
         must = f"have no unit, or one of {' '.join(sorted(rules.units))}"
-        yield Fault(what="value", must=must, got=text[:60], do="leave the unit out")
+        yield fault("value", must, text[:60], "leave the unit out")
 
 
 def expression_faults(text: str, rules: Rules, names: Names) -> Iterator[Fault]:
     """Yield the faults in the expression `text` by `rules`; `names` are the parameters that it may use."""
     if len(text) > rules.expression:
         must, do = f"have at most {rules.expression} letters", "cut it with an inner node"
-        yield Fault(what="expression", must=must, got=str(len(text)), do=do)
+        yield fault("expression", must, str(len(text)), do)
     plain = _NODES.sub(lambda found: f"{found[1]}(0)", text.lower())
     tokens = [(found.lastgroup or "", found[0].strip()) for found in _TOKEN.finditer(plain)]
     yield from _words(tokens, rules, names)
@@ -61,16 +66,14 @@ def _words(tokens: list[tuple[str, str]], rules: Rules, names: Names) -> Iterato
             yield from _choice("function", token, rules.functions, rules)
             yield from _arguments(tokens[number + 1 :], token)
         elif kind == "name" and token not in names:
-            do = "declare it, or read a node with v(...)"
-            yield Fault(what="name in an expression", must="be a parameter", got=token, do=do)
+            yield fault("name in an expression", "be a parameter", token, "declare it, or read a node with v(...)")
         elif kind == "operator":
             yield from _choice("operator", token, rules.operators, rules)
 
 
 def _choice(what: str, token: str, known: Names, rules: Rules) -> Iterator[Fault]:
     if token not in known:
-        do = rules.advice.get(token, "use another")
-        yield Fault(what=what, must=f"be one of {' '.join(sorted(known))}", got=token, do=do)
+        yield fault(what, f"be one of {' '.join(sorted(known))}", token, rules.advice.get(token, "use another"))
 
 
 def _arguments(tokens: list[tuple[str, str]], function: str) -> Iterator[Fault]:
@@ -82,8 +85,7 @@ def _arguments(tokens: list[tuple[str, str]], function: str) -> Iterator[Fault]:
             break
     needed = _ARGUMENTS.get(function, commas + 1)
     if commas + 1 != needed:
-        do = "nest it, or leave one out"
-        yield Fault(what=f"function {function}", must=f"have {needed} arguments", got=str(commas + 1), do=do)
+        yield fault(f"function {function}", f"have {needed} arguments", str(commas + 1), "nest it, or leave one out")
 
 
 def _grammar(tokens: list[tuple[str, str]], text: str) -> Iterator[Fault]:
@@ -92,18 +94,18 @@ def _grammar(tokens: list[tuple[str, str]], text: str) -> Iterator[Fault]:
     do = "correct it"
     for kind, token in tokens:
         if kind == "other" or token in ("{", "}"):
-            yield Fault(what="sign in an expression", must="be one of + - * / ( ) , . and letters", got=token, do=do)
+            yield fault("sign in an expression", "be one of + - * / ( ) , . and letters", token, do)
             return
         expected = kind in ("number", "name") or token == "("
         if expected == operand and not (token == "(" and operand) and token not in _UNARY:
-            yield Fault(what="expression", must="have operands and operators by turns", got=text[:60], do=do)
+            yield fault("expression", "have operands and operators by turns", text[:60], do)
             return
         depth += (token == "(") - (token == ")")
         operand = kind in ("number", "name") or token == ")"
         if depth < 0:
             break
     if depth or not operand:
-        yield Fault(what="expression", must="be complete, its brackets closed", got=text[:60], do=do)
+        yield fault("expression", "be complete, its brackets closed", text[:60], do)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,8 @@ def modelica(network: Network, schedule: Schedule, name: str, start: Floats, fil
         held = _held(part, names, schedule) if isinstance(part, Sources) else []
         for entry in bank:
             yield from _declarations(entry, _labels(part, entry, names), network, start, held)
-        yield from _section("equation\n", chain(*(_connects(e, _labels(part, e, names), pins) for e in bank)))
+        connects = chain(*(_connects(entry, _labels(part, entry, names), pins) for entry in bank))
+        yield from (line if number else f"equation\n{line}" for number, line in enumerate(connects))
     yield _footer(schedule, name)
 
 
@@ -219,11 +220,6 @@ def _connects(entry: Components, labels: list[str], pins: list[str]) -> Iterator
     for number, label in enumerate(labels):
         if columns:
             yield "  " + " ".join(f"connect({label}.{pin}, {pins[nodes[number]]});" for pin, nodes in columns) + "\n"
-
-
-def _section(head: str, lines: Iterator[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield line if number else head + line
 
 
 def _wrapped(prefix: str, words: Iterable[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.expressions import LINE, Expression, Op, effort, multiply, number, parameter, substituted, symbols
 from lstm_analog.expressions.languages import MODELICA, written
 from lstm_analog.network.domain import Domain
+from lstm_analog.network.labels import repeated
 from lstm_analog.network.parts.base import Law
 
 
@@ -21,20 +22,9 @@ from lstm_analog.network.parts.base import Law
 class ModelicaModel:
     """A Modelica model.
 
-    Attributes
-    ----------
-    name : str
-        Its name, with a capital letter first.
-    title : str
-        A description, shown by tools; without quotation marks.
-    parameters : tuple of (name, unit)
-        The unit is 1 or a key of `units`.
-    variables : tuple of str
-        Other declarations than parameters and pins.
-    pins : tuple of str
-        Its connectors, with start values.
-    equations : tuple of str
-        Its equations, without semicolons.
+    `name` is its name, with a capital letter first, `title` a description that tools show, without quotation marks.
+    `parameters` are names with units, 1 or a key of `units`; `variables` are other declarations than these and pins.
+    `pins` are its connectors, with start values, `equations` its equations, without semicolons.
     """
 
     name: str
@@ -186,8 +176,7 @@ def declared(name: str, title: str, law: Law, absent: frozenset[str]) -> Modelic
 
 def _check_names(model: str, names: Sequence[str]) -> None:
     """Raise `UnsupportedPartError` if the `model` has one of its `names` twice."""
-    twice = sorted(name for name, times in Counter(names).items() if times > 1)
-    if twice:
+    if twice := repeated(names):
         must, do = "have names that differ from each other", "rename them in its law"
         raise UnsupportedPartError(explain(f"model {model}", must=must, got=", ".join(twice), do=do))
 

@@ -16,50 +16,19 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.export import modelica_models as models
 from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.modelica_models import ModelicaModel
-from lstm_analog.network.parts import (
-    ALWAYS,
-    Conductors,
-    Crossbars,
-    Followers,
-    Inertances,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-    ThresholdSwitches,
-    Transconductors,
-    law,
-    line_of,
-    parameters_of,
-    terminals_of,
-)
+from lstm_analog.network import parts
+from lstm_analog.network.parts import ALWAYS, Part, law, line_of, parameters_of, terminals_of
 from lstm_analog.network.parts.passages import TUBE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Components:
-    """The components of one model: some or all of the elements of a bank.
+    """The components of one `model`: some or all of the m elements of a bank.
 
-    Attributes
-    ----------
-    model : ModelicaModel
-        Their model.
-    suffixes : tuple of str, (m,)
-        The end of each name, after the bank's label; empty if components are named after the unknowns that they set.
-    sets : tuple of (pin, index array (m,))
-        The pins at which they set unknowns, and these unknowns; each component is named after the first.
-    pins : mapping of pin name to index array (m,)
-        The unknowns at the other pins.
-    values : mapping of parameter name to float array (m,)
-        Parameters in SI units; start values of unknowns are not among them.
-    line : int
-        The clock line, or `ALWAYS`.
+    `suffixes` (m,) are the ends of their names, after the bank's label; empty if they are named after the unknowns that
+    they set. `sets` are the pins at which they set unknowns, with these, (m,) each; each component is named after the
+    first. `pins` are the unknowns (m,) at the other pins, by name. `values` (m,) are the parameters by name, in SI
+    units; start values of unknowns are not among them. `line` is the clock line, or `ALWAYS`.
     """
 
     model: ModelicaModel
@@ -85,17 +54,17 @@ def components(part: Part) -> tuple[Components, ...]:
 
 
 @components.register
-def _(part: Sources) -> tuple[Components, ...]:
+def _(part: parts.Sources) -> tuple[Components, ...]:
     return (Components(model=models.SOURCE, sets=(("pin", part.nodes),), values={"effort": part.effort}),)
 
 
 @components.register
-def _(part: Junctions) -> tuple[Components, ...]:
+def _(part: parts.Junctions) -> tuple[Components, ...]:
     return (Components(model=models.JUNCTION, sets=(("pin", part.nodes),)),)
 
 
 @components.register
-def _(part: Storages) -> tuple[Components, ...]:
+def _(part: parts.Storages) -> tuple[Components, ...]:
     return (Components(model=models.STORAGE, sets=(("pin", part.nodes),), values={"C": part.capacitance}),)
 
 
@@ -120,16 +89,19 @@ def _declared(part: Part) -> Components:
 
 _CALLED: Mapping[type, tuple[str, str]] = MappingProxyType(
     {
-        Followers: ("Follower", "sum of what it senses, loading nothing: voltage follower, force-balance relay"),
-        Conductors: ("Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"),
-        Switches: ("Switch", "conductor with a clock: transistor switch, solenoid valve"),
-        Pairs: ("Pair", "feeds the product of its tiers: stacked differential pairs, flow-control valve"),
-        Ports: ("Port", "conductance under control: valve with a characterised trim, pseudo-resistor"),
-        OpAmps: ("OpAmp", "one-pole op-amp, its state x"),
-        Inertances: ("Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"),
-        Spools: ("Spool", "piston on a spring: position and speed of second order"),
-        ThresholdSwitches: ("ThresholdSwitch", "closes above one threshold, opens below another: glow lamp, siphon"),
-        Stops: ("Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"),
+        parts.Followers: ("Follower", "sum of what it senses, loading nothing: voltage follower, force-balance relay"),
+        parts.Conductors: ("Conductor", "linear: resistor, capillary (Hagen-Poiseuille)"),
+        parts.Switches: ("Switch", "conductor with a clock: transistor switch, solenoid valve"),
+        parts.Pairs: ("Pair", "feeds the product of its tiers: stacked differential pairs, flow-control valve"),
+        parts.Ports: ("Port", "conductance under control: valve with a characterised trim, pseudo-resistor"),
+        parts.OpAmps: ("OpAmp", "one-pole op-amp, its state x"),
+        parts.Inertances: ("Line", "line with a valve whose fluid has mass; closed x.e flows from a to b"),
+        parts.Spools: ("Spool", "piston on a spring: position and speed of second order"),
+        parts.ThresholdSwitches: (
+            "ThresholdSwitch",
+            "closes above one threshold, opens below another: glow lamp, siphon",
+        ),
+        parts.Stops: ("Stops", "relief or overflow above a tank's upper stop, make-up below the lower one"),
     }
 )
 """Name and description of the model of each kind of part that declares a law; others are named after their kind."""
@@ -137,15 +109,15 @@ _CALLED: Mapping[type, tuple[str, str]] = MappingProxyType(
 
 def _form(part: Part) -> tuple[str, ...]:
     """Return words for the name of the model that distinguish the different laws of one kind of part."""
-    if isinstance(part, Followers):
+    if isinstance(part, parts.Followers):
         return (str(len(part.terms)),)
-    if isinstance(part, Pairs):
+    if isinstance(part, parts.Pairs):
         return tuple(factor.shape.value for factor in part.factors)
-    return (part.shape.value,) if isinstance(part, Ports) else ()
+    return (part.shape.value,) if isinstance(part, parts.Ports) else ()
 
 
 @components.register
-def _(part: Transconductors) -> tuple[Components, ...]:
+def _(part: parts.Transconductors) -> tuple[Components, ...]:
     rows, columns = np.nonzero(part.transconductance)
     return (
         Components(
@@ -173,7 +145,7 @@ _TUBES = {
 
 
 @components.register
-def _(part: Crossbars) -> tuple[Components, ...]:
+def _(part: parts.Crossbars) -> tuple[Components, ...]:
     losses = {name: getattr(part, name) for name in ("transition", "end_flow")}
     absent = frozenset(name for name, values in losses.items() if np.isinf(values).all())
     model = models.declared(*_TUBES[absent], TUBE, absent)

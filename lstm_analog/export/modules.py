@@ -6,21 +6,23 @@ retention", Verilog-AMS LRM 2.2, section 5.3.1.3.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.export.interfaces import GROUND
+from lstm_analog.network.labels import repeated
 
 Contribution = tuple[str, str, str, str]
 """V or I, the nodes from and to, and the expression."""
 
 BRANCH = "_source"
 """Suffix of the branch that holds the potential of a node."""
-NODE = re.compile(r"\bv\((\w+)\)")
+_NODE = re.compile(r"\bv\((\w+)\)")
 """A voltage in a neutral expression (`emit`)."""
-PARAMETER = re.compile(r"\{([\w/*()]+)\}")
+_PARAMETER = re.compile(r"\{([\w/*()]+)\}")
 """A parameter in a neutral expression, or an expression of some."""
+_WORD = re.compile(r"[a-z]\w*")
 
 _STATEMENT = re.compile(r"(V(?=\(\w+,0\))|I)\((\w+),(\w+)\) <\+ (.*);")
 _WORDS = """
@@ -43,26 +45,17 @@ KEYWORDS = frozenset(_WORDS.split())
 """The keywords of Verilog-AMS (LRM 2.4, annex B), and the discipline of all nodes."""
 
 
-def parse_contribution(line: str, device: str) -> Contribution:
-    """Return the contribution of the `line` of a `device`; raise `UnsupportedPartError` for any other line."""
-    found = _STATEMENT.fullmatch(line)
-    if found is None:
-        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
-        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
-    kind, a, b, text = found.groups()
-    return kind, a, b, text
+def contributions(lines: Sequence[str], pins: Sequence[str], device: str) -> list[Contribution]:
+    """Return the contributions in `lines` of a `device` with `pins`, inner voltages first, to be set before their use.
 
-
-def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str) -> list[Contribution]:
-    """Return the `statements` of a `device` with `pins`, inner voltages first, to be assigned before they are used.
-
-    Raises `UnsupportedPartError` for an inner node that no voltage source sets before its use: it would be a further
-    unknown.
+    Raises `UnsupportedPartError` for a line that is none, and for an inner node that no voltage source sets before its
+    use: it would be a further unknown.
     """
-    first = sorted(statements, key=lambda entry: entry[0] == "I" or entry[1] in pins)
+    found = [_parsed(line, device) for line in lines]
+    first = sorted(found, key=lambda entry: entry[0] == "I" or entry[1] in pins)
     known, loose = {GROUND, *pins}, set()
     for kind, a, b, text in first:
-        loose |= {*NODE.findall(text)} - known
+        loose |= {*_NODE.findall(text)} - known
         known |= {a} if kind == "V" else set()
         loose |= {a, b} - known
     if loose:
@@ -70,6 +63,15 @@ def ordered(statements: Sequence[Contribution], pins: Sequence[str], device: str
         do = "order its lines, or make the node a pin and an unknown of the network"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(sorted(loose)), do=do))
     return first
+
+
+def _parsed(line: str, device: str) -> Contribution:
+    found = _STATEMENT.fullmatch(line)
+    if found is None:
+        must, do = "be of r, c and sources, those of voltage to node 0", "build it of the emitters in export/emit.py"
+        raise UnsupportedPartError(explain(f"device {device}", must=must, got=line, do=do))
+    kind, a, b, text = found.groups()
+    return kind, a, b, text
 
 
 def volt(node: str) -> str:
@@ -102,7 +104,8 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
     Raises `UnsupportedPartError` for a line that is no contribution, and for names that Verilog-A does not tell apart.
     """
     ends = pins.split()
-    statements = ordered([parse_contribution(line, name) for line in lines], ends, name)
+    own = {name: name for name in (*ends, *values)}
+    statements = contributions(lines, ends, name)
     inner = [a for kind, a, _, _ in statements if kind == "V" and a not in ends]
     _check_names(name, [*ends, *values, *inner])
     sources = [a for kind, a, _, _ in statements if kind == "V" and a in ends]
@@ -116,7 +119,7 @@ def module_text(name: str, pins: str, values: Sequence[str], lines: Sequence[str
             *(f"  branch ({pin}) {pin}{BRANCH};" for pin in sources),
             *(f"  real {variable};" for variable in inner),
             "  analog begin",
-            *(f"    {_spelt(statement, ends)}" for statement in statements),
+            *(f"    {inlined(statement, own, own)}" for statement in statements),
             "  end",
             "endmodule",
         )
@@ -134,20 +137,23 @@ def embedded(name: str, text: str) -> str:
     return f'embed "{file}" <<<VA\n{text.rstrip()}\n>>>VA\nload "{file}"\n'
 
 
-def _spelt(statement: Contribution, pins: Sequence[str]) -> str:
+def inlined(statement: Contribution, ends: Mapping[str, str], values: Mapping[str, str], prefix: str = "") -> str:
+    """Return a `statement` of a device in Verilog-A: `ends` replace its pins, `values` its parameters, by name.
+
+    Inner nodes become variables, whose names begin with `prefix`.
+    """
     kind, a, b, text = statement
-    text = NODE.sub(lambda node: volt(node[1]) if node[1] in (*pins, GROUND) else node[1], text)
-    text = PARAMETER.sub(lambda found: f"({found[1]})", text)
+    wired = {**ends, GROUND: GROUND}
+    text = _NODE.sub(lambda node: volt(wired[node[1]]) if node[1] in wired else f"{prefix}{node[1]}", text)
+    text = _PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values.get(name[0], name[0]), found[1])})", text)
     if kind == "I":
-        start, end = (node if node in pins else GROUND for node in (a, b))
-        return current(start, end, text)
-    return potential(a, text) if a in pins else f"{a} = {text};"
+        return current(ends.get(a, GROUND), ends.get(b, GROUND), text)
+    return potential(ends[a], text) if a in ends else f"{prefix}{a} = {text};"
 
 
 def _check_names(device: str, names: Sequence[str]) -> None:
     """Raise if one of the `names` in a `device` stands for two things, or is a word of Verilog-A."""
-    twice = {name for name in names if names.count(name) > 1}
-    wrong = sorted(twice | ({device, *names} & KEYWORDS))
+    wrong = sorted({*repeated(names), *({device, *names} & KEYWORDS)})
     if wrong:
         must, do = "have names that differ from each other and from words of Verilog-A", "name them by CardNames"
         raise UnsupportedPartError(explain(f"device {device}", must=must, got=", ".join(wrong), do=do))

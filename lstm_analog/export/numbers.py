@@ -12,7 +12,7 @@ sign behind an operator (an error in ngspice before a name).
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from types import MappingProxyType
 
@@ -24,22 +24,20 @@ from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[\w.]*)|(?P<name>[a-z_]\w*)|(?P<mark>\*\*|[-+*/()])|(?P<other>\S))"
 )
-_RANKS: Mapping[str, int] = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2})
-_APPLY: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
-    {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-)
+_RANKS = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2})
+_APPLY = MappingProxyType({"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv})
 
 
-def evaluate(text: str, parameters: Mapping[str, float], literal: Callable[[str], float]) -> float:
-    """Return the value of the lower-case expression `text` with `parameters` by name; `literal` reads its numbers.
+def _evaluate(text: str, parameters: Mapping[str, float]) -> float:
+    """Return the value of the lower-case expression `text` with `parameters` by name, or raise `FileFormatError`.
 
-    Operators of equal rank are applied from the left. Raises `FileFormatError` for text outside this grammar.
+    Operators of equal rank are applied from the left.
     """
     values, waiting, operand = list[float](), list[str](), False
     for token in _TOKEN.finditer(text.rstrip()):
         kind, word = token.lastgroup or "", token[0].strip()
         if kind in ("number", "name") and not operand:
-            values.append(literal(word) if kind == "number" else _known(word, parameters, text))
+            values.append(_literal(word) if kind == "number" else _known(word, parameters, text))
             operand = True
         elif word in ("+", "-") and not operand and waiting[-1:] in ([], ["("]):
             values.append(0.0)  # a sign: 0 - x
@@ -178,30 +176,25 @@ def parse_number(text: str, parameters: Mapping[str, float]) -> float:
     10000.0
     """
     low = text.lower()
-    if low[:1] + low[-1:] in ("{}", "''") and len(low) > 2:
-        return evaluate(low[1:-1], parameters, _literal)
-    return _literal(low)
+    return _evaluate(low[1:-1], parameters) if _is_marked(low) else _literal(low)
 
 
 def parse_expression(text: str, parameters: Mapping[str, float]) -> float:
     """Return the number in `text` as `parse_number` does with `parameters`; an expression may stand without marks."""
     low = text.lower()
-    marked = low[:1] + low[-1:] in ("{}", "''") and len(low) > 2
-    return parse_number(low, parameters) if marked or is_number(low) else evaluate(low, parameters, _literal)
+    return parse_number(low, parameters) if _is_marked(low) or is_number(low) else _evaluate(low, parameters)
+
+
+def _is_marked(text: str) -> bool:
+    return text[:1] + text[-1:] in ("{}", "''") and len(text) > 2
 
 
 def _literal(text: str) -> float:
     number = _NUMBER.fullmatch(text)
     if number is None:
-        raise _no_number(text)
+        must, do = "be a number", "write digits with a SPICE suffix, or an expression of .param names above in {}"
+        if differs := difference(text):
+            must, do = "mean the same to all simulators", f"that is {differs}"
+        raise FileFormatError(explain("netlist value", must=must, got=ascii(text)[:60], do=do))
     value = float(number[1]) * (_SUFFIX[number[2]] if number[2] else 1.0)
-    return value if abs(value) < BOUND else value * float("inf")
-
-
-def _no_number(text: str) -> FileFormatError:
-    differs, got = difference(text), ascii(text)[:60]
-    if differs:
-        must = "mean the same to all simulators"
-        return FileFormatError(explain("netlist value", must=must, got=got, do=f"that is {differs}"))
-    do = "write digits with a SPICE suffix, or an expression of .param names above in {}"
-    return FileFormatError(explain("netlist value", must="be a number", got=got, do=do))
+    return value if abs(value) < BOUND else value * inf

@@ -34,44 +34,25 @@ def _table(**texts: str) -> Mapping[str, Names]:
 class Rules:
     """The rules of one simulator.
 
-    Attributes
-    ----------
-    letters : str
-        The letters with which a card may begin.
-    statements : frozenset of str
-        The dot commands, without the dot.
-    functions, operators : frozenset of str
-        The functions and operators of expressions.
-    sources : mapping of str to frozenset
-        The keywords that introduce the expression of a source, by the letter of its card.
-    quotes : tuple of str
-        The pairs of marks that may enclose an expression on a card; the empty text for none.
-    models : mapping of str to frozenset
-        The parameters of models, by their kind; empty if any are accepted.
-    options : frozenset of str
-        The names of options.
-    packages : mapping of str to frozenset
-        The names of options by package, if the first word names a package.
-    run : tuple of int
-        The least and the largest number of times in `.tran`.
-    passing : Passing
-        Whether `params:` must stand before values.
-    comments : tuple of str
-        The marks that begin a comment within a line.
-    reserved : frozenset of str
-        Names that no node may have.
-    constants : frozenset of str
-        Names that stand for a number of the simulator's own in an expression, so that no parameter may have them.
-    primitives : frozenset of str
-        Names that no subcircuit and no model may have.
-    line, expression : int
-        The longest line and the longest expression, in letters.
-    masters : mapping of str to frozenset
-        The parameters of elements in Spectre's own language, by the kind of element.
-    units : frozenset of str
-        The units that may follow a number and its suffix; empty if any letters may.
-    advice : mapping of str to str
-        Advice for a function or operator that is not accepted.
+    * `letters`: the letters with which a card may begin.
+    * `statements`: the dot commands, without the dot.
+    * `functions`, `operators`: the functions and operators of expressions.
+    * `sources`: the keywords that introduce the expression of a source, by the letter of its card.
+    * `quotes`: the pairs of marks that may enclose an expression on a card; the empty text for none.
+    * `models`: the parameters of models, by their kind; empty if any are accepted.
+    * `options`: the names of options.
+    * `packages`: the names of options by package, if the first word names a package.
+    * `run`: the least and the largest number of times in `.tran`.
+    * `passing`: whether `params:` must stand before values.
+    * `comments`: the marks that begin a comment within a line.
+    * `reserved`: names that no node may have.
+    * `constants`: names that stand for a number of the simulator's own in an expression, so that no parameter may
+      have them.
+    * `primitives`: names that no subcircuit and no model may have.
+    * `line`, `expression`: the longest line and the longest expression, in letters.
+    * `masters`: the parameters of elements in Spectre's own language, by the kind of element.
+    * `units`: the units that may follow a number and its suffix; empty if any letters may.
+    * `advice`: advice for a function or operator that is not accepted.
     """
 
     letters: str

@@ -12,25 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
-from lstm_analog.export.cards import Cards, cards
-from lstm_analog.export.cells import MARK, check_models, temperature_lines
+from lstm_analog.export.cards import Cards
+from lstm_analog.export.cells import MARK, temperature_lines
 from lstm_analog.export.devices import device_texts
 from lstm_analog.export.dialects import DeckLanguage, Dialect
 from lstm_analog.export.emit import fill
+from lstm_analog.export.netlist import Netlist, checked_netlist
 from lstm_analog.export.numbers import number_text, number_texts
-from lstm_analog.export.source_waveforms import check_edges, clock_node, clocks, rise_time, sources, wrapped
+from lstm_analog.export.source_waveforms import clock_node, clocks, sources, wrapped
 from lstm_analog.export.spice_header import header, row_remarks
 from lstm_analog.export.vacask import in_vacask
 from lstm_analog.files import write_texts
-from lstm_analog.network.chips import check_one_chip
-from lstm_analog.network.domain import DOMAINS
 from lstm_analog.network.graph import Network
 from lstm_analog.network.labels import check_label
 from lstm_analog.network.parts import ALWAYS, Cells, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.network.varying import check_steady
 
 
 @checked_record
@@ -58,17 +56,13 @@ def _check_probes(probes: Sequence[Probe], unknowns: int, end: float) -> None:
         seen.add(probe.label)
 
 
-def probe_lines(probes: Sequence[Probe], names: Sequence[str], dialect: Dialect) -> Iterator[str]:
-    """Yield the statements in `dialect` that measure `probes`; `names` are the names of all unknowns.
-
-    Raises `UnsupportedError` for a dialect that has no such statement.
-    """
-    if probes and not dialect.measure:
+def _probe_lines(made: Netlist, probes: Sequence[Probe]) -> Iterator[str]:
+    if probes and not made.dialect.measure:
         must, do = "have a statement that measures", "read the waveforms that it keeps, or take another dialect"
-        raise UnsupportedError(explain(f"dialect {dialect.name}", must=must, got="none that is common", do=do))
+        raise UnsupportedError(explain(f"dialect {made.dialect.name}", must=must, got="none that is common", do=do))
     for probe in probes:
-        words = {"name": probe.label, "node": names[probe.node], "time": number_text(probe.time)}
-        yield fill(dialect.measure, words) + "\n"
+        words = {"name": probe.label, "node": made.names[probe.node], "time": number_text(probe.time)}
+        yield fill(made.dialect.measure, words) + "\n"
 
 
 _BLOCK = 4096
@@ -99,45 +93,35 @@ def write_spice(
         If a probe is of no unknown, beyond the schedule, or called like another.
     UnsupportedError
         If there are probes and `dialect` has no statement for them, a model has no counterpart in VACASK, an interval
-        is too short beside the others, or a finite number is as large as what stands for infinity.
+        is too short beside the others, a finite number is as large as what stands for infinity, or parameters of two
+        banks get one name.
     UnsupportedPartError
         If a part has no law, or names in the law of your own part are words of the simulator.
     FileAccessError
         If the file cannot be written; nothing is left behind then.
     """
-    schedule.fit(network.verify())
-    check_single(network, schedule, dialect, accuracy)
+    made = checked_netlist(network, schedule, dialect, accuracy)
     _check_probes(probes, network.unknowns.size, float(schedule.ends[-1]))
-    texts = deck(network, schedule, dialect, accuracy, Path(path).name, probes)
+    texts = deck(made, accuracy, Path(path).name, probes)
     write_texts(path, in_vacask(texts) if dialect.language is DeckLanguage.VACASK else texts)
 
 
-def deck(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, probes: Sequence[Probe] = ()
-) -> Iterator[str]:
-    """Yield the text of the deck `name` of `network` under `schedule` in `dialect`, with `accuracy`, piece by piece.
-
-    `probes` are the measurements.
-    """
-    banks = [(part, cards(part)) for part in network.parts]
-    names, rise = network.unknowns.names(), rise_time(network, schedule)
-    yield from header(network, schedule, dialect, accuracy, name, measured=bool(probes))
+def deck(made: Netlist, accuracy: Accuracy, name: str, probes: Sequence[Probe] = ()) -> Iterator[str]:
+    """Yield the text of `made` as the deck `name` with `accuracy`, piece by piece; `probes` are the measurements."""
+    yield from header(made, accuracy, name, measured=bool(probes))
     yield "\n* ---- parameters: what a whole bank shares\n"
-    yield from (line for part, read in banks for line in parameters(part, read))
+    yield from (line for part, read in made.banks for line in parameters(part, read))
     yield "\n* ---- devices\n"
-    yield from device_texts(network, dialect)
-    for part, read in banks:
-        yield from part_head(part, read, names, network, schedule, dialect)
-        if isinstance(part, Sources):
-            yield from sources(part, names, schedule, rise)
-        elif not isinstance(part, Junctions):
-            yield from bank(part, read, names, network, dialect)
+    yield from device_texts(made.network, made.dialect)
+    for part, read in made.banks:
+        yield from part_head(made, part, read)
+        yield from bank(made, part, read)
     yield f"\n{MARK} clocks\n"
-    yield from clocks(network, schedule)
-    saved = [*names[1:], *(clock_node(line) for line in network.lines)]
+    yield from clocks(made)
+    saved = [*made.names[1:], *(clock_node(line) for line in made.network.lines)]
     yield f"\n{MARK} analysis\n"
-    yield from probe_lines(probes, names, dialect)
-    yield from analysis(schedule, dialect, accuracy, saved)
+    yield from _probe_lines(made, probes)
+    yield from analysis(made, accuracy, saved)
 
 
 def parameters(part: Part, read: Cards) -> Iterator[str]:
@@ -146,55 +130,31 @@ def parameters(part: Part, read: Cards) -> Iterator[str]:
         yield from (f".param {part.label}_{key}={text}\n" for key, text in _shared(read).items())
 
 
-def bank(part: Part, read: Cards, names: Sequence[str], network: Network, dialect: Dialect) -> Iterator[str]:
-    """Yield the text of the cards `read` of `part` of `network` in `dialect`, with comments that name rows of weights.
-
-    `names` are the names of all unknowns. The cards of sources are written by `sources` instead.
-    """
-    remarks = row_remarks(part, network)
-    if isinstance(part, Transconductors):
-        yield from _dense(part, names, remarks)
+def bank(made: Netlist, part: Part, read: Cards) -> Iterator[str]:
+    """Yield the text of the cards `read` of the bank `part` of `made`, with comments that name rows of weights."""
+    if isinstance(part, Sources):
+        yield from sources(made, part)
+    elif isinstance(part, Transconductors):
+        yield from _dense(part, made.names, row_remarks(part, made.network))
     elif read.letter:
-        yield from _rows(part.label, read, names, network.lines, dialect, remarks)
+        yield from _rows(made, part.label, read, row_remarks(part, made.network))
 
 
-def part_head(
-    part: Part, read: Cards, names: Sequence[str], network: Network, schedule: Schedule, dialect: Dialect
-) -> Iterator[str]:
-    """Yield what stands before the cards `read` of `part` of `network` under `schedule`, in `dialect`.
+def part_head(made: Netlist, part: Part, read: Cards) -> Iterator[str]:
+    """Yield what stands before the cards `read` of the bank `part` of `made`.
 
-    That is its mark and purpose, the library of cells, the nodes of junctions; `names` are those of all unknowns.
+    That is its mark and purpose, the library of cells, the nodes of junctions.
     """
-    driven = " driven=yes" if any(part.label == entry.label for entry in schedule.imposed) else ""
-    yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{_options(network, read)}{driven}\n"
+    driven = " driven=yes" if any(part.label == entry.label for entry in made.schedule.imposed) else ""
+    options = _options(made.network, read)
+    yield f"\n{MARK} part {type(part).__name__} {part.label} {read.pins[0].size}{options}{driven}\n"
     purpose = (type(part).__doc__ or "").splitlines()[0].replace("`", "")
     yield f"* {purpose}\n"
     if isinstance(part, Cells):
-        yield from (f"{line}\n" for line in temperature_lines(network, dialect))
+        yield from (f"{line}\n" for line in temperature_lines(made.network, made.dialect))
     if isinstance(part, Junctions):
-        yield from wrapped(f"{MARK} nodes", [names[node] for node in part.nodes])
+        yield from wrapped(f"{MARK} nodes", [made.names[node] for node in part.nodes])
     yield from (f"{line}\n" for line in read.library)
-
-
-def check_single(network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy) -> None:
-    """Raise `InvalidShapeError` if `network` has chips or an empty bank, or `schedule` more than one sequence.
-
-    Raises `UnsupportedError` or `FileAccessError` if the files of its device models are not those that it names, or
-    cannot be had in `dialect`, `UnsupportedError` if intervals are too short for a simulator with `accuracy`.
-    """
-    schedule.single("a netlist")
-    if DOMAINS.get(network.domain.name, network.domain) != network.domain:
-        must, do = "have the units of that name", "give a domain of your own another name"
-        raise UnsupportedError(explain(f"domain {network.domain.name}", must=must, got="others", do=do))
-    check_one_chip(network)
-    check_edges(network, schedule, accuracy.steps)
-    check_steady(network)
-    check_models(network, dialect)
-    for part in network.parts:
-        read = cards(part)
-        if not (read.pins[0].size and (not isinstance(part, Transconductors) or part.inputs.size)):
-            do = "leave the bank out"
-            raise InvalidShapeError(explain(f"part {part.label}", must="have an element", got="none", do=do))
 
 
 def _shared(read: Cards) -> dict[str, str]:
@@ -224,11 +184,9 @@ def heads(
         yield f"{start}{number} {' '.join(pins)}{end}"
 
 
-def _rows(
-    label: str, read: Cards, names: Sequence[str], lines: tuple[str, ...], dialect: Dialect, remarks: Mapping[int, str]
-) -> Iterator[str]:
+def _rows(made: Netlist, label: str, read: Cards, remarks: Mapping[int, str]) -> Iterator[str]:
     size = read.pins[0].size
-    texts = {key: fill(dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
+    texts = {key: fill(made.dialect.parameter, {"name": f"{label}_{key}"}) for key in _shared(read)}
     starts = np.array(sorted(remarks), dtype=np.int64)
     for start in range(0, size, _BLOCK):
         block = slice(start, min(start + _BLOCK, size))
@@ -237,7 +195,7 @@ def _rows(
             pins=tuple(pin[block] for pin in read.pins),
             values={key: value[block] for key, value in read.values.items()},
         )
-        named = heads(label, chosen, names, lines, dialect, first=start)
+        named = heads(label, chosen, made.names, made.network.lines, made.dialect, first=start)
         columns = [_column(chosen, key, texts.get(key)) for key in read.values]
         texts_of_block = [f"{' '.join(row)}\n" for row in zip(named, *columns, strict=True)]
         for number in starts[np.searchsorted(starts, start) : np.searchsorted(starts, start + _BLOCK)].tolist():
@@ -266,15 +224,15 @@ def _dense(part: Transconductors, names: Sequence[str], remarks: Mapping[int, st
         )
 
 
-def analysis(schedule: Schedule, dialect: Dialect, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:
-    """Yield the statements in `dialect` that run a deck under `schedule` with `accuracy` and keep the nodes `saved`."""
-    step, end = float(schedule.durations.max()) / accuracy.steps, float(schedule.ends[-1])
+def analysis(made: Netlist, accuracy: Accuracy, saved: Iterable[str]) -> Iterator[str]:
+    """Yield the statements that run the deck of `made` with `accuracy` and keep the nodes `saved`."""
+    step, end = float(made.schedule.durations.max()) / accuracy.steps, float(made.schedule.ends[-1])
     values = {name: repr(value) for name, value in vars(accuracy).items() if name in TOLERANCES}
     values |= {"step": number_text(step), "end": number_text(end)}
-    for template in dialect.settings:
+    for template in made.dialect.settings:
         text = fill(template, values)
         if text.endswith("<nodes>"):
             yield text.removesuffix(" <nodes>") + "\n"
-            yield from wrapped("+", [fill(dialect.saved, {"name": name}) for name in saved])
+            yield from wrapped("+", [fill(made.dialect.saved, {"name": name}) for name in saved])
         else:
             yield f"{text}\n"

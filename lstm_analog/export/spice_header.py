@@ -12,8 +12,10 @@ import numpy as np
 from lstm_analog.arrays import Indices
 from lstm_analog.export.accuracy import TOLERANCES, Accuracy
 from lstm_analog.export.cells import MARK
+from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.dialects import Dialect
 from lstm_analog.export.emit import fill
+from lstm_analog.export.netlist import Netlist
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import wrapped
 from lstm_analog.network.graph import Network
@@ -22,15 +24,13 @@ from lstm_analog.network.parts import DATUM, Cells, Crossbars, OpAmps, Part, Tra
 from lstm_analog.network.schedule import Schedule
 
 
-def header(
-    network: Network, schedule: Schedule, dialect: Dialect, accuracy: Accuracy, name: str, measured: bool = False
-) -> Iterator[str]:
-    """Yield the header of the deck `name`: how to run it, and the marks that its reader needs.
+def header(made: Netlist, accuracy: Accuracy, name: str, measured: bool = False) -> Iterator[str]:
+    """Yield the header of `made` as the deck `name`: how to run it, and the marks that its reader needs.
 
-    They are those of `network` under `schedule`, and in `dialect` those of the tolerances in `accuracy`. A deck with
-    probes is `measured`.
+    Those of tolerances are of `accuracy`. A deck with probes is `measured`.
     """
-    domain, end, name = network.domain, schedule.ends[-1], safe_name(name)
+    network, dialect = made.network, made.dialect
+    domain, end, name = network.domain, made.schedule.ends[-1], safe_name(name)
     yield f"* {name}: {domain.name} network, {end:.6g} s, written by lstm_analog for {dialect.name}\n"
     yield dialect.preamble
     words = {"deck": name}
@@ -48,7 +48,7 @@ def header(
     yield from (f"{MARK} provenance {key} {value}\n" for key, value in network.provenance)
     yield f"{MARK} lines {' '.join(network.lines)}\n"
     yield from (f"{MARK} group {g.label} {g.size} {number_text(g.scale)}\n" for g in network.unknowns.groups)
-    yield from _intervals(network, schedule)
+    yield from _intervals(network, made.schedule)
 
 
 def _intervals(network: Network, schedule: Schedule) -> Iterator[str]:
@@ -88,18 +88,16 @@ def _(part: Transconductors, network: Network) -> Mapping[int, str]:
 def _(part: Crossbars, network: Network) -> Mapping[int, str]:
     found: dict[int, str] = {}
     start, names = 0, network.unknowns.names()
-    sides = ((part.plus, part.positive, part.plus_load, "plus"), (part.minus, part.negative, part.minus_load, "minus"))
     rows = _headed(_rows((part.plus, part.minus), network), part.inputs, network)
-    for manifold, weights, load, side in sides:
-        counts = np.count_nonzero(weights, axis=1)
-        first = start + np.cumsum(counts) - counts
-        for n in np.flatnonzero(counts).tolist():
-            found[int(first[n])] = f"{rows[n].rstrip()}, {side} side at {names[manifold[n]]}\n"
-        start += int(counts.sum())
-        loads = int(np.count_nonzero(load))
-        if loads:
+    for tubes in crossbar_tubes(part):
+        side = {"p": "plus", "n": "minus"}[tubes.side]
+        if tubes.columns is not None:
+            for row, first in zip(*np.unique(tubes.rows, return_index=True), strict=True):
+                place = names[tubes.heads[first]]
+                found[start + int(first)] = f"{rows[row].rstrip()}, {side} side at {place}\n"
+        elif tubes.rows.size:
             found[start] = f"* what loads the rows of the {side} side, to the datum\n"
-        start += loads
+        start += tubes.rows.size
     return found
 
 

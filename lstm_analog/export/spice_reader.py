@@ -30,10 +30,10 @@ from lstm_analog.export.header_reader import (
     provenance_of,
 )
 from lstm_analog.export.hierarchy import UNITS
-from lstm_analog.export.hierarchy_reader import Section, flat_sections, read_sections
+from lstm_analog.export.hierarchy_reader import NODES, Section, flat_sections, read_sections
 from lstm_analog.export.lines import card_words
+from lstm_analog.export.netlist import rise_time
 from lstm_analog.export.numbers import parse_number
-from lstm_analog.export.source_waveforms import rise_time
 from lstm_analog.export.spice_checks import (
     accuracy_of,
     check_cards,
@@ -50,8 +50,6 @@ from lstm_analog.files import read_bytes
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.schedule import Imposed, Schedule
-
-_PINS = {"v": 2, "c": 2, "r": 2, "g": 4, "e": 4}
 
 
 @checked_record
@@ -91,12 +89,8 @@ def read_spice(path: str | Path, own: Mapping[str, Maker] | None = None) -> Deck
     Your own kinds of parts are known if they declare a law. For a kind whose cards your own function writes, `own` has
     the inverse by the name of the kind: a function from a label and its `Cards` to the bank.
 
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is no deck of this package, or a line says something unknown.
+    Raises `FileAccessError` if the file cannot be read; `FileFormatError` if it is no deck of this package, or a line
+    says something unknown.
     """
     return deck_in(read_bytes(path), path, own)
 
@@ -220,14 +214,11 @@ def _dense(cards: list[list[str]], rows: int, options: dict[str, str], context: 
 
 
 def _like_cards(cards: list[list[str]], options: dict[str, str], context: _Context) -> Cards:
-    letter = cards[0][0][0].lower()
-    fixed = _PINS.get(letter)
-    named = [word for word in cards[0] if "=" in word]
-    fixed_words = 2 + ("line" in options) + (context.dialect.passing.strip() in cards[0])
-    device_pins = len(cards[0]) - len(named) - fixed_words
-    pins = fixed or device_pins
+    letter, passing = cards[0][0][0], context.dialect.passing.strip()
+    before = [word for word in cards[0] if "=" not in word and word != passing]
+    pins = NODES.get(letter, len(before) - 2 - ("line" in options))
     columns = [[context.node(words[1 + k]) for words in cards] for k in range(pins)]
-    if fixed:
+    if letter in NODES:
         values = {_VALUE[letter]: np.array([context.number(words[1 + pins]) for words in cards])}
     else:
         texts = [dict(word.split("=", 1) for word in words if "=" in word) for words in cards]

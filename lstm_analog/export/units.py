@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Flags, Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.export.cards import Cards, cards
+from lstm_analog.export.cards import Cards
+from lstm_analog.export.netlist import Netlist
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Crossbars, Junctions, Part, Sources, Transconductors
 
@@ -27,14 +28,9 @@ NOWHERE = -1
 class Hierarchy:
     """What a deck of subcircuits is divided by.
 
-    Attributes
-    ----------
-    units : mapping of str to int
-        The number of units by the label of a layer, which the labels of its groups begin with.
-    kept : tuple of str
-        Groups whose nodes are pins, to be seen from outside.
-    clocks : tuple of str
-        Banks of sources that are clocks.
+    * `units`: the number of units by the label of a layer, which the labels of its groups begin with.
+    * `kept`: groups whose nodes are pins, to be seen from outside.
+    * `clocks`: banks of sources that are clocks.
     """
 
     units: Mapping[str, int]
@@ -102,21 +98,18 @@ def owners(read: Cards, owner: Indices) -> Indices:
 
 
 def _chosen(read: Cards, some: Indices) -> Cards:
-    """Return those of the cards `read` whose numbers are `some`."""
     values = {key: np.broadcast_to(value, read.pins[0].shape)[some] for key, value in read.values.items()}
     return replace(read, pins=tuple(pin[some] for pin in read.pins), values=values)
 
 
-def sorted_banks(
-    network: Network, hierarchy: Hierarchy
-) -> tuple[tuple[UnitCircuit, ...], tuple[tuple[Part, Cards], ...]]:
-    """Return the layers of `network` by `hierarchy`, and the banks that are in no unit, with their cards."""
+def sorted_banks(made: Netlist, hierarchy: Hierarchy) -> tuple[tuple[UnitCircuit, ...], tuple[tuple[Part, Cards], ...]]:
+    """Return the layers of `made` by `hierarchy`, and the banks that are in no unit, with their cards."""
+    network = made.network
     owned = {label: unit_nodes(network, label, units) for label, units in hierarchy.units.items()}
-    plain = [part for part in network.parts if not isinstance(part, Sources | Junctions)]
+    plain = [(part, read) for part, read in made.banks if not isinstance(part, Sources | Junctions)]
     rest: list[tuple[Part, Cards]] = []
-    found: dict[str, list[tuple[Part, Indices]]] = {label: [] for label in owned}
-    for part in plain:
-        read = cards(part)
+    found: dict[str, list[tuple[Part, Cards, Indices]]] = {label: [] for label in owned}
+    for part, read in plain:
         if isinstance(part, WEIGHTS):
             rest.append((part, read))
             continue
@@ -124,7 +117,7 @@ def sorted_banks(
         for label, (owner, _) in owned.items():
             unit = np.where(free, owners(read, owner), NOWHERE)
             if (unit != NOWHERE).any():
-                found[label].append((part, unit))
+                found[label].append((part, read, unit))
                 free &= unit == NOWHERE
         if free.any() and not free.all():
             raise _uneven(part, "some in none")
@@ -136,19 +129,15 @@ def sorted_banks(
     return layers, tuple(rest)
 
 
-def _outside(network: Network, hierarchy: Hierarchy, rest: Sequence[tuple[Part, Cards]]) -> Indices:
+def _outside(network: Network, hierarchy: Hierarchy, rest: Sequence[tuple[Part, Cards]]) -> Flags:
     """Return whether each unknown is met outside the units, or has to be seen from there."""
-    met = np.zeros(network.unknowns.size, dtype=bool)
-    for _, read in rest:
-        for pin in read.pins:
-            met[pin] = True
-    for part in network.parts:
-        if isinstance(part, Sources):
-            met[part.nodes] = True
-    for label in hierarchy.kept:
-        met[network.unknowns[label]] = True
-    result: Indices = met
-    return result
+    nodes = [pin for _, read in rest for pin in read.pins]
+    nodes += [part.nodes for part in network.parts if isinstance(part, Sources)]
+    nodes += [network.unknowns[label] for label in hierarchy.kept]
+    met: Flags = np.zeros(network.unknowns.size, dtype=bool)
+    for each in nodes:
+        met[each] = True
+    return met
 
 
 def _layer(
@@ -156,14 +145,14 @@ def _layer(
     label: str,
     units: int,
     owned: tuple[Indices, Indices],
-    found: Sequence[tuple[Part, Indices]],
-    outside: Indices,
+    found: Sequence[tuple[Part, Cards, Indices]],
+    outside: Flags,
 ) -> UnitCircuit:
     owner, place = owned
     if not found:
         must, do = "have elements in its units", "give the label that the groups of a layer begin with"
         raise UnsupportedError(explain(f"layer {ascii(label)[1:-1]}", must=must, got="none", do=do))
-    bodies = tuple(_bodies(part, unit, units, place) for part, unit in found)
+    bodies = tuple(_bodies(part, read, unit, units, place) for part, read, unit in found)
     used = np.unique(np.concatenate([pin for body in bodies for pin in body.read.pins]))
     led = used[(owner[used] == NOWHERE) | outside[used]]
     led = led[led != DATUM]
@@ -186,9 +175,8 @@ def inner_name(name: str, units: int) -> str:
     return f"{label}_{row}" if row else label
 
 
-def _bodies(part: Part, unit: Indices, units: int, place: Indices) -> UnitCards:
-    """Return the cards of `part` in each unit; `UnsupportedError` if the units differ in more than values."""
-    read = cards(part)
+def _bodies(part: Part, read: Cards, unit: Indices, units: int, place: Indices) -> UnitCards:
+    """Return the cards `read` of `part` by unit; `UnsupportedError` if the units differ in more than values."""
     numbers = np.flatnonzero(unit != NOWHERE)
     counts = np.bincount(unit[numbers], minlength=units)
     order = numbers[np.argsort(unit[numbers], kind="stable")]

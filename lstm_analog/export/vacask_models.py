@@ -106,7 +106,6 @@ def _broken(path: Path, must: str, got: str, do: str) -> FileFormatError:
 
 
 def _translated(statements: Iterator[str]) -> Iterator[str]:
-    """Yield the lines in VACASK's language for the `statements` of a library."""
     yield f"// models translated from SPICE by lstm_analog\n{_LOADED}"
     models: dict[str, _Bins] = {}
     for line in statements:

@@ -4,8 +4,7 @@ Verilog-A is a further dialect of `devices`: an inner voltage becomes a real var
 are pins of 0 V and 1 V.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,30 +14,19 @@ from lstm_analog.export.cards import Cards, cards
 from lstm_analog.export.devices import body
 from lstm_analog.export.dialects import VACASK
 from lstm_analog.export.interfaces import GROUND, Interface, SubcircuitInterface, wire
-from lstm_analog.export.modules import (
-    BRANCH,
-    KEYWORDS,
-    NODE,
-    PARAMETER,
-    Contribution,
-    current,
-    ordered,
-    parse_contribution,
-    potential,
-    volt,
-)
+from lstm_analog.export.modules import BRANCH, KEYWORDS, contributions, current, inlined, potential, volt
 from lstm_analog.export.numbers import number_text
 from lstm_analog.export.source_waveforms import clock_node
 from lstm_analog.files import write_texts
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.graph import Network
+from lstm_analog.network.labels import repeated
 from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Part, Sources, Transconductors
 from lstm_analog.network.varying import check_steady
 
 VERILOG_A = replace(VACASK, name="verilog_a")
 """The language of modules of their own: that of the devices in decks of VACASK."""
 
-_WORD = re.compile(r"[a-z]\w*")
 _WEIGHTS = 4
 """Number of terms of a weighted sum on a line."""
 
@@ -60,14 +48,19 @@ def write_verilog_a(path: str | Path, network: Network, interface: Interface) ->
 def _module(network: Network, wires: SubcircuitInterface) -> Iterator[str]:
     parts = [(part, cards(part)) for part in network.parts if not isinstance(part, Junctions)]
     statements = [line for part, read in parts for line in _statements(part, read, network, wires)]
-    _check_datum(wires)
+    if wires.names[DATUM] != GROUND:
+        must, do = "be node 0 of the simulator", "leave it out of the interface"
+        raise UnsupportedError(explain("a module's datum", must=must, got=wires.names[DATUM], do=do))
     branches = [line[2 : line.index(")")] for line in statements if line.startswith("V(")]
-    variables = sorted({line.split(" = ")[0] for line in statements if " = " in line})
+    variables = sorted(line.split(" = ")[0] for line in statements if " = " in line)
+    inside = [name for name in wires.names[1:] if name not in wires.pins]
+    if wrong := repeated([*wires.pins, *inside, *branches, *variables]):
+        must, do = "have a name of its own for each node and variable", "rename a bank of parts or a group of nodes"
+        raise UnsupportedError(explain("a module", must=must, got=", ".join(wrong), do=do))
     ports = ", ".join(wires.pins)
     yield f"// {wires.name}: {network.domain.name} network as a Verilog-A module, written by lstm_analog\n"
     yield from (f"// {key}: {value}\n" for key, value in network.provenance)
     yield f'`include "disciplines.vams"\n\nmodule {wires.name}({ports});\n  inout {ports};\n  electrical {ports};\n'
-    inside = [name for name in wires.names[1:] if name not in wires.pins]
     yield from (f"  electrical {name};\n" for name in inside)
     yield from (f"  branch ({name.removesuffix(BRANCH)}) {name};\n" for name in branches)
     yield from (f"  real {name};\n" for name in variables)
@@ -118,26 +111,9 @@ def _plain(read: Cards, names: Sequence[str]) -> Iterator[str]:
 def _device(part: Part, read: Cards, network: Network, names: Sequence[str]) -> Iterator[str]:
     made = body(part, read, VERILOG_A)
     pins = made.pins.split()
-    statements = ordered([parse_contribution(line, read.device) for line in made.lines], pins, read.device)
+    statements = contributions(made.lines, pins, read.device)
     clock = [clock_node(network.lines[read.line])] if read.line != ALWAYS else []
     for number, nodes in enumerate(zip(*read.pins, strict=True)):
         ends = dict(zip(pins, [*(names[node] for node in nodes), *clock], strict=True))
         values = {key: number_text(value[number]) for key, value in read.values.items()}
-        yield from (_inlined(statement, f"{part.label}_{number}", ends, values) for statement in statements)
-
-
-def _inlined(statement: Contribution, label: str, ends: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """Return a `statement` for one element: `ends` replace pins, `values` parameters, variables inner nodes."""
-    kind, a, b, text = statement
-    wired = {**ends, GROUND: GROUND}
-    text = NODE.sub(lambda node: volt(wired[node[1]]) if node[1] in wired else f"{label}_{node[1]}", text)
-    text = PARAMETER.sub(lambda found: f"({_WORD.sub(lambda name: values[name[0]], found[1])})", text)
-    if kind == "I":
-        return current(ends.get(a, GROUND), ends.get(b, GROUND), text)
-    return potential(ends[a], text) if a in ends else f"{label}_{a} = {text};"
-
-
-def _check_datum(wires: SubcircuitInterface) -> None:
-    if wires.names[DATUM] != GROUND:
-        must, do = "be node 0 of the simulator", "leave it out of the interface"
-        raise UnsupportedError(explain("a module's datum", must=must, got=wires.names[DATUM], do=do))
+        yield from (inlined(statement, ends, values, f"{part.label}_{number}_") for statement in statements)

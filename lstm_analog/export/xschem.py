@@ -5,7 +5,6 @@ The format is that of the "XSCHEM file format specification" in its manual, file
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count, groupby
 from pathlib import Path
 from types import MappingProxyType
@@ -23,27 +22,20 @@ _TITLE = 70
 """How far above its first row a title stands."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Symbol:
-    """A symbol of the library `devices`: its `name`, and x and y of its `pins` in the order of a card."""
-
-    name: str
-    pins: tuple[tuple[int, int], ...]
-
-
 _TWO = ((0, -30), (0, 30))
 _SYMBOLS = MappingProxyType(
     {
-        "r": _Symbol(name="res", pins=_TWO),
-        "c": _Symbol(name="capa", pins=_TWO),
-        "i": _Symbol(name="isource", pins=_TWO),
-        "npn": _Symbol(name="npn", pins=((20, -30), (-20, 0), (20, 30))),
-        "pnp": _Symbol(name="pnp", pins=((20, 30), (-20, 0), (20, -30))),
-        "nmos": _Symbol(name="nmos4", pins=((20, -30), (-20, 0), (20, 30), (20, 0))),
-        "pmos": _Symbol(name="pmos4", pins=((20, 30), (-20, 0), (20, -30), (20, 0))),
+        "r": ("res", _TWO),
+        "c": ("capa", _TWO),
+        "i": ("isource", _TWO),
+        "npn": ("npn", ((20, -30), (-20, 0), (20, 30))),
+        "pnp": ("pnp", ((20, 30), (-20, 0), (20, -30))),
+        "nmos": ("nmos4", ((20, -30), (-20, 0), (20, 30), (20, 0))),
+        "pmos": ("pmos4", ((20, 30), (-20, 0), (20, -30), (20, 0))),
     }
 )
-"""The symbol of a card by its letter, of a transistor by the kind of its model."""
+"""By the letter of a card, or the kind of model of a transistor: the symbol in the library `devices`, and x and y of
+its pins in the order of a card."""
 
 
 @checked
@@ -109,9 +101,9 @@ def _device(card: str, kinds: dict[str, str], place: tuple[int, int], numbers: "
     if symbol is None or not attributes:
         must, do = "have a value, or a model of the library and a MOS transistor w and l", "complete it"
         raise UnsupportedError(explain("a card for xschem", must=must, got=ascii(card)[:80], do=do))
-    x, y = place
-    yield f"C {{devices/{symbol.name}.sym}} {x} {y} 0 0 {{name={name} {attributes}}}\n"
-    for (right, down), node in zip(symbol.pins, nodes, strict=True):
+    (x, y), (drawn, pins) = place, symbol
+    yield f"C {{devices/{drawn}.sym}} {x} {y} 0 0 {{name={name} {attributes}}}\n"
+    for (right, down), node in zip(pins, nodes, strict=True):
         flip = int(right > 0)
         yield f"C {{devices/lab_pin.sym}} {x + right} {y + down} 0 {flip} {{name=l{next(numbers)} lab={node}}}\n"
 

@@ -230,7 +230,7 @@ class Machine(Summarised):
         `layer`, counted from 0, only the weights of that layer have them; the head is the one after the last. The
         provenance of the networks names them. Raises as `imperfections.apply` does.
         """
-        from lstm_analog.machine.damaging import imperfect
+        from lstm_analog.machine.altering import imperfect
 
         return replace(self, passes=imperfect(self.passes, imperfection, streams, layer, len(self.sizes)))
 
@@ -254,7 +254,7 @@ class Machine(Summarised):
         Raises `InvalidValueError` for a gate, unit, layer or value that there is not, `NetworkError` for a machine of
         transistor cells.
         """
-        from lstm_analog.machine.forcing import forced
+        from lstm_analog.machine.altering import forced
 
         return replace(self, passes=forced(self.passes, gate, value, unit, (layer, backward)))
 
@@ -270,7 +270,7 @@ class Machine(Summarised):
         It loses 1e-7 of it in a step. `layer` and `backward` are as in `force`, which raises what this does;
         `UnsupportedError` for cells without a gate that keeps.
         """
-        from lstm_analog.machine.forcing import held
+        from lstm_analog.machine.altering import held
 
         return replace(self, passes=held(self.passes, unit, (layer, backward)))
 

@@ -1,6 +1,6 @@
 """Write the files of a machine, with one method for each kind of file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,24 +8,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked_record
 from lstm_analog.engines import start_efforts
+from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.export import (
     NGSPICE,
     Accuracy,
     Dialect,
     Driven,
+    Probe,
     model_name,
+    suited,
     write_graphml,
+    write_hierarchy,
     write_json,
     write_kicad,
     write_modelica,
+    write_spice,
+    write_subcircuit,
     write_verilog_a,
     write_xschem,
 )
 from lstm_analog.model.sequences import StateLike
-from lstm_analog.network.analogy import in_volts
+from lstm_analog.network.analogy import as_circuit, in_volts
 from lstm_analog.network.laws import Kind
+from lstm_analog.network.schedule import Schedule
+from lstm_analog.study.board import board
+from lstm_analog.study.epanet import tubes_in, write_settled
+from lstm_analog.study.interface import hierarchy, interface
 
 if TYPE_CHECKING:
     from lstm_analog.machine.facade import Machine
@@ -69,10 +80,21 @@ class Writer:
         Raises `InvalidShapeError` for several sequences, `UnsupportedError` if h cannot be `measured` or several forms
         are asked for.
         """
-        from lstm_analog.machine.decks import write_deck
-
-        fed, made = self.machine.schedule(x, state), self.machine.compiled
-        write_deck(path, made, fed, dialect, accuracy, as_subckt=as_subckt, measured=measured, by_unit=by_unit)
+        if as_subckt and measured:
+            do = "write the deck without as_subckt, or measure its pins in your testbench"
+            raise UnsupportedError(explain("measurements", must="be of a deck", got="a subcircuit", do=do))
+        if by_unit and (as_subckt or measured):
+            do = "ask for one of by_unit, as_subckt and measured"
+            raise UnsupportedError(explain("a deck by units", must="be plain", got="another form, too", do=do))
+        made = self.machine.compiled
+        fed = as_circuit(made.network, self.machine.schedule(x, state))
+        asked = path, fed.network, fed.schedule, dialect, accuracy or suited(fed.network)
+        if as_subckt:
+            write_subcircuit(*asked, interface(made))
+        elif by_unit:
+            write_hierarchy(*asked, hierarchy(made))
+        else:
+            write_spice(*asked, tuple(_outputs(made, fed.schedule)) if measured else ())
 
     def verilog_a(self, path: str | Path) -> None:
         """Write the circuit to `path` as one Verilog-A module with the pins of `spice(..., as_subckt=True)`.
@@ -83,8 +105,6 @@ class Writer:
 
         Raises `UnsupportedPartError` for transistor-level cells.
         """
-        from lstm_analog.study.interface import interface
-
         write_verilog_a(path, in_volts(self.machine.network), interface(self.machine.compiled))
 
     def kicad(self, path: str | Path) -> None:
@@ -94,8 +114,6 @@ class Writer:
         for. Nets are called like nodes. Inputs, outputs, clocks, reset levels and supplies are connectors. Raises
         `UnsupportedError` for a technology whose parts cannot be bought.
         """
-        from lstm_analog.study.board import board
-
         write_kicad(path, board(self.machine.compiled, self.machine.technology))
 
     def xschem(self, path: str | Path) -> None:
@@ -140,8 +158,6 @@ class Writer:
         of known pressure reservoirs. Raises `UnsupportedError` for circuits, `UnsupportedPartError` for a part without
         a counterpart in EPANET.
         """
-        from lstm_analog.study.epanet import write_settled
-
         write_settled(path, self.machine.network, self.machine.technology, self.machine.schedule(x, state), interval)
 
     def _graph(
@@ -152,10 +168,23 @@ class Writer:
         The reset is the one interval that does not repeat. There is no start of transistor cells, whose operating point
         only a SPICE simulator finds.
         """
-        from lstm_analog.study.epanet import tubes_in
-
         network = self.machine.network
         fed = self.machine.schedule(np.zeros((1, self.machine.input_size)) if x is None else x, state)
         start = None if network.kinds()[Kind.INSIDE].size else start_efforts(network, fed.sequence(0))
         driven = Driven(schedule=fed, once=1, start=start)
         write(path, network, driven=driven, tubes=tubes_in(self.machine.technology, network))
+
+
+def _outputs(compiled: Compiled, schedule: Schedule) -> Iterator[Probe]:
+    """Yield a probe of every node of every h of `compiled` after each step under `schedule`: `<node>_step<number>`.
+
+    Their times are a billionth earlier, because ngspice cannot measure at the very end of its run.
+    """
+    unknowns, cycle = compiled.network.unknowns, compiled.cycle
+    steps = (len(schedule.names) - 1) // len(cycle.step)
+    for spot in (place.h for place in compiled.layout.layers):
+        times = (schedule.ends[cycle.ends(spot.interval, steps)] * (1.0 - 1e-9)).tolist()
+        for group in (spot.group,) if spot.against is None else (spot.group, spot.against):
+            for unit, node in enumerate(unknowns[group].tolist()):
+                for step, time in enumerate(times, start=1):
+                    yield Probe(label=f"{group}_{unit}_step{step}", node=node, time=time)

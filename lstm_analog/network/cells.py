@@ -5,9 +5,10 @@ or statements that include them from files. Every simulator that calls itself SP
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from types import MappingProxyType
 
 from lstm_analog.arrays import Indices, indices, plain
@@ -15,7 +16,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.network.bank import put
 from lstm_analog.network.device_models import ModelDevice, ModelLibrary
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.labels import check_label, repeated
 
 _CARD = re.compile(r"[rciqmx][a-z0-9_]*( [a-z0-9_.=+-]+)+")
 NODES = MappingProxyType({"r": 2, "c": 2, "i": 2, "q": 3, "m": 4})
@@ -144,24 +145,32 @@ def flat(library: Library, name: str) -> Subcircuit:
     """Return the subcircuit `name` of `library` with every x card replaced by the cards of its subcircuit.
 
     Of an x card `xa`, the inner card `r1` becomes `r_xa_r1` and the inner node `e` becomes `xa_e`. Devices that files
-    of models define stay x cards.
+    of models define stay x cards. Raises `InvalidValueError` if a name then stands for two nodes or two cards.
     """
     circuit = library[name]
-    cards = tuple(card for given in circuit.cards for card in _expanded(library, given))
-    return Subcircuit(name=circuit.name, terminals=circuit.terminals, outputs=circuit.outputs, cards=cards)
+    nodes = [*{*circuit.terminals, *chain.from_iterable(map(nodes_of, circuit.cards))}]
+    cards: list[str] = []
+    for card in circuit.cards:
+        head, pins, inner, _ = called(card)
+        if not head.startswith("x") or any(inner == device.name for device in library.devices):
+            cards.append(card)
+            continue
+        inside = flat(library, inner)
+        wires = dict(zip(inside.terminals, pins, strict=True)) | {"0": "0"}
+        own = {*chain.from_iterable(map(nodes_of, inside.cards))} - wires.keys()
+        wires |= {node: f"{head}_{node}" for node in own}
+        nodes += [wires[node] for node in own]
+        cards += [_rewired(each, head, wires) for each in inside.cards]
+    if wrong := repeated(nodes) + repeated(card.split()[0] for card in cards):
+        must, do = "differ when those of its subcircuits stand beside them", "rename a node or a card"
+        raise InvalidValueError(explain(f"names in cell {name}", must=must, got=", ".join(wrong), do=do))
+    return Subcircuit(name=circuit.name, terminals=circuit.terminals, outputs=circuit.outputs, cards=tuple(cards))
 
 
-def _expanded(library: Library, card: str) -> Iterator[str]:
-    head, pins, name, _ = called(card)
-    if not head.startswith("x") or any(name == device.name for device in library.devices):
-        yield card
-        return
-    inside = flat(library, name)
-    wires = dict(zip(inside.terminals, pins, strict=True)) | {"0": "0"}
-    for inner in inside.cards:
-        words, nodes = inner.split(), nodes_of(inner)
-        ends = (wires.get(node, f"{head}_{node}") for node in nodes)
-        yield " ".join((f"{words[0][0]}_{head}_{words[0]}", *ends, *words[1 + len(nodes) :]))
+def _rewired(card: str, head: str, wires: Mapping[str, str]) -> str:
+    """Return the `card` of the circuit that the x card `head` calls, its nodes called by `wires`."""
+    (name, *words), nodes = card.split(), nodes_of(card)
+    return " ".join((f"{name[0]}_{head}_{name}", *(wires[node] for node in nodes), *words[len(nodes) :]))
 
 
 def _check_users(circuit: Subcircuit, known: dict[str, int], devices: frozenset[str]) -> None:

@@ -1,6 +1,5 @@
 """The network: labelled unknowns and the part banks between them. Engines and exporters read nothing else."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError
 from lstm_analog.network.bank import put, same_bank
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.labels import check_label, repeated
 from lstm_analog.network.laws import BlockForm, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
 from lstm_analog.network.parts import ALWAYS, DATUM, Part, Transconductors
@@ -226,9 +225,8 @@ def _check_labels(network: Network) -> None:
         "clock lines": list(network.lines),
     }
     for what, labels in spaces.items():
-        repeated = sorted(label for label, times in Counter(labels).items() if times > 1)
-        if repeated:
-            raise NetworkError(explain(what, must="differ", got=", ".join(repeated), do="rename one"))
+        if twice := repeated(labels):
+            raise NetworkError(explain(what, must="differ", got=", ".join(twice), do="rename one"))
 
 
 def _node_arrays(record: object) -> Iterator[tuple[str, Indices]]:

@@ -5,6 +5,8 @@ is refused here, for every label passes this check.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, explain
 
@@ -16,6 +18,15 @@ _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
 def signals_of(said: tuple[str, ...]) -> dict[str, str]:
     """Return the word of each group, by its label, from what a network has `said` of its signals."""
     return {label: word for label, space, word in (entry.partition(" ") for entry in said) if space}
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return those of the `names` that stand more than once, sorted.
+
+    >>> repeated(["b", "a", "b"])
+    ['b']
+    """
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def check_label(label: str) -> None:

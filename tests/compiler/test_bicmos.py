@@ -15,6 +15,7 @@ from lstm_analog.compiler.sky130 import SKY130_PASSIVES, SKY130_SERVICES
 from lstm_analog.errors import InvalidValueError, LimitWarning, UnsupportedError
 from lstm_analog.export import NGSPICE
 from lstm_analog.export.accuracy import TRANSISTORS
+from lstm_analog.export.netlist import netlist
 from lstm_analog.export.spice import deck
 from lstm_analog.model import Cell, Layer, airline
 from lstm_analog.model.random import Form
@@ -119,7 +120,7 @@ def test_the_cell_has_the_transistors_that_the_design_counts():
 
 def test_the_deck_has_no_expression_and_no_behavioural_source():
     built = machine()
-    text = "".join(deck(built.network, built.schedule(np.zeros((2, 2))), NGSPICE, TRANSISTORS, "chip.cir"))
+    text = "".join(deck(netlist(built.network, built.schedule(np.zeros((2, 2))), NGSPICE), TRANSISTORS, "chip.cir"))
     cards = [line for line in text.splitlines() if line and line[0] not in "*+."]
     assert {line[0] for line in cards} <= set("rciqmxv")
     shared = {line.split("=")[0].split()[1] for line in text.splitlines() if line.startswith(".param ")}

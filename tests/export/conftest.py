@@ -177,11 +177,11 @@ def lstm_circuit():
 
 @pytest.fixture
 def written(tmp_path):
-    """Return a maker of decks: the path and text of a network under a schedule."""
+    """Return a maker of decks: the path and text of a network under a schedule, in a dialect."""
 
-    def make(case):
+    def make(case, dialect=NGSPICE):
         path = tmp_path / "deck.cir"
-        write_spice(path, case.network, case.schedule, NGSPICE, USUAL)
+        write_spice(path, case.network, case.schedule, dialect, USUAL)
         return path, path.read_text(encoding="ascii")
 
     return make

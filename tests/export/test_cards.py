@@ -3,7 +3,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from lstm_analog.engines import Integrate, Ngspice
 from lstm_analog.errors import UnsupportedPartError
+from lstm_analog.export import Accuracy
 from lstm_analog.export.banks import makers
 from lstm_analog.export.cards import cards
 from lstm_analog.export.devices import subcircuit
@@ -71,3 +73,33 @@ def test_values_have_one_number_an_element(everything):
         if not isinstance(part, Transconductors):
             for value in cards(part).values.values():
                 assert np.shape(value) == cards(part).pins[0].shape
+
+
+# The devices that cards refer to.
+
+
+def test_a_part_without_a_body_is_refused(everything):
+    part = next(part for part in everything.network.parts if isinstance(part, Transconductors))
+    read = replace(cards(part), device="diode")
+    with pytest.raises(UnsupportedPartError, match=r"^part Transconductors must declare its law, got none"):
+        subcircuit(part, read, NGSPICE)
+
+
+def test_gates_are_in_the_device(everything):
+    parts = (everything.network.part(label) for label in ("port1", "port0"))
+    gated, free = (subcircuit(part, cards(part), NGSPICE) for part in parts)
+    assert gated.count(" en ") == 1
+    assert "v(en)*" in gated
+    assert "en" not in free.replace(".ends", "")
+
+
+def test_ngspice_computes_what_the_laws_say(everything):
+    """Every kind of part and every shape at once, in all phases, ngspice against scipy.
+
+    In the netlist a source takes an edge to change, 1e-4 of the shortest interval.
+    """
+    spice = Ngspice(accuracy=Accuracy(reltol=1e-6, vntol=1e-9, abstol=1e-12, chgtol=1e-12, steps=1500))
+    ours = Integrate(rtol=1e-9, atol=1e-11, points=4000).run(everything.network, everything.schedule)
+    theirs = spice.run(everything.network, everything.schedule)
+    moments, every = [0.004, 0.3, 0.9, 1.2, 1.9, 2.0095], np.arange(everything.network.unknowns.size)
+    np.testing.assert_allclose(theirs.sample(moments, every), ours.sample(moments, every), rtol=0, atol=1e-4)

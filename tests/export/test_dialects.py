@@ -1,15 +1,14 @@
 """Every dialect writes the same network; what ngspice can run of them gives the same waveforms."""
 
 import re
-import subprocess
 
 import numpy as np
 import pytest
 from by_hand import network, schedule
+from run_in_ngspice import at
 
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.engines import Ngspice
-from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError
 from lstm_analog.export import (
     DIALECTS,
@@ -65,18 +64,16 @@ def test_ngspice_evaluates_the_curves(shape):
 
 
 @each_dialect
-def test_a_deck_says_how_to_run_it(everything, tmp_path, dialect):
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, dialect, USUAL)
-    assert fill(dialect.run, {"deck": "a.cir"}) in path.read_text()
-    assert "<deck>" not in path.read_text()
+def test_a_deck_says_how_to_run_it(everything, written, dialect):
+    path, text = written(everything, dialect)
+    assert fill(dialect.run, {"deck": path.name}) in text
+    assert "<deck>" not in text
 
 
-def test_models_are_those_of_27_degrees_in_hspice_too(everything, tmp_path):
+def test_models_are_those_of_27_degrees_in_hspice_too(everything, written):
     """Its own reference is 25 C, the others' 27: a junction's saturation current would differ by a quarter."""
-    path = tmp_path / "a.cir"
-    write_spice(path, everything.network, everything.schedule, HSPICE, USUAL)
-    assert " tnom=27 " in next(line for line in path.read_text().splitlines() if line.startswith(".option "))
+    _, text = written(everything, HSPICE)
+    assert " tnom=27 " in next(line for line in text.splitlines() if line.startswith(".option "))
 
 
 def check_read_back(case, path, dialect, accuracy, rtol):
@@ -100,11 +97,9 @@ def test_every_kind_of_part_comes_back_from_every_dialect(everything, tmp_path, 
 
 
 @each_dialect
-def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everything, tmp_path, dialect):
+def test_in_every_dialect_a_source_is_at_each_instant_what_was_imposed(everything, written, dialect):
     """Its points, read by the text alone: what is sampled at the end of an interval is what holds until then."""
-    path, schedule = tmp_path / "deck", everything.schedule
-    write_spice(path, everything.network, schedule, dialect, USUAL)
-    text = path.read_text().replace("\n+", " ")
+    schedule, text = everything.schedule, written(everything, dialect)[1].replace("\n+", " ")
     courses = re.findall(r"^v(\w+?)_(\d+|clk) .*?pwl\(([^)]*)\)", text, flags=re.MULTILINE | re.IGNORECASE)
     ends, shortest, checked = schedule.ends, schedule.durations.min(), 0
     wanted = {(e.label, str(k)): wave for e in schedule.imposed for k, wave in enumerate(e.efforts.T)}
@@ -126,11 +121,9 @@ def test_an_lstm_comes_back_to_the_last_bit_and_keeps_the_rules(lstm_circuit, tm
 
 
 @each_dialect
-def test_a_value_edited_in_any_dialect_counts(lstm_circuit, tmp_path, dialect):
-    case, path = lstm_circuit(), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, dialect, USUAL)
+def test_a_value_edited_in_any_dialect_counts(lstm_circuit, written, dialect):
+    path, text = written(lstm_circuit(), dialect)
     named = fill(dialect.parameter, {"name": "l0_rows_load_r"})
-    text = path.read_text()
     path.write_text(text.replace(f"rl0_rows_load_5 l0_zg_1 0 {named}", "rl0_rows_load_5 l0_zg_1 0 4.7k", 1))
     assert read_spice(path).network.part("l0_rows_load").conductance[5] == 1 / 4700.0
     path.write_text(text.replace("(tanh(", "(sinh(", 1))
@@ -138,10 +131,8 @@ def test_a_value_edited_in_any_dialect_counts(lstm_circuit, tmp_path, dialect):
         read_spice(path)
 
 
-def test_an_unknown_dialect_is_refused(lstm_circuit, tmp_path):
-    case, path = lstm_circuit(), tmp_path / "a.cir"
-    write_spice(path, case.network, case.schedule, XYCE, USUAL)
-    text = path.read_text()
+def test_an_unknown_dialect_is_refused(lstm_circuit, written):
+    path, text = written(lstm_circuit(), XYCE)
     path.write_text(text.replace("*| dialect xyce", "*| dialect saber"))
     with pytest.raises(
         FileFormatError, match=r"^file .*: dialect must be one of ngspice, ltspice, xyce, .*, got 'saber'"
@@ -184,14 +175,10 @@ def moments(case):
 
 def waveforms(folder, case, dialect, accuracy):
     """Return the efforts at the `moments` as ngspice has them in the deck of `case` in `dialect`."""
-    deck, raw = folder / f"{dialect.name}.cir", folder / f"{dialect.name}.raw"
+    deck = folder / f"{dialect.name}.cir"
     write_spice(deck, case.network, case.schedule, dialect, accuracy)
     deck.write_text(RUN_BY_NGSPICE[dialect](deck.read_text()))
-    command = ["ngspice", "-b", "-n", "-r", str(raw), str(deck)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
-    assert raw.exists(), done.stderr.decode(errors="replace")
-    time, volts = read_raw(raw, case.network.unknowns.names()[1:])
-    return np.stack([np.interp(moments(case), time, column) for column in volts.T], axis=-1)
+    return at(moments(case), deck, case.network.unknowns.names()[1:])
 
 
 @pytest.mark.parametrize("timing", [CLOCKED, GATED_LEAK])

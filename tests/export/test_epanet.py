@@ -223,24 +223,30 @@ def test_a_name_too_long_for_epanet_becomes_a_number(tmp_path: Path) -> None:
 # What is refused.
 
 
-def test_a_pilot_among_the_chambers_is_refused() -> None:
-    net = network()
-    message = "a pilot of top must be known before its valve is, got a chamber of the stage: solve them in an earlier"
+@pytest.mark.parametrize(
+    ("made", "chambers", "message"),
+    [
+        (
+            network(),
+            [PLUS, MIDDLE],
+            "a pilot of top must be known before its valve is, got a chamber of the stage: solve them in an earlier",
+        ),
+        (
+            network(Conductors(label="tap", a=[MIDDLE], b=[DATUM], conductance=1e-12)),
+            [MIDDLE],
+            "chamber middle_0 must be between two ports and nothing else, got 2 ports and 1 pipes: put a relay",
+        ),
+        (
+            network(rows=crossbars(transition=[100.0])),
+            [PLUS],
+            "rows must be tubes for EPANET, got orifices: check orifices by",
+        ),
+    ],
+    ids=["a pilot among the chambers", "flow drawn between two ports", "orifices as weights"],
+)
+def test_what_epanet_would_solve_otherwise_is_refused(made: Network, chambers: list[int], message: str) -> None:
     with pytest.raises(UnsupportedError, match=message):
-        statics(net, solved(net), (False,), [PLUS, MIDDLE])
-
-
-def test_flow_drawn_between_two_ports_is_refused() -> None:
-    net = network(Conductors(label="tap", a=[MIDDLE], b=[DATUM], conductance=1e-12))
-    message = "chamber middle_0 must be between two ports and nothing else, got 2 ports and 1 pipes: put a relay"
-    with pytest.raises(UnsupportedError, match=message):
-        statics(net, solved(net), (False,), [MIDDLE])
-
-
-def test_orifices_as_weights_are_refused() -> None:
-    net = network(rows=crossbars(transition=[100.0]))
-    with pytest.raises(UnsupportedError, match="rows must be tubes for EPANET, got orifices: check orifices by"):
-        statics(net, np.zeros(7), (False,), [PLUS])
+        statics(made, np.zeros(7), (False,), chambers)
 
 
 def test_what_epanet_has_no_counterpart_for_is_refused_by_name() -> None:

@@ -256,9 +256,18 @@ def broken(path: Path, old: str, new: str, write: Write = write_json) -> Path:
     return path
 
 
-def test_a_graph_changed_without_its_network_is_refused_and_shown(tmp_path: Path) -> None:
-    path = broken(tmp_path / "a", '"conductance": 0.002', '"conductance": 0.0021')
-    with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*0\.0021.*: change"):
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ('"conductance": 0.002', '"conductance": 0.0021', r", got .*0\.0021.*: change"),
+        ('"through = conductance*(a - b)"', '"through = 2*conductance*(a - b)"', r", got .*2\*conductance"),
+        ('"directed": true', '"directed": false', ""),
+        ("cap_0", "cap_1", ""),
+    ],
+)
+def test_a_graph_changed_without_its_network_is_refused_and_shown(tmp_path: Path, old: str, new: str, shown: str):
+    path = broken(tmp_path / "a", old, new)
+    with pytest.raises(FileFormatError, match=f"must show the network that it carries{shown}"):
         read_json(path)
 
 
@@ -282,12 +291,6 @@ def test_a_name_without_its_namespace_is_refused(tmp_path: Path) -> None:
         read_graphml(path)
 
 
-def test_a_changed_formula_is_refused(tmp_path: Path) -> None:
-    path = broken(tmp_path / "a", '"through = conductance*(a - b)"', '"through = 2*conductance*(a - b)"')
-    with pytest.raises(FileFormatError, match=r"must show the network that it carries, got .*2\*conductance"):
-        read_json(path)
-
-
 def test_a_removed_edge_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "a", everything())
     data = json.loads((tmp_path / "a").read_text())
@@ -295,13 +298,6 @@ def test_a_removed_edge_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(json.dumps(data))
     with pytest.raises(FileFormatError, match="must show the network that it carries"):
         read_json(tmp_path / "a")
-
-
-@pytest.mark.parametrize(("old", "new"), [('"directed": true', '"directed": false'), ("cap_0", "cap_1")])
-def test_another_graph_is_refused(tmp_path: Path, old: str, new: str) -> None:
-    path = broken(tmp_path / "a", old, new)
-    with pytest.raises(FileFormatError, match="must show the network that it carries"):
-        read_json(path)
 
 
 BOMB = """<?xml version="1.0"?>
@@ -338,11 +334,7 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path, read: Read, text: str
         ('"size": 1', '"size": "1"', "must hold a network"),
         ('"scale": 1.0', '"scale": NaN', "a number must be finite, got NaN: write infinity as"),
         ('"scale": 1.0', '"scale": Infinity', "a number must be finite, got Infinity"),
-        (
-            '"record": "Junctions"',
-            '"record": "Mine"',
-            "record must be one of this package, got 'Mine': give a",
-        ),
+        ('"record": "Junctions"', '"record": "Mine"', "record must be one of this package, got 'Mine': give a"),
         ('"closed"', '"shut"', "must hold a network .*unexpected keyword"),
     ],
 )

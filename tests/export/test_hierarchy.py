@@ -1,14 +1,13 @@
 """A deck of subcircuits, one instance a unit, computes what the flat deck of the same machine does."""
 
 import re
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from run_in_ngspice import waves
 
 import lstm_analog as la
-from lstm_analog.engines.raw import read_raw
 from lstm_analog.errors import FileFormatError, UnsupportedError
 from lstm_analog.export import DIALECTS, NGSPICE, check_dialect, write_spice
 from lstm_analog.imperfections import AmplifierOffset, Streams
@@ -22,11 +21,7 @@ def machine(technology, units=2, **options):
 
 def ngspice(deck, names):
     """Return the last voltages of the nodes `names` as ngspice has them when it runs `deck`."""
-    raw = deck.with_suffix(".raw")
-    command = ["ngspice", "-b", "-n", "-r", raw.name, deck.name]
-    done = subprocess.run(command, cwd=deck.parent, capture_output=True, timeout=240, check=False)
-    assert raw.exists(), done.stderr.decode(errors="replace")
-    return read_raw(raw, names)[1][-1]
+    return waves(deck, names)[1][-1]
 
 
 def both(folder, made, names, x=X):

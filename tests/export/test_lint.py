@@ -149,11 +149,7 @@ def test_what_is_planted_is_found_where_it_is_refused(deck, what, dialect):
     assert found[0].startswith(f"line {number}: ")
 
 
-ACCEPTED = {
-    "ngspice": {"u"},
-    "ltspice": {"u", "if", "limit", "table"},
-    "xyce": {"if", "limit", "table", "stp"},
-}
+ACCEPTED = {"ngspice": {"u"}, "ltspice": {"u", "if", "limit", "table"}, "xyce": {"if", "limit", "table", "stp"}}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

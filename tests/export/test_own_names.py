@@ -7,6 +7,7 @@ from pathlib import Path
 import by_hand
 import numpy as np
 import pytest
+from run_in_ngspice import waves
 
 from lstm_analog.engines import Ngspice, Rumoca
 from lstm_analog.errors import InvalidValueError, UnsupportedError, UnsupportedPartError
@@ -28,8 +29,7 @@ from lstm_analog.export import (
 )
 from lstm_analog.expressions import effort, let, parameter, tanh
 from lstm_analog.network.bank import node_array, positive_array
-from lstm_analog.network.cells import Cells, Library, Subcircuit
-from lstm_analog.network.graph import Group, Unknowns
+from lstm_analog.network.cells import Cells, Library, Subcircuit, flat
 from lstm_analog.network.parts import Conductors, Diodes, Sources, Storages, Transconductors
 from lstm_analog.network.parts.base import CardNames, Law, check_bank, law
 
@@ -55,11 +55,11 @@ def divider(kind, terminals=("a", "b", "c"), numbers=("g1", "g2"), **more):
     return own(kind, terminals, numbers, through=through, **more)
 
 
-def loaded(kind, terminals=("a", "b", "c"), numbers=("g1", "g2")):
+def loaded(kind, terminals=("a", "b", "c"), numbers=("g1", "g2"), groups=("s", "m", "o")):
     """Return a network of a source of 1 V, one divider of 1 S and 3 S, and a load of 1 S: 0.5714 V and 0.4286 V."""
     ends = dict(zip(terminals, ([1], [2], [3]), strict=True)) | dict(zip(numbers, ([1.0], [3.0]), strict=True))
     return by_hand.network(
-        {"s": 1, "m": 1, "o": 1},
+        dict.fromkeys(groups, 1),
         Sources(label="s", nodes=[1], effort=1.0),
         kind(label="own", **ends),
         Conductors(label="load", a=[3], b=[0], conductance=1.0),
@@ -114,6 +114,7 @@ def test_names_that_differ_only_in_case_are_refused_and_others_read_back(tmp_pat
 
 
 SETTINGS = (TWICE, NGSPICE, USUAL)
+IN_UNITS = ("s", "l_m", "l_o")
 
 
 def test_two_laws_of_one_name_are_refused_in_every_file(tmp_path):
@@ -133,9 +134,7 @@ def test_two_laws_of_one_name_are_refused_in_every_file(tmp_path):
 
 
 def test_a_circuit_of_a_deck_by_units_is_called_as_no_device_is(tmp_path):
-    network = loaded(divider("Clock"))
-    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
-    network, units = replace(network, unknowns=Unknowns(groups=groups)), Hierarchy(units={"l": 1}, kept=(), clocks=())
+    network, units = loaded(divider("Clock"), groups=IN_UNITS), Hierarchy(units={"l": 1}, kept=(), clocks=())
     with pytest.raises(UnsupportedError, match=r"^circuits of a deck by units must have names of their own, got clock"):
         write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, units)
 
@@ -150,16 +149,9 @@ def test_a_circuit_of_a_deck_by_units_is_called_as_no_device_is(tmp_path):
     ],
 )
 def test_a_division_that_fits_no_network_is_refused(tmp_path, changes, text):
-    network = loaded(divider("Divided"))
-    groups = tuple(Group(label=label, size=1, scale=1.0) for label in ("s", "l_m", "l_o"))
-    network = replace(network, unknowns=Unknowns(groups=groups))
+    network, given = loaded(divider("Divided"), groups=IN_UNITS), {"units": {"l": 1}, "kept": (), "clocks": ()}
     with pytest.raises((InvalidValueError, UnsupportedError), match=text):
-        write_hierarchy(
-            tmp_path / "a.cir",
-            network,
-            *SETTINGS,
-            Hierarchy(**({"units": {"l": 1}, "kept": (), "clocks": ()} | changes)),
-        )
+        write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, Hierarchy(**(given | changes)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -186,6 +178,17 @@ def test_cells_of_two_libraries_that_call_two_things_alike_are_refused(tmp_path,
         write_spice(tmp_path / "a.cir", network, *SETTINGS)
     alike = replace(banks[1], device=one.subcircuits[0].name, library=one)
     write_spice(tmp_path / "a.cir", replace(network, parts=(network.parts[0], banks[0], alike)), *SETTINGS)
+
+
+def test_a_model_of_resistors_goes_with_its_cell_into_a_subcircuit(tmp_path):
+    """Its name has a prefix there; the card kept the old one, which ngspice does not find. 2 and 6 ohm: a quarter."""
+    circuit = Subcircuit(name="cell", terminals=("a", "b"), outputs=("b",), cards=("r1 a b rm w=1 l=6", "r2 b 0 2"))
+    library = Library(models=(".model rm r(rsh=1)",), subcircuits=(circuit,))
+    bank = Cells(label="x", device="cell", library=library, temperature=27.0, pins=[[1], [2]])
+    network = by_hand.network({"s": 1, "o": 1}, Sources(label="s", nodes=[1], effort=1.0), bank)
+    pins = Interface(name="top", inputs=(("x", "s"),), outputs=(("h", "o"),))
+    write_subcircuit(tmp_path / "a.cir", network, *SETTINGS, pins)
+    np.testing.assert_allclose(waves(tmp_path / "a_tb.cir", ["h0"])[1], 0.25, rtol=1e-6)
 
 
 def test_a_flow_that_nothing_draws_is_no_resistor_from_the_pin_that_controls_it():
@@ -232,15 +235,11 @@ def test_a_node_inside_has_no_name_of_a_pin(tmp_path):
     write_spice(tmp_path / "a.cir", network_of(named), *SETTINGS)
 
 
-def kind_part(kind):
-    return kind(label="own", a=[1], b=[2], g=[1.0])
-
-
 def network_of(kind):
     return by_hand.network(
         {"s": 1, "o": 1},
         Sources(label="s", nodes=[1], effort=1.0),
-        kind_part(kind),
+        kind(label="own", a=[1], b=[2], g=[1.0]),
         Storages(label="c", nodes=[2], capacitance=1e-3),
     )
 
@@ -277,3 +276,89 @@ def test_a_module_mentions_the_datum_nowhere(tmp_path):
     assert "(0)" not in text
     assert "()" not in text
     assert "I(m_0) <+ -(1.0*0.0+1.0*V(x0));" in text
+
+
+# Names that are put together of two: each pair is one name, and was one node, one card or one number without a word.
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "name"),
+    [
+        (("r1 a m 1k", "r2 m b 1k"), ("xa a b half", "r1 xa_m 0 1k"), "xa_m"),
+        (("r1 a m_n 1k", "r2 m_n b 1k"), ("xa a b half", "xa_m a b third"), "xa_m_n"),
+        (("r1 a b 1k",), ("xa a b half", "r_xa_r1 a 0 1k"), "r_xa_r1"),
+    ],
+)
+def test_names_in_a_cell_differ_when_its_circuits_are_put_together(inner, outer, name):
+    """A node `xa_m` beside the node `m` of `xa`: a schematic, and a cell with mismatch, joined the two."""
+    third = Subcircuit(name="third", terminals=("a", "b"), outputs=("b",), cards=("r1 a n 1k", "r2 n b 1k"))
+    half, whole = (
+        Subcircuit(name=called, terminals=("a", "b"), outputs=("b",), cards=cards)
+        for called, cards in (("half", inner), ("whole", outer))
+    )
+    library = Library(models=(), subcircuits=(third, half, whole))
+    with pytest.raises(
+        InvalidValueError, match=rf"^names in cell whole must differ when .*, got {name}: rename a node"
+    ):
+        flat(library, "whole")
+
+
+def test_parameters_of_two_banks_of_one_name_are_refused(tmp_path):
+    """The value `b_r` of bank `a` and the value `r` of bank `a_b`: a simulator takes the later of the two for both."""
+    kind = own("Tied", ("a", "b"), ("b_r",), through={("a", "b"): parameter("b_r") * tanh(effort("a") - effort("b"))})
+    network = by_hand.network(
+        {"s": 1, "o": 1},
+        Sources(label="s", nodes=[1], effort=1.0),
+        kind(label="a", a=[1], b=[2], b_r=[1.0]),
+        Conductors(label="a_b", a=[2], b=[0], conductance=1.0),
+        Storages(label="c", nodes=[2], capacitance=1e-3),
+    )
+    with pytest.raises(UnsupportedError, match=r"^parameters of a deck must differ: they are .*, got a_b_r: rename"):
+        write_spice(tmp_path / "a.cir", network, *SETTINGS)
+
+
+def module_of(tmp_path, label, group, inner):
+    """Write the module of a bank `label` with a variable `inner`, and of a group of nodes called `group`."""
+    value = parameter("g") * let(inner, tanh(effort("a") - effort("b")))
+    kind = own(f"Varying{label}{inner}".title().replace("_", ""), ("a", "b"), ("g",), through={("a", "b"): value})
+    network = by_hand.network(
+        {"s": 1, group: 2},
+        Sources(label="s", nodes=[1], effort=1.0),
+        kind(label=label, a=[1], b=[2], g=[1.0]),
+        Storages(label="c", nodes=[2, 3], capacitance=1e-3),
+    )
+    write_verilog_a(tmp_path / "a.va", network, Interface(name="top", inputs=(("x", "s"),), outputs=()))
+
+
+def test_a_variable_of_a_module_is_called_as_no_node_is(tmp_path):
+    """The variable `b_1` of element 0 of bank `a`, and node 1 of the group `a_0_b`."""
+    with pytest.raises(UnsupportedError, match=r"^a module must have a name .*, got a_0_b_1: rename a bank of parts"):
+        module_of(tmp_path, "a", "a_0_b", "b_1")
+    module_of(tmp_path, "a", "o", "b_1")
+
+
+@pytest.mark.parametrize(
+    ("groups", "label", "text"),
+    [
+        (
+            {"s": 1, "l_m": 4, "l_m_1": 2},
+            "load",
+            r"names in a unit of l must differ without the numbers .*, got l_m_1:",
+        ),
+        (
+            {"s": 1, "l_m": 4, "l_o": 2},
+            "l_unit",
+            r"circuits of a deck by units must have names of their own, got l_unit",
+        ),
+    ],
+)
+def test_names_in_a_deck_by_units_differ(tmp_path, groups, label, text):
+    """Node 2 of `l_m`, the second of unit 0, is `l_m_1` there, as is node 0 of `l_m_1`; `xl_unit_0` is unit or card."""
+    network = by_hand.network(
+        groups,
+        Sources(label="s", nodes=[1], effort=1.0),
+        Conductors(label=label, a=[2, 3, 4, 5], b=[4, 5, 6, 7], conductance=1.0),
+        Storages(label="c", nodes=range(2, 8), capacitance=1e-3),
+    )
+    with pytest.raises(UnsupportedError, match=f"^{text}"):
+        write_hierarchy(tmp_path / "a.cir", network, *SETTINGS, Hierarchy(units={"l": 2}, kept=(), clocks=()))

@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 
 from lstm_analog.engines import Ngspice
-from lstm_analog.errors import (
-    FileAccessError,
-    InvalidShapeError,
-    InvalidValueError,
-    NetworkError,
-    UnsupportedError,
-)
+from lstm_analog.errors import FileAccessError, InvalidShapeError, InvalidValueError, NetworkError, UnsupportedError
 from lstm_analog.export import NGSPICE, USUAL, WRITTEN, Accuracy, Probe, read_spice, write_spice
+from lstm_analog.export.netlist import netlist
 from lstm_analog.export.source_waveforms import clock_node, staircase
 from lstm_analog.export.spice import deck
 from lstm_analog.model import State, random_lstm
@@ -42,7 +37,7 @@ def once(levels=(0.0, 1.0), durations=None, lines=0):
 
 
 def text_of(case, name="deck.cir"):
-    return "".join(deck(case.network, case.schedule, NGSPICE, USUAL, name))
+    return "".join(deck(netlist(case.network, case.schedule, NGSPICE), USUAL, name))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +173,7 @@ def test_no_line_is_a_command(everything, lstm_circuit):
 @pytest.mark.parametrize("text", ["*#shell id", ".control", "$(id)", "{x}"])
 def test_provenance_stays_in_its_comment(text):
     case = branch(provenance=(("model", text),))
-    lines = "".join(deck(case, once(), NGSPICE, USUAL, "a")).splitlines()
+    lines = "".join(deck(netlist(case, once(), NGSPICE), USUAL, "a")).splitlines()
     assert [line for line in lines if text in line] == [f"*| provenance model {text}"]
 
 
@@ -215,7 +210,7 @@ def test_shared_values_stand_once(lstm_circuit):
     parts = list(case.network.parts)
     number = [part.label for part in parts].index("l0_rows_cap")
     parts[number] = replace(parts[number], capacitance=[2e-10, *[1e-10] * 19])
-    changed = "".join(deck(replace(case.network, parts=tuple(parts)), case.schedule, NGSPICE, USUAL, "x"))
+    changed = text_of(replace(case, network=replace(case.network, parts=tuple(parts))))
     assert "l0_rows_cap_c" not in changed
     assert changed.count(" 1e-10\n") == 19
 
@@ -244,7 +239,7 @@ def weights_and_peak(size):
         Storages(label="c", nodes=rows, capacitance=1.0),
     )
     tracemalloc.start()
-    letters = sum(len(text) for text in deck(network, by_hand.schedule([1.0]), NGSPICE, USUAL, "a"))
+    letters = sum(len(text) for text in deck(netlist(network, by_hand.schedule([1.0]), NGSPICE), USUAL, "a"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return letters, peak
@@ -280,10 +275,7 @@ def test_a_starting_state_and_a_single_step_come_back(tmp_path, lstm_circuit):
 @pytest.mark.parametrize(
     ("durations", "text"),
     [
-        (
-            [1.0, 1e-10, 1.0],
-            r"^the shortest interval of a deck must be at least 3e-07 s, .* got 1e-10 s: make",
-        ),
+        ([1.0, 1e-10, 1.0], r"^the shortest interval of a deck must be at least 3e-07 s, .* got 1e-10 s: make"),
         ([1.0, 2e-7], r"^the shortest interval of a deck must be at least 3e-07 s, .* got 2e-07 s: make it longer"),
         ([1e-320, 1e-320], r"^a deck must end before 0 s, got 2e-320 s: write fewer steps"),
     ],

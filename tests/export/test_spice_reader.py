@@ -70,16 +70,20 @@ def line_of(text, start):
     return line
 
 
-def test_a_weight_may_change(edit):
-    old = line_of(edit.text, "gl0_rows_3_1 ")
-    before, path = edit(old, old.rsplit(" ", 1)[0] + " 12.5u")
-    assert changes(before, read_spice(path)) == {".l0_rows.transconductance[3, 1]": 12.5 * 1e-6}
-
-
-def test_a_resistor_may_change(edit):
-    old = line_of(edit.text, "rl0_rows_load_5 ")
-    before, path = edit(old, old.replace("{l0_rows_load_r}", "4.7k"))
-    assert changes(before, read_spice(path)) == {".l0_rows_load.conductance[5]": 1 / 4700.0}
+@pytest.mark.parametrize(
+    ("card", "old", "new", "changed", "value"),
+    [
+        ("gl0_rows_3_1 ", r"\S+$", "12.5u", ".l0_rows.transconductance[3, 1]", 12.5 * 1e-6),
+        ("rl0_rows_load_5 ", "{l0_rows_load_r}", "4.7k", ".l0_rows_load.conductance[5]", 1 / 4700.0),
+        ("cl0_c_master_1 ", "{l0_c_master_c}", "220PF", ".l0_c_master.capacitance[1]", 220 * 1e-12),
+        ("xl0_c_add_1 ", "k2={l0_c_add_k2}", "k2=-0.9", ".l0_c_add.factors.1.scale[1]", -0.9),
+    ],
+    ids=["a weight", "a resistor", "a capacitor", "a value of a device"],
+)
+def test_a_value_may_change(edit, card, old, new, changed, value):
+    line = line_of(edit.text, card)
+    before, path = edit(line, re.sub(old, new, line))
+    assert changes(before, read_spice(path)) == {changed: value}
 
 
 def test_a_parameter_changes_its_whole_bank(edit):
@@ -94,18 +98,6 @@ def test_a_parameter_of_ones_own(edit):
     old = line_of(path.read_text(), "rl0_rows_load_5 ")
     path.write_text(path.read_text().replace(old, old.replace("{l0_rows_load_r}", "{bigger}")))
     assert changes(before, read_spice(path)) == {".l0_rows_load.conductance[5]": 1e-6}
-
-
-def test_a_capacitor_may_change(edit):
-    old = line_of(edit.text, "cl0_c_master_1 ")
-    before, path = edit(old, old.replace("{l0_c_master_c}", "220PF"))
-    assert changes(before, read_spice(path)) == {".l0_c_master.capacitance[1]": 220 * 1e-12}
-
-
-def test_a_value_of_a_device_may_change(edit):
-    old = line_of(edit.text, "xl0_c_add_1 ")
-    before, path = edit(old, old.replace("k2={l0_c_add_k2}", "k2=-0.9"))
-    assert changes(before, read_spice(path)) == {".l0_c_add.factors.1.scale[1]": -0.9}
 
 
 def test_an_input_may_change(edit):
@@ -180,11 +172,7 @@ def test_unknown_cards_and_edits_are_refused(edit):
         (x1, x1 + " m=2", "card xl0_c_add_1 must give i0, k1, o1, k2, o2"),
         (x1, x1 + " k1=1", "card xl0_c_add_1 must give i0, k1, o1, k2, o2"),
         (take, take.replace("compute0_clk", "copy_clk"), "card of part l0_c_take must begin with"),
-        (
-            ".options",
-            "rextra l0_c_0 0 1k\n.options",
-            "analysis line must be one of .*, got 'rextra",
-        ),
+        (".options", "rextra l0_c_0 0 1k\n.options", "analysis line must be one of .*, got 'rextra"),
         ("\n* ---- devices", "\nrextra l0_c_0 0 1k\n* ---- devices", "device line must stand as written, got 'rextra"),
         ("\n* ---- devices", "\n.param a=1\n.param a=2\n* ---- devices", ".param a must be given once"),
         ("(tanh(", "(sinh(", "device line must stand as written"),
@@ -198,20 +186,12 @@ def test_unknown_cards_and_edits_are_refused(edit):
         (tran, tran + " uic", "netlist value must be a number, got 'uic'"),
         (tran, tran + "\n" + tran, r"netlist must have one \.options, \.save, \.tran and \.end"),
         (".end\n", ".end\n.end\n", "netlist must end with .end"),
-        (
-            "vreset_clk reset_clk 0 pwl(",
-            "vreset_clk copy_clk 0 pwl(",
-            "clock reset must say what the interval",
-        ),
+        ("vreset_clk reset_clk 0 pwl(", "vreset_clk copy_clk 0 pwl(", "clock reset must say what the interval"),
         (interval, re.sub(r" \S+e-05 ", " 1.5e-05 ", interval), "must"),
         (interval, interval.removesuffix("compute0") + "other", "order and interval lines must name"),
         ("*| order 0 1", "*| order 0 -1", "order and interval lines must name"),
         ("*| order 0 1", "*| order 0 99", "order and interval lines must name"),
-        (
-            "*| group x 2 1.0",
-            "*| group x 222222222 1.0",
-            "groups must have whole sizes, not more",
-        ),
+        ("*| group x 2 1.0", "*| group x 222222222 1.0", "groups must have whole sizes, not more"),
         ("*| group x 2 1.0", "*| group x -2 1.0", "groups must have whole sizes"),
         ("*| group x 2 1.0", "*| group x 3 1.0", "unknown x_2 must be set by exactly one"),
         ("*| group x 2 1.0", "*| group X 2 1.0", "netlist must read back as a network, got .*label must be"),

@@ -8,20 +8,12 @@ import pytest
 import lstm_analog as la
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.errors import FileFormatError, UnsupportedError, UnsupportedPartError
-from lstm_analog.export import USUAL, VACASK, check_dialect, mosfets, read_spice, write_spice
+from lstm_analog.export import VACASK, check_dialect, mosfets, read_spice, write_spice
 from lstm_analog.export.modules import module_text
 from lstm_analog.export.vacask import EDGES, in_vacask
 from lstm_analog.export.vacask_models import translation
 from lstm_analog.export.vacask_reader import in_spice
 from lstm_analog.network.parts import Cells
-
-
-@pytest.fixture
-def deck(everything, tmp_path):
-    """Return the path of a deck with every kind of part."""
-    path = tmp_path / "a.sim"
-    write_spice(path, everything.network, everything.schedule, VACASK, USUAL)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +75,9 @@ def edited(deck, old, new):
     ("text", "value"),
     [("4.7k", 4.7e3), ("4.7M", 4.7e6), ("4.7m", 4.7e-3), ("2meg", 2e6), ("3Kohm", 3e3), ("1G", 1e9), ("4.7E3", 4.7e3)],
 )
-def test_an_edited_value_counts_as_vacask_reads_it(lstm_circuit, tmp_path, text, value):
+def test_an_edited_value_counts_as_vacask_reads_it(lstm_circuit, written, text, value):
     """M is mega there, and a factor of 1e-3 in SPICE."""
-    case, path = lstm_circuit(), tmp_path / "a.sim"
-    write_spice(path, case.network, case.schedule, VACASK, USUAL)
+    path, _ = written(lstm_circuit(), VACASK)
     edited(
         path, "rl0_rows_load_5 (l0_zg_1 0) resistor r=l0_rows_load_r", f"rl0_rows_load_5 (l0_zg_1 0) resistor r={text}"
     )
@@ -94,11 +85,7 @@ def test_an_edited_value_counts_as_vacask_reads_it(lstm_circuit, tmp_path, text,
 
 
 SPOILT = {
-    "a value to compute": (
-        "resistor r=l0_rows_load_r",
-        "resistor r=2*l0_rows_load_r",
-        "value must be a number or",
-    ),
+    "a value to compute": ("resistor r=l0_rows_load_r", "resistor r=2*l0_rows_load_r", "value must be a number or"),
     "atto": ("resistor r=l0_rows_load_r", "resistor r=1a", "value must be a number or"),
     "mil": ("resistor r=l0_rows_load_r", "resistor r=1mil", "value must be a number or"),
     "a whole number of ten digits": ("resistor r=l0_rows_load_r", "resistor r=1000000000", "value must be a number or"),
@@ -125,10 +112,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_no_edit_is_dropped(lstm_circuit, tmp_path, name):
-    case, path = lstm_circuit(), tmp_path / "a.sim"
-    write_spice(path, case.network, case.schedule, VACASK, USUAL)
-    old, new, text = SPOILT[name]
+def test_no_edit_is_dropped(lstm_circuit, written, name):
+    (path, _), (old, new, text) = written(lstm_circuit(), VACASK), SPOILT[name]
     edited(path, old, new)
     with pytest.raises(FileFormatError, match=text):
         read_spice(path)
@@ -152,9 +137,9 @@ def test_no_edit_of_transistors_is_dropped(cells, tmp_path, old, new, text):
         read_spice(path)
 
 
-def test_remarks_and_blanks_do_not_count(lstm_circuit, tmp_path):
-    case, path = lstm_circuit(), tmp_path / "a.sim"
-    write_spice(path, case.network, case.schedule, VACASK, USUAL)
+def test_remarks_and_blanks_do_not_count(lstm_circuit, written):
+    case = lstm_circuit()
+    path, _ = written(case, VACASK)
     edited(path, "resistor r=l0_rows_load_r", "  resistor   r=l0_rows_load_r  // as drawn")
     edited(path, ">>>VA", "// of a device\n\n>>>VA")
     assert read_spice(path).network.equals(case.network, rtol=0.0)
@@ -202,21 +187,21 @@ def test_modules_with_names_that_verilog_a_does_not_tell_apart_are_refused():
             module_text("d", pins, values, ["I(a,0) <+ v(a);"])
 
 
-def test_decks_of_other_devices_take_none_of_each_others_files(lstm_circuit, tmp_path):
+def test_decks_of_other_devices_take_none_of_each_others_files(lstm_circuit, written):
     """Files of a name have one content: they are written into the folder where VACASK runs."""
     files = {}
     for timing in (CLOCKED, GATED_LEAK):
-        case, path = lstm_circuit(timing=timing), tmp_path / "a.sim"
-        write_spice(path, case.network, case.schedule, VACASK, USUAL)
-        for name, text in re.findall(r'(?s)embed "(\S+)" <<<VA\n(.*?)>>>VA', path.read_text()):
+        _, deck = written(lstm_circuit(timing=timing), VACASK)
+        for name, text in re.findall(r'(?s)embed "(\S+)" <<<VA\n(.*?)>>>VA', deck):
             assert files.setdefault(name, text) == text
     assert len(files) > 3
 
 
-def test_it_has_no_rules_no_measurements_and_no_subcircuits(deck, tmp_path):
-    assert "vacask -qp a.sim" in deck.read_text()
+def test_it_has_no_rules_no_measurements_and_no_subcircuits(everything, written, tmp_path):
+    path, text = written(everything, VACASK)
+    assert "vacask -qp deck.cir" in text
     with pytest.raises(UnsupportedError, match=r"^dialect must be one of ngspice, .*, got 'vacask': run the deck"):
-        check_dialect(deck, VACASK)
+        check_dialect(path, VACASK)
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 1, 1), la.electrical.BEHAVIOURAL)
     with pytest.raises(UnsupportedError, match=r"^subcircuit must be in a dialect of SPICE, got vacask: write"):
         machine.write.spice(tmp_path / "b.sim", [[0.5]], dialect=VACASK, as_subckt=True)

@@ -18,7 +18,7 @@ import lstm_analog as la
 from lstm_analog.compiler.hydraulic import OIL, Detail
 from lstm_analog.errors import InvalidValueError, UnsupportedError, UnsupportedPartError
 from lstm_analog.export import Interface, write_verilog_a
-from lstm_analog.export.modules import ordered, parse_contribution
+from lstm_analog.export.modules import contributions
 from lstm_analog.model import Form
 from lstm_analog.network.analogy import as_circuit
 from lstm_analog.study.interface import interface
@@ -172,20 +172,14 @@ def test_what_cannot_be_written_is_refused(everything, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "text"),
     [
-        (
-            ["I(a,s) <+ v(a);"],
-            r"^device d must have inner nodes that a voltage source sets before .*, got s: order",
-        ),
+        (["I(a,s) <+ v(a);"], r"^device d must have inner nodes that a voltage source sets before .*, got s: order"),
         (["I(a,0) <+ v(s);"], r"^device d must have inner nodes .*, got s: "),
         (["V(s,0) <+ v(u);", "V(u,0) <+ v(s);"], r"^device d must have inner nodes .*, got u: "),
         (["V(s,0) <+ v(u);", "V(u,0) <+ v(a);"], r"^device d must have inner nodes .*, got u: "),
-        (
-            ["V(a,b) <+ 1.0;"],
-            r"^device d must be of r, c and sources, those of voltage to node 0, got V\(a,b\)",
-        ),
+        (["V(a,b) <+ 1.0;"], r"^device d must be of r, c and sources, those of voltage to node 0, got V\(a,b\)"),
         (["a b 1k"], r"^device d must be of r, c and sources"),
     ],
 )
 def test_a_device_of_ones_own_that_needs_more_than_assignments_is_refused(lines, text):
     with pytest.raises(UnsupportedPartError, match=text):
-        ordered([parse_contribution(line, "d") for line in lines], ["a", "b"], "d")
+        contributions(lines, ["a", "b"], "d")

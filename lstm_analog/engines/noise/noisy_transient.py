@@ -20,7 +20,7 @@ from lstm_analog.engines.noise.devices import Device, OperatingNoise
 from lstm_analog.engines.noise.spectra import deck_without_analysis
 from lstm_analog.engines.raw import read_raw
 from lstm_analog.export import Accuracy
-from lstm_analog.export.source_waveforms import rise_time
+from lstm_analog.export.netlist import rise_time
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
 

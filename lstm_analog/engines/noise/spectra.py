@@ -19,6 +19,7 @@ from lstm_analog.engines.ngspice import Ngspice
 from lstm_analog.engines.raw import read_columns
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.export import NGSPICE, Accuracy
+from lstm_analog.export.netlist import netlist
 from lstm_analog.export.spice import deck
 from lstm_analog.network.cells import Cells, flat, nodes_of
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -178,7 +179,7 @@ def noise_spectra(
 
 def deck_without_analysis(network: Network, schedule: Schedule, accuracy: Accuracy = STANDING) -> str:
     """Return the deck of `network` under `schedule` up to its analysis; a comment in it records the `accuracy`."""
-    whole = "".join(deck(network, schedule, NGSPICE, accuracy, "noise.cir"))
+    whole = "".join(deck(netlist(network, schedule, NGSPICE), accuracy, "noise.cir"))
     return whole[: whole.index(_ANALYSIS)]
 
 

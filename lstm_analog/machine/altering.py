@@ -1,7 +1,7 @@
-"""Force gates of a machine: find the value before the activation that gives what is asked, and clamp it there.
+"""Change the networks of a machine: apply imperfections to all or to the weights of a layer, and force gates.
 
-Throughout, a `unit` is one or several by number, None for all; a `place` is the number of a layer and whether its
-backward direction is meant.
+A gate is clamped at the value before its activation that gives what is asked. Throughout, a `unit` is one or several
+by number, None for all; a `place` is the number of a layer and whether its backward direction is meant.
 """
 
 from dataclasses import replace
@@ -13,7 +13,9 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.compiler.compiled import LayerLayout, Spot
 from lstm_analog.doors import named
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.imperfections import Clamp, Streams, apply
+from lstm_analog.imperfections import Clamp, InBanks, Streams, apply
+from lstm_analog.imperfections.applying import records_in
+from lstm_analog.imperfections.banks import device_parts
 from lstm_analog.machine.places import check_place
 from lstm_analog.model import Activation
 from lstm_analog.model.gates import CoupledGate, Gate, GRUGate, MGUGate
@@ -24,6 +26,30 @@ _FARTHEST = 16.0
 _ENDS = 1e-6
 """How far beyond what an activation reaches there a value may be asked for: 0 and 1 of a sigmoid."""
 _STREAMS = Streams(seed=0)
+
+
+def imperfect(
+    passes: tuple[Compiled, ...], imperfection: object, streams: Streams, layer: int | None, layers: int
+) -> tuple[Compiled, ...]:
+    """Return `passes` with an `imperfection`, or several, drawn from `streams`; see `Machine.with_imperfection`.
+
+    With `layer` only the weights of that one of so many `layers` have it; the head comes after the last.
+    """
+    if layer is None:
+        return tuple(replace(each, network=apply(imperfection, each.network, streams)) for each in passes)
+    head = check_place("layer", layer, layers + 1) == layers
+    owners = ("y_",) if head else (f"l{layer}_", f"l{layer}r_")
+    found = [tuple(bank for bank in device_parts(each.network) if bank.startswith(owners)) for each in passes]
+    if not any(found):
+        got, do = "the head of a machine that has none" if head else "one without", "choose another, or leave it out"
+        raise InvalidValueError(explain("the layer", must="have weights of programmed devices", got=got, do=do))
+    return tuple(_in_banks(each, imperfection, streams, banks) for each, banks in zip(passes, found, strict=True))
+
+
+def _in_banks(compiled: Compiled, imperfection: object, streams: Streams, banks: tuple[str, ...]) -> Compiled:
+    """Return `compiled` with an `imperfection` of these `banks`, itself if there are none."""
+    some = [InBanks(imperfection=each, banks=banks) for each in records_in(imperfection) if banks]
+    return replace(compiled, network=apply(some, compiled.network, streams)) if some else compiled
 
 
 def forced(
