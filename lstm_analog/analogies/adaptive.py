@@ -35,7 +35,6 @@ class Filters:
     lag: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
 

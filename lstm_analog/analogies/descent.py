@@ -44,7 +44,6 @@ class Coils:
     volt: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
 
@@ -64,7 +63,6 @@ class UTubes:
     head: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
     @property

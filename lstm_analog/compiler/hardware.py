@@ -32,7 +32,6 @@ class Line:
     count: int
 
     def __post_init__(self) -> None:
-        """Check that there are tubes, and that they have a bore and a length."""
         check_fields(self, "tube")
 
     def conductance(self, fluid: Fluid) -> float:
@@ -113,7 +112,6 @@ class SpringPiston:
     seal_friction: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "spring piston")
 
 
@@ -128,7 +126,6 @@ class OpenTube:
     wetting_spread: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "open tube")
 
 
