@@ -18,7 +18,7 @@ from lstm_analog.compiler.hardware import GRAVITY
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import HYDRAULIC, Domain
+from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import GLYCEROL_60, Filling, Fluid
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Storages, Switches
@@ -232,10 +232,7 @@ def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple
 class _Plumbing(NetworkBuilder):
     """Plumbing under construction."""
 
-    @property
-    def domain(self) -> Domain:
-        """Pressures and flows."""
-        return HYDRAULIC
+    domain = HYDRAULIC
 
 
 def _leg(plumbing: _Plumbing, label: str, pressure: Floats, leg: Floats, unit: float) -> Indices:

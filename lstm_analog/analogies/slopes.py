@@ -8,7 +8,7 @@ from lstm_analog.analogies.losses import Logistic, OnlineSquares, Quadratic
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import ELECTRICAL, Domain
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Storages, Switches, Transconductors
 from lstm_analog.network.shapes import Shape
 
@@ -21,16 +21,13 @@ WEIGHTS = "w"
 class SlopeCircuit(NetworkBuilder):
     """A circuit under construction, one unit of each signal being `volt`; `load` (S) is that of every junction."""
 
+    domain = ELECTRICAL
+
     def __init__(self, volt: float, load: float) -> None:
         """Start with a source of one unit, `one`."""
         NetworkBuilder.__init__(self, volt)
         self.volt, self.load = volt, load
         self.one = self.sources("one", np.array([volt]))
-
-    @property
-    def domain(self) -> Domain:
-        """Volts and amperes."""
-        return ELECTRICAL
 
     def weights(self, start: Floats, capacitance: Floats, closed: float, leak: float) -> Indices:
         """Return nodes (n,) with storages of `capacitance` (F), held at `start` (n,) by switches while line 0 is high.

@@ -13,7 +13,7 @@ import numpy as np
 from lstm_analog.compiler.behavioural_parts import BehaviouralParts, master
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.followers import adders
+from lstm_analog.compiler.network_builder import adders
 from lstm_analog.compiler.signals import Diagonal, Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain

@@ -1,6 +1,6 @@
 """A network under construction: what the lowerings to transistors, op-amps and plumbing have in common."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Part, Sources
+from lstm_analog.network.parts import Followers, Part, Sources, Term
 
 
 class NetworkBuilder(ABC):
@@ -16,7 +16,10 @@ class NetworkBuilder(ABC):
 
     Groups are numbered in the order in which their nodes are first asked for. `label` names a group or a bank, `size`
     is its number of nodes, `scale` the effort of one unit of its signal. `parts` are the banks so far, in order.
+    `domain`, which each kind of builder sets, has the names and units of efforts and flows.
     """
+
+    domain: Domain
 
     def __init__(self, scale: float) -> None:
         """Start without groups; one that is given no scale of its own has `scale` (effort unit)."""
@@ -24,11 +27,6 @@ class NetworkBuilder(ABC):
         self._scale = scale
         self._groups: dict[str, Group] = {}
         self._starts: dict[str, int] = {}
-
-    @property
-    @abstractmethod
-    def domain(self) -> Domain:
-        """The names and units of its efforts and flows."""
 
     def network(
         self, lines: tuple[str, ...], provenance: tuple[tuple[str, str], ...], filling: Filling | None = None
@@ -62,3 +60,10 @@ class NetworkBuilder(ABC):
         nodes = self.nodes(label, effort.size, scale)
         self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
         return nodes
+
+
+def adders(label: str, nodes: Indices, *inputs: Indices) -> Followers:
+    """Return a bank `label` of followers at `nodes` (m,) of the plain sum of `inputs`, (m,) each, that never clip."""
+    none, unbound = np.array(0.0), np.array(np.inf)
+    terms = tuple(Term(inputs=each, gain=np.array(1.0)) for each in inputs)
+    return Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)

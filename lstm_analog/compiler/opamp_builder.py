@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler.followers import adders
-from lstm_analog.compiler.network_builder import NetworkBuilder
+from lstm_analog.compiler.network_builder import NetworkBuilder, adders
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
-from lstm_analog.network.domain import ELECTRICAL, Domain
+from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, Junctions, Pairs, Storages, Switches
 from lstm_analog.network.shapes import Shape
 
@@ -39,15 +38,12 @@ class OpAmpBuilder(NetworkBuilder):
     signal at a node.
     """
 
+    domain = ELECTRICAL
+
     def __init__(self, technology: OpAmpCircuit, lines: tuple[str, ...], cells: frozenset[str]) -> None:
         """Start a circuit of `technology` without parts."""
         NetworkBuilder.__init__(self, technology.signal_volts)
         self.technology, self.lines, self.cells = technology, lines, cells
-
-    @property
-    def domain(self) -> Domain:
-        """Voltage and current."""
-        return ELECTRICAL
 
     def amplifiers(self, label: str, plus: Indices, minus: Indices, out: Indices) -> None:
         """Add op-amps and the junctions `out` at their outputs."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic, OpenTube
-from lstm_analog.compiler.network_builder import NetworkBuilder
+from lstm_analog.compiler.network_builder import NetworkBuilder, adders
 from lstm_analog.compiler.timing import Timing
-from lstm_analog.network.domain import HYDRAULIC, Domain
+from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.parts import (
     ALWAYS,
@@ -53,6 +52,8 @@ class PlumbingBuilder(NetworkBuilder):
     clock line, `capacitance` is in m3/Pa. `controls` are those of the weighted sums so far, by label.
     """
 
+    domain = HYDRAULIC
+
     def __init__(
         self, technology: Hydraulic, timing: Timing, lines: tuple[str, ...], leak_time: float, single: frozenset[str]
     ) -> None:
@@ -62,11 +63,6 @@ class PlumbingBuilder(NetworkBuilder):
         self.leak_time, self.single = leak_time, single
         self.controls: dict[str, Control] = {}
         self._open_tanks: list[str] = []
-
-    @property
-    def domain(self) -> Domain:
-        """Pressure and volume flow."""
-        return HYDRAULIC
 
     def filling(self) -> Filling:
         """Return the liquid in the network, and which of its tanks are open to the air."""
