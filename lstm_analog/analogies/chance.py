@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats, floats_of_shape
+from lstm_analog.compiler.network_builder import half_bridge
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidValueError, explain
@@ -31,7 +32,6 @@ from lstm_analog.network.parts import (
     Junctions,
     Pairs,
     Part,
-    Ports,
     Sources,
     Storages,
     Term,
@@ -91,22 +91,8 @@ def _half_bridges(
     unknowns = _unknowns({"control": (count, unit), "supply": (1, supply), "out": (count, supply)})
     control, middle = unknowns["control"], unknowns["out"]
     top, datum = np.full_like(middle, unknowns["supply"][0]), np.full_like(middle, DATUM)
-    ends = (("opening", 0.5, top, middle), ("shutting", -0.5, middle, datum))
-    ports = (
-        Ports(
-            label=label,
-            line=ALWAYS,
-            shape=Shape.EXP,
-            a=a,
-            b=b,
-            p=control,
-            n=datum,
-            conductance=np.array(conductance),
-            scale=np.array(share / unit),
-            offset=np.array(0.0),
-        )
-        for label, share, a, b in ends
-    )
+    curve = Factor(shape=Shape.SIGMOID, p=control, n=datum, scale=np.array(1.0 / unit), offset=np.array(0.0))
+    ports = half_bridge(("opening", "shutting"), (top, middle, datum), curve, conductance)
     rail = Sources(label="supply", nodes=unknowns["supply"], effort=np.array(supply))
     store = Storages(label="membrane", nodes=middle, capacitance=np.array(capacity))
     return _network(domain, unknowns, (rail, *ports, store))

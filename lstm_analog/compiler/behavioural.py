@@ -13,13 +13,13 @@ import numpy as np
 from lstm_analog.compiler.behavioural_parts import BehaviouralParts, master
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.network_builder import adders
+from lstm_analog.compiler.network_builder import adders, gated_leak
 from lstm_analog.compiler.signals import Diagonal, Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Pairs, Part, Ports, Transconductors
+from lstm_analog.network.parts import ALWAYS, Junctions, Part, Transconductors
 from lstm_analog.network.shapes import Shape
 
 _OTHERS = {
@@ -97,19 +97,11 @@ def _names(signals: SignalNetwork) -> str:
     )
 
 
-def _buffer(label: str) -> str:
-    return f"{label}_buf"
-
-
-def _bias(label: str) -> str:
-    return f"{label}_one"
-
-
 def _groups(technology: Behavioural, signals: SignalNetwork, timing: Timing, single: frozenset[str]) -> list[Group]:
     sizes = [(feed.signal.label, feed.signal.size) for feed in signals.feeds]
     for operation in signals.operations:
         if isinstance(operation, Sum):
-            sizes += [(_bias(operation.label), 1)] if operation.bias is not None else []
+            sizes += [(f"{operation.label}_one", 1)] if operation.bias is not None else []
             sizes += [(target.label, target.size) for target in operation.targets]
         else:
             label, names = operation.target.label, [""]
@@ -135,9 +127,8 @@ def _(total: Sum, make: BehaviouralParts, number: int) -> list[Part]:
     inputs, weights = make.nodes(*total.drivers), total.weights
     parts: list[Part] = []
     if total.bias is not None:
-        one = make.unknowns[_bias(label)]
-        parts.append(make.sources(_bias(label), np.full(1, technology.volts_per_unit)))
-        inputs = np.append(inputs, one)
+        parts.append(make.sources(f"{label}_one", np.full(1, technology.volts_per_unit)))
+        inputs = np.append(inputs, make.unknowns[f"{label}_one"])
     strength = np.empty((rows.size, inputs.size))  # written once and then frozen: the largest array there is
     np.divide(weights, technology.row_resistance, out=strength[:, : weights.shape[1]])
     if total.bias is not None:
@@ -197,46 +188,27 @@ def _clocked(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
 
 
 def _slave(make: BehaviouralParts, label: str) -> list[Part]:
-    node = make.unknowns
+    fresh, buffer, slave = (make.unknowns[each] for each in (master(label), f"{label}_buf", label))
     return [
-        adders(f"{label}_follow", node[_buffer(label)], node[master(label)]),
-        make.switches(f"{label}_copy", COPY, node[_buffer(label)], node[label], make.technology.copy_resistance),
-        make.capacitors(f"{label}_slave", node[label]),
+        adders(f"{label}_follow", buffer, fresh),
+        make.switches(f"{label}_copy", COPY, buffer, slave, make.technology.copy_resistance),
+        make.capacitors(f"{label}_slave", slave),
     ]
 
 
 def _leak(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
-    """Return a gated leak: `C de/dt = -C a e + q` with a = softplus(-z)/T, q = C a add/sigmoid(-z), for the time T.
+    """Return a gated leak.
 
-    With constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z). A memory
-    that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
+    A memory that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
     """
     label, tap = memory.target.label, leaking_tap(memory)
     store = make.nodes(Reading(signal=memory.target, held=False))
-    datum, line = np.full_like(store, DATUM), make.line(leak_line(number))
-    rate = make.technology.capacitance / make.leak_time
     falling = make.factor(replace(tap, slope=-tap.slope, offset=0.0 - tap.offset))
-    drain = Ports(
-        label=f"{label}_drain",
-        line=line,
-        shape=Shape.SOFTPLUS,
-        a=store,
-        b=datum,
-        p=falling.p,
-        n=falling.n,
-        conductance=np.array(rate),
-        scale=falling.scale,
-        offset=falling.offset,
-    )
-    fill = Pairs(
-        label=f"{label}_fill",
-        line=line,
-        out=store,
-        current=np.array(rate * make.technology.volts_per_unit),
-        factors=(*(make.factor(factor) for factor in memory.add), replace(falling, shape=Shape.SOFTPLUS_RATIO)),
-    )
+    add = tuple(make.factor(factor) for factor in memory.add)
+    rate, unit = make.technology.capacitance / make.leak_time, make.technology.volts_per_unit
+    banks = gated_leak(label, make.line(leak_line(number)), store, falling, add, rate=rate, unit=unit)
     slave = [] if label in make.single else _slave(make, label)
-    return [drain, fill, make.capacitors(f"{label}_store", store), *slave]
+    return [*banks, make.capacitors(f"{label}_store", store), *slave]
 
 
 def _reset(make: BehaviouralParts, memory: Memory) -> list[Part]:

@@ -1,6 +1,8 @@
-"""A network under construction: what the lowerings to transistors, op-amps and plumbing have in common."""
+"""A network under construction, and parts in which several technologies do the same."""
 
 from abc import ABC
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Followers, Part, Sources, Term
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Followers, Pairs, Part, Ports, Sources, Term
+from lstm_analog.network.shapes import Shape
 
 
 class NetworkBuilder(ABC):
@@ -67,3 +70,65 @@ def adders(label: str, nodes: Indices, *inputs: Indices) -> Followers:
     none, unbound = np.array(0.0), np.array(np.inf)
     terms = tuple(Term(inputs=each, gain=np.array(1.0)) for each in inputs)
     return Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
+
+
+STEEPNESS = MappingProxyType({Shape.SIGMOID: 1.0, Shape.TANH: 2.0})
+"""The control of the half-bridge of a curve, over that of the curve: tanh(u) = 2 sigmoid(2 u) - 1."""
+
+
+def half_bridge(
+    labels: tuple[str, str],
+    ends: tuple[Indices, Indices, Indices],
+    curve: Factor,
+    conductance: float,
+    limit: float = np.inf,
+) -> tuple[Ports, ...]:
+    """Return the opposed ports `labels` between `ends`, (m,) each: from the top to the middle, and on to the bottom.
+
+    They are `conductance` e^{v/2} and e^{-v/2}, so that the middle settles at bottom + sigmoid(v) (top - bottom); v is
+    the control of the `curve`, a sigmoid or tanh, times its `STEEPNESS`. |v|/2 goes up to `limit`.
+    """
+    top, middle, bottom = ends
+    half = 0.5 * STEEPNESS[curve.shape]
+    return tuple(
+        Ports(
+            label=label,
+            line=ALWAYS,
+            shape=Shape.EXP,
+            a=a,
+            b=b,
+            p=curve.p,
+            n=curve.n,
+            conductance=np.array(conductance),
+            scale=share * curve.scale,
+            offset=share * curve.offset + 0.0,  # no minus zero
+            limit=np.array(limit),
+        )
+        for label, share, a, b in ((labels[0], half, top, middle), (labels[1], -half, middle, bottom))
+    )
+
+
+def gated_leak(
+    label: str, line: int, store: Indices, falling: Factor, add: tuple[Factor, ...], *, rate: float, unit: float
+) -> tuple[Ports, Pairs]:
+    """Return the drain and the inflow of the storages `store` (m,), on while the clock `line` is high for a time T.
+
+    `C de/dt = -C a e + q` with a = softplus(-z)/T and q = C a add/sigmoid(-z). `falling` is the control -z, of any
+    curve; `add` are the factors of the product that is added; `rate` is C/T, `unit` the effort of one unit. With
+    constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z)
+    (docs/physics.md#gated-leak). The labels of both banks begin with `label`.
+    """
+    drain = Ports(
+        label=f"{label}_drain",
+        line=line,
+        shape=Shape.SOFTPLUS,
+        a=store,
+        b=np.full_like(store, DATUM),
+        p=falling.p,
+        n=falling.n,
+        conductance=np.array(rate),
+        scale=falling.scale,
+        offset=falling.offset,
+    )
+    factors = (*add, replace(falling, shape=Shape.SOFTPLUS_RATIO))
+    return drain, Pairs(label=f"{label}_fill", line=line, out=store, current=np.array(rate * unit), factors=factors)

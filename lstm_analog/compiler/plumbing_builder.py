@@ -10,18 +10,17 @@ import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic, OpenTube
-from lstm_analog.compiler.network_builder import NetworkBuilder, adders
+from lstm_analog.compiler.network_builder import NetworkBuilder, adders, half_bridge
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.parts import (
-    ALWAYS,
     DATUM,
     Conductors,
+    Factor,
     Followers,
     Inertances,
     Junctions,
-    Ports,
     Spools,
     Stops,
     Storages,
@@ -42,6 +41,10 @@ class Control:
     n: Indices
     scale: Floats
     offset: float = 0.0
+
+    def factor(self, shape: Shape) -> Factor:
+        """Return the curve of that `shape` of it."""
+        return Factor(shape=shape, p=self.p, n=self.n, scale=self.scale, offset=np.array(self.offset))
 
 
 class PlumbingBuilder(NetworkBuilder):
@@ -178,25 +181,13 @@ def add_spool(builder: PlumbingBuilder, label: str, control: Control) -> Control
 
 
 def add_bridge(
-    builder: PlumbingBuilder, label: str, control: Control, gain: float, top: Indices, bottom: Indices
+    builder: PlumbingBuilder, label: str, control: Control, shape: Shape, top: Indices, bottom: Indices
 ) -> Indices:
-    """Add two opposed ports and return the nodes in between, at bottom + sigmoid(`gain` z) (top - bottom).
+    """Add two opposed ports and return the nodes in between, at bottom + sigmoid(z) (top - bottom).
 
-    z is the signal of the `control`.
+    z is the signal of the `control`, or twice that if the `shape` is a tanh.
     """
     middle, control = builder.chamber(label, control.p.size), add_spool(builder, label, control)
-    for name, sign, a, b in (("top", 1.0, top, middle), ("bot", -1.0, middle, bottom)):
-        port = Ports(
-            label=f"{label}_{name}",
-            line=ALWAYS,
-            shape=Shape.EXP,
-            a=a,
-            b=b,
-            p=control.p,
-            n=control.n,
-            conductance=np.array(builder.technology.port_conductance),
-            scale=0.5 * sign * gain * control.scale,
-            offset=np.array(0.5 * sign * gain * control.offset + 0.0),
-        )
-        builder.parts.append(port)
+    labels, conductance = (f"{label}_top", f"{label}_bot"), builder.technology.port_conductance
+    builder.parts += half_bridge(labels, (top, middle, bottom), control.factor(shape), conductance)
     return middle
