@@ -13,7 +13,7 @@ import numpy as np
 from lstm_analog.compiler.behavioural_builder import BehaviouralBuilder
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.network_builder import adders, gated_leak
+from lstm_analog.compiler.network_builder import gated_leak
 from lstm_analog.compiler.signals import Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
@@ -57,7 +57,7 @@ def behavioural_circuit(
         ("names", _names(signals)),
     )
     return Compiled(
-        network=builder.network(clock.lines, provenance),
+        network=builder.network(provenance),
         cycle=clock,
         layout=layout(signals),
         timing=timing,
@@ -127,7 +127,7 @@ def _(total: Sum, builder: BehaviouralBuilder, number: int) -> None:
         target, taps = diagonal.target, (Tap(shape=Shape.LINEAR, reading=diagonal.driver),)
         out = builder.nodes(target.label, target.size)
         builder.pairs(f"{target.label}_diag", out, taps, technology.row_resistance, diagonal.weights)
-    builder.to_datum(f"{label}_load", rows, technology.row_resistance)
+    builder.to_datum(f"{label}_load", rows, 1.0 / technology.row_resistance)
     builder.capacitors(f"{label}_cap", rows)
 
 
@@ -148,12 +148,12 @@ def _(memory: Memory, builder: BehaviouralBuilder, number: int) -> None:
     held = [slave]
     if not leaking or label not in builder.single:
         fresh, buffer = (builder.nodes(f"{label}{suffix}", size) for suffix in ("_new", "_buf"))
-        builder.parts.append(adders(f"{label}_follow", buffer, fresh))
-        builder.switches(f"{label}_copy", COPY, buffer, slave, builder.technology.copy_resistance)
+        builder.adders(f"{label}_follow", buffer, fresh)
+        builder.transistors(f"{label}_copy", COPY, buffer, slave, builder.technology.copy_resistance)
         builder.capacitors(f"{label}_slave", slave)
         held += [fresh] if leaking else []
     start = np.tile(builder.sources(reset_label(label), np.zeros(size)), len(held))
-    builder.switches(f"{label}_reset", RESET, start, np.concatenate(held), builder.technology.copy_resistance)
+    builder.transistors(f"{label}_reset", RESET, start, np.concatenate(held), builder.technology.copy_resistance)
 
 
 def _add_master(builder: BehaviouralBuilder, memory: Memory, number: int) -> None:
@@ -165,7 +165,7 @@ def _add_master(builder: BehaviouralBuilder, memory: Memory, number: int) -> Non
         builder.pairs(f"{label}_keep", total, (memory.keep, held), technology.load_resistance, 1.0)
     builder.pairs(f"{label}_add", total, memory.add, technology.load_resistance, 1.0)
     builder.loads(label, total)
-    builder.switches(f"{label}_take", compute_line(number), total, fresh, technology.switch_resistance)
+    builder.transistors(f"{label}_take", compute_line(number), total, fresh, technology.switch_resistance)
     builder.capacitors(f"{label}_master", fresh)
 
 

@@ -8,7 +8,7 @@ from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.compiler.signals import Quantity, Reading, Tap
 from lstm_analog.compiler.timing import Timing
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, Junctions, Pairs, Storages, Switches
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Pairs
 
 
 class BehaviouralBuilder(NetworkBuilder):
@@ -25,8 +25,8 @@ class BehaviouralBuilder(NetworkBuilder):
         self, technology: Behavioural, timing: Timing, lines: tuple[str, ...], leak_time: float, single: frozenset[str]
     ) -> None:
         """Start a circuit of `technology` without parts."""
-        NetworkBuilder.__init__(self, technology.volts_per_unit)
-        self.technology, self.timing, self.lines = technology, timing, lines
+        NetworkBuilder.__init__(self, technology.volts_per_unit, lines)
+        self.technology, self.timing = technology, timing
         self.leak_time, self.single = leak_time, single
 
     def places(self, *readings: Reading) -> Indices:
@@ -39,23 +39,16 @@ class BehaviouralBuilder(NetworkBuilder):
 
     def capacitors(self, label: str, nodes: Indices) -> None:
         """Add capacitors from `nodes` to the datum."""
-        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(self.technology.capacitance)))
-
-    def to_datum(self, label: str, nodes: Indices, resistance: float) -> None:
-        """Add resistors from `nodes` to the datum."""
-        conductance = np.array(1.0 / resistance)
-        self.parts.append(Conductors(label=label, a=nodes, b=np.full_like(nodes, DATUM), conductance=conductance))
+        self.storages(label, nodes, self.technology.capacitance)
 
     def loads(self, label: str, nodes: Indices) -> None:
         """Add the loads of currents that make products at `nodes`, which have no time constant."""
-        self.to_datum(f"{label}_load", nodes, self.technology.load_resistance)
-        self.parts.append(Junctions(label=f"{label}_node", nodes=nodes))
+        self.to_datum(f"{label}_load", nodes, 1.0 / self.technology.load_resistance)
+        self.junctions(f"{label}_node", nodes)
 
-    def switches(self, label: str, line: str, a: Indices, b: Indices, resistance: float) -> None:
-        """Add switches from `a` to `b`, closed while `line` is high."""
-        closed, opened = np.array(1.0 / resistance), np.array(self.technology.off_conductance)
-        number = self.lines.index(line)
-        self.parts.append(Switches(label=label, line=number, a=a, b=b, closed=closed, opened=opened))
+    def transistors(self, label: str, line: str, a: Indices, b: Indices, resistance: float) -> None:
+        """Add switches of `resistance` from `a` to `b`, closed while `line` is high."""
+        self.switches(label, line, a, b, closed=1.0 / resistance, opened=self.technology.off_conductance)
 
     def pairs(self, label: str, out: Indices, taps: tuple[Tap, ...], resistance: float, share: float | Floats) -> None:
         """Add stacked pairs that feed `out`, loaded by `resistance`, with `share` times the product of `taps`."""

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Drive
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.parts import Conductors
 
 Wires = tuple[Indices, Indices]
 """The unknowns of both sides of a signal, (n,) each."""
@@ -49,7 +48,3 @@ class TransistorBuilder(NetworkBuilder):
         """Return the nodes of both sides of the signal `label`."""
         plus, minus = (self.nodes(label + side, size, scale) for side in SIDES)
         return plus, minus
-
-    def resistors(self, label: str, a: Indices, b: Indices, conductance: Floats) -> None:
-        """Add resistors of `conductance` (S)."""
-        self.parts.append(Conductors(label=label, a=a, b=b, conductance=conductance))

@@ -10,7 +10,21 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Followers, Pairs, Part, Ports, Sources, Term
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+)
 from lstm_analog.network.shapes import Shape
 
 
@@ -19,22 +33,22 @@ class NetworkBuilder(ABC):
 
     Groups are numbered in the order in which their nodes are first asked for. `label` names a group or a bank, `size`
     is its number of nodes, `scale` the effort of one unit of its signal. `parts` are the banks so far, in order.
-    `domain`, which each kind of builder sets, has the names and units of efforts and flows.
+    `domain`, which each kind of builder sets, has the names and units of efforts and flows. `nodes`, `a`, `b` and
+    `inputs` are unknowns, `line` is the name of one of the clock `lines`; sizes are in SI units.
     """
 
     domain: Domain
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, lines: tuple[str, ...] = ()) -> None:
         """Start without groups; one that is given no scale of its own has `scale` (effort unit)."""
         self.parts: list[Part] = []
+        self.lines = lines
         self._scale = scale
         self._groups: dict[str, Group] = {}
         self._starts: dict[str, int] = {}
 
-    def network(
-        self, lines: tuple[str, ...], provenance: tuple[tuple[str, str], ...], filling: Filling | None = None
-    ) -> Network:
-        """Return the network of all groups and banks, with its clock `lines`, `provenance` and `filling`.
+    def network(self, provenance: tuple[tuple[str, str], ...], filling: Filling | None = None) -> Network:
+        """Return the network of all groups and banks, with its `provenance` and `filling`.
 
         Raises `NetworkError` if it is not well formed.
         """
@@ -42,7 +56,7 @@ class NetworkBuilder(ABC):
             domain=self.domain,
             unknowns=Unknowns(groups=tuple(self._groups.values())),
             parts=tuple(self.parts),
-            lines=lines,
+            lines=self.lines,
             provenance=provenance,
             filling=filling,
         ).verify()
@@ -64,12 +78,32 @@ class NetworkBuilder(ABC):
         self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
         return nodes
 
+    def junctions(self, label: str, nodes: Indices) -> None:
+        """Add junctions at `nodes`."""
+        self.parts.append(Junctions(label=label, nodes=nodes))
 
-def adders(label: str, nodes: Indices, *inputs: Indices) -> Followers:
-    """Return a bank `label` of followers at `nodes` (m,) of the plain sum of `inputs`, (m,) each, that never clip."""
-    none, unbound = np.array(0.0), np.array(np.inf)
-    terms = tuple(Term(inputs=each, gain=np.array(1.0)) for each in inputs)
-    return Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound)
+    def storages(self, label: str, nodes: Indices, capacitance: float | Floats) -> None:
+        """Add storages of `capacitance` from `nodes` to the datum."""
+        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.asarray(capacitance)))
+
+    def conductors(self, label: str, a: Indices, b: Indices, conductance: float | Floats) -> None:
+        """Add conductors of `conductance` from `a` to `b`."""
+        self.parts.append(Conductors(label=label, a=a, b=b, conductance=np.asarray(conductance)))
+
+    def to_datum(self, label: str, nodes: Indices, conductance: float) -> None:
+        """Add conductors of `conductance` from `nodes` to the datum."""
+        self.conductors(label, nodes, np.full_like(nodes, DATUM), conductance)
+
+    def switches(self, label: str, line: str, a: Indices, b: Indices, *, closed: float, opened: float) -> None:
+        """Add switches from `a` to `b`, of conductance `closed` while `line` is high, `opened` while it is low."""
+        sizes = {"closed": np.array(closed), "opened": np.array(opened)}
+        self.parts.append(Switches(label=label, line=self.lines.index(line), a=a, b=b, **sizes))
+
+    def adders(self, label: str, nodes: Indices, *inputs: Indices) -> None:
+        """Add followers at `nodes` (m,) of the plain sum of `inputs`, (m,) each, that never clip."""
+        none, unbound = np.array(0.0), np.array(np.inf)
+        terms = tuple(Term(inputs=each, gain=np.array(1.0)) for each in inputs)
+        self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
 
 
 STEEPNESS = MappingProxyType({Shape.SIGMOID: 1.0, Shape.TANH: 2.0})

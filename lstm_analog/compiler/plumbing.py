@@ -49,7 +49,6 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
         for operation in stage.operations:
             _build(operation, builder, number)
     network = builder.network(
-        clock.lines,
         (("technology", technology.name), ("detail", technology.detail.value), ("timing", timing.value)),
         builder.filling(),
     )
