@@ -15,7 +15,7 @@ from lstm_analog.analogies.losses import DescentLoss, OnlineSquares, Quadratic, 
 from lstm_analog.analogies.slopes import LINES, WEIGHTS, SlopeCircuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hardware import GRAVITY
-from lstm_analog.compiler.network_builder import NetworkBuilder
+from lstm_analog.compiler.network_builder import DomainBuilder
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.domain import HYDRAULIC
@@ -210,7 +210,7 @@ def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple
     one = sizes.fluid.density * GRAVITY * sizes.head
     leg = 2.0 * unit**2 / (sizes.inertance * loss.curvature)  # two in a row are a spring of half of one
     leak = _leak(leg, unit)
-    plumbing = _Plumbing(one, LINES)
+    plumbing = DomainBuilder(HYDRAULIC, one, LINES)
     ends = {WEIGHTS: start, "other_leg": 2.0 * loss.minimum - start}
     left, right = (_leg(plumbing, label, one * level, leg, unit) for label, level in ends.items())
     columns = Inertances(
@@ -229,13 +229,7 @@ def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple
     return plumbing.network(_origin(sizes, loss), filling), one, unit
 
 
-class _Plumbing(NetworkBuilder):
-    """Plumbing under construction."""
-
-    domain = HYDRAULIC
-
-
-def _leg(plumbing: _Plumbing, label: str, pressure: Floats, leg: Floats, unit: float) -> Indices:
+def _leg(plumbing: DomainBuilder, label: str, pressure: Floats, leg: Floats, unit: float) -> Indices:
     """Return the nodes (n,) of legs of capacitance `leg` (n,), m3/Pa, held at `pressure` (n,) while line 0 is high."""
     nodes, held = plumbing.nodes(label, leg.size), plumbing.sources(f"{label}_start", pressure)
     closed = float(leg.max()) / (_FAST * unit)

@@ -106,6 +106,15 @@ class NetworkBuilder(ABC):
         self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
 
 
+class DomainBuilder(NetworkBuilder):
+    """A network of a given `domain` under construction."""
+
+    def __init__(self, domain: Domain, scale: float, lines: tuple[str, ...] = ()) -> None:
+        """Start without groups; `scale` and `lines` are as in `NetworkBuilder`."""
+        NetworkBuilder.__init__(self, scale, lines)
+        self.domain = domain
+
+
 STEEPNESS = MappingProxyType({Shape.SIGMOID: 1.0, Shape.TANH: 2.0})
 """The control of the half-bridge of a curve, over that of the curve: tanh(u) = 2 sigmoid(2 u) - 1."""
 
