@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Makes the shipped calibrations: `python benchmarks/calibrate_bicmos.py > lstm_analog/compiler/bicmos_shipped.py`.
+"""Prints the rows of BICMOS of the shipped calibrations, `lstm_analog/data/calibrations.csv`.
 
-Needs ngspice; takes about half an hour of one core. Then `ruff format` the file. The lessons are LSTMs of 3 units with
+Needs ngspice; takes about half an hour of one core. The lessons are LSTMs of 3 units with
 weights of PyTorch's size and of three times that; no test uses their seeds.
 """
 
@@ -36,22 +36,17 @@ def simulator() -> str:
 
 
 def literal(calibration: Calibration) -> str:
-    values = {entry.name: getattr(calibration, entry.name) for entry in fields(calibration)}
-    short = {name: f'"{v}"' if isinstance(v, str) else repr(float(f"{v:.6g}")) for name, v in values.items()}
-    return "\n".join(["    Calibration(", *(f"        {name}={text}," for name, text in short.items()), "    ),"])
+    values = [getattr(calibration, entry.name) for entry in fields(calibration)]
+    return ",".join(value if isinstance(value, str) else repr(float(f"{value:.6g}")) for value in values)
 
 
 def main() -> None:
-    print('"""The calibrations that are shipped: by `benchmarks/calibrate_bicmos.py`, one a state scale."""\n')
-    print("from lstm_analog.compiler.bicmos_calibration import Calibration\n")
-    print("SHIPPED: tuple[Calibration, ...] = (")
     for scale in SCALES:
         technology = replace(la.electrical.BICMOS, state_scale=scale)
         engine = la.engines.Ngspice()
         found = calibrate(technology, engine, settling=SETTLING, lessons=LESSONS, simulator=simulator())
         print(literal(found), flush=True)
         print(f"state scale {scale:g} done", file=sys.stderr)
-    print(")")
 
 
 if __name__ == "__main__":

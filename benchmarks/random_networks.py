@@ -26,7 +26,7 @@ from lstm_analog.engines import Integrate, Precision, Settle
 from lstm_analog.engines.settle.phase import phase
 from lstm_analog.engines.settle.stages import Mode
 from lstm_analog.errors import LstmAnalogError
-from lstm_analog.network.chips import chip_axis, of_chips
+from lstm_analog.network.chips import of_chips
 from lstm_analog.network.data_sheets import OpAmpData, opamps
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Group, Network, Unknowns
@@ -237,7 +237,7 @@ def reference(drawn):
     inside = rest.reshape(*rest.shape[:-2], len(drawn.schedule.names), EXACT.points, rest.shape[-1])
     first = np.broadcast_to(start[..., None, :], (*start.shape[:-1], EXACT.points, start.shape[-1]))
     joined = np.concatenate((first, inside), axis=-3)
-    return joined if chip_axis(drawn.network) else joined[0]
+    return joined if drawn.network.chips else joined[0]
 
 
 def flattened(efforts, axes):

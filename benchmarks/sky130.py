@@ -2,8 +2,8 @@
 """The transistor cell in SKY130, in ngspice: `python benchmarks/sky130.py [TABLE] ...`, or `make sky130`.
 
 Tables: accuracy, long (60 steps), corners, recalibrated, cost. Needs ngspice, and the models of SKY130
-(docs/silicon.md#models). `python benchmarks/sky130.py calibrate > lstm_analog/compiler/sky130_shipped.py` makes the
-shipped calibrations instead; then `ruff format` the file. Their lessons are LSTMs that no table and no test uses.
+(docs/silicon.md#models). `python benchmarks/sky130.py calibrate` prints the rows of SKY130 of the shipped calibrations,
+`lstm_analog/data/calibrations.csv`, instead. Their lessons are LSTMs that no table and no test uses.
 """
 
 import sys
@@ -49,16 +49,12 @@ def wrong(technology: Bicmos, lstm: la.LSTM, x: np.ndarray) -> float:
 
 
 def calibrations() -> Iterator[str]:
-    yield '"""The calibrations of the presets in SKY130, by `benchmarks/sky130.py calibrate`, one a state scale."""\n'
-    yield "from lstm_analog.compiler.bicmos_calibration import Calibration\n"
-    yield "SHIPPED: tuple[Calibration, ...] = ("
     for preset in PRESETS[::-1]:
         for scale in (1.0, 2.0):
             start, technology = time.perf_counter(), replace(preset, state_scale=scale)
             made = calibrate(technology, ENGINE, settling=SETTLING, lessons=LESSONS, simulator=simulator())
             yield literal(made)
             print(preset.name, scale, f"{time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    yield ")"
 
 
 def untrimmed(technology: Bicmos) -> Bicmos:

@@ -233,7 +233,7 @@ def _edited_line(line: str, way: str, factor: float, values: dict[str, str]) -> 
 
 
 def calibrate() -> Iterator[str]:
-    """Yield the calibration of SKY130_CHIP, by two sweeps from that of SKY130_MOS, for sky130_shipped.py."""
+    """Yield the calibration of SKY130_CHIP, by two sweeps from that of SKY130_MOS, for calibrations.csv."""
     made = replace(MOS.trims, technology=CHIP.digest, residual=0.0, simulator=simulator())
     for _ in range(2):
         made = corrected(made, measure_gains(replace(CHIP, calibration=made), Ngspice(), SETTLING))

@@ -81,13 +81,7 @@ def floats(value: ArrayLike, what: str) -> Floats:
     InvalidValueError
         If a number is not finite or masked, or is an integer that float64 cannot represent.
     """
-    array = _numbers(value, what)
-    if not isinstance(value, Finite) and not np.isfinite(array).all():
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InvalidValueError(
-            explain(what, must="be finite", got=f"{array[bad]} at index {bad}", do="remove NaN and infinity")
-        )
-    return _frozen(array)
+    return _frozen(_finite(value, what))
 
 
 def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
@@ -95,7 +89,7 @@ def floats_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floa
 
     Raises `InvalidShapeError` if the last axes do not broadcast.
     """
-    return _frozen(_broadcast(floats(value, what), what, shape))
+    return _frozen(_broadcast(_finite(value, what), what, shape))
 
 
 def limits_of_shape(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Floats:
@@ -162,6 +156,15 @@ def ranks(kinds: Indices) -> Indices:
     found = np.empty_like(order)
     found[order] = np.arange(order.size) - np.searchsorted(kinds[order], kinds[order])
     return found
+
+
+def _finite(value: ArrayLike, what: str) -> Floats:
+    array = _numbers(value, what)
+    if not isinstance(value, Finite) and not np.isfinite(array).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        got, do = f"{array[bad]} at index {bad}", "remove NaN and infinity"
+        raise InvalidValueError(explain(what, must="be finite", got=got, do=do))
+    return array
 
 
 def _numbers(value: ArrayLike, what: str) -> Floats:

@@ -133,7 +133,8 @@ def _kind(hint: Any) -> _Kind:
     hint = unaliased(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return partial(_is_any, tuple(map(_kind, inner)))
+        kinds = tuple(map(_kind, inner))
+        return lambda value: any(kind(value) for kind in kinds)
     if origin is Annotated:
         return partial(_obeys, _kind(inner[0]), inner[1:])
     if origin is tuple:
@@ -142,7 +143,7 @@ def _kind(hint: Any) -> _Kind:
         return partial(is_, None)
     kind = origin or hint
     if not isinstance(kind, type) or kind is object:
-        return _is_anything
+        return lambda value: True
     if kind is np.ndarray:
         return partial(_is_array, get_args(inner[-1])[0] if inner and get_args(inner[-1]) else Any)
     if getattr(kind, "_is_protocol", False):
@@ -150,7 +151,8 @@ def _kind(hint: Any) -> _Kind:
         return partial(_has, asked)
     if kind in (float, int):
         return partial(_is_number, kind)
-    return partial(_is_one, _NUMBERS.get(kind, (kind,)))
+    classes = _NUMBERS.get(kind, (kind,))
+    return lambda value: isinstance(value, classes)
 
 
 def _obeys(kind: _Kind, rules: tuple[Callable[[Any], None], ...], value: object) -> bool:
@@ -160,18 +162,6 @@ def _obeys(kind: _Kind, rules: tuple[Callable[[Any], None], ...], value: object)
     for rule in rules:
         rule(value)
     return True
-
-
-def _is_anything(value: object) -> bool:
-    return True
-
-
-def _is_one(kinds: tuple[type, ...], value: object) -> bool:
-    return isinstance(value, kinds)
-
-
-def _is_any(kinds: tuple[_Kind, ...], value: object) -> bool:
-    return any(kind(value) for kind in kinds)
 
 
 def _has(asked: Sequence[str], value: object) -> bool:

@@ -109,18 +109,14 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
         arrays[f"array{len(arrays)}"] = value
         return {"array": f"array{len(arrays) - 1}"}
     if isinstance(value, tuple | frozenset):
-        return {type(value).__name__: [_encode(item, arrays) for item in sorted_items(value)]}
+        items = value if isinstance(value, tuple) else sorted(value)  # so that files are reproducible
+        return {type(value).__name__: [_encode(item, arrays) for item in items]}
     if isinstance(value, np.number | np.bool_):
         value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
     got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"
     raise UnsupportedError(explain("saved value", must="be a record, array, tuple or plain value", got=got, do=do))
-
-
-def sorted_items(value: tuple[Any, ...] | frozenset[Any]) -> list[Any]:
-    """Return the items of `value`: a tuple's in order, a set's sorted, so that files are reproducible."""
-    return list(value) if isinstance(value, tuple) else sorted(value)
 
 
 def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds, own: Kinds) -> Any:

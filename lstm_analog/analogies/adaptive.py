@@ -12,10 +12,9 @@ import numpy as np
 
 from lstm_analog.analogies.descent import Descent, timed
 from lstm_analog.analogies.losses import DescentLoss, checked_start
-from lstm_analog.analogies.slopes import LINES, SlopeCircuit, add_slope
+from lstm_analog.analogies.slopes import SlopeCircuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.network.parts import Conductors, Storages
 from lstm_analog.network.quantities import check_count, check_fields
 
 
@@ -35,7 +34,6 @@ class Filters:
     lag: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
 
@@ -86,24 +84,22 @@ def adaptive_descent(
     circuit, size, unit = SlopeCircuit(sizes.volt, sizes.load), begin.size, sizes.unit
     capacitance = np.full(size, sizes.load * unit)
     nodes = circuit.weights(begin, capacitance, 1e3 * sizes.load, 1e-9 * sizes.load)
-    slope = circuit.junctions("slope", size)
+    slope = circuit.balances("slope", size)
     add_slope(loss, circuit, nodes, slope, 0.0, np.ones(size))
     mean = slope if first is None else _mean(circuit, slope, capacitance * first)
     root = _inverse_root(circuit, slope, capacitance, second, epsilon, sizes.lag)
     factors = (circuit.factor(mean), circuit.factor(root))
     circuit.multiply("moves", nodes, -capacitance * sizes.volt / unit, factors, line=1)
     origin = (("descent", f"{sizes.name}, {'RMSProp' if first is None else 'Adam'}, {size} weights"),)
-    network = circuit.network(LINES, origin)
+    network = circuit.network(origin)
     return timed(network, loss, one=sizes.volt, unit=unit, duration=duration, pieces=pieces)
 
 
 def _filter(circuit: SlopeCircuit, label: str, size: int, capacitance: Floats) -> Indices:
     """Return storages (`size`,) of `capacitance` (F) that leak through the load of `circuit`."""
-    nodes, load = circuit.nodes(label, size), np.array(circuit.load)
-    circuit.parts += [
-        Storages(label=f"{label}_storage", nodes=nodes, capacitance=capacitance),
-        Conductors(label=f"{label}_leak", a=nodes, b=np.zeros(size, np.int64), conductance=load),
-    ]
+    nodes = circuit.nodes(label, size)
+    circuit.storages(f"{label}_storage", nodes, capacitance)
+    circuit.to_datum(f"{label}_leak", nodes, circuit.load)
     return nodes
 
 
@@ -121,7 +117,7 @@ def _inverse_root(
     square = _filter(circuit, "square", slope.size, capacitance * second)
     circuit.multiply("squares", square, current, (circuit.factor(slope), circuit.factor(slope)))
     root = circuit.nodes("root", slope.size)
-    circuit.parts.append(Storages(label="root_storage", nodes=root, capacitance=2.0 * lag * capacitance))
+    circuit.storages("root_storage", root, 2.0 * lag * capacitance)
     circuit.add("ones", root, circuit.one, np.ones((slope.size, 1)))
     factors = (circuit.factor(square, offset=epsilon**2), circuit.factor(root), circuit.factor(root))
     circuit.multiply("feedback", root, -current, factors)

@@ -10,37 +10,23 @@ Each network has sources `control` and nodes `out`, one each for each control; a
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, floats, floats_of_shape
+from lstm_analog.arrays import Floats, Indices, floats, floats_of_shape
+from lstm_analog.compiler.network_builder import DomainBuilder, half_bridge
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.activations import sigmoid
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Factor,
-    Followers,
-    Junctions,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Storages,
-    Term,
-)
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Followers, Pairs, Term
 from lstm_analog.network.quantities import check_count, check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.shapes import Shape
 
-_Sizes: TypeAlias = dict[str, tuple[int, float]]
 THERMAL_VOLTAGE = 0.025852
 """k T/q at 300 K (V), CODATA 2018."""
 _STEEPNESS = 1e9
@@ -88,69 +74,49 @@ def _half_bridges(
     domain: Domain, count: int, *, supply: float, unit: float, conductance: float, capacity: float
 ) -> Network:
     """Return half-bridges under `supply`, controls of `unit` (effort units), with a storage of `capacity` each."""
-    unknowns = _unknowns({"control": (count, unit), "supply": (1, supply), "out": (count, supply)})
-    control, middle = unknowns["control"], unknowns["out"]
-    top, datum = np.full_like(middle, unknowns["supply"][0]), np.full_like(middle, DATUM)
-    ends = (("opening", 0.5, top, middle), ("shutting", -0.5, middle, datum))
-    ports = (
-        Ports(
-            label=label,
-            line=ALWAYS,
-            shape=Shape.EXP,
-            a=a,
-            b=b,
-            p=control,
-            n=datum,
-            conductance=np.array(conductance),
-            scale=np.array(share / unit),
-            offset=np.array(0.0),
-        )
-        for label, share, a, b in ends
-    )
-    rail = Sources(label="supply", nodes=unknowns["supply"], effort=np.array(supply))
-    store = Storages(label="membrane", nodes=middle, capacitance=np.array(capacity))
-    return _network(domain, unknowns, (rail, *ports, store))
+    circuit, control = _controlled(domain, count, unit)
+    rail, middle = circuit.sources("supply", np.array([supply]), supply), circuit.nodes("out", count, supply)
+    top, datum = np.full_like(middle, rail[0]), np.full_like(middle, DATUM)
+    curve = Factor(shape=Shape.SIGMOID, p=control, n=datum, scale=np.array(1.0 / unit), offset=np.array(0.0))
+    circuit.parts += half_bridge(("opening", "shutting"), (top, middle, datum), curve, conductance)
+    circuit.storages("membrane", middle, capacity)
+    return circuit.network(())
+
+
+def _controlled(domain: Domain, count: int, unit: float) -> tuple[DomainBuilder, Indices]:
+    """Return a network under construction with sources of `count` controls of `unit` (effort unit), and their nodes."""
+    circuit = DomainBuilder(domain, 1.0)
+    control = circuit.nodes("control", count, unit)
+    return circuit, circuit.sources("control", np.zeros(control.size))
 
 
 @checked
 def differential_pair(count: int, *, tail: float, load: float) -> Network:
     """Return pairs for `count` controls of one thermal voltage a unit, each with its `tail` (A) on a `load` (ohm)."""
-    unknowns = _unknowns({"control": (count, THERMAL_VOLTAGE), "out": (count, tail * load)})
-    control, out = unknowns["control"], unknowns["out"]
-    datum, scale = np.full_like(out, DATUM), np.array(1.0 / THERMAL_VOLTAGE)
-    factor = Factor(shape=Shape.SIGMOID, p=control, n=datum, scale=scale, offset=np.array(0.0))
-    parts = (
-        Pairs(label="pair", line=ALWAYS, out=out, current=np.array(tail), factors=(factor,)),
-        Conductors(label="load", a=out, b=datum, conductance=np.array(1.0 / load)),
-        Junctions(label="node", nodes=out),
-    )
-    return _network(ELECTRICAL, unknowns, parts)
+    circuit, control = _controlled(ELECTRICAL, count, THERMAL_VOLTAGE)
+    out, scale = circuit.nodes("out", count, tail * load), np.array(1.0 / THERMAL_VOLTAGE)
+    factor = Factor(shape=Shape.SIGMOID, p=control, n=np.full_like(out, DATUM), scale=scale, offset=np.array(0.0))
+    circuit.parts.append(Pairs(label="pair", line=ALWAYS, out=out, current=np.array(tail), factors=(factor,)))
+    circuit.to_datum("load", out, 1.0 / load)
+    circuit.junctions("node", out)
+    return circuit.network(())
 
 
 @checked
 def comparator(count: int) -> Network:
     """Return comparators for `count` controls of 1 V a unit: 1 V where control and `noise` add up above 0."""
-    unknowns = _unknowns({"control": (count, 1.0), "noise": (count, 1.0), "out": (count, 1.0)})
-    terms = tuple(Term(inputs=unknowns[label], gain=np.array(_STEEPNESS)) for label in ("control", "noise"))
-    noise = Sources(label="noise", nodes=unknowns["noise"], effort=np.array(0.0))
+    circuit, control = _controlled(ELECTRICAL, count, 1.0)
+    noise = circuit.sources("noise", np.zeros(control.size))
     decided = Followers(
         label="decision",
-        nodes=unknowns["out"],
-        terms=terms,
+        nodes=circuit.nodes("out", count),
+        terms=tuple(Term(inputs=each, gain=np.array(_STEEPNESS)) for each in (control, noise)),
         offset=np.array(0.5),
         low=np.array(0.0),
         high=np.array(1.0),
     )
-    return _network(ELECTRICAL, unknowns, (noise, decided))
-
-
-def _unknowns(sizes: _Sizes) -> Unknowns:
-    return Unknowns(groups=tuple(Group(label=label, size=size, scale=scale) for label, (size, scale) in sizes.items()))
-
-
-def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Network:
-    control = Sources(label="control", nodes=unknowns["control"], effort=np.array(0.0))
-    return Network(domain=domain, unknowns=unknowns, parts=(control, *parts), lines=(), provenance=()).verify()
+    circuit.parts.append(decided)
+    return circuit.network(())
 
 
 @checked

@@ -15,13 +15,13 @@ from lstm_analog.analogies.losses import DescentLoss, OnlineSquares, Quadratic, 
 from lstm_analog.analogies.slopes import LINES, WEIGHTS, SlopeCircuit, add_slope
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.hardware import GRAVITY
-from lstm_analog.compiler.network_builder import NetworkBuilder
+from lstm_analog.compiler.network_builder import DomainBuilder
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import HYDRAULIC, Domain
+from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import GLYCEROL_60, Filling, Fluid
 from lstm_analog.network.graph import Network
-from lstm_analog.network.parts import Inertances, Storages, Switches
+from lstm_analog.network.parts import Inertances
 from lstm_analog.network.quantities import check_count, check_fields
 from lstm_analog.network.schedule import Imposed, Schedule
 from lstm_analog.network.trajectory import Trajectory
@@ -44,7 +44,6 @@ class Coils:
     volt: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
 
@@ -64,7 +63,6 @@ class UTubes:
     head: float
 
     def __post_init__(self) -> None:
-        """Check that the sizes are above zero."""
         check_fields(self, self.name)
 
     @property
@@ -186,7 +184,7 @@ def _(sizes: Coils, loss: DescentLoss, start: Floats, friction: float) -> tuple[
     capacitance = unit**2 / (sizes.inductance * curvature)
     circuit = SlopeCircuit(sizes.volt, conductance)
     nodes = circuit.weights(start, capacitance, float(capacitance.max()) / (_FAST * unit), _leak(capacitance, unit))
-    rest, state = circuit.junctions("rest", size), circuit.nodes("coil", size)
+    rest, state = circuit.balances("rest", size), circuit.nodes("coil", size)
     add_slope(loss, circuit, nodes, rest, 1.0, -1.0 / curvature)
     coils = Inertances(
         label="coils",
@@ -200,7 +198,7 @@ def _(sizes: Coils, loss: DescentLoss, start: Floats, friction: float) -> tuple[
         closing=np.array(_FAST * unit),
     )
     circuit.parts.append(coils)
-    return circuit.network(LINES, _origin(sizes, loss)), sizes.volt, unit
+    return circuit.network(_origin(sizes, loss)), sizes.volt, unit
 
 
 @_built.register
@@ -212,7 +210,7 @@ def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple
     one = sizes.fluid.density * GRAVITY * sizes.head
     leg = 2.0 * unit**2 / (sizes.inertance * loss.curvature)  # two in a row are a spring of half of one
     leak = _leak(leg, unit)
-    plumbing = _Plumbing(one)
+    plumbing = DomainBuilder(HYDRAULIC, one, LINES)
     ends = {WEIGHTS: start, "other_leg": 2.0 * loss.minimum - start}
     left, right = (_leg(plumbing, label, one * level, leg, unit) for label, level in ends.items())
     columns = Inertances(
@@ -228,26 +226,15 @@ def _(sizes: UTubes, loss: DescentLoss, start: Floats, friction: float) -> tuple
     )
     plumbing.parts.append(columns)
     filling = Filling(fluid=sizes.fluid, datum=0.0, open_tanks=tuple(f"{label}_tank" for label in ends))
-    return plumbing.network(LINES, _origin(sizes, loss), filling), one, unit
+    return plumbing.network(_origin(sizes, loss), filling), one, unit
 
 
-class _Plumbing(NetworkBuilder):
-    """Plumbing under construction."""
-
-    @property
-    def domain(self) -> Domain:
-        """Pressures and flows."""
-        return HYDRAULIC
-
-
-def _leg(plumbing: _Plumbing, label: str, pressure: Floats, leg: Floats, unit: float) -> Indices:
+def _leg(plumbing: DomainBuilder, label: str, pressure: Floats, leg: Floats, unit: float) -> Indices:
     """Return the nodes (n,) of legs of capacitance `leg` (n,), m3/Pa, held at `pressure` (n,) while line 0 is high."""
     nodes, held = plumbing.nodes(label, leg.size), plumbing.sources(f"{label}_start", pressure)
-    closed = np.array(float(leg.max()) / (_FAST * unit))
-    plumbing.parts += [
-        Storages(label=f"{label}_tank", nodes=nodes, capacitance=leg),
-        Switches(label=f"{label}_hold", line=0, a=held, b=nodes, closed=closed, opened=np.array(_leak(leg, unit))),
-    ]
+    closed = float(leg.max()) / (_FAST * unit)
+    plumbing.storages(f"{label}_tank", nodes, leg)
+    plumbing.switches(f"{label}_hold", LINES[0], held, nodes, closed=closed, opened=_leak(leg, unit))
     return nodes
 
 

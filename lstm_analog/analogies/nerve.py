@@ -17,29 +17,20 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import erfcx
 
-from lstm_analog.arrays import Floats, Indices, floats
+from lstm_analog.arrays import Floats, floats
+from lstm_analog.compiler.network_builder import DomainBuilder
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import EngineLike, Integrate
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import (
-    DATUM,
-    CheckValves,
-    Conductors,
-    Diodes,
-    Junctions,
-    Part,
-    Sources,
-    Storages,
-    ThresholdSwitches,
-    Transconductors,
-)
+from lstm_analog.network.graph import Network
+from lstm_analog.network.parts import DATUM, CheckValves, Diodes, ThresholdSwitches, Transconductors
 from lstm_analog.network.quantities import check_fields, check_number
 from lstm_analog.network.schedule import Imposed, Schedule
 
 _CELLS, _STATES, _DRIVE = "v", "firing", "drive"
+_SAID = (("model", "nerve cells"),)
 
 
 @checked_record
@@ -142,30 +133,26 @@ def cells_of(cell: NerveCell, weights: Floats, bias: Floats, gain: float) -> Net
         got, do = f"{weights.shape} and {bias.shape}", "give (m, n) and (m,)"
         raise InvalidShapeError(explain("weights and bias", must="fit", got=got, do=do))
     count, inputs = weights.shape
-    unknowns = _unknowns({_DRIVE: inputs + 1, _CELLS: count, _STATES: count})
-    drive, cells, states = (unknowns[label] for label in (_DRIVE, _CELLS, _STATES))
-    fed = Transconductors(
-        label="weights", inputs=drive, rows=cells, transconductance=gain * np.column_stack((weights, bias))
-    )
-    return _network(cell.domain, unknowns, (_drivers(drive), fed, *_cells(cell, cells, states)))
-
-
-def _cells(cell: NerveCell, nodes: Indices, states: Indices) -> tuple[Part, ...]:
-    ground = np.full_like(nodes, DATUM)
+    layer = DomainBuilder(cell.domain, 1.0)
+    drive, nodes = layer.sources(_DRIVE, np.zeros(inputs + 1)), layer.nodes(_CELLS, count)
+    fed, ground = gain * np.column_stack((weights, bias)), np.full_like(nodes, DATUM)
+    layer.parts.append(Transconductors(label="weights", inputs=drive, rows=nodes, transconductance=fed))
+    layer.storages("membrane", nodes, cell.capacitance)
+    layer.to_datum("leak", nodes, cell.leak)
     switch = ThresholdSwitches(
         label="spike",
         a=nodes,
         b=ground,
         p=nodes,
         n=ground,
-        state=states,
+        state=layer.nodes(_STATES, count),
         upper=np.array(cell.upper),
         lower=np.array(cell.lower),
         closed=np.array(cell.emptying),
         opened=np.array(cell.seal),
     )
-    store = Storages(label="membrane", nodes=nodes, capacitance=np.array(cell.capacitance))
-    return store, Conductors(label="leak", a=nodes, b=ground, conductance=np.array(cell.leak)), switch
+    layer.parts.append(switch)
+    return layer.network(_SAID)
 
 
 @checked
@@ -205,20 +192,10 @@ def rectifier(part: Diodes | CheckValves, domain: Domain, load: float) -> Networ
     A diode passes what is above its knee, a check valve what is above its cracking pressure: a rectifier, whose ideal
     is max(x, 0). Node 2 is the group `out`.
     """
-    unknowns = _unknowns({_DRIVE: 1, "out": 1})
-    drive, out = unknowns[_DRIVE], unknowns["out"]
-    loaded = Conductors(label="load", a=out, b=np.array([DATUM]), conductance=np.array(load))
-    return _network(domain, unknowns, (_drivers(drive), part, Junctions(label="node", nodes=out), loaded))
-
-
-def _drivers(nodes: Indices) -> Sources:
-    return Sources(label=_DRIVE, nodes=nodes, effort=np.zeros(nodes.size))
-
-
-def _unknowns(sizes: dict[str, int]) -> Unknowns:
-    return Unknowns(groups=tuple(Group(label=label, size=size, scale=1.0) for label, size in sizes.items()))
-
-
-def _network(domain: Domain, unknowns: Unknowns, parts: tuple[Part, ...]) -> Network:
-    said = (("model", "nerve cells"),)
-    return Network(domain=domain, unknowns=unknowns, parts=parts, lines=(), provenance=said).verify()
+    circuit = DomainBuilder(domain, 1.0)
+    circuit.sources(_DRIVE, np.zeros(1))
+    out = circuit.nodes("out", 1)
+    circuit.parts.append(part)
+    circuit.junctions("node", out)
+    circuit.to_datum("load", out, load)
+    return circuit.network(_SAID)

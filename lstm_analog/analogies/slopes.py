@@ -8,8 +8,8 @@ from lstm_analog.analogies.losses import Logistic, OnlineSquares, Quadratic
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import ELECTRICAL, Domain
-from lstm_analog.network.parts import ALWAYS, Conductors, Factor, Junctions, Pairs, Storages, Switches, Transconductors
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.parts import ALWAYS, Factor, Pairs, Transconductors
 from lstm_analog.network.shapes import Shape
 
 LINES = ("set", "run")
@@ -21,16 +21,13 @@ WEIGHTS = "w"
 class SlopeCircuit(NetworkBuilder):
     """A circuit under construction, one unit of each signal being `volt`; `load` (S) is that of every junction."""
 
+    domain = ELECTRICAL
+
     def __init__(self, volt: float, load: float) -> None:
         """Start with a source of one unit, `one`."""
-        NetworkBuilder.__init__(self, volt)
+        NetworkBuilder.__init__(self, volt, LINES)
         self.volt, self.load = volt, load
         self.one = self.sources("one", np.array([volt]))
-
-    @property
-    def domain(self) -> Domain:
-        """Volts and amperes."""
-        return ELECTRICAL
 
     def weights(self, start: Floats, capacitance: Floats, closed: float, leak: float) -> Indices:
         """Return nodes (n,) with storages of `capacitance` (F), held at `start` (n,) by switches while line 0 is high.
@@ -38,19 +35,15 @@ class SlopeCircuit(NetworkBuilder):
         The switches conduct `closed` (S), afterwards `leak`.
         """
         nodes, held = self.nodes(WEIGHTS, start.size), self.sources("start", self.volt * start)
-        self.parts += [
-            Storages(label="weights", nodes=nodes, capacitance=capacitance),
-            Switches(label="hold", line=0, a=held, b=nodes, closed=np.array(closed), opened=np.array(leak)),
-        ]
+        self.storages("weights", nodes, capacitance)
+        self.switches("hold", LINES[0], held, nodes, closed=closed, opened=leak)
         return nodes
 
-    def junctions(self, label: str, size: int) -> Indices:
+    def balances(self, label: str, size: int) -> Indices:
         """Return new junctions (`size`,) with their load; `label` is that of their group."""
-        nodes, load = self.nodes(label, size), np.array(self.load)
-        self.parts += [
-            Junctions(label=f"{label}_balance", nodes=nodes),
-            Conductors(label=f"{label}_load", a=nodes, b=np.zeros(size, np.int64), conductance=load),
-        ]
+        nodes = self.nodes(label, size)
+        self.junctions(f"{label}_balance", nodes)
+        self.to_datum(f"{label}_load", nodes, self.load)
         return nodes
 
     def add(self, label: str, rows: Indices, inputs: Indices, gain: Floats) -> None:
@@ -92,7 +85,7 @@ def _(loss: Quadratic, circuit: SlopeCircuit, weights: Indices, out: Indices, ow
 @add_slope.register
 def _(loss: Logistic, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     samples = len(loss.labels)
-    logits, chances = circuit.junctions("logits", samples), circuit.junctions("chances", samples)
+    logits, chances = circuit.balances("logits", samples), circuit.balances("chances", samples)
     circuit.add("features", logits, weights, loss.features)
     current = np.full(samples, circuit.load * circuit.volt)
     circuit.multiply("sigmoids", chances, current, (circuit.factor(logits, shape=Shape.SIGMOID),))
@@ -104,7 +97,7 @@ def _(loss: Logistic, circuit: SlopeCircuit, weights: Indices, out: Indices, own
 @add_slope.register
 def _(loss: OnlineSquares, circuit: SlopeCircuit, weights: Indices, out: Indices, own: float, gain: Floats) -> None:
     features, target = circuit.sources("features", np.zeros(out.size)), circuit.sources("target", np.zeros(1))
-    (answer,) = circuit.junctions("answer", 1)
+    (answer,) = circuit.balances("answer", 1)
     answers, targets = np.full(out.size, answer), np.full(out.size, target[0])
     current, seen = np.full(out.size, circuit.load * circuit.volt), circuit.factor(features)
     circuit.multiply("products", answers, current, (circuit.factor(weights), seen))

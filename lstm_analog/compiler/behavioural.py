@@ -10,16 +10,14 @@ from functools import singledispatch
 
 import numpy as np
 
-from lstm_analog.compiler.behavioural_parts import BehaviouralParts, master
+from lstm_analog.compiler.behavioural_builder import BehaviouralBuilder
 from lstm_analog.compiler.compiled import Compiled, layout, leaking_tap, leaks, lower, reset_label, single_storages
 from lstm_analog.compiler.electrical import Behavioural
-from lstm_analog.compiler.followers import adders
-from lstm_analog.compiler.signals import Diagonal, Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
+from lstm_analog.compiler.network_builder import gated_leak
+from lstm_analog.compiler.signals import Memory, Product, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.domain import ELECTRICAL
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import ALWAYS, DATUM, Junctions, Pairs, Part, Ports, Transconductors
+from lstm_analog.network.parts import Transconductors
 from lstm_analog.network.shapes import Shape
 
 _OTHERS = {
@@ -43,35 +41,23 @@ def behavioural_circuit(
     technology: Behavioural, signals: SignalNetwork, timing: Timing, settling: float, tau: float
 ) -> Compiled:
     """Return `signals` as a circuit of `technology`, clocked by `timing` with phases of `settling` times `tau` (s)."""
-    stages = signals.stages
+    stages, single = signals.stages, single_storages(signals, timing)
     clock = cycle(timing, stages=len(stages), time_constant=tau, settling=settling, gap=technology.gap)
-    single = single_storages(signals, timing)
-    unknowns = Unknowns(groups=tuple(_groups(technology, signals, timing, single)))
-    make = BehaviouralParts(
-        technology=technology,
-        timing=timing,
-        lines=clock.lines,
-        unknowns=unknowns,
-        leak_time=clock.reset.duration,
-        single=single,
-    )
-    parts = [make.sources(feed.signal.label, np.zeros(feed.signal.size)) for feed in signals.feeds]
+    builder = BehaviouralBuilder(technology, timing, clock.lines, clock.reset.duration, single)
+    _add_groups(builder, signals)
+    for feed in signals.feeds:
+        builder.sources(feed.signal.label, np.zeros(feed.signal.size))
     for number, stage in enumerate(stages):
-        parts += [part for operation in stage.operations for part in _parts(operation, make, number)]
-    network = Network(
-        domain=ELECTRICAL,
-        unknowns=unknowns,
-        parts=tuple(parts),
-        lines=clock.lines,
-        provenance=(
-            ("technology", technology.name),
-            ("timing", timing.value),
-            ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
-            ("names", _names(signals)),
-        ),
+        for operation in stage.operations:
+            _build(operation, builder, number)
+    provenance = (
+        ("technology", technology.name),
+        ("timing", timing.value),
+        ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
+        ("names", _names(signals)),
     )
     return Compiled(
-        network=network.verify(),
+        network=builder.network(provenance),
         cycle=clock,
         layout=layout(signals),
         timing=timing,
@@ -97,155 +83,101 @@ def _names(signals: SignalNetwork) -> str:
     )
 
 
-def _buffer(label: str) -> str:
-    return f"{label}_buf"
-
-
-def _bias(label: str) -> str:
-    return f"{label}_one"
-
-
-def _groups(technology: Behavioural, signals: SignalNetwork, timing: Timing, single: frozenset[str]) -> list[Group]:
-    sizes = [(feed.signal.label, feed.signal.size) for feed in signals.feeds]
+def _add_groups(builder: BehaviouralBuilder, signals: SignalNetwork) -> None:
+    """Add the groups of nodes of `signals`, each operation's where it is computed, though others read it before."""
+    for feed in signals.feeds:
+        builder.nodes(feed.signal.label, feed.signal.size)
     for operation in signals.operations:
         if isinstance(operation, Sum):
-            sizes += [(_bias(operation.label), 1)] if operation.bias is not None else []
-            sizes += [(target.label, target.size) for target in operation.targets]
-        else:
-            label, names = operation.target.label, [""]
-            if isinstance(operation, Memory):
-                leaking = [] if label in single else ["_new", "_buf"]
-                names = [*(leaking if leaks(operation, timing) else ["_sum", "_new", "_buf"]), "", "_start"]
-            sizes += [(f"{label}{name}", operation.target.size) for name in names]
-    return [Group(label=label, size=size, scale=technology.volts_per_unit) for label, size in sizes]
+            if operation.bias is not None:
+                builder.nodes(f"{operation.label}_one", 1)
+            for target in operation.targets:
+                builder.nodes(target.label, target.size)
+            continue
+        label, names = operation.target.label, [""]
+        if isinstance(operation, Memory):
+            leaking = [] if label in builder.single else ["_new", "_buf"]
+            names = [*(leaking if leaks(operation, builder.timing) else ["_sum", "_new", "_buf"]), "", "_start"]
+        for name in names:
+            builder.nodes(f"{label}{name}", operation.target.size)
 
 
 @singledispatch
-def _parts(operation: SignalOperation, make: BehaviouralParts, number: int) -> list[Part]:
-    """Return the part banks of an `operation` of the stage `number`, counted from 0."""
+def _build(operation: SignalOperation, builder: BehaviouralBuilder, number: int) -> None:
+    """Add the part banks of an `operation` of the stage `number`, counted from 0."""
     must, do = "be one that this technology has parts for", "write its parts"
     raise UnsupportedError(explain("operation", must=must, got=type(operation).__name__, do=do))
 
 
-@_parts.register
-def _(total: Sum, make: BehaviouralParts, number: int) -> list[Part]:
-    """Return the rows of a sum: `C dv/dt = sum_i g_i v_i - v/R` with g = w/R, so that v settles at the weighted sum."""
-    technology, label = make.technology, total.label
-    rows = np.concatenate([make.unknowns[target.label] for target in total.targets])
-    inputs, weights = make.nodes(*total.drivers), total.weights
-    parts: list[Part] = []
+@_build.register
+def _(total: Sum, builder: BehaviouralBuilder, number: int) -> None:
+    """Add the rows of a sum: `C dv/dt = sum_i g_i v_i - v/R` with g = w/R, so that v settles at the weighted sum."""
+    technology, label = builder.technology, total.label
+    rows = np.concatenate([builder.nodes(target.label, target.size) for target in total.targets])
+    inputs, weights = builder.places(*total.drivers), total.weights
     if total.bias is not None:
-        one = make.unknowns[_bias(label)]
-        parts.append(make.sources(_bias(label), np.full(1, technology.volts_per_unit)))
-        inputs = np.append(inputs, one)
+        inputs = np.append(inputs, builder.sources(f"{label}_one", np.full(1, technology.volts_per_unit)))
     strength = np.empty((rows.size, inputs.size))  # written once and then frozen: the largest array there is
     np.divide(weights, technology.row_resistance, out=strength[:, : weights.shape[1]])
     if total.bias is not None:
         np.divide(total.bias, technology.row_resistance, out=strength[:, -1])
     strength.flags.writeable = False
-    return [
-        *parts,
-        Transconductors(label=label, inputs=inputs, rows=rows, transconductance=strength),
-        *(_diagonal(make, diagonal) for diagonal in total.diagonals),
-        make.to_datum(f"{label}_load", rows, technology.row_resistance),
-        make.capacitors(f"{label}_cap", rows),
-    ]
+    builder.parts.append(Transconductors(label=label, inputs=inputs, rows=rows, transconductance=strength))
+    for diagonal in total.diagonals:
+        target, taps = diagonal.target, (Tap(shape=Shape.LINEAR, reading=diagonal.driver),)
+        out = builder.nodes(target.label, target.size)
+        builder.pairs(f"{target.label}_diag", out, taps, technology.row_resistance, diagonal.weights)
+    builder.to_datum(f"{label}_load", rows, 1.0 / technology.row_resistance)
+    builder.capacitors(f"{label}_cap", rows)
 
 
-def _diagonal(make: BehaviouralParts, diagonal: Diagonal) -> Part:
-    """Return one weight for each unit, as a bank of linear pairs."""
-    label, unit = f"{diagonal.target.label}_diag", make.technology.volts_per_unit / make.technology.row_resistance
-    tap = Tap(shape=Shape.LINEAR, reading=diagonal.driver)
-    return make.pairs(label, ALWAYS, make.unknowns[diagonal.target.label], unit * diagonal.weights, (tap,))
+@_build.register
+def _(product: Product, builder: BehaviouralBuilder, number: int) -> None:
+    """Add pairs whose product current flows into a load at a junction."""
+    label, node = product.target.label, builder.nodes(product.target.label, product.target.size)
+    builder.pairs(f"{label}_pair", node, product.factors, builder.technology.load_resistance, 1.0)
+    builder.loads(label, node)
 
 
-@_parts.register
-def _(product: Product, make: BehaviouralParts, number: int) -> list[Part]:
-    """Return pairs whose product current flows into a load at a junction, which has no time constant."""
-    label, node = product.target.label, make.unknowns[product.target.label]
-    unit = make.technology.volts_per_unit / make.technology.load_resistance
-    return [
-        make.pairs(f"{label}_pair", ALWAYS, node, unit, product.factors),
-        make.to_datum(f"{label}_load", node, make.technology.load_resistance),
-        Junctions(label=f"{label}_node", nodes=node),
-    ]
+@_build.register
+def _(memory: Memory, builder: BehaviouralBuilder, number: int) -> None:
+    """Add the storages of a memory, and the switches and sources that set them before the first step."""
+    label, size, leaking = memory.target.label, memory.target.size, leaks(memory, builder.timing)
+    (_add_leak if leaking else _add_master)(builder, memory, number)
+    slave = builder.nodes(label, size)
+    held = [slave]
+    if not leaking or label not in builder.single:
+        fresh, buffer = (builder.nodes(f"{label}{suffix}", size) for suffix in ("_new", "_buf"))
+        builder.adders(f"{label}_follow", buffer, fresh)
+        builder.transistors(f"{label}_copy", COPY, buffer, slave, builder.technology.copy_resistance)
+        builder.capacitors(f"{label}_slave", slave)
+        held += [fresh] if leaking else []
+    start = np.tile(builder.sources(reset_label(label), np.zeros(size)), len(held))
+    builder.transistors(f"{label}_reset", RESET, start, np.concatenate(held), builder.technology.copy_resistance)
 
 
-@_parts.register
-def _(memory: Memory, make: BehaviouralParts, number: int) -> list[Part]:
-    build = _leak if leaks(memory, make.timing) else _clocked
-    return [*build(make, memory, number), *_reset(make, memory)]
+def _add_master(builder: BehaviouralBuilder, memory: Memory, number: int) -> None:
+    """Add a master that product currents in one load charge while `compute<n>` is high."""
+    technology, label, size = builder.technology, memory.target.label, memory.target.size
+    total, fresh = builder.nodes(f"{label}_sum", size), builder.nodes(f"{label}_new", size)
+    if memory.keep is not None:
+        held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
+        builder.pairs(f"{label}_keep", total, (memory.keep, held), technology.load_resistance, 1.0)
+    builder.pairs(f"{label}_add", total, memory.add, technology.load_resistance, 1.0)
+    builder.loads(label, total)
+    builder.transistors(f"{label}_take", compute_line(number), total, fresh, technology.switch_resistance)
+    builder.capacitors(f"{label}_master", fresh)
 
 
-def _clocked(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
-    """Return master and slave: product currents in one load; `compute<n>` charges the master, `copy` the slave."""
-    technology, label = make.technology, memory.target.label
-    node = make.unknowns
-    total, fresh = node[f"{label}_sum"], node[master(label)]
-    unit = technology.volts_per_unit / technology.load_resistance
-    held = Tap(shape=Shape.LINEAR, reading=Reading(signal=memory.target, held=True))
-    kept = [] if memory.keep is None else [make.pairs(f"{label}_keep", ALWAYS, total, unit, (memory.keep, held))]
-    return [
-        *kept,
-        make.pairs(f"{label}_add", ALWAYS, total, unit, memory.add),
-        make.to_datum(f"{label}_load", total, technology.load_resistance),
-        Junctions(label=f"{label}_node", nodes=total),
-        make.switches(f"{label}_take", compute_line(number), total, fresh, technology.switch_resistance),
-        make.capacitors(f"{label}_master", fresh),
-        *_slave(make, label),
-    ]
+def _add_leak(builder: BehaviouralBuilder, memory: Memory, number: int) -> None:
+    """Add a gated leak.
 
-
-def _slave(make: BehaviouralParts, label: str) -> list[Part]:
-    node = make.unknowns
-    return [
-        adders(f"{label}_follow", node[_buffer(label)], node[master(label)]),
-        make.switches(f"{label}_copy", COPY, node[_buffer(label)], node[label], make.technology.copy_resistance),
-        make.capacitors(f"{label}_slave", node[label]),
-    ]
-
-
-def _leak(make: BehaviouralParts, memory: Memory, number: int) -> list[Part]:
-    """Return a gated leak: `C de/dt = -C a e + q` with a = softplus(-z)/T, q = C a add/sigmoid(-z), for the time T.
-
-    With constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z). A memory
-    that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
+    A memory that rows of its own stage read must stay constant while the storage leaks, so it gets a slave for them.
     """
     label, tap = memory.target.label, leaking_tap(memory)
-    store = make.nodes(Reading(signal=memory.target, held=False))
-    datum, line = np.full_like(store, DATUM), make.line(leak_line(number))
-    rate = make.technology.capacitance / make.leak_time
-    falling = make.factor(replace(tap, slope=-tap.slope, offset=0.0 - tap.offset))
-    drain = Ports(
-        label=f"{label}_drain",
-        line=line,
-        shape=Shape.SOFTPLUS,
-        a=store,
-        b=datum,
-        p=falling.p,
-        n=falling.n,
-        conductance=np.array(rate),
-        scale=falling.scale,
-        offset=falling.offset,
-    )
-    fill = Pairs(
-        label=f"{label}_fill",
-        line=line,
-        out=store,
-        current=np.array(rate * make.technology.volts_per_unit),
-        factors=(*(make.factor(factor) for factor in memory.add), replace(falling, shape=Shape.SOFTPLUS_RATIO)),
-    )
-    slave = [] if label in make.single else _slave(make, label)
-    return [drain, fill, make.capacitors(f"{label}_store", store), *slave]
-
-
-def _reset(make: BehaviouralParts, memory: Memory) -> list[Part]:
-    """Return the switches and sources that set a memory before the first step: its slave, and a storage that leaks."""
-    label, held = memory.target.label, [make.unknowns[memory.target.label]]
-    if leaks(memory, make.timing) and label not in make.single:
-        held.append(make.unknowns[master(label)])
-    start = np.tile(make.unknowns[reset_label(label)], len(held))
-    return [
-        make.sources(reset_label(label), np.zeros(memory.target.size)),
-        make.switches(f"{label}_reset", RESET, start, np.concatenate(held), make.technology.copy_resistance),
-    ]
+    store = builder.places(Reading(signal=memory.target, held=False))
+    falling = builder.factor(replace(tap, slope=-tap.slope, offset=0.0 - tap.offset))
+    line, add = builder.lines.index(leak_line(number)), tuple(map(builder.factor, memory.add))
+    rate, unit = builder.technology.capacitance / builder.leak_time, builder.technology.volts_per_unit
+    builder.parts += gated_leak(label, line, store, falling, add, rate=rate, unit=unit)
+    builder.capacitors(f"{label}_store", store)

@@ -11,14 +11,12 @@ from hashlib import sha256
 from math import ceil, log2
 from pathlib import Path
 
-from lstm_analog.compiler.bicmos_calibration import Calibration
+from lstm_analog.compiler.bicmos_calibration import Calibration, shipped
 from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions, thermal_voltage
 from lstm_analog.compiler.bicmos_devices import TEXTBOOK, Devices, MosPair
 from lstm_analog.compiler.bicmos_passives import Passives
 from lstm_analog.compiler.bicmos_services import Services
-from lstm_analog.compiler.bicmos_shipped import SHIPPED
 from lstm_analog.compiler.model_files import models_digest, models_of
-from lstm_analog.compiler.sky130_shipped import SHIPPED as SKY130_SHIPPED
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.network.device_models import ModelLibrary
@@ -177,7 +175,7 @@ class Bicmos:
     @property
     def trims(self) -> Calibration:
         """The calibration in use; `InvalidValueError` if the given one, or every shipped one, is for other sizes."""
-        given = (*SHIPPED, *SKY130_SHIPPED) if self.calibration is None else (self.calibration,)
+        given = shipped() if self.calibration is None else (self.calibration,)
         sizes, models, do = self.digest, self.models_digest, "calibrate this technology: study.calibrate"
         fitting = [calibration for calibration in given if calibration.technology == sizes]
         for calibration in fitting:

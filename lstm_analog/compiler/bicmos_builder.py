@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.compiled import Drive
 from lstm_analog.compiler.network_builder import NetworkBuilder
-from lstm_analog.network.domain import ELECTRICAL, Domain
-from lstm_analog.network.parts import Conductors
+from lstm_analog.network.domain import ELECTRICAL
 
 Wires = tuple[Indices, Indices]
 """The unknowns of both sides of a signal, (n,) each."""
@@ -29,17 +28,14 @@ class TransistorBuilder(NetworkBuilder):
     one unit of the signal, `a` and `b` are unknowns.
     """
 
+    domain = ELECTRICAL
+
     def __init__(self, technology: Bicmos) -> None:
         """Start a chip of `technology` without parts."""
         NetworkBuilder.__init__(self, 1.0)
         self.technology = technology
         self.drives: list[Drive] = []
         self.bias_rows: list[str] = []
-
-    @property
-    def domain(self) -> Domain:
-        """Voltage and current."""
-        return ELECTRICAL
 
     def differential(self, label: str, size: int, level: float, volts: float, rest: float) -> Wires:
         """Add sources in pairs around `level` (V) that the signal `label` drives, at `rest` units unless driven."""
@@ -52,7 +48,3 @@ class TransistorBuilder(NetworkBuilder):
         """Return the nodes of both sides of the signal `label`."""
         plus, minus = (self.nodes(label + side, size, scale) for side in SIDES)
         return plus, minus
-
-    def resistors(self, label: str, a: Indices, b: Indices, conductance: Floats) -> None:
-        """Add resistors of `conductance` (S)."""
-        self.parts.append(Conductors(label=label, a=a, b=b, conductance=conductance))

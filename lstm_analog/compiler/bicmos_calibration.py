@@ -1,6 +1,10 @@
 """Gains of a transistor cell as corrected by circuit simulation: `study.calibrate` makes them, `compile` takes them."""
 
+import csv
 from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -66,3 +70,16 @@ class Calibration:
         if not self.divider_ratio < 1.0:
             do = "calibrate anew with study.calibrate"
             raise InvalidValueError(explain("divider_ratio", must="be below 1", got=self.divider_ratio, do=do))
+
+
+@cache
+def shipped() -> tuple[Calibration, ...]:
+    """Return the calibrations shipped with the package, one a preset and state scale, of `data/calibrations.csv`.
+
+    The first two are by `benchmarks/calibrate_bicmos.py`, the next four by `benchmarks/sky130.py calibrate`, that of
+    SKY130_CHIP by `benchmarks/sky130_chip.py calibrate`.
+    """
+    kinds: dict[str, Any] = {entry.name: entry.type for entry in fields(Calibration)}
+    with (files("lstm_analog") / "data" / "calibrations.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return tuple(Calibration(**{name: kinds[name](text) for name, text in row.items()}) for row in rows)

@@ -16,7 +16,7 @@ from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.bicmos_builder import SIDES, VCC, TransistorBuilder, Wires
 from lstm_analog.compiler.signals import Memory, Product, Signal, SignalOperation, Sum, Tap
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.network.parts import DATUM, Crossbars, Junctions
+from lstm_analog.network.parts import DATUM, Crossbars
 from lstm_analog.network.shapes import Shape
 
 
@@ -112,7 +112,7 @@ def _add_crossbar(
     A weight of zero is no resistor, so weights of zeros, as of a head before training, are no bank.
     """
     plus, minus = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    builder.parts.append(Junctions(label=f"{label}_nodes", nodes=np.concatenate((plus, minus))))
+    builder.junctions(f"{label}_nodes", np.concatenate((plus, minus)))
     if not weights.any():
         return
     inputs = np.concatenate([pair[side] for side in (0, 1) for pair in drivers])
@@ -161,7 +161,7 @@ def _terminate(
     current = 2.0 * (rail - builder.technology.row_level) * rest * weighted / (rest + weighted)
     nodes = rail_nodes(builder, f"{target.label}_rail", rail, current)
     for side, ends in zip(("p", "n"), pair, strict=True):
-        builder.resistors(f"{target.label}_term_{side}", ends, nodes, rest)
+        builder.conductors(f"{target.label}_term_{side}", ends, nodes, rest)
 
 
 def rail_nodes(builder: TransistorBuilder, label: str, volts: float, current: Floats) -> Indices:
@@ -177,12 +177,12 @@ def rail_nodes(builder: TransistorBuilder, label: str, volts: float, current: Fl
         must, do = "lie between ground and the supply where it is on the chip", "choose a state_scale of 1"
         raise InvalidValueError(explain(f"{label}, V", must=must, got=f"{volts:.3g}", do=do))
     nodes = builder.nodes(label, size, 1.0)
-    builder.parts.append(Junctions(label=f"{label}_nodes", nodes=nodes))
+    builder.junctions(f"{label}_nodes", nodes)
     least = technology.reference_current
     upper = (least + np.maximum(current, 0.0)) / (technology.nominal_supply - volts)
     lower = (least + np.maximum(-current, 0.0)) / volts
-    builder.resistors(f"{label}_upper", np.repeat(builder.nodes(VCC, 1, 1.0), size), nodes, upper)
-    builder.resistors(f"{label}_lower", nodes, np.full(size, DATUM), lower)
+    builder.conductors(f"{label}_upper", np.repeat(builder.nodes(VCC, 1, 1.0), size), nodes, upper)
+    builder.conductors(f"{label}_lower", nodes, np.full(size, DATUM), lower)
     return nodes
 
 

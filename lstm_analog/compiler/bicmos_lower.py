@@ -24,7 +24,7 @@ from lstm_analog.compiler.signals import SignalNetwork, Sum
 from lstm_analog.compiler.timing import CLOCKED, COPY, RESET, Cycle, Interval, Timing, compute_line, cycle
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.cells import SHUNT, Cells
-from lstm_analog.network.parts import DATUM, Junctions
+from lstm_analog.network.parts import DATUM
 
 SUPPLY = "supply"
 """The source of the supply, before its shunt."""
@@ -67,7 +67,7 @@ def lower_bicmos(technology: Bicmos, signals: SignalNetwork, timing: Timing, set
     clock = clock_of(technology, settling, len(layers), head=signals.stages[-1].head is not None)
     builder = TransistorBuilder(technology)
     _build(builder, signals, layers)
-    network = builder.network((), _provenance(technology, timing, clock))
+    network = builder.network(_provenance(technology, timing, clock))
     if technology.passives is not None:
         met = technology.conditions
         network = drawn(network, technology.passives, celsius=met.temperature, sheet=met.sheet)
@@ -126,8 +126,8 @@ def _build(builder: TransistorBuilder, signals: SignalNetwork, layers: tuple[tup
     volts = technology.unit_of_h
     supply = builder.sources(SUPPLY, np.full(1, technology.conditions.supply))
     vcc = builder.nodes(VCC, 1, 1.0)
-    builder.parts.append(Junctions(label="vcc_node", nodes=vcc))
-    builder.resistors(SHUNT, supply, vcc, np.array(1.0 / technology.shunt))
+    builder.junctions("vcc_node", vcc)
+    builder.conductors(SHUNT, supply, vcc, 1.0 / technology.shunt)
     lines = [(compute_line(number), copy_line(number, len(layers)), RESET) for number in range(len(layers))]
     distinct = tuple(dict.fromkeys(line for each in lines for line in each))
     clocks = dict(zip(distinct, (_clock(builder, line) for line in distinct), strict=True))
@@ -201,10 +201,10 @@ def _divider(builder: TransistorBuilder, label: str, size: int) -> None:
     rail = rail_nodes(builder, f"{label}_rail", level, np.full(size, 2.0 * (level - technology.tanh_level) / to_rail))
     masters = builder.pair(f"{label}_new", size, technology.unit_of_c)
     ends = builder.pair(f"{label}_tanh", size, 2.0 * technology.sensed_volts)
-    builder.parts.append(Junctions(label=f"{label}_tanh_nodes", nodes=np.concatenate(ends)))
+    builder.junctions(f"{label}_tanh_nodes", np.concatenate(ends))
     for side, master, end in zip(SIDES, masters, ends, strict=True):
-        builder.resistors(f"{label}_upper{side}", master, end, np.array(1.0 / to_master))
-        builder.resistors(f"{label}_lower{side}", end, rail, np.array(1.0 / to_rail))
+        builder.conductors(f"{label}_upper{side}", master, end, 1.0 / to_master)
+        builder.conductors(f"{label}_lower{side}", end, rail, 1.0 / to_rail)
 
 
 def _pins(

@@ -197,7 +197,6 @@ class DeepWell:
     apart: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "well")
 
     def capacitance(self, sizes: tuple[tuple[float, float, float], ...]) -> float:

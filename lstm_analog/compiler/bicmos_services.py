@@ -64,7 +64,6 @@ class Services:
     wires: tuple[float, float]
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "services")
 
 

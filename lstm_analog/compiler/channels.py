@@ -15,24 +15,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Indices
 from lstm_analog.compiler.behavioural import behavioural_circuit
 from lstm_analog.compiler.compiled import Compiled, lower
 from lstm_analog.compiler.electrical import Channels
+from lstm_analog.compiler.network_builder import STEEPNESS, half_bridge
 from lstm_analog.compiler.signals import SignalNetwork
 from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.bank import count
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Pairs, Part, Ports, Sources, Storages
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Pairs, Part, Sources, Storages
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.varying import CHANCE, CHANNELS
 
 _SUPPLY = "channel_supply"
 _MOST = 20.0
 """Largest exponent of a rate: a share is then 4e-18 from its end. Larger: first guesses of rumoca overflow."""
-_STEEP = {Shape.SIGMOID: 1.0, Shape.TANH: 2.0}
-"""u of the channels for a control of one: tanh(u) = 2 sigmoid(2 u) - 1."""
 
 
 @lower.register
@@ -84,7 +83,7 @@ def _with_channels(network: Network, technology: Channels) -> Network:
 def _populations(part: Pairs) -> Iterator[_Population]:
     """Yield the channels of each tier of `part` whose curve is not a line."""
     for tier, factor in enumerate(part.factors, start=1):
-        if factor.shape in _STEEP:
+        if factor.shape in STEEPNESS:
             yield _Population(label=f"{part.label}_open{tier}", size=count(part), factor=factor)
         elif factor.shape is not Shape.LINEAR:
             must, do = "be a sigmoid, a tanh or linear for channels", "use BEHAVIOURAL"
@@ -95,8 +94,8 @@ def _reading(part: Pairs, unknowns: Unknowns, volts: float) -> Pairs:
     """Return `part` with tiers that read the open shares, at 0 to `volts`, of the channels in place of their curves."""
     curves = {f"{part.label}_open{tier}": factor for tier, factor in enumerate(part.factors, start=1)}
     tiers = (
-        _linear(unknowns[label], _STEEP[factor.shape] / volts, 1.0 - _STEEP[factor.shape])
-        if factor.shape in _STEEP
+        _linear(unknowns[label], STEEPNESS[factor.shape] / volts, 1.0 - STEEPNESS[factor.shape])
+        if factor.shape in STEEPNESS
         else factor
         for label, factor in curves.items()
     )
@@ -114,29 +113,10 @@ def _half_bridge(each: _Population, unknowns: Unknowns, technology: Channels) ->
     supply, datum = np.full_like(middle, unknowns[_SUPPLY][0]), np.full_like(middle, DATUM)
     capacitance = technology.channels * technology.capacitance
     conductance = technology.rate * capacitance
-    yield _ports(f"{each.label}_opening", each, conductance, 0.5, supply, middle)
-    yield _ports(f"{each.label}_shutting", each, conductance, -0.5, middle, datum)
+    labels = (f"{each.label}_opening", f"{each.label}_shutting")
+    yield from half_bridge(labels, (supply, middle, datum), each.factor, conductance, _MOST)
     yield Storages(label=f"{each.label}_membrane", nodes=middle, capacitance=np.array(capacitance))
     yield Sources(label=each.chance, nodes=chance, effort=np.zeros(each.size))
     current = np.array(volts * conductance / np.sqrt(float(technology.channels)))
     factors = (_linear(chance, 1.0 / volts, 0.0),)
     yield Pairs(label=f"{each.label}_flicker", line=ALWAYS, out=middle, current=current, factors=factors)
-
-
-def _ports(label: str, each: _Population, conductance: float, share: float, a: Indices, b: Indices) -> Ports:
-    """Return conductances from `a` to `b` of `conductance` (S) times exp(`share` u), u the control of `each`."""
-    factor, steep = each.factor, share * _STEEP[each.factor.shape]
-    scale: Floats = steep * factor.scale
-    return Ports(
-        label=label,
-        line=ALWAYS,
-        shape=Shape.EXP,
-        a=a,
-        b=b,
-        p=factor.p,
-        n=factor.n,
-        conductance=np.array(conductance),
-        scale=scale,
-        offset=steep * factor.offset + 0.0,
-        limit=np.array(_MOST),
-    )

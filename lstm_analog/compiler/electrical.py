@@ -76,7 +76,6 @@ class Behavioural:
     gap: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, self.name)
 
     @property
@@ -130,7 +129,6 @@ class Channels:
     capacitance: float
 
     def __post_init__(self) -> None:
-        """Check that there are channels, and that rate and capacitance are positive."""
         check_fields(self, self.name)
 
     @property

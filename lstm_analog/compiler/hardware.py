@@ -1,6 +1,6 @@
 """The parts of plumbing: tubes and their laws, tanks, and the data of bought valves and relays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,6 @@ class Line:
     count: int
 
     def __post_init__(self) -> None:
-        """Check that there are tubes, and that they have a bore and a length."""
         check_fields(self, "tube")
 
     def conductance(self, fluid: Fluid) -> float:
@@ -113,7 +112,6 @@ class SpringPiston:
     seal_friction: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "spring piston")
 
 
@@ -128,7 +126,6 @@ class OpenTube:
     wetting_spread: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "open tube")
 
 
@@ -242,30 +239,23 @@ INDUSTRIAL = Hardware(
 )
 """Parts for hydraulic oil at a few bar."""
 
-BENCH = Hardware(
+BENCH = replace(
+    INDUSTRIAL,
     name="BENCH",
     provenance="assumed: miniature isolation valves and diaphragm relays on a laboratory bench under 1.2 m of water; "
     "rangeability 50 to 1; glass and metal capillaries and tubes of 0.1 to 10 mm; diaphragm-driven spools of 0.2 cm2",
-    rangeability=50.0,
-    port_length=50e-3,
     port_channels=4,
     drain_channels=8,
     swept_volume=5e-9,
     closing_time=10e-3,
     pilot_area=2e-5,
-    spool_frequency=160.0,
-    spool_damping=0.7,
     relief_conductance=8e-9,
     relief_band=50.0,
     relay_flow=1e-5,
     relay_bleed=1e-7,
     relay_time=20e-3,
-    relay_volume=0.5e-6,
     supply=12e3,
     rating=300e3,
     level_error=0.5e-3,
-    temperature_spread=0.2,
-    least_bore=0.1e-3,
-    largest_bore=10e-3,
 )
 """Parts for water, or glycerol in water, in open tubes."""

@@ -11,22 +11,29 @@ from lstm_analog.network.labels import SIGNAL
 
 _ENDS = ("", "_p", "_n")
 """Suffixes of the labels of a group, and of the two sides of a pair of wires."""
-_SIDES = (*_ENDS, "_pos", "_neg")
-_COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
-"""Suffixes of the label of a memory where a row of weights reads it: master, driver of its wires, relay of its tank."""
-_BANKS = ("rows", "recur", "new", "late")
-"""The weighted sums of `compiler.cells` that may have a bias."""
 _INNER = MappingProxyType(
     {
+        "h": "h",
+        "c": "c",
         "q": "new recurrent",
         "rq": "reset recurrent",
         "rh": "reset h",
         "fh": "forget h",
         "zh": "projection",
         "p": "unprojected",
+        **dict.fromkeys(("rows_one", "recur_one", "new_one", "late_one"), "bias"),
     }
 )
-"""Names of signals of some cells that no layout lists, by their label in `compiler.cells`."""
+"""Names of signals that a cell may have, and of the biases of its weighted sums, by their label in `compiler.cells`."""
+_COPIES = ("", "_new", "_line", "_new_line", "_held", "_fresh")
+"""Suffixes of the label of a memory where a row of weights reads it: master, driver of its wires, relay of its tank."""
+_TAILS = tuple(
+    (f"{name}{copy}{side}", word)
+    for name, word in _INNER.items()
+    for copy in _COPIES
+    for side in (*_ENDS, "_pos", "_neg")
+)
+"""The ends of the labels of groups of a cell, whether they exist or not, and the word of each."""
 
 
 def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
@@ -34,9 +41,9 @@ def legend(compiled: Compiled) -> tuple[tuple[str, str], ...]:
     present = {group.label for group in compiled.network.unknowns.groups}
     words: dict[str, str] = {}
     for label, word in _words(compiled):
-        words.setdefault(label, word)  # what a layout lists comes first: zh is the row of a plain RNN, or a projection
-    signals = [(SIGNAL, f"{label} {word}") for label, word in words.items() if label in present]
-    return (*signals, *_direction(compiled))
+        if label in present:
+            words.setdefault(label, word)  # what a layout lists comes first: zh is a plain RNN's row, or a projection
+    return (*((SIGNAL, f"{label} {word}") for label, word in words.items()), *_direction(compiled))
 
 
 def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
@@ -50,9 +57,7 @@ def _words(compiled: Compiled) -> Iterator[tuple[str, str]]:
         for gate, spot in zip(place.gates, place.z, strict=True):
             yield from ((label, f"{where}{gate.name.lower()}") for label in spot.groups)
         base = place.h.group.removesuffix("_p").removesuffix("_h")
-        inner = {"h": "h", "c": "c", **_INNER, **dict.fromkeys((f"{bank}_one" for bank in _BANKS), "bias")}
-        for name, word in inner.items():
-            yield from ((f"{base}_{name}{copy}{side}", f"{where}{word}") for copy in _COPIES for side in _SIDES)
+        yield from ((f"{base}_{tail}", f"{where}{word}") for tail, word in _TAILS)
     if layout.head is not None:
         yield from ((label, "y") for label in layout.head.y.groups)
         yield from ((f"y_rows_one{end}", "y bias") for end in _ENDS)

@@ -1,6 +1,8 @@
-"""A network under construction: what the lowerings to transistors, op-amps and plumbing have in common."""
+"""A network under construction, and parts in which several technologies do the same."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -8,7 +10,22 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.network.domain import Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import Part, Sources
+from lstm_analog.network.parts import (
+    ALWAYS,
+    DATUM,
+    Conductors,
+    Factor,
+    Followers,
+    Junctions,
+    Pairs,
+    Part,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+    Term,
+)
+from lstm_analog.network.shapes import Shape
 
 
 class NetworkBuilder(ABC):
@@ -16,24 +33,22 @@ class NetworkBuilder(ABC):
 
     Groups are numbered in the order in which their nodes are first asked for. `label` names a group or a bank, `size`
     is its number of nodes, `scale` the effort of one unit of its signal. `parts` are the banks so far, in order.
+    `domain`, which each kind of builder sets, has the names and units of efforts and flows. `nodes`, `a`, `b` and
+    `inputs` are unknowns, `line` is the name of one of the clock `lines`; sizes are in SI units.
     """
 
-    def __init__(self, scale: float) -> None:
+    domain: Domain
+
+    def __init__(self, scale: float, lines: tuple[str, ...] = ()) -> None:
         """Start without groups; one that is given no scale of its own has `scale` (effort unit)."""
         self.parts: list[Part] = []
+        self.lines = lines
         self._scale = scale
         self._groups: dict[str, Group] = {}
         self._starts: dict[str, int] = {}
 
-    @property
-    @abstractmethod
-    def domain(self) -> Domain:
-        """The names and units of its efforts and flows."""
-
-    def network(
-        self, lines: tuple[str, ...], provenance: tuple[tuple[str, str], ...], filling: Filling | None = None
-    ) -> Network:
-        """Return the network of all groups and banks, with its clock `lines`, `provenance` and `filling`.
+    def network(self, provenance: tuple[tuple[str, str], ...], filling: Filling | None = None) -> Network:
+        """Return the network of all groups and banks, with its `provenance` and `filling`.
 
         Raises `NetworkError` if it is not well formed.
         """
@@ -41,7 +56,7 @@ class NetworkBuilder(ABC):
             domain=self.domain,
             unknowns=Unknowns(groups=tuple(self._groups.values())),
             parts=tuple(self.parts),
-            lines=lines,
+            lines=self.lines,
             provenance=provenance,
             filling=filling,
         ).verify()
@@ -62,3 +77,101 @@ class NetworkBuilder(ABC):
         nodes = self.nodes(label, effort.size, scale)
         self.parts.append(Sources(label=label, nodes=nodes, effort=effort))
         return nodes
+
+    def junctions(self, label: str, nodes: Indices) -> None:
+        """Add junctions at `nodes`."""
+        self.parts.append(Junctions(label=label, nodes=nodes))
+
+    def storages(self, label: str, nodes: Indices, capacitance: float | Floats) -> None:
+        """Add storages of `capacitance` from `nodes` to the datum."""
+        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.asarray(capacitance)))
+
+    def conductors(self, label: str, a: Indices, b: Indices, conductance: float | Floats) -> None:
+        """Add conductors of `conductance` from `a` to `b`."""
+        self.parts.append(Conductors(label=label, a=a, b=b, conductance=np.asarray(conductance)))
+
+    def to_datum(self, label: str, nodes: Indices, conductance: float) -> None:
+        """Add conductors of `conductance` from `nodes` to the datum."""
+        self.conductors(label, nodes, np.full_like(nodes, DATUM), conductance)
+
+    def switches(self, label: str, line: str, a: Indices, b: Indices, *, closed: float, opened: float) -> None:
+        """Add switches from `a` to `b`, of conductance `closed` while `line` is high, `opened` while it is low."""
+        sizes = {"closed": np.array(closed), "opened": np.array(opened)}
+        self.parts.append(Switches(label=label, line=self.lines.index(line), a=a, b=b, **sizes))
+
+    def adders(self, label: str, nodes: Indices, *inputs: Indices) -> None:
+        """Add followers at `nodes` (m,) of the plain sum of `inputs`, (m,) each, that never clip."""
+        none, unbound = np.array(0.0), np.array(np.inf)
+        terms = tuple(Term(inputs=each, gain=np.array(1.0)) for each in inputs)
+        self.parts.append(Followers(label=label, nodes=nodes, terms=terms, offset=none, low=-unbound, high=unbound))
+
+
+class DomainBuilder(NetworkBuilder):
+    """A network of a given `domain` under construction."""
+
+    def __init__(self, domain: Domain, scale: float, lines: tuple[str, ...] = ()) -> None:
+        """Start without groups; `scale` and `lines` are as in `NetworkBuilder`."""
+        NetworkBuilder.__init__(self, scale, lines)
+        self.domain = domain
+
+
+STEEPNESS = MappingProxyType({Shape.SIGMOID: 1.0, Shape.TANH: 2.0})
+"""The control of the half-bridge of a curve, over that of the curve: tanh(u) = 2 sigmoid(2 u) - 1."""
+
+
+def half_bridge(
+    labels: tuple[str, str],
+    ends: tuple[Indices, Indices, Indices],
+    curve: Factor,
+    conductance: float,
+    limit: float = np.inf,
+) -> tuple[Ports, ...]:
+    """Return the opposed ports `labels` between `ends`, (m,) each: from the top to the middle, and on to the bottom.
+
+    They are `conductance` e^{v/2} and e^{-v/2}, so that the middle settles at bottom + sigmoid(v) (top - bottom); v is
+    the control of the `curve`, a sigmoid or tanh, times its `STEEPNESS`. |v|/2 goes up to `limit`.
+    """
+    top, middle, bottom = ends
+    half = 0.5 * STEEPNESS[curve.shape]
+    return tuple(
+        Ports(
+            label=label,
+            line=ALWAYS,
+            shape=Shape.EXP,
+            a=a,
+            b=b,
+            p=curve.p,
+            n=curve.n,
+            conductance=np.array(conductance),
+            scale=share * curve.scale,
+            offset=share * curve.offset + 0.0,  # no minus zero
+            limit=np.array(limit),
+        )
+        for label, share, a, b in ((labels[0], half, top, middle), (labels[1], -half, middle, bottom))
+    )
+
+
+def gated_leak(
+    label: str, line: int, store: Indices, falling: Factor, add: tuple[Factor, ...], *, rate: float, unit: float
+) -> tuple[Ports, Pairs]:
+    """Return the drain and the inflow of the storages `store` (m,), on while the clock `line` is high for a time T.
+
+    `C de/dt = -C a e + q` with a = softplus(-z)/T and q = C a add/sigmoid(-z). `falling` is the control -z, of any
+    curve; `add` are the factors of the product that is added; `rate` is C/T, `unit` the effort of one unit. With
+    constant gates this is exactly `m' = sigmoid(z) m + add`, because exp(-softplus(-z)) = sigmoid(z)
+    (docs/physics.md#gated-leak). The labels of both banks begin with `label`.
+    """
+    drain = Ports(
+        label=f"{label}_drain",
+        line=line,
+        shape=Shape.SOFTPLUS,
+        a=store,
+        b=np.full_like(store, DATUM),
+        p=falling.p,
+        n=falling.n,
+        conductance=np.array(rate),
+        scale=falling.scale,
+        offset=falling.offset,
+    )
+    factors = (*add, replace(falling, shape=Shape.SOFTPLUS_RATIO))
+    return drain, Pairs(label=f"{label}_fill", line=line, out=store, current=np.array(rate * unit), factors=factors)

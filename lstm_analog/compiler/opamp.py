@@ -63,17 +63,19 @@ def lower_opamps(technology: OpAmpCircuit, signals: SignalNetwork, timing: Timin
             _place(builder, memory.target)  # the states first: operations read them
         for operation in stage.operations:
             _build(operation, builder, number)
-    network = builder.network(
-        clock.lines,
-        (
-            ("technology", technology.name),
-            ("timing", timing.value),
-            ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
-            ("names", _NAMES),
-        ),
+    provenance = (
+        ("technology", technology.name),
+        ("timing", timing.value),
+        ("clock", f"step {clock.step_time:.6g} s, time constant {tau:.6g} s, {settling:g} of them a phase"),
+        ("names", _NAMES),
     )
     return Compiled(
-        network=network, cycle=clock, layout=_layout(signals), timing=timing, settling=settling, time_constant=tau
+        network=builder.network(provenance),
+        cycle=clock,
+        layout=_layout(signals),
+        timing=timing,
+        settling=settling,
+        time_constant=tau,
     )
 
 
@@ -229,7 +231,7 @@ def _(memory: Memory, builder: OpAmpBuilder, number: int) -> None:
     builder.sample_and_holds(f"{target.label}_master", compute_line(number), fresh, new, volts)
     store = builder.sample_and_holds(f"{target.label}_slave", COPY, new, slave, volts)
     start = builder.sources(reset_label(target.label), np.zeros(target.size), volts)
-    builder.switches(f"{target.label}_reset", RESET, start, store)
+    builder.samplers(f"{target.label}_reset", RESET, start, store)
 
 
 def _sum(builder: OpAmpBuilder, target: Signal, products: dict[str, tuple[Tap, ...]], fresh: Indices) -> None:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Indices
-from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.network_builder import NetworkBuilder
 from lstm_analog.compiler.opamp_sizes import OpAmpCircuit, thermal_voltage
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.data_sheets import opamps, tails
-from lstm_analog.network.domain import ELECTRICAL, Domain
-from lstm_analog.network.parts import ALWAYS, DATUM, Conductors, Factor, Junctions, Pairs, Storages, Switches
+from lstm_analog.network.domain import ELECTRICAL
+from lstm_analog.network.parts import ALWAYS, DATUM, Factor, Pairs
 from lstm_analog.network.shapes import Shape
 
 
@@ -39,21 +38,18 @@ class OpAmpBuilder(NetworkBuilder):
     signal at a node.
     """
 
+    domain = ELECTRICAL
+
     def __init__(self, technology: OpAmpCircuit, lines: tuple[str, ...], cells: frozenset[str]) -> None:
         """Start a circuit of `technology` without parts."""
-        NetworkBuilder.__init__(self, technology.signal_volts)
-        self.technology, self.lines, self.cells = technology, lines, cells
-
-    @property
-    def domain(self) -> Domain:
-        """Voltage and current."""
-        return ELECTRICAL
+        NetworkBuilder.__init__(self, technology.signal_volts, lines)
+        self.technology, self.cells = technology, cells
 
     def amplifiers(self, label: str, plus: Indices, minus: Indices, out: Indices) -> None:
         """Add op-amps and the junctions `out` at their outputs."""
         state = self.nodes(f"{label}_x", out.size, self.technology.signal_volts)
         self.parts.append(opamps(label, self.technology.amplifier, plus=plus, minus=minus, out=out, state=state))
-        self.parts.append(Junctions(label=f"{label}_out", nodes=out))
+        self.junctions(f"{label}_out", out)
         if self.technology.amplifier.bias_current:
             inputs = np.concatenate((plus[plus != DATUM], minus))
             self.parts.append(tails(f"{label}_bias", inputs, np.array(self.technology.amplifier.bias_current)))
@@ -63,23 +59,19 @@ class OpAmpBuilder(NetworkBuilder):
         self.amplifiers(label, np.full_like(out, DATUM), summing, out)
         self.resistors(f"{label}_back", out, summing, resistance)
         if self.technology.row_capacitance > 0:
-            self.capacitors(f"{label}_wire", summing, self.technology.row_capacitance)
+            self.storages(f"{label}_wire", summing, self.technology.row_capacitance)
         else:
-            self.parts.append(Junctions(label=f"{label}_in", nodes=summing))
+            self.junctions(f"{label}_in", summing)
 
     def buffers(self, label: str, inputs: Indices, volts: float) -> Indices:
         """Add ideal followers of `inputs`, which deliver any current, and return their nodes."""
         nodes = self.nodes(label, inputs.size, volts)
-        self.parts.append(adders(f"{label}_buffer", nodes, inputs))
+        self.adders(f"{label}_buffer", nodes, inputs)
         return nodes
 
     def resistors(self, label: str, a: Indices, b: Indices, resistance: float) -> None:
         """Add resistors of `resistance` (ohm) from `a` to `b`."""
-        self.parts.append(Conductors(label=label, a=a, b=b, conductance=np.array(1.0 / resistance)))
-
-    def capacitors(self, label: str, nodes: Indices, capacitance: float) -> None:
-        """Add capacitors of `capacitance` (F) to ground."""
-        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
+        self.conductors(label, a, b, 1.0 / resistance)
 
     def pairs(self, label: str, shape: Shape, reading: Input) -> Input:
         """Add differential pairs of `shape` behind attenuators at `reading`, and return their outputs.
@@ -97,8 +89,8 @@ class OpAmpBuilder(NetworkBuilder):
         ratio = abs(reading.slope) * stretch / reading.volts
         _check_ratio(label, ratio)
         self.resistors(f"{label}_top", reading.nodes, base, data.divider_resistance * (1.0 / ratio - 1.0))
-        self.resistors(f"{label}_foot", base, _ground(base), data.divider_resistance)
-        self.parts.append(Junctions(label=f"{label}_base", nodes=base))
+        self.to_datum(f"{label}_foot", base, 1.0 / data.divider_resistance)
+        self.junctions(f"{label}_base", base)
         p, n = replace(reading, nodes=base).ends
         factor = Factor(shape=shape, p=p, n=n, scale=np.array(1.0 / stretch), offset=np.array(reading.offset))
         nodes = self.nodes(label, size, volts)
@@ -124,28 +116,26 @@ class OpAmpBuilder(NetworkBuilder):
         current = np.array(volts / data.load_resistance)
         self.parts.append(Pairs(label=f"{label}_mult", line=ALWAYS, factors=factors, out=nodes, current=current))
         self._load(f"{label}_core", nodes, data.load_resistance, data.load_capacitance)
-        self.parts.append(adders(f"{label}_buffer", out, nodes))
+        self.adders(f"{label}_buffer", out, nodes)
 
     def sample_and_holds(self, label: str, line: str, source: Indices, out: Indices, volts: float) -> Indices:
         """Add sample-and-holds that follow `source` while `line` is high; return the nodes of their capacitors."""
         data = self.technology.hold
         nodes = self.nodes(f"{label}_cap", out.size, volts)
-        self.switches(f"{label}_take", line, source, nodes)
-        self.capacitors(f"{label}_cap", nodes, data.capacitance)
-        self.resistors(f"{label}_leak", nodes, _ground(nodes), data.leak_resistance)
+        self.samplers(f"{label}_take", line, source, nodes)
+        self.storages(f"{label}_cap", nodes, data.capacitance)
+        self.to_datum(f"{label}_leak", nodes, 1.0 / data.leak_resistance)
         self.amplifiers(label, nodes, out, out)
         return nodes
 
-    def switches(self, label: str, line: str, a: Indices, b: Indices) -> None:
+    def samplers(self, label: str, line: str, a: Indices, b: Indices) -> None:
         """Add the switches of a sample-and-hold from `a` to `b`, closed while `line` is high."""
         data = self.technology.hold
-        closed, opened = np.array(1.0 / data.closed_resistance), np.array(1.0 / data.opened_resistance)
-        number = self.lines.index(line)
-        self.parts.append(Switches(label=label, line=number, a=a, b=b, closed=closed, opened=opened))
+        self.switches(label, line, a, b, closed=1.0 / data.closed_resistance, opened=1.0 / data.opened_resistance)
 
     def _load(self, label: str, nodes: Indices, resistance: float, capacitance: float) -> None:
-        self.resistors(f"{label}_load", nodes, _ground(nodes), resistance)
-        self.capacitors(f"{label}_pole", nodes, capacitance)
+        self.to_datum(f"{label}_load", nodes, 1.0 / resistance)
+        self.storages(f"{label}_pole", nodes, capacitance)
 
 
 def _check_pair(label: str, shape: Shape) -> None:

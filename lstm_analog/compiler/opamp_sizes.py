@@ -40,7 +40,6 @@ class PairData:
     load_capacitance: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "pair")
 
 
@@ -53,7 +52,6 @@ class MultiplierData:
     load_capacitance: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "multiplier")
 
 
@@ -78,7 +76,6 @@ class HoldData:
     leak_resistance: float
 
     def __post_init__(self) -> None:
-        """Check that every size is positive."""
         check_fields(self, "hold")
 
 

@@ -26,11 +26,12 @@ from lstm_analog.compiler.compiled import (
 )
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.compiler.manifolds import dense_weights, dummies, minus, plus, signed_totals, split_rows, totals
+from lstm_analog.compiler.network_builder import gated_leak
 from lstm_analog.compiler.plumbing_builder import HIGH, LOW, Control, PlumbingBuilder, add_bridge, add_lever, add_spool
 from lstm_analog.compiler.signals import Memory, Product, Quantity, Reading, SignalNetwork, SignalOperation, Sum, Tap
 from lstm_analog.compiler.timing import COPY, RESET, Timing, compute_line, cycle, leak_line
 from lstm_analog.errors import UnsupportedError, explain
-from lstm_analog.network.parts import DATUM, Crossbars, Factor, Pairs, Ports
+from lstm_analog.network.parts import DATUM, Crossbars, Factor
 from lstm_analog.network.shapes import Shape
 
 
@@ -48,7 +49,6 @@ def lower_hydraulic(technology: Hydraulic, signals: SignalNetwork, timing: Timin
         for operation in stage.operations:
             _build(operation, builder, number)
     network = builder.network(
-        clock.lines,
         (("technology", technology.name), ("detail", technology.detail.value), ("timing", timing.value)),
         builder.filling(),
     )
@@ -76,14 +76,6 @@ def _layout(technology: Hydraulic, signals: SignalNetwork) -> Layout:
     return layout(signals).with_rows(across)
 
 
-def _held(label: str) -> str:
-    return f"{label}_held"
-
-
-def _fresh(label: str) -> str:
-    return f"{label}_fresh"
-
-
 @singledispatch
 def _build(operation: SignalOperation, builder: PlumbingBuilder, number: int) -> None:
     """Add the parts of an `operation` of the stage of that `number`."""
@@ -96,7 +88,7 @@ def _driver(builder: PlumbingBuilder, reading: Reading) -> Indices:
     signal = reading.signal
     if signal.quantity is not Quantity.MEMORY:
         return builder.nodes(signal.label, signal.size)
-    return builder.nodes(_held(signal.label) if reading.held else _fresh(signal.label), signal.size)
+    return builder.nodes(f"{signal.label}_{'held' if reading.held else 'fresh'}", signal.size)
 
 
 @_build.register
@@ -155,7 +147,9 @@ def _product(builder: PlumbingBuilder, label: str, *taps: Tap) -> Indices:
     (gate,) = gates
     _check_gate(label, gate)
     control = _control(builder, gate)
-    return add_bridge(builder, label, control, 1.0, _value(builder, label, value), np.full(control.p.size, DATUM))
+    return add_bridge(
+        builder, label, control, Shape.SIGMOID, _value(builder, label, value), np.full(control.p.size, DATUM)
+    )
 
 
 def _check_gate(label: str, gate: Tap) -> None:
@@ -178,7 +172,8 @@ def _value(builder: PlumbingBuilder, label: str, tap: Tap) -> Indices:
         return _driver(builder, reading)
     if tap.shape is Shape.TANH:
         rails = [np.repeat(builder.nodes(rail, 1), size) for rail in (HIGH, LOW)]
-        return builder.relay(f"{label}_val", add_bridge(builder, f"{label}_tanh", _control(builder, tap), 2.0, *rails))
+        bridge = add_bridge(builder, f"{label}_tanh", _control(builder, tap), Shape.TANH, *rails)
+        return builder.relay(f"{label}_val", bridge)
     _check_value(label, tap)
     return add_lever(builder, f"{label}_val", _control(builder, tap), *_BOUNDS[tap.shape])
 
@@ -211,15 +206,13 @@ def _clocked(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
 
 
 def _slave(builder: PlumbingBuilder, label: str, master: Indices, slave: Indices) -> None:
-    builder.solenoid(f"{label}_copy", COPY, builder.relay(_fresh(label), master), slave)
+    builder.solenoid(f"{label}_copy", COPY, builder.relay(f"{label}_fresh", master), slave)
     builder.memory(f"{label}_slave", slave)
-    builder.relay(_held(label), slave)
+    builder.relay(f"{label}_held", slave)
 
 
 def _leak(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
-    """Add a gated leak, `C dp/dt = -C a p + q`: a drain valve and a flow-control valve, open for the time T.
-
-    docs/physics.md#gated-leak derives that it is exact.
+    """Add a gated leak: a drain valve and a flow-control valve, open for a set time.
 
     A memory that rows of its own stage read must stay constant while the tank leaks, so it gets a slave for them.
     """
@@ -227,32 +220,13 @@ def _leak(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
     for gate in memory.add[:-1]:
         _check_gate(label, gate)
     _check_value(label, memory.add[-1])
-    single = label in builder.single
+    single, technology = label in builder.single, builder.technology
     store = builder.nodes(label if single else f"{label}_new", size)
     control = add_spool(builder, f"{label}_drain", _control(builder, tap))
-    line = builder.lines.index(leak_line(number))
-    rate, offset = builder.technology.tank / builder.leak_time, np.array(0.0 - control.offset)
-    drain = Ports(
-        label=f"{label}_drain",
-        line=line,
-        shape=Shape.SOFTPLUS,
-        a=store,
-        b=np.full_like(store, DATUM),
-        p=control.n,
-        n=control.p,
-        conductance=np.array(rate),
-        scale=control.scale,
-        offset=offset,
-    )
-    filling = Factor(shape=Shape.SOFTPLUS_RATIO, p=control.n, n=control.p, scale=control.scale, offset=offset)
-    fill = Pairs(
-        label=f"{label}_fill",
-        line=line,
-        out=store,
-        current=np.array(rate * builder.technology.pressure_unit),
-        factors=(*(_factor(builder, f"{label}_fill{k}", factor) for k, factor in enumerate(memory.add)), filling),
-    )
-    builder.parts.extend((drain, fill))
+    falling = replace(control, p=control.n, n=control.p, offset=0.0 - control.offset).factor(tap.shape)
+    line, rate = builder.lines.index(leak_line(number)), technology.tank / builder.leak_time
+    add = tuple(_factor(builder, f"{label}_fill{k}", factor) for k, factor in enumerate(memory.add))
+    builder.parts += gated_leak(label, line, store, falling, add, rate=rate, unit=technology.pressure_unit)
     builder.memory(f"{label}_store", store)
     if not single:
         _slave(builder, label, store, builder.nodes(label, size))
@@ -260,8 +234,7 @@ def _leak(builder: PlumbingBuilder, memory: Memory, number: int) -> None:
 
 
 def _factor(builder: PlumbingBuilder, label: str, tap: Tap) -> Factor:
-    control = add_spool(builder, label, _control(builder, tap))
-    return Factor(shape=tap.shape, p=control.p, n=control.n, scale=control.scale, offset=np.array(control.offset))
+    return add_spool(builder, label, _control(builder, tap)).factor(tap.shape)
 
 
 def _reset(builder: PlumbingBuilder, label: str, *tanks: Indices) -> None:

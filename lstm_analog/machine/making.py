@@ -96,11 +96,13 @@ def compile(
     if calibration is not None:
         technology = calibrated(technology, calibration)
     chosen: Scaling | None = None
+    networks = signal_networks(lstm)
     if inputs is not None:
         ranges = inputs if isinstance(inputs, Ranges) else measured(lstm, sequences(inputs, lstm.input_size))
+        if len(networks) > 1:  # later passes are fed h
+            ranges = replace(ranges, x=max(ranges.x, ranges.h))
         technology, chosen = scaled(technology, ranges, fit or Fit.SHRINK)
     said = () if chosen is None else (("scaling", str(chosen)),)
-    networks = signal_networks(lstm)
     passes = []
     for number, signals in enumerate(networks):
         compiled = lower(technology, signals, timing, float(settling))

@@ -121,7 +121,7 @@ def scaled(part: Part, effort: float, flow: float) -> Part:
     if given.switched:
         must, do = "have an electrical analogue", "run it with Integrate or Rumoca"
         raise UnsupportedPartError(explain(f"part {part.label}", must=must, got="a state that switches", do=do))
-    return changed_fields(part, lambda name, value: change.get(given.units.get(name, ""), _unchanged)(value))
+    return changed_fields(part, lambda name, _, value: change.get(given.units.get(name, ""), _unchanged)(value))
 
 
 def _unchanged(value: Floats) -> Floats:

@@ -20,9 +20,15 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, explain
 
 
 class Role(Enum):
-    """What a field holds: indices of nodes, finite numbers, numbers above zero, bounds, or limits above zero."""
+    """What a field holds: nodes of the elements, or inputs of a dense bank, which are shared by all its elements.
+
+    Or parameters: a matrix of them with a column an input, finite numbers, numbers above zero, bounds, or limits above
+    zero.
+    """
 
     NODES = "nodes"
+    INPUTS = "inputs"
+    MATRIX = "matrix"
     VALUES = "values"
     POSITIVE = "positive"
     LIMITS = "limits"
@@ -30,6 +36,7 @@ class Role(Enum):
 
 
 _CHECKS: dict[Role, Callable[[Any, str, tuple[int, ...]], Any]] = {
+    Role.MATRIX: floats_of_shape,
     Role.VALUES: floats_of_shape,
     Role.POSITIVE: positive_of_shape,
     Role.LIMITS: limits_of_shape,
@@ -42,6 +49,16 @@ _Bank = TypeVar("_Bank")
 def node_array() -> Any:
     """Declare a field of node indices, shape (m,)."""
     return field(metadata={"role": Role.NODES})
+
+
+def input_array() -> Any:
+    """Declare a field of node indices that all elements share, shape (n,)."""
+    return field(metadata={"role": Role.INPUTS})
+
+
+def matrix_array() -> Any:
+    """Declare a field of finite numbers, one an element and input, shape (..., m, n)."""
+    return field(metadata={"role": Role.MATRIX})
 
 
 def value_array(default: Any = MISSING) -> Any:
@@ -65,7 +82,7 @@ def positive_limit_array() -> Any:
 
 
 def element_fields(bank: Any) -> tuple[tuple[str, Role], ...]:
-    """Return name and role of each field of `bank` whose last axis runs over its elements."""
+    """Return name and role of each field of `bank` that is an array."""
     kind: Any = type(bank)
     return _roles(kind)
 
@@ -108,14 +125,17 @@ def freeze(bank: object, what: str) -> None:
     """
     _check_options(bank, what)
     roles = dict(element_fields(bank))
-    for name in (name for name, role in roles.items() if role is Role.NODES):
+    inputs = 0
+    for name in (name for name, role in roles.items() if role not in _CHECKS):
         put(bank, name, indices(getattr(bank, name), f"{what}.{name}"))
+        inputs = getattr(bank, name).size if roles[name] is Role.INPUTS else inputs
     size = count(bank)
     for name, role in roles.items():
         if role is Role.NODES:
             _check_size(getattr(bank, name), f"{what}.{name}", size)
-        else:
-            put(bank, name, _CHECKS[role](getattr(bank, name), f"{what}.{name}", (size,)))
+        elif role in _CHECKS:
+            shape = (size, inputs) if role is Role.MATRIX else (size,)
+            put(bank, name, _CHECKS[role](getattr(bank, name), f"{what}.{name}", shape))
 
 
 def _check_options(bank: object, what: str) -> None:
@@ -143,15 +163,16 @@ def count(bank: object) -> int:
 
 def take_elements(bank: _Bank, elements: Indices) -> _Bank:
     """Return `bank` with only the given `elements` (k,), in their order, also of its factors and terms."""
-    return changed_fields(bank, lambda _, array: array[..., elements])
+    axes = {Role.INPUTS: ..., Role.MATRIX: (..., elements, slice(None))}
+    return changed_fields(bank, lambda _, role, array: array[axes.get(role, (..., elements))])
 
 
-def changed_fields(bank: _Bank, change: Callable[[str, Any], Any], number: str = "") -> _Bank:
-    """Return `bank` with each array of nodes or parameters replaced by `change` of its name and itself.
+def changed_fields(bank: _Bank, change: Callable[[str, Role, Any], Any], number: str = "") -> _Bank:
+    """Return `bank` with each array of nodes or parameters replaced by `change` of its name, its role and itself.
 
     Also those of its factors and terms: their names, as in a law, end in the `number` of the entry, counted from 1.
     """
-    changed = {name: change(f"{name}{number}", getattr(bank, name)) for name, _ in element_fields(bank)}
+    changed = {name: change(f"{name}{number}", role, getattr(bank, name)) for name, role in element_fields(bank)}
     for name, value in entries(bank):
         changed[name] = tuple(changed_fields(item, change, str(k)) for k, item in enumerate(value, start=1))
     return replace(bank, **changed)  # type: ignore[type-var]

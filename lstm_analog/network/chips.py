@@ -18,11 +18,6 @@ def check_one_chip(network: Network) -> None:
         raise InvalidShapeError(explain(f"part {label}", must=must, got=got, do=do))
 
 
-def chip_axis(network: Network) -> tuple[int, ...]:
-    """Return the leading shape of the efforts of `network`: (chips,), or () if it has no axis of chips."""
-    return (network.chips,) if network.chips else ()
-
-
 def beside_batches(record: _Bank) -> _Bank:
     """Return the bank `record` with a batch axis of length one inserted behind each chip axis.
 

@@ -16,7 +16,7 @@ from lstm_analog.network.fluids import Filling
 from lstm_analog.network.labels import check_label, repeated
 from lstm_analog.network.laws import BlockForm, Kind, blocks, sets
 from lstm_analog.network.parameters import count_chips
-from lstm_analog.network.parts import ALWAYS, DATUM, Part, Transconductors
+from lstm_analog.network.parts import ALWAYS, DATUM, Part
 
 _MOST_COUNTED = 1_000_000
 """Largest network in which the error for an unset unknown names it; that search takes 8 bytes for each unknown."""
@@ -230,9 +230,7 @@ def _check_labels(network: Network) -> None:
 
 
 def _node_arrays(record: object) -> Iterator[tuple[str, Indices]]:
-    if isinstance(record, Transconductors):
-        yield from (("inputs", record.inputs), ("rows", record.rows))
-    elif is_dataclass(record):
+    if is_dataclass(record):
         for entry in fields(record):
             value = getattr(record, entry.name)
             if isinstance(value, np.ndarray) and value.dtype == np.int64:

@@ -1,14 +1,14 @@
 """The parameters of part banks, and the axis of chips that may lead them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
-
-import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.network.parts import Crossbars, Part, Transconductors
+from lstm_analog.network.bank import Role, element_fields, entries
+from lstm_analog.network.parts import Part
 
 _Bank = TypeVar("_Bank")
 
@@ -16,7 +16,7 @@ _Bank = TypeVar("_Bank")
 def chip_parameters(parts: tuple[Part, ...]) -> Iterator[tuple[str, str, tuple[int, ...], int]]:
     """Yield label of the bank, name, shape and number of own axes of each parameter of `parts` with a chip axis."""
     for part in parts:
-        for record in (part, *_tiers(part)):
+        for record in chain((part,), *(tiers for _, tiers in entries(part))):
             for name, array, own in _parameters(record):
                 if array.ndim > own:
                     yield part.label, name, array.shape, own
@@ -47,25 +47,17 @@ def change_chips(record: _Bank, by: Callable[[Floats, int], Floats]) -> _Bank:
     The function takes the parameter and the number of axes behind that of the chips.
     """
     changes: dict[str, object] = {name: by(array, own) for name, array, own in _parameters(record) if array.ndim > own}
-    for name, value in _values(record):
-        if isinstance(value, tuple) and value:
-            changes[name] = tuple(change_chips(item, by) for item in value)
+    for name, tiers in entries(record):
+        if tiers:
+            changes[name] = tuple(change_chips(item, by) for item in tiers)
     return replace(record, **changes) if changes else record  # type: ignore[type-var]
-
-
-def _values(record: object) -> list[tuple[str, object]]:
-    return [(entry.name, getattr(record, entry.name)) for entry in fields(record)]  # type: ignore[arg-type]
-
-
-def _tiers(record: object) -> list[object]:
-    return [item for _, value in _values(record) if isinstance(value, tuple) for item in value]
 
 
 def _parameters(record: object) -> list[tuple[str, Floats, int]]:
     """Return name, array and number of own axes of the parameters of a bank, those of its tiers left out."""
-    matrices = ("transconductance", "positive", "negative") if isinstance(record, Transconductors | Crossbars) else ()
+    nodes = (Role.NODES, Role.INPUTS)
     return [
-        (name, value, 2 if name in matrices else 1)
-        for name, value in _values(record)
-        if isinstance(value, np.ndarray) and value.dtype == np.float64
+        (name, getattr(record, name), 2 if role is Role.MATRIX else 1)
+        for name, role in element_fields(record)
+        if role not in nodes
     ]

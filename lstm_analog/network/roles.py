@@ -62,10 +62,10 @@ def without_mass(network: Network) -> Network:
 
     Parts keep their places and labels, unknowns their numbers.
     """
-    parts = tuple(_resting(part) for part in network.parts)
-    return replace(
-        network, parts=(*parts, *(rest for part in network.parts if (rest := _held_at_zero(part)) is not None))
-    )
+    moving = [part for part in network.parts if isinstance(part, Inertances | Spools)]
+    speeds = {part.label: part.state if isinstance(part, Inertances) else part.speed for part in moving}
+    still = (Sources(label=f"{label}_at_rest", nodes=at, effort=np.array(0.0)) for label, at in speeds.items())
+    return replace(network, parts=(*map(_resting, network.parts), *still))
 
 
 def _resting(part: Part) -> Part:
@@ -77,11 +77,3 @@ def _resting(part: Part) -> Part:
         terms = (Term(inputs=part.p, gain=one), Term(inputs=part.n, gain=-one))
         return Followers(label=part.label, nodes=part.position, terms=terms, offset=none, low=-unbound, high=unbound)
     return part
-
-
-def _held_at_zero(part: Part) -> Sources | None:
-    """Return sources that hold the speeds of a moving `part` at zero; None for a part that does not move."""
-    if not isinstance(part, Inertances | Spools):
-        return None
-    nodes = part.state if isinstance(part, Inertances) else part.speed
-    return Sources(label=f"{part.label}_at_rest", nodes=nodes, effort=np.array(0.0))

@@ -193,6 +193,18 @@ def test_small_signals_are_widened_only_on_request():
     assert fit_ranges(BEHAVIOURAL, LARGE, Fit.FILL) == BEHAVIOURAL
 
 
+@pytest.mark.parametrize("form", [{"bidirectional": True}, {"bidirectional": True, "layers": 2}])
+def test_later_passes_find_room_for_the_h_that_they_are_fed(form):
+    """Inputs of 0.05 made 65 V a unit, so h of 0.4 was 25 V in the second pass, on rails of 4.5: said to fit."""
+    lstm, x = random_lstm(np.random.default_rng(3), 2, 3, outputs=1, **form), np.full((6, 2), 0.05)
+    made = compile(lstm, OPAMP, inputs=x, fit=Fit.FILL)
+    h = measured(lstm, x).h
+    assert len(made.passes) > 1
+    assert made.scaling.ranges.x == h > 0.05
+    assert made.technology.input_volts * h == pytest.approx(0.9 * OPAMP.amplifier.rail / MARGIN)
+    assert made.scaling.clips == ()
+
+
 def test_a_state_scale_is_made_smaller_only_on_request():
     """SHRINK set the scale that a user had chosen back to 1: units twice as large."""
     halved, small = replace(BICMOS, state_scale=2.0), replace(LARGE, c=0.5)

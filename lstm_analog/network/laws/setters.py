@@ -1,7 +1,7 @@
 """Laws of parts that set an unknown and carry no flow: sources, junctions, storages, and transistor-level cells.
 
 The equations of cells are the models of a SPICE simulator. Also here: the neutral answers of dense banks, which set and
-store nothing, and some elements of these banks as a bank.
+store nothing.
 """
 
 from dataclasses import replace
@@ -40,32 +40,12 @@ lever_values.register(Sources, lambda part: {"effort": part.effort})
 lever_values.register(Storages, lambda part: {"capacitance": part.capacitance})
 lever_values.register(Junctions, lambda part: {})
 
-take.register(_SETTERS, take_elements)
+take.register(_SETTERS | _DENSE, take_elements)
 
 
 @flow.register
 def _(part: Sources | Junctions | Storages, effort: Floats, high: High) -> Floats:
     return np.empty((*effort.shape[:-1], 0, 0))
-
-
-@take.register
-def _(part: Transconductors, elements: Indices) -> Transconductors:
-    return replace(part, rows=part.rows[elements], transconductance=part.transconductance[..., elements, :])
-
-
-@take.register
-def _(part: Crossbars, elements: Indices) -> Crossbars:
-    return replace(
-        part,
-        plus=part.plus[elements],
-        minus=part.minus[elements],
-        positive=part.positive[..., elements, :],
-        negative=part.negative[..., elements, :],
-        plus_load=part.plus_load[..., elements],
-        minus_load=part.minus_load[..., elements],
-        transition=part.transition[..., elements],
-        end_flow=part.end_flow[..., elements],
-    )
 
 
 @take.register

@@ -5,11 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices, positive_limits_of_shape
+from lstm_analog.arrays import Floats, Indices, indices
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
-from lstm_analog.network.bank import positive_limit_array, put
-from lstm_analog.network.labels import check_label
-from lstm_analog.network.parts.base import check_least
+from lstm_analog.network.bank import input_array, matrix_array, node_array, positive_limit_array, value_array
+from lstm_analog.network.parts.base import check_bank, check_least
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,32 +26,25 @@ class Crossbars:
     """
 
     label: str
-    inputs: Indices
-    plus: Indices
-    minus: Indices
-    positive: Floats
-    negative: Floats
-    plus_load: Floats
-    minus_load: Floats
+    inputs: Indices = input_array()
+    plus: Indices = node_array()
+    minus: Indices = node_array()
+    positive: Floats = matrix_array()
+    negative: Floats = matrix_array()
+    plus_load: Floats = value_array()
+    minus_load: Floats = value_array()
     transition: Floats = positive_limit_array()
     end_flow: Floats = positive_limit_array()
 
     def __post_init__(self) -> None:
         """Check the label, the nodes, the shapes, that no conductance is below zero, and that one law is asked for."""
-        check_label(self.label)
-        for name in ("inputs", "plus", "minus"):
-            put(self, name, indices(getattr(self, name), f"{self.label}.{name}"))
-        size = (self.plus.size, self.inputs.size)
-        if self.minus.size != self.plus.size:
-            must, do = f"have {self.plus.size} nodes, as plus has", "give each row a manifold of either sign"
-            raise InvalidShapeError(explain(f"{self.label}.minus", must=must, got=self.minus.size, do=do))
-        shapes = {"positive": size, "negative": size, "plus_load": size[:1], "minus_load": size[:1]}
-        for name, shape in shapes.items():
-            array = floats_of_shape(getattr(self, name), f"{self.label}.{name}", shape)
-            check_least(array, f"{self.label}.{name}", "put a negative weight on the other manifold")
-            put(self, name, array)
-        for name in ("transition", "end_flow"):
-            put(self, name, positive_limits_of_shape(getattr(self, name), f"{self.label}.{name}", size[:1]))
+        plus, minus = (indices(getattr(self, name), f"{self.label}.{name}").size for name in ("plus", "minus"))
+        if minus != plus:
+            must, do = f"have {plus} nodes, as plus has", "give each row a manifold of either sign"
+            raise InvalidShapeError(explain(f"{self.label}.minus", must=must, got=minus, do=do))
+        check_bank(self)
+        for name in ("positive", "negative", "plus_load", "minus_load"):
+            check_least(getattr(self, name), f"{self.label}.{name}", "put a negative weight on the other manifold")
         if np.isfinite(self.transition).any() and np.isfinite(self.end_flow).any():
             must, got = "be orifices or tubes with end losses", "transition and end_flow both finite"
             raise InvalidValueError(explain(self.label, must=must, got=got, do="leave one infinite"))

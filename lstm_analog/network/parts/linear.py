@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from lstm_analog.arrays import Floats, Indices, floats_of_shape, indices
+from lstm_analog.arrays import Floats, Indices
 from lstm_analog.expressions import LINE, effort, parameter
-from lstm_analog.network.bank import node_array, positive_array, put
-from lstm_analog.network.labels import check_label
+from lstm_analog.network.bank import input_array, matrix_array, node_array, positive_array
 from lstm_analog.network.parts.base import THERMAL, CardNames, Law, check_bank, law
 
 
@@ -23,7 +22,6 @@ class Conductors:
     conductance: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 
@@ -43,7 +41,6 @@ class Switches:
     opened: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 
@@ -55,17 +52,12 @@ class Transconductors:
     """
 
     label: str
-    inputs: Indices
-    rows: Indices
-    transconductance: Floats
+    inputs: Indices = input_array()
+    rows: Indices = node_array()
+    transconductance: Floats = matrix_array()
 
     def __post_init__(self) -> None:
-        """Check the label, the nodes and the shape (..., m, n)."""
-        check_label(self.label)
-        put(self, "inputs", indices(self.inputs, f"{self.label}.inputs"))
-        put(self, "rows", indices(self.rows, f"{self.label}.rows"))
-        shape, what = (self.rows.size, self.inputs.size), f"{self.label}.transconductance"
-        put(self, "transconductance", floats_of_shape(self.transconductance, what, shape))
+        check_bank(self)
 
 
 _DROP = effort("a") - effort("b")

@@ -58,7 +58,6 @@ class Inertances:
     closing: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 
@@ -97,7 +96,6 @@ class Spools:
     damping: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 

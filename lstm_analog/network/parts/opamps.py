@@ -46,7 +46,6 @@ class OpAmps:
     output_limit: Floats = positive_limit_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
     @cached_property

@@ -22,7 +22,6 @@ class Factor:
     offset: Floats = value_array()
 
     def __post_init__(self) -> None:
-        """Check the arrays."""
         freeze(self, "factor")
 
 

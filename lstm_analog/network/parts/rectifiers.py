@@ -26,7 +26,6 @@ class Diodes:
     slope: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 

@@ -20,7 +20,6 @@ class Sources:
     effort: Floats = value_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 
@@ -32,7 +31,6 @@ class Junctions:
     nodes: Indices = node_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the nodes."""
         check_bank(self)
 
 
@@ -49,7 +47,6 @@ class Storages:
     capacitance: Floats = positive_array()
 
     def __post_init__(self) -> None:
-        """Check the label and the arrays."""
         check_bank(self)
 
 
@@ -61,7 +58,6 @@ class Term:
     gain: Floats = value_array()
 
     def __post_init__(self) -> None:
-        """Check the arrays."""
         freeze(self, "term")
 
 
