@@ -51,16 +51,11 @@ from lstm_analog.study.run import PassRun, Run, check_run
 class Power:
     """Mean power over the steps of a run.
 
-    Attributes
-    ----------
-    sources : tuple of (str, float)
-        Label and power (W) of each bank of sources: the supply of the cells, the rails of columns and dividers, inputs
-        and bias. It is negative if current flows back into a rail. Clocks and reset levels drive gates only and are
-        left out.
-    units : int
-        The number of cells.
-    step_time : float
-        Length of a step (s).
+    * `sources`: label and power (W) of each bank of sources: the supply of the cells, the rails of columns
+      and dividers, inputs and bias. It is negative if current flows back into a rail. Clocks and reset levels drive
+      gates only and are left out.
+    * `units`: the number of cells.
+    * `step_time`: length of a step (s).
     """
 
     sources: tuple[tuple[str, float], ...]

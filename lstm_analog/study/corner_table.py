@@ -46,18 +46,12 @@ class CornerPoint:
 class CornerTable(Summarised):
     """The result of `corners`.
 
-    Attributes
-    ----------
-    settings : tuple of WaferSetting, (n,)
-        What was set for wafers.
-    corners : tuple of str, (corners,)
-        Names of the corners of the process.
-    temperatures, supplies : tuple of float
-        Temperatures (C) and supply voltages (V).
-    errors : float array, (settings, corners, temperatures, supplies)
-        The largest error of h, or of y, in each; NaN where the simulator failed.
-    failures : tuple of Failure
-        The numbers of these points, in the order of `errors`, and the reasons.
+    * `settings` (n,): what was set for wafers.
+    * `corners` (corners,): names of the corners of the process.
+    * `temperatures`, `supplies`: temperatures (C) and supply voltages (V).
+    * `errors` (settings, corners, temperatures, supplies): the largest error of h, or of y, in each; NaN where the
+      simulator failed.
+    * `failures`: the numbers of these points, in the order of `errors`, and the reasons.
     """
 
     settings: tuple[WaferSetting, ...]

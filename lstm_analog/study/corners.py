@@ -44,16 +44,10 @@ SECTIONS = ("tt", "ff", "ss", "fs", "sf")
 class Wafer:
     """Wafers of one corner, and what is set for them.
 
-    Attributes
-    ----------
-    technology : Bicmos
-        The design, its conditions at the corner, at the temperature and supply at which wafers are set.
-    setting : WaferSetting
-        What is set.
-    engine : Engine
-        The simulator that finds it.
-    settling : float
-        Length of a compute phase in time constants.
+    * `technology`: the design, its conditions at the corner, at the temperature and supply at which wafers are set.
+    * `setting`: what is set.
+    * `engine`: the simulator that finds it.
+    * `settling`: length of a compute phase in time constants.
     """
 
     technology: Bicmos
@@ -79,18 +73,11 @@ class Wafer:
 class CornerChips:
     """The chip of an LSTM at one of several numbered points; a `Design` whose chip k is the one at point k.
 
-    Attributes
-    ----------
-    lstm : LSTM
-        The model.
-    models : str
-        The digest of its device models, by which results in a folder are those of the same models.
-    wafers : tuple of Wafer
-        The wafers.
-    points : tuple of CornerPoint
-        The points, as many of each wafer, in the order of wafers.
-    place : int
-        The number of the point at which the chip is.
+    * `lstm`: the model.
+    * `models`: the digest of its device models, by which results in a folder are those of the same models.
+    * `wafers`: the wafers.
+    * `points`: the points, as many of each wafer, in the order of wafers.
+    * `place`: the number of the point at which the chip is.
     """
 
     lstm: LSTM

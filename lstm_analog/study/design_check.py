@@ -43,14 +43,9 @@ _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
 class DesignCheck:
     """The result of a design check.
 
-    Attributes
-    ----------
-    technology : str
-        Its name.
-    basis : str
-        The pressures, voltages or signals, and the liquid, for which the machine was checked.
-    findings : tuple of Finding
-        All figures, including those within their limits.
+    * `technology`: its name.
+    * `basis`: the pressures, voltages or signals, and the liquid, for which the machine was checked.
+    * `findings`: all figures, including those within their limits.
     """
 
     technology: str

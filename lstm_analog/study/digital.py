@@ -15,14 +15,9 @@ from lstm_analog.study.figures import SourcedValue
 class Processor:
     """A digital processor, by what it takes for a product of a weight and a signal, added to a sum.
 
-    Attributes
-    ----------
-    name : str
-        Its name.
-    energy : SourcedValue
-        Energy for a product (J).
-    time : SourcedValue or None
-        Time for a product (s); None if it was not published.
+    * `name`: its name.
+    * `energy`: energy for a product (J).
+    * `time`: time for a product (s); None if it was not published.
     """
 
     name: str

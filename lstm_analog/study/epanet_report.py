@@ -38,20 +38,13 @@ class StaticErrors:
 class Gauges:
     """Conductances and Reynolds numbers of the capillaries by EPANET's flows and pressure drops.
 
-    Attributes
-    ----------
-    tubes, confirmed : int
-        The number of tubes, and of those with a drop of at least `SEEN` pressure units.
-    conductance_error : float
-        Largest relative difference of flow over drop from the network's conductance, each tube at its largest drop.
-    conductance_at : str
-        The tube with that difference.
-    least_bore, largest_bore : float
-        The least and the largest bore of all tubes (m).
-    reynolds : float
-        The largest Reynolds number, 4 rho q/(pi mu d).
-    reynolds_at : str
-        The tube with that number.
+    * `tubes`, `confirmed`: the number of tubes, and of those with a drop of at least `SEEN` pressure units.
+    * `conductance_error`: largest relative difference of flow over drop from the network's conductance, each tube at
+      its largest drop.
+    * `conductance_at`: the tube with that difference.
+    * `least_bore`, `largest_bore`: the least and the largest bore of all tubes (m).
+    * `reynolds`: the largest Reynolds number, 4 rho q/(pi mu d).
+    * `reynolds_at`: the tube with that number.
     """
 
     tubes: int
@@ -69,21 +62,12 @@ class Gauges:
 class EpanetReport:
     """The comparison of steady pressures by EPANET with the digital LSTM, and of conductances with the network.
 
-    Attributes
-    ----------
-    model, technology, fluid : str
-        The LSTM, the technology, and the liquid in EPANET.
-    steps, solves : int
-        Number of steps of the sequence, and of files that EPANET solved.
-    layers : tuple of StaticErrors
-        The errors of the layers, bottom first.
-    y : float or None
-        The largest error of the output of the head by an error of 1 in every h; None without a head in
-        this pass.
-    gauges : Gauges
-        Conductances and Reynolds numbers.
-    tolerance : float
-        Largest accepted error of z, c, h and y, and of a conductance.
+    * `model`, `technology`, `fluid`: the LSTM, the technology, and the liquid in EPANET.
+    * `steps`, `solves`: number of steps of the sequence, and of files that EPANET solved.
+    * `layers`: the errors of the layers, bottom first.
+    * `y`: the largest error of the output of the head by an error of 1 in every h; None without a head in this pass.
+    * `gauges`: conductances and Reynolds numbers.
+    * `tolerance`: largest accepted error of z, c, h and y, and of a conductance.
     """
 
     model: str

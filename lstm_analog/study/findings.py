@@ -127,24 +127,14 @@ ADVICE = MappingProxyType(
 class Finding:
     """The comparison of one figure with its limit.
 
-    Attributes
-    ----------
-    rule : Rule
-        The quantity that was checked.
-    severity : Severity
-        How serious it is.
-    part : str
-        Label of the bank of parts, or `machine`.
-    where : str
-        The worst element.
-    value, limit : float
-        The figure of the worst element and the limit, in the unit that the rule names.
-    bound : Bound
-        The side of the limit on which the figure must be.
-    beyond, total : int
-        The number of elements beyond the limit, and of all elements.
-    assumed : bool
-        Whether the figure or the limit depends on an assumed size of a bought part.
+    * `rule`: the quantity that was checked.
+    * `severity`: how serious it is.
+    * `part`: label of the bank of parts, or `machine`.
+    * `where`: the worst element.
+    * `value`, `limit`: the figure of the worst element and the limit, in the unit that the rule names.
+    * `bound`: the side of the limit on which the figure must be.
+    * `beyond`, `total`: the number of elements beyond the limit, and of all elements.
+    * `assumed`: whether the figure or the limit depends on an assumed size of a bought part.
     """
 
     rule: Rule
