@@ -26,7 +26,7 @@ class Bound(Enum):
 
 
 class Rule(Enum):
-    """The quantity that was checked; the value is its name in the table, `advice` says what to change beyond a limit."""
+    """The quantity that was checked: the value is its name in the table, `advice` says what to change."""
 
     advice: str
 
