@@ -156,12 +156,8 @@ def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: fl
     `unit` is the pressure unit (Pa). Tank lines are left out, because at rest nothing flows in them.
     """
     tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches | Inertances)]
-    pipes = EpanetLinks(
-        **{
-            e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings])
-            for e in fields(EpanetLinks)
-        }
-    )
+    each = [vars(reading.pipes) for reading in readings]
+    pipes = EpanetLinks(**{e.name: np.concatenate([one[e.name] for one in each]) for e in fields(EpanetLinks)})
     drop, flow, bore = (np.concatenate([getattr(r, name) for r in readings]) for name in ("drop", "flow", "bore"))
     wanted = np.flatnonzero(np.isin(pipes.bank, tubes))
     # Each tube at its largest drop: sorted by it, the last reading of a tube is kept.
