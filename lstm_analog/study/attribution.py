@@ -36,11 +36,8 @@ def unrounded(technology: object) -> object:
 
 @unrounded.register
 def _(technology: OpAmpCircuit) -> OpAmpCircuit:
-    return (
-        replace(technology, crossbar=replace(technology.crossbar, series=0))
-        if technology.crossbar.series
-        else technology
-    )
+    exact = replace(technology.crossbar, series=0)
+    return replace(technology, crossbar=exact) if technology.crossbar.series else technology
 
 
 @singledispatch

@@ -42,20 +42,19 @@ def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: f
     """
     predicted = strength * root_mean_square(totals, subject.weights)
     try:
-        deviations = subject.deviations(altered_chips(subject.machine, sample.together, strength))
-        sampled = root_mean_square(deviations, subject.weights)
+        sampled = root_mean_square(_deviations(subject, sample.together, strength), subject.weights)
     except (InvalidValueError, SimulationError):  # a parameter left its range, or a chip cannot be run
         sampled = float("nan")
     return StrengthRow(strength=strength, predicted=predicted, sampled=sampled)
 
 
-def altered_chips(machine: AnyDesign, changes: PassChanges, strength: float = 1.0) -> AnyDesign:
-    """Return `machine` with `strength` times the `changes` of its parameters."""
+def _deviations(subject: BudgetSubject[AnyDesign], changes: PassChanges, strength: float = 1.0) -> Floats:
+    """Return the deviations (chips, n) of the machine with `strength` times the `changes` of its parameters."""
     passes = tuple(
         replace(compiled, network=with_changes(compiled.network, one, strength))
-        for compiled, one in zip(machine.passes, changes, strict=True)
+        for compiled, one in zip(subject.machine.passes, changes, strict=True)
     )
-    return with_passes(machine, passes)
+    return subject.deviations(with_passes(subject.machine, passes))
 
 
 def all_interactions(
@@ -67,14 +66,13 @@ def all_interactions(
     """
     if len(sample.each) == 1:
         return (), 1.0
-    alone = {name: subject.deviations(altered_chips(subject.machine, each)) for name, each in sample.each.items()}
-    every = subject.deviations(altered_chips(subject.machine, sample.together))
+    alone = {name: _deviations(subject, each) for name, each in sample.each.items()}
+    every = _deviations(subject, sample.together)
     whole, count = root_mean_square(every, subject.weights), len(every)
     found = []
     for first, second in combinations(sample.each, 2):
         pair = sample.together if len(alone) == 2 else source.changes((first, second), 0, count)
-        both = subject.deviations(altered_chips(subject.machine, pair))
-        beyond = root_mean_square(both - alone[first] - alone[second], subject.weights)
+        beyond = root_mean_square(_deviations(subject, pair) - alone[first] - alone[second], subject.weights)
         found.append(Interaction(first=first, second=second, share=beyond / whole if whole else 0.0))
     parts = root_mean_square(np.sum(list(alone.values()), axis=0), subject.weights)
     return tuple(found), (whole / parts) ** 2 if parts else 1.0

@@ -19,6 +19,7 @@ from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM, State
 from lstm_analog.network.analogy import as_circuit
+from lstm_analog.network.graph import Network
 from lstm_analog.study.certificate import (
     ROUNDING,
     Certificate,
@@ -168,8 +169,14 @@ def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accur
     place = named_file(path)
     with whole_files(place.parent) as (stage,):
         for each, target in zip(run.passes, _targets(stage / place.name, len(run.passes)), strict=True):
-            circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
-            write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+            _write(each, target, dialect, accuracy)
+
+
+def _write(each: PassRun, target: Path, dialect: Dialect, accuracy: Accuracy | None) -> Network:
+    """Write the netlist of a pass to `target`, and return the circuit that it describes."""
+    circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
+    write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+    return circuit.network
 
 
 def _targets(path: Path, count: int) -> list[Path]:
@@ -183,10 +190,8 @@ def _export(
     each: PassRun, target: Path, signals: tuple[ShownSignal, ...], dialect: Dialect, accuracy: Accuracy | None
 ) -> Export:
     """Write the netlist of a pass to `target`, read it back, and return its record."""
-    circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
-    write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
-    deck = read_spice(target)
-    if not deck.network.equals(circuit.network, rtol=ROUNDING):
+    network, deck = _write(each, target, dialect, accuracy), read_spice(target)
+    if not deck.network.equals(network, rtol=ROUNDING):
         do = "report it: the writer or the reader is wrong; nothing was written"
         raise CertificateError(explain(f"file {target.name}", must="say what was run", got="another network", do=do))
     return Export(

@@ -165,9 +165,8 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
     if digest != lstm.digest:
         got = f"{digest[:12]} of {provenance.get('model', 'an unnamed model')!r}"
         must = f"have the digest of LSTM {lstm.name!r}, {lstm.digest[:12]}"
-        raise InvalidValueError(
-            explain("the run", must=must, got=got, do="compare it with the LSTM it was compiled from")
-        )
+        do = "compare it with the LSTM it was compiled from"
+        raise InvalidValueError(explain("the run", must=must, got=got, do=do))
 
 
 def _layers(given: Run | Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:

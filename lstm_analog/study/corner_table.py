@@ -99,9 +99,8 @@ class CornerTable(Summarised):
         supplies = [f"{supply:g} V" for supply in self.supplies]
         lines = [f"| set for a wafer | corner | C | {' | '.join(supplies)} |", "|---" * (3 + len(supplies)) + "|"]
         rows = self.errors.reshape(-1, len(self.supplies))
-        for (setting, corner, celsius), row in zip(
-            product(self.settings, self.corners, self.temperatures), rows, strict=True
-        ):
+        heads = product(self.settings, self.corners, self.temperatures)
+        for (setting, corner, celsius), row in zip(heads, rows, strict=True):
             cells = " | ".join("failed" if np.isnan(error) else f"{error:.4f}" for error in row)
             lines.append(f"| {setting.value} | {corner} | {celsius:g} | {cells} |")
         return "\n".join(lines)
