@@ -1,9 +1,6 @@
-"""The records of certificates: what was exported, its errors against the LSTM, and all that a new check needs.
+"""The records of certificates, files beside exports that say what was exported and how far it is from the LSTM.
 
-A certificate is a file beside an export. It holds hashes of the weights, of every bank of parts as read from the file,
-and of the file; the inputs, the outputs of the numeric LSTM for them and where in the netlist to read these; the errors
-of the certified run, its tolerance and the versions in use. `certification.certify` makes certificates,
-`verification.verify` checks them.
+`certification.certify` makes certificates, `verification.verify` checks them.
 """
 
 from collections.abc import Iterable
