@@ -41,13 +41,11 @@ CUT_LIST = ("tube", "from", "to", "bore (m)", "length (m)", "in parallel", "use"
 class Bill:
     """The parts of a hydraulic machine, and the flow and power that it needs.
 
-    * `technology`: its name.
-    * `basis`: the pressures and the liquid for which flow and power were computed.
+    * `technology`, `basis`: its name; the pressures and the liquid for which flow and power were computed.
     * `items`: the parts. A tube has the next larger bore of the series R40 (ISO 3) and a length at which its
       conductance is exact (`tubes.cut`); its size has the least and the largest length, the cut list that of each tube.
     * `cuts`: the tubes, bank by bank, without the channels of ports.
-    * `step_time`: time of one step of the recurrence (s).
-    * `supply`: flow and power of the pump.
+    * `step_time`, `supply`: time of one step of the recurrence (s); flow and power of the pump.
     """
 
     technology: str

@@ -55,8 +55,7 @@ class ErrorBudget(Summarised):
     parameters, so its mean square divides into shares that add up to 1: mean(contribution x deviation)/mean(deviation
     squared). A share may be negative, if a contribution takes away what others make. Systematic deviations count, too.
 
-    * `of`: what deviates.
-    * `predicted`: the root mean square deviation to first order, over `draws` draws of all parameters.
+    * `of`, `predicted`: what deviates, and by how much to first order, root mean square over `draws` of all parameters.
     * `draws`, `chips`: number of draws that shares are means of, which are off by about 1/sqrt(draws); of chips that
       were run.
     * `shares`: under "imperfection", "part", "gate", "unit", "step" and "parameter": the shares by name, the largest

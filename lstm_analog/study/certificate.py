@@ -97,8 +97,7 @@ class Certificate:
 
     * `model`, `lstm_digest`: name and SHA-256 of the LSTM.
     * `source`: the file of the LSTM, if it was given.
-    * `technology`: the record of its technology.
-    * `timing`: how its memories are clocked.
+    * `technology`, `timing`: the record of its technology; how its memories are clocked.
     * `settling`: phase length in time constants.
     * `as_compiled`: whether each network is that of the compiler, with the imperfections that its export names.
     * `x` (time, inputs), `start`: the inputs, and the state from which the chains started.
@@ -108,8 +107,7 @@ class Certificate:
     * `errors`: the largest error of each signal of each chain, by label.
     * `network_digest`, `models_digest`, `engine`: SHA-256 of the networks that were run, that of the device models of
       their transistors (empty if they have none), and the engine.
-    * `versions`: the versions of the programs.
-    * `exports`: one netlist for each pass through time.
+    * `versions`, `exports`: the versions of the programs; one netlist for each pass through time.
     """
 
     model: str

@@ -139,10 +139,7 @@ def certify(
 
 
 def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None, seed: int | None) -> Report:
-    """Return the report on `run` if it agrees with `lstm` within a valid `tolerance`.
-
-    `technology` and `seed` are as in `certify`, and so are the errors.
-    """
+    """Return the report on `run` if it agrees with `lstm` within a valid `tolerance`; raise as `certify` does."""
     report, rest = compare(run, lstm, seed=seed), "; nothing was written"
     if tolerance is not None:
         most = granted(report)

@@ -41,8 +41,7 @@ class Power:
     * `sources`: label and power (W) of each bank of sources: the supply of the cells, the rails of columns
       and dividers, inputs and bias. It is negative if current flows back into a rail. Clocks and reset levels drive
       gates only and are left out.
-    * `units`: the number of cells.
-    * `step_time`: length of a step (s).
+    * `units`, `step_time`: the number of cells; length of a step (s).
     """
 
     sources: tuple[tuple[str, float], ...]
@@ -212,7 +211,6 @@ def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Con
 
 
 def _parts(network: Network, figures: CircuitFigures) -> Iterator[PartCount]:
-    """Yield the parts by kind."""
     built = _built(network, figures)
     crossbars, banks = _kind(built, parts.Crossbars), _kind(built, parts.Transconductors)
     devices = sum(_nonzero(part.positive, part.negative) for part in crossbars)
@@ -241,7 +239,6 @@ def _multiplies(pairs: parts.Pairs) -> bool:
 
 
 def _multipliers(built: list[Part]) -> int:
-    """Return the number of multipliers among the parts `built`."""
     return sum(count(bank) for bank in _kind(built, parts.Pairs) if _multiplies(bank))
 
 

@@ -34,8 +34,7 @@ _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
 class DesignCheck:
     """The result of a design check.
 
-    * `technology`: its name.
-    * `basis`: the pressures, voltages or signals, and the liquid, for which the machine was checked.
+    * `technology`, `basis`: its name; the pressures, voltages or signals, and the liquid, for which it was checked.
     * `findings`: all figures, including those within their limits.
     """
 

@@ -39,12 +39,10 @@ class Gauges:
     """Conductances and Reynolds numbers of the capillaries by EPANET's flows and pressure drops.
 
     * `tubes`, `confirmed`: the number of tubes, and of those with a drop of at least `SEEN` pressure units.
-    * `conductance_error`: largest relative difference of flow over drop from the network's conductance, each tube at
-      its largest drop.
-    * `conductance_at`: the tube with that difference.
+    * `conductance_error`, `conductance_at`: largest relative difference of flow over drop from the network's
+      conductance, each tube at its largest drop, and the tube with it.
     * `least_bore`, `largest_bore`: the least and the largest bore of all tubes (m).
-    * `reynolds`: the largest Reynolds number, 4 rho q/(pi mu d).
-    * `reynolds_at`: the tube with that number.
+    * `reynolds`, `reynolds_at`: the largest Reynolds number, 4 rho q/(pi mu d), and the tube with it.
     """
 
     tubes: int

@@ -45,8 +45,7 @@ class CircuitFigures:
     * `inner_amplifiers`: number of op-amps around a pair or a multiplier that the network does not have.
     * `multiplier_inside`: 1 if a multiplier has its load, its pole and its buffer inside, 0 if they are parts of their
       own.
-    * `gate`: capacitance of the gate of a switch (F).
-    * `swing`: voltage by which a clock drives gates (V).
+    * `gate`, `swing`: capacitance of the gate of a switch (F); voltage by which a clock drives gates (V).
     * `amplifier_area`, `buffer_area`, `multiplier_area`, `pair_area`, `device_area`, `resistor_area`, `switch_area`:
       area of one part each (m2); a device is a conductance of a crossbar, or a transconductance.
     * `capacitor_area`, `capacitance_area`: area of a capacitor without its capacitance (m2), and of a farad (m2/F).
