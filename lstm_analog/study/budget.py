@@ -119,16 +119,12 @@ def budget(
         an answer, by default y, or h without a head.
     seed : int
         Seed of the imperfections; chip k is drawn by `Streams(seed=seed, first=k)`.
-    state : State or pair of arrays, optional
-        Initial state of every chip, as in `Machine.run`.
-    lengths : (batch,), optional
-        Number of valid steps of each sequence.
+    state, lengths : State or pair of arrays, and (batch,), optional
+        Initial state of every chip, as in `Machine.run`, and number of valid steps of each sequence.
     engine : Settle, optional
         The engine, `Settle()` unless given; no other has derivatives.
-    draws : int
-        Number of draws that shares are means of.
-    chips : int
-        Number of chips that are run at each strength, at most `draws`.
+    draws, chips : int
+        Number of draws that shares are means of; of chips that are run at each strength, at most `draws`.
     strengths : tuple of float
         Multiples of the imperfections to run chips at.
 

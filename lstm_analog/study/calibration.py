@@ -159,10 +159,8 @@ def trim(technology: Bicmos, engine: Engine, *, settling: float, lessons: tuple[
     """
     start = technology.trims
     before = _errors(technology, engine, settling, lessons)
-    slopes = []
-    for step in _STEP * np.eye(4):
-        moved = replace(technology, calibration=_moved(start, step))
-        slopes.append((_errors(moved, engine, settling, lessons) - before) / _STEP)
+    trials = (replace(technology, calibration=_moved(start, step)) for step in _STEP * np.eye(4))
+    slopes = [(_errors(moved, engine, settling, lessons) - before) / _STEP for moved in trials]
     change, *_ = np.linalg.lstsq(np.stack(slopes, axis=1), -before, rcond=None)
     return _moved(start, np.asarray(change, dtype=np.float64))
 

@@ -97,10 +97,8 @@ def certify(
     ----------
     run : Run
         The run of the machine over one sequence.
-    lstm : LSTM
-        The LSTM from which the machine was compiled.
-    technology : object
-        The technology of the machine.
+    lstm, technology : LSTM, and object
+        The LSTM from which the machine was compiled, and its technology.
     path : str or Path
         The path of the netlist.
     dialect, accuracy : Dialect, and Accuracy or None

@@ -189,14 +189,12 @@ def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consu
         if number:
             yield Consumer(what=what, power=both * (each.value * number + more), source=source)
     on = shares_on(trajectory.schedule)
+    scales, banks = network.unknowns.scales(), _kind(built, parts.Transconductors)
     tail = sum(float(np.abs(bank.current).sum()) * on(bank.line) for bank in pairs)
-    if tail:
-        yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
-    scales = network.unknowns.scales()
-    banks = _kind(built, parts.Transconductors)
     full = sum(float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in banks)
-    if full:
-        yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
+    for what, current in (("tails of pairs and multipliers", tail), ("tails of transconductors", full)):
+        if current:
+            yield Consumer(what=what, power=both * current, source=figures.supply.source)
 
 
 def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Consumer:

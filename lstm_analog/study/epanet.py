@@ -62,10 +62,8 @@ def epanet_check(
 
     Parameters
     ----------
-    compiled : Compiled
+    compiled, lstm : Compiled, and LSTM
         A clocked machine built from `lstm` in `technology`.
-    lstm : LSTM
-        The LSTM to compare with.
     x : array_like, (time, inputs)
         One sequence; (1, time, inputs) is accepted, too.
     technology : Hydraulic
@@ -74,10 +72,8 @@ def epanet_check(
         The start, from rest unless given.
     fluid : Fluid, optional
         The liquid for EPANET; by default that of the machine at its operating temperature.
-    folder : path, optional
-        The folder for the input files, which are removed afterwards if it is not given.
-    simulator : callable, optional
-        The function that solves a file.
+    folder, simulator : path, and callable, optional
+        The folder for the input files, which are removed afterwards without one; the function that solves a file.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The result of `epanet_check`: errors of steady pressures, measured conductances, and Reynolds numbers."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
 from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.epanet_walk import PipeReading
+from lstm_analog.study.report import plain
 
 SEEN = 1e-3
 """Least pressure drop of a tube, over the pressure unit, at which its conductance counts as confirmed."""
@@ -125,16 +126,14 @@ class EpanetReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists, strings and numbers."""
-        plain = asdict(self) | {"layers": [asdict(layer) for layer in self.layers]}
-        return {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED, **plain}
+        told = {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED}
+        return {**told, **plain(self)}
 
 
 def static_errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
     """Return the errors of a chain of a machine, `analog`, against the `digital` one."""
-    z, c, h = (
-        float(np.abs(ours - theirs).max(initial=0.0))
-        for ours, theirs in ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
-    )
+    pairs = ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
+    z, c, h = (float(np.abs(ours - theirs).max(initial=0.0)) for ours, theirs in pairs)
     return StaticErrors(z=z, c=c, h=h)
 
 

@@ -117,8 +117,8 @@ class Finding:
 
     * `rule`, `severity`: the quantity that was checked, and how serious it is.
     * `part`, `where`: label of the bank of parts, or `machine`, and its worst element.
-    * `value`, `limit`, `bound`: the figure of that element, the limit, both in the unit that the rule names, and the side
-      of the limit on which the figure must be.
+    * `value`, `limit`: the figure of that element and the limit, in the unit that the rule names.
+    * `bound`: the side of the limit on which the figure must be.
     * `beyond`, `total`: the number of elements beyond the limit, and of all elements.
     * `assumed`: whether the figure or the limit depends on an assumed size of a bought part.
     """

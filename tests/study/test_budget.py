@@ -98,11 +98,7 @@ def test_the_prediction_is_that_of_the_derivative_times_sigma():
 
 @pytest.mark.parametrize(
     ("technology", "cause"),
-    [
-        (BEHAVIOURAL, CAUSE),
-        (la.electrical.OPAMP, AmplifierOffset(volts=1e-4)),
-        (OIL, BoreTolerance(sigma=1e-4)),
-    ],
+    [(BEHAVIOURAL, CAUSE), (la.electrical.OPAMP, AmplifierOffset(volts=1e-4)), (OIL, BoreTolerance(sigma=1e-4))],
     ids=["electrical", "op-amps", "oil"],
 )
 def test_predicted_deviations_are_those_of_chips_and_first_order_ends(technology, cause):
