@@ -166,14 +166,17 @@ def test_a_device_scaled_up_leaves_laminar_flow() -> None:
     assert any(finding.startswith("flow must be laminar, Reynolds number at most 2000") for finding in report.findings)
 
 
-def test_a_port_that_opens_the_wrong_way_is_found() -> None:
-    def flip(part: object) -> object:
-        return replace(part, scale=-part.scale) if isinstance(part, Ports) and part.label == "l0_c_keep_top" else part
-
-    lstm = model()
+def with_ports(lstm: LSTM, change: Callable[[Ports], Ports], steps: int = 2) -> EpanetReport:
+    """Return the report on a machine of `lstm` each of whose banks of ports is as `change` makes it."""
     machine = compile(lstm, OIL)
-    other = with_banks(machine, *map(flip, machine.network.parts))
-    report = epanet_check(other.compiled, lstm, inputs(), OIL)
+    ports = [change(part) for part in machine.network.parts if isinstance(part, Ports)]
+    return epanet_check(with_banks(machine, *ports).compiled, lstm, inputs(steps), OIL)
+
+
+def test_a_port_that_opens_the_wrong_way_is_found() -> None:
+    report = with_ports(
+        model(), lambda port: replace(port, scale=-port.scale) if port.label == "l0_c_keep_top" else port
+    )
     assert report.worst > 1e-2
 
 
@@ -191,13 +194,7 @@ def test_a_head_with_the_wrong_sign_is_found() -> None:
 
 
 def test_trim_that_stops_shows_in_c_but_not_in_z() -> None:
-    def stop(part: object) -> object:
-        return replace(part, limit=np.array(0.05)) if isinstance(part, Ports) else part
-
-    lstm = model(3.0)
-    machine = compile(lstm, OIL)
-    other = with_banks(machine, *map(stop, machine.network.parts))
-    report = epanet_check(other.compiled, lstm, inputs(1), OIL)
+    report = with_ports(model(3.0), lambda port: replace(port, limit=np.array(0.05)), steps=1)
     assert report.layers[0].z <= 1e-11
     assert report.layers[0].c > 1e-2
 
@@ -208,15 +205,8 @@ def test_each_tube_is_gauged_at_its_largest_drop() -> None:
     bank = [part.label for part in network.parts].index("l0_rows")
 
     def reading(drop: float, error: float) -> PipeReading:
-        one = np.array([1e-11])
-        tube = EpanetLinks(
-            bank=np.array([bank]),
-            element=np.array([0]),
-            a=np.array([1]),
-            b=np.array([2]),
-            conductance=one,
-            square=0 * one,
-        )
+        one, ends = np.array([1e-11]), {"a": np.array([1]), "b": np.array([2])}
+        tube = EpanetLinks(bank=np.array([bank]), element=np.array([0]), **ends, conductance=one, square=0 * one)
         return PipeReading(pipes=tube, drop=np.array([drop]), flow=(1.0 + error) * drop * one, bore=np.array([1e-3]))
 
     rough, sharp, blind = reading(2e3, 0.01), reading(-1e4, 1e-9), reading(5.0, 0.5)
