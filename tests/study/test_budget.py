@@ -182,31 +182,27 @@ def test_the_table_has_all_shares(tmp_path):
     assert "deviation" in repr(found)
 
 
+NO_CHANGE = "must change a parameter of a part, got no change|must stand still"
+
+
 @pytest.mark.parametrize(
-    ("causes", "text"),
+    ("causes", "technology", "text"),
     [
-        (ReadNoise(sigma=0.01), "must stand still in a run, got ReadNoise"),
-        (ClockJitter(seconds=1e-9), "ClockJitter must change a parameter of a part, got no change|must stand still"),
+        (ReadNoise(sigma=0.01), BEHAVIOURAL, "must stand still in a run, got ReadNoise"),
+        (ClockJitter(seconds=1e-9), BEHAVIOURAL, f"ClockJitter {NO_CHANGE}"),
+        (OutputConverter(bits=8, low=-1.0, high=1.0), BEHAVIOURAL, NO_CHANGE),
+        (OrificeWeights(transition=3000.0), OIL, "must have what the imperfection changes, got an ideal one"),
         (
-            OutputConverter(bits=8, low=-1.0, high=1.0),
-            "must change a parameter of a part, got no change|must stand still",
+            HoldLeak(conductance=1e-12),
+            la.electrical.OPAMP,
+            "must change parameters of parts, not parts, got other parts",
         ),
     ],
-    ids=["in time", "clock", "output"],
+    ids=["in time", "clock", "output", "an effect that the ideal part has not", "parts of its own"],
 )
-def test_imperfections_that_change_no_parameter_are_refused(causes, text):
+def test_imperfections_that_change_no_parameter_that_there_is_are_refused(causes, technology, text):
     with pytest.raises(UnsupportedError, match=text):
-        made(causes)
-
-
-def test_an_effect_that_the_ideal_part_has_not_is_refused():
-    with pytest.raises(UnsupportedError, match="must have what the imperfection changes, got an ideal one"):
-        made(OrificeWeights(transition=3000.0), compiled(OIL))
-
-
-def test_imperfections_that_bring_parts_of_their_own_are_refused():
-    with pytest.raises(UnsupportedError, match="must change parameters of parts, not parts, got other parts"):
-        made(HoldLeak(conductance=1e-12), compiled(la.electrical.OPAMP))
+        made(causes, compiled(technology))
 
 
 def test_arguments_are_checked():

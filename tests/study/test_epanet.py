@@ -174,10 +174,10 @@ def with_ports(lstm: LSTM, change: Callable[[Ports], Ports], steps: int = 2) -> 
 
 
 def test_a_port_that_opens_the_wrong_way_is_found() -> None:
-    report = with_ports(
-        model(), lambda port: replace(port, scale=-port.scale) if port.label == "l0_c_keep_top" else port
-    )
-    assert report.worst > 1e-2
+    def flip(port: Ports) -> Ports:
+        return replace(port, scale=-port.scale) if port.label == "l0_c_keep_top" else port
+
+    assert with_ports(model(), flip).worst > 1e-2
 
 
 def test_a_head_with_the_wrong_sign_is_found() -> None:
@@ -229,17 +229,27 @@ def test_a_gated_leak_has_no_steady_state() -> None:
         epanet_check(machine.compiled, lstm, inputs(), OIL)
 
 
-def test_another_lstm_or_technology_is_refused() -> None:
-    lstm, compiled = model(), compile(model(), OIL).compiled
-    with pytest.raises(InvalidValueError, match=r"digest of the machine must be \w{12}, got \w{12}: check it against"):
-        epanet_check(compiled, model(2.0), inputs(), OIL)
-    with pytest.raises(InvalidValueError, match="technology of the machine must be WATER, got OIL"):
-        epanet_check(compiled, lstm, inputs(), WATER)
-
-
-def test_a_technology_of_another_kind_is_refused() -> None:
-    with pytest.raises(InvalidTypeError, match=r"^technology must be Hydraulic, got 'OIL': give that$"):
-        epanet_check(compile(model(), OIL).compiled, model(), inputs(), "OIL")
+@pytest.mark.parametrize(
+    ("changes", "error", "text"),
+    [
+        (
+            {"lstm": model(2.0)},
+            InvalidValueError,
+            r"digest of the machine must be \w{12}, got \w{12}: check it against",
+        ),
+        ({"technology": WATER}, InvalidValueError, "technology of the machine must be WATER, got OIL"),
+        ({"technology": "OIL"}, InvalidTypeError, r"^technology must be Hydraulic, got 'OIL': give that$"),
+        (
+            {"x": np.zeros((2, 2, 2))},
+            InvalidShapeError,
+            r"x for EPANET must be one sequence, got shape \(2, 2, 2\): give",
+        ),
+    ],
+)
+def test_what_does_not_belong_to_the_machine_is_refused(changes: dict[str, object], error: type, text: str) -> None:
+    given = {"compiled": compile(model(), OIL).compiled, "lstm": model(), "x": inputs(), "technology": OIL}
+    with pytest.raises(error, match=text):
+        epanet_check(**(given | changes))
 
 
 def test_what_acts_in_time_is_in_it_or_refused() -> None:
@@ -255,12 +265,6 @@ def test_what_acts_in_time_is_in_it_or_refused() -> None:
     several = machine.with_imperfection(BoreTolerance(sigma=0.01), Streams(seed=1, chips=2))
     with pytest.raises(InvalidShapeError, match="must have no chip axis"):
         epanet_check(several.compiled, lstm, inputs(), OIL)
-
-
-def test_a_batch_is_refused() -> None:
-    lstm = model()
-    with pytest.raises(InvalidShapeError, match=r"x for EPANET must be one sequence, got shape \(2, 2, 2\): give one"):
-        epanet_check(compile(lstm, OIL).compiled, lstm, np.stack([inputs(), inputs()]), OIL)
 
 
 def test_without_wntr_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
