@@ -137,7 +137,9 @@ def budget(
         differentiated, as a storage that neither settles nor is single; if there are too many numbers in an answer.
     """
     check_design(machine)
-    _check_strengths(strengths)
+    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
+        do = "give multiples of the imperfections, such as (0.1, 1.0)"
+        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
     run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
     subject, slopes = budget_subject(machine, run, of)
     source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))
@@ -159,9 +161,3 @@ def budget(
         interactions=interactions,
         together=together,
     )
-
-
-def _check_strengths(strengths: tuple[float, ...]) -> None:
-    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
-        do = "give multiples of the imperfections, such as (0.1, 1.0)"
-        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))

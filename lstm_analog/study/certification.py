@@ -203,6 +203,7 @@ def _certificate(
     run: Run, lstm: LSTM, technology: object, report: Report, exports: tuple[Export, ...], source: ModelFile | None
 ) -> Certificate:
     first = run.passes[0].compiled
+    found = {f"{layer.chain}_{name}": error.max for layer in report.layers for name, error in layer.signals.items()}
     return Certificate(
         model=lstm.name,
         lstm_digest=lstm.digest,
@@ -216,7 +217,7 @@ def _certificate(
         seed=report.seed,
         tolerance=report.tolerance,
         error=report.worst,
-        errors=_errors_by_signal(report),
+        errors=found if report.head is None else found | {"y": report.head.y.max},
         network_digest=report.network_digest,
         models_digest=device_models_digest(tuple(each.trajectory.network for each in run.passes)),
         engine=report.engine,
@@ -234,9 +235,3 @@ def _is_compiled(run: Run, lstm: LSTM, technology: object) -> bool:
     except FileFormatError:  # an imperfection of one's own, which the text alone does not make
         return False
     return all(network_digest(one.network) == network_digest(each) for one, each in zip(made, ran, strict=True))
-
-
-def _errors_by_signal(report: Report) -> dict[str, float]:
-    """Return the largest error of each signal of a `report`, by label."""
-    found = {f"{layer.chain}_{name}": error.max for layer in report.layers for name, error in layer.signals.items()}
-    return found if report.head is None else found | {"y": report.head.y.max}

@@ -179,17 +179,12 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     check_one_chip(network)
     check_steady(network)
-    number = _last(fed, interval)
-    trajectory = Settle(save=Save(intervals=(interval,))).run(network, fed.single("an EPANET file"))
-    effort, high = trajectory.efforts[-1], fed.phase(number)
-    massless = without_mass(network)
-    problem = statics(massless, effort, high, chambers_of(massless, effort, high), settled=True)
-    write_epanet(path, problem, tubes)
-
-
-def _last(fed: Schedule, interval: str) -> int:
     numbers = [number for number, name in enumerate(fed.names) if name == interval]
     if not numbers:
         must, do = f"be one of {', '.join(dict.fromkeys(fed.names))}", "name another"
         raise InvalidValueError(explain("interval", must=must, got=ascii(interval)[:80], do=do))
-    return numbers[-1]
+    trajectory = Settle(save=Save(intervals=(interval,))).run(network, fed.single("an EPANET file"))
+    effort, high = trajectory.efforts[-1], fed.phase(numbers[-1])
+    massless = without_mass(network)
+    problem = statics(massless, effort, high, chambers_of(massless, effort, high), settled=True)
+    write_epanet(path, problem, tubes)

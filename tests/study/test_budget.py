@@ -192,11 +192,7 @@ NO_CHANGE = "must change a parameter of a part, got no change|must stand still"
         (ClockJitter(seconds=1e-9), BEHAVIOURAL, f"ClockJitter {NO_CHANGE}"),
         (OutputConverter(bits=8, low=-1.0, high=1.0), BEHAVIOURAL, NO_CHANGE),
         (OrificeWeights(transition=3000.0), OIL, "must have what the imperfection changes, got an ideal one"),
-        (
-            HoldLeak(conductance=1e-12),
-            la.electrical.OPAMP,
-            "must change parameters of parts, not parts, got other parts",
-        ),
+        (HoldLeak(conductance=1e-12), la.electrical.OPAMP, "must change parameters of parts, not parts, got other"),
     ],
     ids=["in time", "clock", "output", "an effect that the ideal part has not", "parts of its own"],
 )
