@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -113,6 +114,8 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
         return {type(value).__name__: [_encode(item, arrays) for item in items]}
     if isinstance(value, np.number | np.bool_):
         value = value.item()
+    if isinstance(value, float) and not isfinite(value):  # other readers of JSON refuse Infinity and NaN
+        return {"float": str(value)}
     if value is None or isinstance(value, str | bool | int | float):
         return value
     got, do = type(value).__name__, "keep records, arrays, tuples, numbers and text"
@@ -122,6 +125,8 @@ def _encode(value: object, arrays: dict[str, Array]) -> Any:
 def _decode(tree: Any, arrays: Mapping[str, Array], kinds: Kinds, own: Kinds) -> Any:
     if not isinstance(tree, dict):
         return tree
+    if "float" in tree:
+        return float(tree["float"])
     if "enum" in tree:
         return {**kinds, **own}[tree["enum"]][tree["name"]]  # type: ignore[index]
     if "record" in tree:

@@ -36,11 +36,8 @@ def unrounded(technology: object) -> object:
 
 @unrounded.register
 def _(technology: OpAmpCircuit) -> OpAmpCircuit:
-    return (
-        replace(technology, crossbar=replace(technology.crossbar, series=0))
-        if technology.crossbar.series
-        else technology
-    )
+    exact = replace(technology.crossbar, series=0)
+    return replace(technology, crossbar=exact) if technology.crossbar.series else technology
 
 
 @singledispatch
@@ -83,7 +80,8 @@ def shares(run: Run, lstm: LSTM, trace: Trace, allowed: float) -> Shares | None:
     named = _with_records(run, designed) if texts else designed
     changed = tuple(dict.fromkeys(_changed(run, named)))
     trials, bound = _trials(rerun, designed), _by_calibration(rerun, trace)
-    same = not (changed or trials or _is_read_otherwise(run, designed))
+    pairs = zip((each.compiled for each in run.passes), designed, strict=True)
+    same = not (changed or trials) and all((a.layout, a.cycle) == (b.layout, b.cycle) for a, b in pairs)
     again = found if same else rerun.answers(named)
     result = Shares(by_changes=_apart(found, again), changed=changed, imperfections=texts)
     if result.rest > allowed:
@@ -151,12 +149,6 @@ def _changed(run: Run, named: Passes) -> Iterator[str]:
             {part.label: digest_of(part) for part in one.parts} for one in (each.trajectory.network, made.network)
         )
         yield from (label for label in {**now, **then} if now.get(label) != then.get(label))
-
-
-def _is_read_otherwise(run: Run, designed: Passes) -> bool:
-    """Return whether the layout or the clock of `run` differs from that `designed`."""
-    pairs = [(each.compiled, made) for each, made in zip(run.passes, designed, strict=True)]
-    return any((ran.layout, ran.cycle) != (made.layout, made.cycle) for ran, made in pairs)
 
 
 def _trials(rerun: _Rerun, designed: Passes) -> dict[str, Passes]:

@@ -208,10 +208,7 @@ def _turned(part: _Bank, column: BiasColumn, trims: Floats) -> Part:
         at, signed = (..., column.rows, column.column), _signed(part, column) + trims * column.largest
         return replace(part, transconductance=_put(part.transconductance, at, signed))
     turned = _split(part, column, trims)
-    if column.opposite is None:
-        return turned
-    crossed = _split(_crossed(turned), replace(column, column=column.opposite), trims)
-    return _crossed(crossed)
+    return turned if column.opposite is None else _split(turned, replace(column, column=column.opposite), -trims)
 
 
 def _split(part: Crossbars, column: BiasColumn, trims: Floats) -> Crossbars:
@@ -220,10 +217,6 @@ def _split(part: Crossbars, column: BiasColumn, trims: Floats) -> Crossbars:
     both = np.minimum(part.positive[at], part.negative[at])  # what both sides conduct, as devices that are off
     positive, negative = both + np.maximum(signed, 0.0), both + np.maximum(-signed, 0.0)
     return replace(part, positive=_put(part.positive, at, positive), negative=_put(part.negative, at, negative))
-
-
-def _crossed(part: Crossbars) -> Crossbars:
-    return replace(part, positive=part.negative, negative=part.positive)
 
 
 def _amplified(part: _Bank, gains: SumGains, trims: Floats) -> Part:

@@ -11,18 +11,7 @@ import numpy as np
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hardware import DESIGN_UNITS, GRAVITY, SpringPiston
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.network.parts import (
-    Followers,
-    Inertances,
-    Junctions,
-    Pairs,
-    Ports,
-    Sources,
-    Spools,
-    Stops,
-    Storages,
-    Switches,
-)
+from lstm_analog.network import parts
 from lstm_analog.network.roles import is_filling, move_relays, tanks
 from lstm_analog.network.shapes import Shape
 from lstm_analog.study.flows import Supply, supply
@@ -52,21 +41,11 @@ CUT_LIST = ("tube", "from", "to", "bore (m)", "length (m)", "in parallel", "use"
 class Bill:
     """The parts of a hydraulic machine, and the flow and power that it needs.
 
-    Attributes
-    ----------
-    technology : str
-        Its name.
-    basis : str
-        The pressures and the liquid for which flow and power were computed.
-    items : tuple of Item
-        The parts. A tube has the next larger bore of the series R40 (ISO 3) and a length at which its conductance is
-        exact (`tubes.cut`); its size has the least and the largest length, the cut list that of each tube.
-    cuts : tuple of Cuts
-        The tubes, bank by bank, without the channels of ports.
-    step_time : float
-        Time of one step of the recurrence (s).
-    supply : Supply
-        Flow and power of the pump.
+    * `technology`, `basis`: its name; the pressures and the liquid for which flow and power were computed.
+    * `items`: the parts. A tube has the next larger bore of the series R40 (ISO 3) and a length at which its
+      conductance is exact (`tubes.cut`); its size has the least and the largest length, the cut list that of each tube.
+    * `cuts`: the tubes, bank by bank, without the channels of ports.
+    * `step_time`, `supply`: time of one step of the recurrence (s); flow and power of the pump.
     """
 
     technology: str
@@ -125,9 +104,9 @@ class Bill:
 
         Raises `FileAccessError` if it cannot be written.
         """
-        parts = ((item.part, item.size, item.count, item.where) for item in self.items)
+        bought = ((item.part, item.size, item.count, item.where) for item in self.items)
         totals = ((name, value, "", "total") for name, value in self.totals)
-        write_rows(path, chain([("part", "size", "count", "where")], parts, totals))
+        write_rows(path, chain([("part", "size", "count", "where")], bought, totals))
 
     def write_cut_list(self, path: str | Path) -> None:
         """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length in full precision.
@@ -188,37 +167,37 @@ def _part_items(judged: Plant) -> Iterator[Item]:
     technology, network = judged.technology, judged.compiled.network
     vessels = {part.label for part in tanks(network)}
     for part in network.parts:
-        if isinstance(part, Ports):
+        if isinstance(part, parts.Ports):
             equal = part.shape is Shape.EXP
             rest = float(part.conductance.max())
             size, kind = f"{rest:.3g} m3/(s Pa) at rest", "equal-percentage port" if equal else "drain valve"
             yield Item(part=kind, size=size, count=part.a.size, where=part.label)
-        elif isinstance(part, Pairs):
+        elif isinstance(part, parts.Pairs):
             size = f"{float(np.abs(part.current).max()):.3g} m3/s"
             yield Item(part="flow-control valve", size=size, count=part.out.size, where=part.label)
-        elif isinstance(part, Followers):
+        elif isinstance(part, parts.Followers):
             size = f"{len(part.terms)} input{'s' if len(part.terms) > 1 else ''}"
             yield Item(part="relay", size=size, count=part.nodes.size, where=part.label)
-        elif isinstance(part, Switches | Inertances):
+        elif isinstance(part, parts.Switches | parts.Inertances):
             filling = is_filling(network, part)
             kind, size = ("filling cock", "bubble-tight") if filling else ("solenoid valve", "2/2 way")
             yield Item(part=kind, size=size, count=part.a.size, where=part.label)
-        elif isinstance(part, Sources):
+        elif isinstance(part, parts.Sources):
             known = part.nodes.size == 1 and part.effort.any()
             size = f"{float(part.effort.max()):+.4g} Pa" if known else "set from outside"
             yield Item(part="pressure rail", size=size, count=part.nodes.size, where=part.label)
-        elif isinstance(part, Storages) and part.label in vessels:
+        elif isinstance(part, parts.Storages) and part.label in vessels:
             yield Item(part="tank", size=_vessel(judged), count=part.nodes.size, where=part.label)
-        elif isinstance(part, Stops) or (isinstance(part, Spools) and not move_relays(network, part)):
+        elif isinstance(part, parts.Stops) or (isinstance(part, parts.Spools) and not move_relays(network, part)):
             yield _moving(judged, part)
-        elif isinstance(part, Storages | Junctions):
+        elif isinstance(part, parts.Storages | parts.Junctions):
             size = f"at most {technology.pilot:.3g} m3/Pa"
             yield Item(part="manifold or chamber", size=size, count=part.nodes.size, where=part.label)
 
 
-def _moving(judged: Plant, part: Spools | Stops) -> Item:
+def _moving(judged: Plant, part: parts.Spools | parts.Stops) -> Item:
     """Return the item of valves at the stops of tanks, or of spools with spring k = A^2/C and mass k/w^2, stiffest."""
-    if isinstance(part, Stops):
+    if isinstance(part, parts.Stops):
         size = f"{part.low.max():.4g} and {part.high.min():+.4g} Pa"
         return Item(part="relief or overflow", size=size, count=part.nodes.size, where=part.label)
     area = judged.technology.hardware.pilot_area

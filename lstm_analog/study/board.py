@@ -18,33 +18,13 @@ from lstm_analog.errors import UnsupportedError, UnsupportedPartError, explain
 from lstm_analog.export import UNCONNECTED, Board
 from lstm_analog.export.crossbars import crossbar_tubes
 from lstm_analog.export.source_waveforms import clock_node
+from lstm_analog.network import parts
 from lstm_analog.network.chips import check_one_chip
-from lstm_analog.network.parts import (
-    Conductors,
-    Crossbars,
-    Followers,
-    Junctions,
-    OpAmps,
-    Pairs,
-    Part,
-    Sources,
-    Storages,
-    Switches,
-)
+from lstm_analog.network.parts import Part
 from lstm_analog.network.shapes import Shape
 from lstm_analog.network.varying import check_steady
+from lstm_analog.study import board_parts
 from lstm_analog.study.board_builder import GROUND, BoardBuilder
-from lstm_analog.study.board_parts import (
-    BUFFER,
-    CURRENT_SOURCE,
-    LARGEST,
-    MULTIPLIER,
-    OPAMP,
-    PAIR,
-    SET_VOLTAGE,
-    SWITCH,
-    SWITCH_PINS,
-)
 from lstm_analog.study.figures import BOARD
 from lstm_analog.study.interface import interface
 
@@ -70,7 +50,7 @@ def board(compiled: Compiled, technology: object) -> Board:
     pins = interface(compiled)
     outputs = np.concatenate([network.unknowns[group] for _, group in pins.outputs])
     made.connectors("outputs", made.read(outputs))
-    used = sorted({part.line for part in network.parts if isinstance(part, Switches)})
+    used = sorted({part.line for part in network.parts if isinstance(part, parts.Switches)})
     made.connectors("clocks", np.concatenate([made.net(clock_node(network.lines[line])) for line in used]))
     made.connectors("supply", np.concatenate((made.positive, made.negative, *made.references.values())))
     return made.board(pins.name)
@@ -95,33 +75,33 @@ def _place(part: Part, made: BoardBuilder) -> None:
 
 
 @_place.register
-def _(part: Junctions, made: BoardBuilder) -> None:
+def _(part: parts.Junctions, made: BoardBuilder) -> None:
     """Add nothing: a junction is a net."""
 
 
 @_place.register
-def _(part: Sources, made: BoardBuilder) -> None:
+def _(part: parts.Sources, made: BoardBuilder) -> None:
     made.connectors(part.label, part.nodes)
 
 
 @_place.register
-def _(part: Crossbars, made: BoardBuilder) -> None:
+def _(part: parts.Crossbars, made: BoardBuilder) -> None:
     tubes = list(crossbar_tubes(part))
     a, b = (made.read(np.concatenate([getattr(each, end) for each in tubes])) for end in ("tails", "heads"))
     made.resistors(part.label, a, b, 1.0 / np.concatenate([each.conductance for each in tubes]))
 
 
 @_place.register
-def _(part: Conductors, made: BoardBuilder) -> None:
+def _(part: parts.Conductors, made: BoardBuilder) -> None:
     resistance = np.broadcast_to(1.0 / part.conductance, part.a.shape)
-    leak = bool((resistance > LARGEST).all())
+    leak = bool((resistance > board_parts.LARGEST).all())
     end, fold = made.sensed.get(part.a.tobytes(), (made.read(part.b), 1.0))
     if not leak and part.a.tobytes() not in made.products:
         made.resistors(part.label, made.read(part.a), end, fold * resistance)
 
 
 @_place.register
-def _(part: Storages, made: BoardBuilder) -> None:
+def _(part: parts.Storages, made: BoardBuilder) -> None:
     wires = bool(np.isin(part.nodes, made.summing).all())
     if not wires and part.nodes.tobytes() not in made.products:
         end, _ = made.sensed.get(part.nodes.tobytes(), (np.full(1, GROUND), 1.0))
@@ -129,33 +109,33 @@ def _(part: Storages, made: BoardBuilder) -> None:
 
 
 @_place.register
-def _(part: OpAmps, made: BoardBuilder) -> None:
+def _(part: parts.OpAmps, made: BoardBuilder) -> None:
     nets = {"IN+": made.read(part.plus), "IN-": made.read(part.minus), "OUT": part.out}
-    made.powered(OPAMP, part.label, nets)
+    made.powered(board_parts.OPAMP, part.label, nets)
 
 
 @_place.register
-def _(part: Followers, made: BoardBuilder) -> None:
+def _(part: parts.Followers, made: BoardBuilder) -> None:
     if (made.read(part.terms[0].inputs) == part.nodes).all():
-        made.powered(BUFFER, part.label, {"VIN": part.terms[0].inputs, "VO": part.nodes})
+        made.powered(board_parts.BUFFER, part.label, {"VIN": part.terms[0].inputs, "VO": part.nodes})
 
 
 @_place.register
-def _(part: Switches, made: BoardBuilder) -> None:
+def _(part: parts.Switches, made: BoardBuilder) -> None:
     """Add four switches a package; the control of one that is not used is grounded."""
-    packages = -(-part.a.size // len(SWITCH_PINS))
-    room = np.full((2, packages * len(SWITCH_PINS)), UNCONNECTED)
+    packages = -(-part.a.size // len(board_parts.SWITCH_PINS))
+    room = np.full((2, packages * len(board_parts.SWITCH_PINS)), UNCONNECTED)
     room[:, : part.a.size] = made.read(part.a), made.read(part.b)
     clock = np.where(room[0] == UNCONNECTED, GROUND, made.net(clock_node(made.lines[part.line])))
     nets = {"GND": np.full(packages, GROUND)}
-    for number, (source, drain, control) in enumerate(SWITCH_PINS):
-        each = slice(number, None, len(SWITCH_PINS))
+    for number, (source, drain, control) in enumerate(board_parts.SWITCH_PINS):
+        each = slice(number, None, len(board_parts.SWITCH_PINS))
         nets |= {source: room[0, each], drain: room[1, each], control: clock[each]}
-    made.powered(SWITCH, part.label, nets, ("VDD", "VSS"))
+    made.powered(board_parts.SWITCH, part.label, nets, ("VDD", "VSS"))
 
 
 @_place.register
-def _(part: Pairs, made: BoardBuilder) -> None:
+def _(part: parts.Pairs, made: BoardBuilder) -> None:
     shapes = [factor.shape for factor in part.factors]
     if any(factor.offset.any() and factor.scale.any() for factor in part.factors):
         raise _strange(part, "have no offset", "another activation")
@@ -167,7 +147,7 @@ def _(part: Pairs, made: BoardBuilder) -> None:
         raise _strange(part, "be a sigmoid, a tanh or a product of two", ", ".join(each.value for each in shapes))
 
 
-def _multiplier(part: Pairs, made: BoardBuilder) -> None:
+def _multiplier(part: parts.Pairs, made: BoardBuilder) -> None:
     """Add an AD734 and the op-amp that holds the voltage U1 - U2, its denominator, at a reference."""
     scale = part.current * part.factors[0].scale * part.factors[1].scale * OPAMP_BENCH.multiplier.load_resistance
     if (scale != scale.flat[0]).any():
@@ -183,12 +163,12 @@ def _multiplier(part: Pairs, made: BoardBuilder) -> None:
     inputs = {"X1": x1, "X2": x2, "Y1": y1, "Y2": y2}
     control = {"U0": base, "U1": sense, "U2": np.full(1, GROUND), "DD": made.positive}
     output = {"W": out, "Z1": out, "Z2": np.full(1, GROUND)}
-    made.powered(MULTIPLIER, part.label, inputs | control | output, ("VP", "VN"))
+    made.powered(board_parts.MULTIPLIER, part.label, inputs | control | output, ("VP", "VN"))
     loop = {"IN+": np.repeat(made.reference(volts), out.size), "IN-": sense, "OUT": base}
-    made.powered(OPAMP, f"{part.label}_denominator", loop)
+    made.powered(board_parts.OPAMP, f"{part.label}_denominator", loop)
 
 
-def _pair(part: Pairs, made: BoardBuilder) -> None:
+def _pair(part: parts.Pairs, made: BoardBuilder) -> None:
     """Add a MAT01, the current source of its tail, and an op-amp that holds its first collector at ground.
 
     The op-amp draws the collector's current I sigmoid from its output through its feedback, the load. Of a tanh, half
@@ -199,11 +179,11 @@ def _pair(part: Pairs, made: BoardBuilder) -> None:
     tail, adjust = (made.inner(f"{label}_{name}", size) for name in ("tail", "set"))
     summing, fold = made.sensed[part.out.tobytes()]
     ends = {"B1": made.read(factor.p), "B2": made.read(factor.n), "E1": tail, "E2": tail}
-    made.add(PAIR, label, {**ends, "C1": summing, "C2": np.full(1, GROUND)})
-    made.powered(OPAMP, f"{label}_sense", {"IN-": summing, "IN+": np.full(1, GROUND), "OUT": part.out})
-    made.add(CURRENT_SOURCE, f"{label}_tail", {"V+": tail, "R": adjust, "V-": made.negative})
+    made.add(board_parts.PAIR, label, {**ends, "C1": summing, "C2": np.full(1, GROUND)})
+    made.powered(board_parts.OPAMP, f"{label}_sense", {"IN-": summing, "IN+": np.full(1, GROUND), "OUT": part.out})
+    made.add(board_parts.CURRENT_SOURCE, f"{label}_tail", {"V+": tail, "R": adjust, "V-": made.negative})
     current = np.broadcast_to(np.abs(part.current), (size,))
-    made.resistors(f"{label}_set", adjust, np.repeat(made.negative, size), SET_VOLTAGE / current)
+    made.resistors(f"{label}_set", adjust, np.repeat(made.negative, size), board_parts.SET_VOLTAGE / current)
     if factor.shape is Shape.TANH:
         load = np.full(size, fold * OPAMP_BENCH.pair.load_resistance)
         volts = made.reference(float(current.flat[0]) * OPAMP_BENCH.pair.load_resistance)

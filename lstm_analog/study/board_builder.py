@@ -9,17 +9,7 @@ from lstm_analog.export import UNCONNECTED, Board, BoughtPart, ComponentBank
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import DATUM, Followers, OpAmps, Pairs
 from lstm_analog.network.shapes import Shape
-from lstm_analog.study.board_parts import (
-    CAPACITOR,
-    DECOUPLING,
-    RESISTOR,
-    TRIMMER,
-    capacitor_number,
-    connector,
-    is_of_series,
-    resistor_code,
-    trimmer_size,
-)
+from lstm_analog.study import board_parts
 
 GROUND = DATUM
 """The net of the ground, node 0 of the network."""
@@ -113,26 +103,26 @@ class BoardBuilder:
         self.add(part, label, {**nets, rails[0]: self.positive, rails[1]: self.negative})
         for name, rail in (("vp", self.positive), ("vn", self.negative)):
             pins = {"1": np.repeat(rail, size), "2": np.full(1, GROUND)}
-            self.add(CAPACITOR, f"{label}_{name}", pins, ("100n",) * size, (DECOUPLING,) * size)
+            self.add(board_parts.CAPACITOR, f"{label}_{name}", pins, ("100n",) * size, (board_parts.DECOUPLING,) * size)
 
     def resistors(self, label: str, a: Indices, b: Indices, resistance: Floats) -> None:
         """Add resistors of `resistance` (m,), in ohm: fixed ones of 1 % if all are of the series E96, else trimmers."""
-        if is_of_series(resistance):
-            codes = [resistor_code(value) for value in resistance.tolist()]
+        if board_parts.is_of_series(resistance):
+            codes = [board_parts.resistor_code(value) for value in resistance.tolist()]
             numbers = tuple(f"CRCW0603{code}FKEA" for code in codes)
-            self.add(RESISTOR, label, {"1": a, "2": b}, tuple(codes), numbers)
+            self.add(board_parts.RESISTOR, label, {"1": a, "2": b}, tuple(codes), numbers)
             return
-        sizes = [trimmer_size(value) for value in resistance.tolist()]
+        sizes = [board_parts.trimmer_size(value) for value in resistance.tolist()]
         values = tuple(
             f"{size:g} set to {value:.5g}" for (size, _), value in zip(sizes, resistance.tolist(), strict=True)
         )
-        self.add(TRIMMER, label, {"CCW": a, "W": b, "CW": b}, values, tuple(number for _, number in sizes))
+        self.add(board_parts.TRIMMER, label, {"CCW": a, "W": b, "CW": b}, values, tuple(number for _, number in sizes))
 
     def capacitors(self, label: str, a: Indices, b: Indices, capacitance: Floats) -> None:
         """Add capacitors of `capacitance` (m,), in F; `b` (1,) may be one net."""
         values = tuple(f"{value * 1e12:.6g}p" for value in capacitance.tolist())
-        numbers = tuple(map(capacitor_number, capacitance.tolist()))
-        self.add(CAPACITOR, label, {"1": a, "2": b}, values, numbers)
+        numbers = tuple(map(board_parts.capacitor_number, capacitance.tolist()))
+        self.add(board_parts.CAPACITOR, label, {"1": a, "2": b}, values, numbers)
 
     def connectors(self, label: str, nets: Indices) -> None:
         """Add pin headers for `nets` (m,), with ground at pin 1 of each."""
@@ -140,7 +130,7 @@ class BoardBuilder:
             some = np.append(GROUND, nets[start : start + _MOST_PINS - 1])
             pins = {f"Pin_{pin}": net for pin, net in enumerate(some[:, None], start=1)}
             name = f"{label}_connector{number or ''}"
-            self.add(connector(some.size), name, pins, (label,))
+            self.add(board_parts.connector(some.size), name, pins, (label,))
 
     def board(self, source: str) -> Board:
         """Return the board that is made from `source`."""

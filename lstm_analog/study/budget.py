@@ -42,20 +42,19 @@ def strength_row(subject: BudgetSubject[AnyDesign], sample: ChipLot, strength: f
     """
     predicted = strength * root_mean_square(totals, subject.weights)
     try:
-        deviations = subject.deviations(altered_chips(subject.machine, sample.together, strength))
-        sampled = root_mean_square(deviations, subject.weights)
+        sampled = root_mean_square(_deviations(subject, sample.together, strength), subject.weights)
     except (InvalidValueError, SimulationError):  # a parameter left its range, or a chip cannot be run
         sampled = float("nan")
     return StrengthRow(strength=strength, predicted=predicted, sampled=sampled)
 
 
-def altered_chips(machine: AnyDesign, changes: PassChanges, strength: float = 1.0) -> AnyDesign:
-    """Return `machine` with `strength` times the `changes` of its parameters."""
+def _deviations(subject: BudgetSubject[AnyDesign], changes: PassChanges, strength: float = 1.0) -> Floats:
+    """Return the deviations (chips, n) of the machine with `strength` times the `changes` of its parameters."""
     passes = tuple(
         replace(compiled, network=with_changes(compiled.network, one, strength))
-        for compiled, one in zip(machine.passes, changes, strict=True)
+        for compiled, one in zip(subject.machine.passes, changes, strict=True)
     )
-    return with_passes(machine, passes)
+    return subject.deviations(with_passes(subject.machine, passes))
 
 
 def all_interactions(
@@ -67,14 +66,13 @@ def all_interactions(
     """
     if len(sample.each) == 1:
         return (), 1.0
-    alone = {name: subject.deviations(altered_chips(subject.machine, each)) for name, each in sample.each.items()}
-    every = subject.deviations(altered_chips(subject.machine, sample.together))
+    alone = {name: _deviations(subject, each) for name, each in sample.each.items()}
+    every = _deviations(subject, sample.together)
     whole, count = root_mean_square(every, subject.weights), len(every)
     found = []
     for first, second in combinations(sample.each, 2):
         pair = sample.together if len(alone) == 2 else source.changes((first, second), 0, count)
-        both = subject.deviations(altered_chips(subject.machine, pair))
-        beyond = root_mean_square(both - alone[first] - alone[second], subject.weights)
+        beyond = root_mean_square(_deviations(subject, pair) - alone[first] - alone[second], subject.weights)
         found.append(Interaction(first=first, second=second, share=beyond / whole if whole else 0.0))
     parts = root_mean_square(np.sum(list(alone.values()), axis=0), subject.weights)
     return tuple(found), (whole / parts) ** 2 if parts else 1.0
@@ -121,16 +119,12 @@ def budget(
         an answer, by default y, or h without a head.
     seed : int
         Seed of the imperfections; chip k is drawn by `Streams(seed=seed, first=k)`.
-    state : State or pair of arrays, optional
-        Initial state of every chip, as in `Machine.run`.
-    lengths : (batch,), optional
-        Number of valid steps of each sequence.
+    state, lengths : State or pair of arrays, and (batch,), optional
+        Initial state of every chip, as in `Machine.run`, and number of valid steps of each sequence.
     engine : Settle, optional
         The engine, `Settle()` unless given; no other has derivatives.
-    draws : int
-        Number of draws that shares are means of.
-    chips : int
-        Number of chips that are run at each strength, at most `draws`.
+    draws, chips : int
+        Number of draws that shares are means of; of chips that are run at each strength, at most `draws`.
     strengths : tuple of float
         Multiples of the imperfections to run chips at.
 
@@ -143,7 +137,9 @@ def budget(
         differentiated, as a storage that neither settles nor is single; if there are too many numbers in an answer.
     """
     check_design(machine)
-    _check_strengths(strengths)
+    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
+        do = "give multiples of the imperfections, such as (0.1, 1.0)"
+        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))
     run = machine.run(x, state=state, lengths=lengths, engine=chosen_engine(engine, Settle()), keep=Keep.EVERYTHING)
     subject, slopes = budget_subject(machine, run, of)
     source = ChipSource(machine=machine, causes=named_causes(imperfections), seed=int(seed))
@@ -165,9 +161,3 @@ def budget(
         interactions=interactions,
         together=together,
     )
-
-
-def _check_strengths(strengths: tuple[float, ...]) -> None:
-    if not strengths or not all(0.0 < strength < np.inf for strength in strengths):
-        do = "give multiples of the imperfections, such as (0.1, 1.0)"
-        raise InvalidValueError(explain("strengths", must="be some, above 0 and finite", got=strengths, do=do))

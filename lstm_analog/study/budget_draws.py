@@ -70,16 +70,11 @@ def with_changes(network: Network, changes: Changes, strength: float) -> Network
 
     Raises `InvalidValueError` if a parameter leaves its range.
     """
-    labels = {label for label, _ in changes}
-    return replace(
-        network,
-        parts=tuple(
-            _changed(part, {name: strength * value for (label, name), value in changes.items() if label == part.label})
-            if part.label in labels
-            else part
-            for part in network.parts
-        ),
-    )
+    by_label: dict[str, dict[str, Floats]] = {}
+    for (label, name), value in changes.items():
+        by_label.setdefault(label, {})[name] = strength * value
+    parts = (_changed(part, by_label[part.label]) if part.label in by_label else part for part in network.parts)
+    return replace(network, parts=tuple(parts))
 
 
 def _changed(bank: Any, changes: Mapping[str, Floats]) -> Any:

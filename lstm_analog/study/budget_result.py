@@ -55,25 +55,16 @@ class ErrorBudget(Summarised):
     parameters, so its mean square divides into shares that add up to 1: mean(contribution x deviation)/mean(deviation
     squared). A share may be negative, if a contribution takes away what others make. Systematic deviations count, too.
 
-    Attributes
-    ----------
-    of : str
-        What deviates.
-    predicted : float
-        The root mean square deviation to first order, over `draws` draws of all parameters.
-    draws, chips : int
-        Number of draws that shares are means of, which are off by about 1/sqrt(draws); of chips that were run.
-    shares : mapping of str to mapping of str to float
-        Under "imperfection", "part", "gate", "unit", "step" and "parameter": the shares by name, the largest first.
-        Under "parameter" are the largest single ones only. Those under "step" are by the step in which the parameters
-        act, numbered from 0 in the order in which a pass runs; what is not in them acts before the run.
-    ladder : tuple of StrengthRow
-        Predicted and sampled deviations by strength.
-    interactions : tuple of Interaction
-        Of each pair of imperfections, at the strengths given.
-    together : float
-        Mean square of what all imperfections do together over that of the sum of what each does alone, on the same
-        chips; 1 if they do not interact.
+    * `of`, `predicted`: what deviates, and by how much to first order, root mean square over `draws` of all parameters.
+    * `draws`, `chips`: number of draws that shares are means of, which are off by about 1/sqrt(draws); of chips that
+      were run.
+    * `shares`: under "imperfection", "part", "gate", "unit", "step" and "parameter": the shares by name, the largest
+      first. Under "parameter" are the largest single ones only. Those under "step" are by the step in which the
+      parameters act, numbered from 0 in the order in which a pass runs; what is not in them acts before the run.
+    * `ladder`: predicted and sampled deviations by strength.
+    * `interactions`: of each pair of imperfections, at the strengths given.
+    * `together`: mean square of what all imperfections do together over that of the sum of what each does alone, on the
+      same chips; 1 if they do not interact.
     """
 
     of: str

@@ -5,7 +5,6 @@ The gate and the unit of an element are those whose signal it feeds (`element_na
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -26,35 +25,15 @@ _INNER = ("plus", "first_x", "inverted", "minus", "second_x")
 """Groups of unknowns of a weighted sum by two op-amps a row, by the ends of their labels (`compiler/opamp.py`)."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ElementNames:
-    """Names of the m elements of a part: of each, the `gate` and the `unit` that it works for, and its own `name`."""
-
-    gates: tuple[str, ...]
-    units: tuple[str, ...]
-    names: tuple[str, ...]
-
-
-def element_names(compiled: Compiled, part: Part) -> ElementNames:
-    """Return the names of the elements of `part` of `compiled`; of a matrix, of its rows.
+def element_names(compiled: Compiled, part: Part) -> list[tuple[str, str, str]]:
+    """Return of each element of `part` of `compiled` the gate and the unit that it works for, and its own name.
 
     An element works for the unit whose signal it feeds; for a gate if that is its pre-activation, or a summing node
-    on the way there.
+    on the way there. The elements of a matrix are its rows.
     """
     names, summing = compiled.network.unknowns.names(), _summing_nodes(compiled)
     nodes = [names[node] for node in _fed(compiled, part)]
-    found = [_place(compiled, summing.get(node, node)) for node in nodes]
-    return ElementNames(
-        gates=tuple(gate for gate, _ in found),
-        units=tuple(unit for _, unit in found),
-        names=tuple(f"{part.label} at {node}" for node in nodes),
-    )
-
-
-def column_names(compiled: Compiled, part: Part) -> tuple[str, ...]:
-    """Return the names (n,) of unknowns of `compiled` that drive the columns of a dense `part`; none for another."""
-    names = compiled.network.unknowns.names()
-    return tuple(names[node] for node in part.inputs) if isinstance(part, Transconductors | Crossbars) else ()
+    return [(*_place(compiled, summing.get(node, node)), f"{part.label} at {node}") for node in nodes]
 
 
 def _fed(compiled: Compiled, part: Part) -> Indices:
@@ -159,17 +138,20 @@ def _by_place(machine: AnyDesign, shares: list[dict[tuple[str, str], Floats]]) -
     sums: dict[str, dict[str, float]] = {kind: {} for kind in ("part", "gate", "unit")}
     largest: dict[str, float] = {}
     for compiled, found in zip(machine.passes, shares, strict=True):
+        unknowns = compiled.network.unknowns.names()
         for (label, name), share in found.items():
             part = compiled.network.part(label)
-            names, rows = element_names(compiled, part), share if share.ndim == 1 else share.sum(axis=1)
+            gates, units, names = zip(*element_names(compiled, part), strict=True)
+            rows = share if share.ndim == 1 else share.sum(axis=1)
             _add(sums["part"], [label], [float(share.sum())])
-            _add(sums["gate"], names.gates, rows.tolist())
-            _add(sums["unit"], names.units, rows.tolist())
+            _add(sums["gate"], gates, rows.tolist())
+            _add(sums["unit"], units, rows.tolist())
             places = np.argsort(-np.abs(share), axis=None)[:_LARGEST]
-            columns = column_names(compiled, part)
             for place in zip(*np.unravel_index(places, share.shape), strict=True):
-                driver = f" from {columns[place[1]]}" if share.ndim > 1 else ""
-                largest[f"{name} of {names.names[place[0]]}{driver}"] = float(share[place])
+                driver = ""
+                if share.ndim > 1 and isinstance(part, Transconductors | Crossbars):
+                    driver = f" from {unknowns[part.inputs[place[1]]]}"
+                largest[f"{name} of {names[place[0]]}{driver}"] = float(share[place])
     single = dict(list(_sorted(largest).items())[:_LARGEST])
     return {kind: _sorted(found) for kind, found in sums.items()} | {"parameter": MappingProxyType(single)}
 

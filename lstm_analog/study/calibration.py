@@ -159,19 +159,14 @@ def trim(technology: Bicmos, engine: Engine, *, settling: float, lessons: tuple[
     """
     start = technology.trims
     before = _errors(technology, engine, settling, lessons)
-    slopes = []
-    for step in _STEP * np.eye(4):
-        moved = replace(technology, calibration=_moved(start, step))
-        slopes.append((_errors(moved, engine, settling, lessons) - before) / _STEP)
+    trials = (replace(technology, calibration=_moved(start, step)) for step in _STEP * np.eye(4))
+    slopes = [(_errors(moved, engine, settling, lessons) - before) / _STEP for moved in trials]
     change, *_ = np.linalg.lstsq(np.stack(slopes, axis=1), -before, rcond=None)
     return _moved(start, np.asarray(change, dtype=np.float64))
 
 
 def _residual(technology: Bicmos, engine: Engine, settling: float, lessons: tuple[Lesson, ...]) -> float:
-    """Return the error of h and c after a single step that explains the errors over the sequences of `lessons`.
-
-    `engine` runs them in `technology`, with compute phases of `settling` time constants.
-    """
+    """Return the error of h and c after a single step that explains the errors over the sequences of `lessons`."""
     found = []
     for lesson in lessons:
         run, digital = _run(technology, engine, settling, lesson), lesson.lstm.trace(lesson.x).layers
@@ -228,14 +223,8 @@ def wafer_slope(technology: Bicmos | str, engine: EngineLike, *, settling: float
     """Return the `slope` to set in the conditions of `technology` for wafers of its corner.
 
     It makes the gains right, on average, with which the five pairs of a cell see their inputs, as measured by `engine`
-    in sweeps with the calibration of the technology and phases of `settling` time constants.
-
-    Raises
-    ------
-    InvalidTypeError
-        If the technology is not of transistor cells.
-    InvalidValueError
-        If its calibration is for other sizes or models.
+    in sweeps with the calibration of the technology and phases of `settling` time constants. Raises `InvalidTypeError`
+    if the technology is not of transistor cells, `InvalidValueError` if its calibration is for other sizes or models.
     """
     sizes, simulated = transistor_technology(technology), chosen_engine(engine, Ngspice())
     slope = sizes.conditions.slope

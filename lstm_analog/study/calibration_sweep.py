@@ -116,6 +116,7 @@ def points(technology: Bicmos) -> tuple[Floats, Floats]:
 
 def fit(swept: CalibrationSweep) -> Gains:
     """Return the gains with which the LSTM's equations fit the results `swept` by least squares."""
+    names = ("add", "keep", "hidden", "tanh", "input", "forget", "candidate", "output")
 
     def errors(gains: Floats) -> Floats:
         add, keep, hidden, tanh = gains[:4]
@@ -124,18 +125,10 @@ def fit(swept: CalibrationSweep) -> Gains:
         h = hidden * scipy.special.expit(zo) * np.tanh(tanh * swept.c)
         return np.concatenate((swept.c - c, swept.h - h))
 
-    found = scipy.optimize.least_squares(errors, np.ones(8))
-    add, keep, hidden, tanh, input_, forget, candidate, output = (float(gain) for gain in found.x)
+    found = scipy.optimize.least_squares(errors, np.ones(len(names)))
     driven = swept.imposed != 0.0
     return Gains(
-        input=input_,
-        forget=forget,
-        candidate=candidate,
-        output=output,
-        tanh=tanh,
-        add=add,
-        keep=keep,
-        hidden=hidden,
+        **dict(zip(names, found.x.tolist(), strict=True)),
         cell_reset=float(np.mean(swept.held_c[driven] / swept.imposed[driven])),
         hidden_reset=float(np.mean(swept.held_h)) / _HELD_H,
         residual=float(np.abs(found.fun).max()),

@@ -1,9 +1,6 @@
-"""The records of certificates: what was exported, its errors against the LSTM, and all that a new check needs.
+"""The records of certificates, files beside exports that say what was exported and how far it is from the LSTM.
 
-A certificate is a file beside an export. It holds hashes of the weights, of every bank of parts as read from the file,
-and of the file; the inputs, the outputs of the numeric LSTM for them and where in the netlist to read these; the errors
-of the certified run, its tolerance and the versions in use. `certification.certify` makes certificates,
-`verification.verify` checks them.
+`certification.certify` makes certificates, `verification.verify` checks them.
 """
 
 from collections.abc import Iterable
@@ -98,35 +95,19 @@ class ModelFile:
 class Certificate:
     """The statement that netlists computed an LSTM within `tolerance`, with all that a new check needs.
 
-    Attributes
-    ----------
-    model, lstm_digest : str
-        Name and SHA-256 of the LSTM.
-    source : ModelFile or None
-        The file of the LSTM, if it was given.
-    technology : object
-        The record of its technology.
-    timing : Timing
-        How its memories are clocked.
-    settling : float
-        Phase length in time constants.
-    as_compiled : bool
-        Whether each network is that of the compiler, with the imperfections that its export names.
-    x, start : float array, (time, inputs), and State
-        The inputs, and the state from which the chains started.
-    seed : int or None
-        The seed of the random numbers in the inputs.
-    tolerance, error : float
-        Largest error of h that is accepted, and that was found, full scale being 1; of y, over the gain of the head.
-    errors : dict of str to float
-        The largest error of each signal of each chain, by label.
-    network_digest, models_digest, engine : str
-        SHA-256 of the networks that were run, that of the device models of their transistors (empty if they have none),
-        and the engine.
-    versions : Versions
-        The versions of the programs.
-    exports : tuple of Export
-        One netlist for each pass through time.
+    * `model`, `lstm_digest`: name and SHA-256 of the LSTM.
+    * `source`: the file of the LSTM, if it was given.
+    * `technology`, `timing`: the record of its technology; how its memories are clocked.
+    * `settling`: phase length in time constants.
+    * `as_compiled`: whether each network is that of the compiler, with the imperfections that its export names.
+    * `x` (time, inputs), `start`: the inputs, and the state from which the chains started.
+    * `seed`: the seed of the random numbers in the inputs.
+    * `tolerance`, `error`: largest error of h that is accepted, and that was found, full scale being 1; of y, over the
+      gain of the head.
+    * `errors`: the largest error of each signal of each chain, by label.
+    * `network_digest`, `models_digest`, `engine`: SHA-256 of the networks that were run, that of the device models of
+      their transistors (empty if they have none), and the engine.
+    * `versions`, `exports`: the versions of the programs; one netlist for each pass through time.
     """
 
     model: str

@@ -19,6 +19,7 @@ from lstm_analog.files import check_apart, read_bytes, whole_files
 from lstm_analog.imperfections import IMPERFECTION
 from lstm_analog.model import LSTM, State
 from lstm_analog.network.analogy import as_circuit
+from lstm_analog.network.graph import Network
 from lstm_analog.study.certificate import (
     ROUNDING,
     Certificate,
@@ -96,10 +97,8 @@ def certify(
     ----------
     run : Run
         The run of the machine over one sequence.
-    lstm : LSTM
-        The LSTM from which the machine was compiled.
-    technology : object
-        The technology of the machine.
+    lstm, technology : LSTM, and object
+        The LSTM from which the machine was compiled, and its technology.
     path : str or Path
         The path of the netlist.
     dialect, accuracy : Dialect, and Accuracy or None
@@ -138,10 +137,7 @@ def certify(
 
 
 def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None, seed: int | None) -> Report:
-    """Return the report on `run` if it agrees with `lstm` within a valid `tolerance`.
-
-    `technology` and `seed` are as in `certify`, and so are the errors.
-    """
+    """Return the report on `run` if it agrees with `lstm` within a valid `tolerance`; raise as `certify` does."""
     report, rest = compare(run, lstm, seed=seed), "; nothing was written"
     if tolerance is not None:
         most = granted(report)
@@ -168,8 +164,14 @@ def write_netlists(run: Run, path: str | Path, dialect: Dialect = NGSPICE, accur
     place = named_file(path)
     with whole_files(place.parent) as (stage,):
         for each, target in zip(run.passes, _targets(stage / place.name, len(run.passes)), strict=True):
-            circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
-            write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+            _write(each, target, dialect, accuracy)
+
+
+def _write(each: PassRun, target: Path, dialect: Dialect, accuracy: Accuracy | None) -> Network:
+    """Write the netlist of a pass to `target`, and return the circuit that it describes."""
+    circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
+    write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
+    return circuit.network
 
 
 def _targets(path: Path, count: int) -> list[Path]:
@@ -183,10 +185,8 @@ def _export(
     each: PassRun, target: Path, signals: tuple[ShownSignal, ...], dialect: Dialect, accuracy: Accuracy | None
 ) -> Export:
     """Write the netlist of a pass to `target`, read it back, and return its record."""
-    circuit = as_circuit(each.trajectory.network, each.trajectory.schedule)
-    write_spice(target, circuit.network, circuit.schedule, dialect, accuracy or suited(circuit.network))
-    deck = read_spice(target)
-    if not deck.network.equals(circuit.network, rtol=ROUNDING):
+    network, deck = _write(each, target, dialect, accuracy), read_spice(target)
+    if not deck.network.equals(network, rtol=ROUNDING):
         do = "report it: the writer or the reader is wrong; nothing was written"
         raise CertificateError(explain(f"file {target.name}", must="say what was run", got="another network", do=do))
     return Export(
@@ -203,6 +203,7 @@ def _certificate(
     run: Run, lstm: LSTM, technology: object, report: Report, exports: tuple[Export, ...], source: ModelFile | None
 ) -> Certificate:
     first = run.passes[0].compiled
+    found = {f"{layer.chain}_{name}": error.max for layer in report.layers for name, error in layer.signals.items()}
     return Certificate(
         model=lstm.name,
         lstm_digest=lstm.digest,
@@ -216,7 +217,7 @@ def _certificate(
         seed=report.seed,
         tolerance=report.tolerance,
         error=report.worst,
-        errors=_errors_by_signal(report),
+        errors=found if report.head is None else found | {"y": report.head.y.max},
         network_digest=report.network_digest,
         models_digest=device_models_digest(tuple(each.trajectory.network for each in run.passes)),
         engine=report.engine,
@@ -234,9 +235,3 @@ def _is_compiled(run: Run, lstm: LSTM, technology: object) -> bool:
     except FileFormatError:  # an imperfection of one's own, which the text alone does not make
         return False
     return all(network_digest(one.network) == network_digest(each) for one, each in zip(made, ran, strict=True))
-
-
-def _errors_by_signal(report: Report) -> dict[str, float]:
-    """Return the largest error of each signal of a `report`, by label."""
-    found = {f"{layer.chain}_{name}": error.max for layer in report.layers for name, error in layer.signals.items()}
-    return found if report.head is None else found | {"y": report.head.y.max}

@@ -24,9 +24,8 @@ def chip_findings(compiled: Compiled, technology: Bicmos, run: Run | None, large
     Without a run |c| is the `largest` found with the inputs for which it was compiled; if that is None, the limit.
     """
     crossbars = [part for part in compiled.network.parts if isinstance(part, Crossbars)]
-    for number, (layer, crossbar) in enumerate(
-        zip(compiled.layout.layers, crossbars, strict=False)
-    ):  # a head has one more
+    pairs = zip(compiled.layout.layers, crossbars, strict=False)  # a head has one more
+    for number, (layer, crossbar) in enumerate(pairs):
         yield _columns(compiled, layer, crossbar)
         yield _row_drivers(compiled, technology, layer, crossbars, run)
         yield from _pairs(technology, layer, None if run is None else run.layers[number].c, largest)

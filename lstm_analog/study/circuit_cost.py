@@ -17,24 +17,11 @@ from lstm_analog.compiler.bicmos_cell import is_unit
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.imperfections.ideal import idealised
+from lstm_analog.network import parts
 from lstm_analog.network.bank import count
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow
-from lstm_analog.network.parts import (
-    ALWAYS,
-    Cells,
-    Conductors,
-    Crossbars,
-    Followers,
-    OpAmps,
-    Pairs,
-    Part,
-    Ports,
-    Sources,
-    Storages,
-    Switches,
-    Transconductors,
-)
+from lstm_analog.network.parts import ALWAYS, Part
 from lstm_analog.network.roles import tanks
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.shapes import Shape
@@ -51,16 +38,10 @@ from lstm_analog.study.run import PassRun, Run, check_run
 class Power:
     """Mean power over the steps of a run.
 
-    Attributes
-    ----------
-    sources : tuple of (str, float)
-        Label and power (W) of each bank of sources: the supply of the cells, the rails of columns and dividers, inputs
-        and bias. It is negative if current flows back into a rail. Clocks and reset levels drive gates only and are
-        left out.
-    units : int
-        The number of cells.
-    step_time : float
-        Length of a step (s).
+    * `sources`: label and power (W) of each bank of sources: the supply of the cells, the rails of columns
+      and dividers, inputs and bias. It is negative if current flows back into a rail. Clocks and reset levels drive
+      gates only and are left out.
+    * `units`, `step_time`: the number of cells; length of a step (s).
     """
 
     sources: tuple[tuple[str, float], ...]
@@ -109,11 +90,11 @@ def power(run: Run) -> Power:
 def _power(one: PassRun) -> Power:
     """Return the mean power of the sources in the pass `one`, which must have kept everything."""
     network = one.trajectory.network
-    cells = [part for part in network.parts if isinstance(part, Cells)]
+    cells = [part for part in network.parts if isinstance(part, parts.Cells)]
     if not cells:
         do = "compile in electrical.BICMOS"
         raise UnsupportedError(explain("the machine", must="be built of transistor Cells", got="none", do=do))
-    sources = [part for part in network.parts if isinstance(part, Sources)]
+    sources = [part for part in network.parts if isinstance(part, parts.Sources)]
     energy, duration = np.zeros(network.unknowns.size), 0.0
     for some in moments_of(one.trajectory):
         energy += some.weights @ (some.efforts * outflow(network, some.efforts, some.high))
@@ -126,7 +107,11 @@ def _power(one: PassRun) -> Power:
 
 
 _Bank = TypeVar("_Bank")
-_OUTPUTS = {OpAmps: "outputs of op-amps", Followers: "outputs of buffers", Sources: "inputs and biases"}
+_OUTPUTS = {
+    parts.OpAmps: "outputs of op-amps",
+    parts.Followers: "outputs of buffers",
+    parts.Sources: "inputs and biases",
+}
 """Parts that drive nodes from the rails, and what they are called."""
 
 
@@ -156,7 +141,7 @@ def cell_cost(one: PassRun, figures: CellFigures, running: float) -> Consumption
     )
     clocked = figures.gates.value * drawn.units * figures.gate.value * figures.swing.value**2 * drawn.step_rate
     gates = Consumer(what="gates of switches", power=clocked, source=figures.gate.source)
-    weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network.parts, Crossbars))
+    weights = sum(_nonzero(part.positive, part.negative) for part in _kind(network.parts, parts.Crossbars))
     return Consumption(
         consumers=(*sources, while_running(gates, running)),
         parts=(
@@ -181,44 +166,42 @@ def _currents(trajectory: Trajectory) -> dict[str, float]:
 
 def _given(part: Part, some: Moments, out: Floats) -> Floats:
     """Return the current (n, m) that each output of `part` gives at the moments, `out` being that out of each node."""
-    if isinstance(part, OpAmps):
+    if isinstance(part, parts.OpAmps):
         return flow(part, some.efforts, some.high)[..., 1, :]  # row 0 goes into their states
-    return out[:, part.nodes] if isinstance(part, Sources | Followers) else np.zeros((len(out), 1))
+    return out[:, part.nodes] if isinstance(part, parts.Sources | parts.Followers) else np.zeros((len(out), 1))
 
 
 def _standing(trajectory: Trajectory, figures: CircuitFigures) -> Iterator[Consumer]:
     """Yield what stands whatever the signals: tails and quiescent currents, from both rails."""
     network, both = trajectory.network, 2.0 * figures.supply.value
     built = _built(network, figures)
-    amplifiers, followers, pairs = _kind(built, OpAmps), _kind(built, Followers), _kind(built, Pairs)
+    amplifiers, pairs = _kind(built, parts.OpAmps), _kind(built, parts.Pairs)
     hold = max((float(bank.capacitance.max()) for bank in tanks(network)), default=0.0)
     bandwidth = sum(float((bank.transconductance / bank.capacitance).sum()) for bank in amplifiers)
     rate = figures.amplifier_rate.value * hold * bandwidth / (2.0 * np.pi)
     quiet = (
         ("op-amps at rest", _amplifiers(built, figures), figures.amplifier_current, rate),
-        ("buffers at rest", _number(followers), figures.buffer_current, 0.0),
-        ("multipliers at rest", _number(_multipliers(pairs)), figures.multiplier_current, 0.0),
+        ("buffers at rest", _number(built, parts.Followers), figures.buffer_current, 0.0),
+        ("multipliers at rest", _multipliers(built), figures.multiplier_current, 0.0),
     )
     for what, number, each, more in quiet:
         source = f"{each.source}; {figures.amplifier_rate.source}" if more else each.source
         if number:
             yield Consumer(what=what, power=both * (each.value * number + more), source=source)
     on = shares_on(trajectory.schedule)
+    scales, banks = network.unknowns.scales(), _kind(built, parts.Transconductors)
     tail = sum(float(np.abs(bank.current).sum()) * on(bank.line) for bank in pairs)
-    if tail:
-        yield Consumer(what="tails of pairs and multipliers", power=both * tail, source=figures.supply.source)
-    scales = network.unknowns.scales()
-    banks = _kind(built, Transconductors)
     full = sum(float((np.abs(bank.transconductance) @ scales[bank.inputs]).sum()) for bank in banks)
-    if full:
-        yield Consumer(what="tails of transconductors", power=both * full, source=figures.supply.source)
+    for what, current in (("tails of pairs and multipliers", tail), ("tails of transconductors", full)):
+        if current:
+            yield Consumer(what=what, power=both * current, source=figures.supply.source)
 
 
 def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Consumer:
     """Return what the gates of clocked parts take, by the rising edges of their lines."""
     rises = (schedule.high[1:] & ~schedule.high[:-1]).sum(axis=0)
-    clocked = [part for part in network.parts if isinstance(part, Switches | Pairs | Ports) and part.line != ALWAYS]
-    edges = sum(count(part) * int(rises[part.line]) for part in clocked)
+    clocked = [part for part in network.parts if isinstance(part, parts.Switches | parts.Pairs | parts.Ports)]
+    edges = sum(count(part) * int(rises[part.line]) for part in clocked if part.line != ALWAYS)
     energy = edges * figures.gate.value * figures.swing.value**2
     return Consumer(
         what="gates of switches", power=energy / float(schedule.durations[1:].sum()), source=figures.gate.source
@@ -226,25 +209,21 @@ def _gates(schedule: Schedule, network: Network, figures: CircuitFigures) -> Con
 
 
 def _parts(network: Network, figures: CircuitFigures) -> Iterator[PartCount]:
-    """Yield the parts by kind."""
     built = _built(network, figures)
-    pairs = _kind(built, Pairs)
-    multipliers = _multipliers(pairs)
-    crossbars, banks = _kind(built, Crossbars), _kind(built, Transconductors)
+    crossbars, banks = _kind(built, parts.Crossbars), _kind(built, parts.Transconductors)
     devices = sum(_nonzero(part.positive, part.negative) for part in crossbars)
     loads = sum(_nonzero(part.plus_load, part.minus_load) for part in crossbars)
-    capacitors = _kind(built, Storages)
-    total = sum(float(bank.capacitance.sum()) for bank in capacitors)
+    total = sum(float(bank.capacitance.sum()) for bank in _kind(built, parts.Storages))
     yield _counted("conductances of weights", devices, figures.device_area)
     yield _counted("transconductors", sum(_nonzero(bank.transconductance) for bank in banks), figures.device_area)
     yield _counted("op-amps", _amplifiers(built, figures), figures.amplifier_area)
-    yield _counted("buffers", _number(_kind(built, Followers)), figures.buffer_area)
-    yield _counted("multipliers", _number(multipliers), figures.multiplier_area)
-    yield _counted("pairs", _number(pairs) - _number(multipliers), figures.pair_area)
-    yield _counted("resistors", _number(_kind(built, Conductors)) + loads, figures.resistor_area)
-    yield _counted("switches", _number(_kind(built, Switches)), figures.switch_area)
-    yield _counted("controlled conductances", _number(_kind(built, Ports)), figures.switch_area)
-    own = _counted("capacitors", _number(capacitors), figures.capacitor_area)
+    yield _counted("buffers", _number(built, parts.Followers), figures.buffer_area)
+    yield _counted("multipliers", _multipliers(built), figures.multiplier_area)
+    yield _counted("pairs", _number(built, parts.Pairs) - _multipliers(built), figures.pair_area)
+    yield _counted("resistors", _number(built, parts.Conductors) + loads, figures.resistor_area)
+    yield _counted("switches", _number(built, parts.Switches), figures.switch_area)
+    yield _counted("controlled conductances", _number(built, parts.Ports), figures.switch_area)
+    own = _counted("capacitors", _number(built, parts.Storages), figures.capacitor_area)
     room, source = own.room + total * figures.capacitance_area.value, figures.capacitance_area.source
     yield PartCount(what=own.what, number=own.number, room=room, source=source)
 
@@ -253,14 +232,17 @@ def _counted(what: str, number: int, each: SourcedValue) -> PartCount:
     return PartCount(what=what, number=number, room=number * each.value, source=each.source)
 
 
-def _multipliers(pairs: Iterable[Pairs]) -> list[Pairs]:
-    """Return those of `pairs` that multiply: all their tiers are linear."""
-    return [bank for bank in pairs if all(tier.shape is Shape.LINEAR for tier in bank.factors)]
+def _multiplies(pairs: parts.Pairs) -> bool:
+    return all(tier.shape is Shape.LINEAR for tier in pairs.factors)
+
+
+def _multipliers(built: list[Part]) -> int:
+    return sum(count(bank) for bank in _kind(built, parts.Pairs) if _multiplies(bank))
 
 
 def _amplifiers(built: list[Part], figures: CircuitFigures) -> int:
     """Return the number of op-amps among the parts `built`, those around pairs and multipliers included."""
-    return _number(_kind(built, OpAmps)) + int(figures.inner_amplifiers.value) * _number(_kind(built, Pairs))
+    return _number(built, parts.OpAmps) + int(figures.inner_amplifiers.value) * _number(built, parts.Pairs)
 
 
 def _built(network: Network, figures: CircuitFigures) -> list[Part]:
@@ -270,20 +252,20 @@ def _built(network: Network, figures: CircuitFigures) -> list[Part]:
     which are pairs that follow no signal, and the flicker of channels, a pair that follows chance.
     """
     chance = [node for label in network.said(CHANCE) for node in network.unknowns[label][:1]]
-    pairs = [bank for bank in _kind(network.parts, Pairs) if not np.isin(bank.factors[0].p[:1], chance).any()]
+    pairs = [bank for bank in _kind(network.parts, parts.Pairs) if not np.isin(bank.factors[0].p[:1], chance).any()]
     pairs = [bank for bank in pairs if any(tier.scale.any() for tier in bank.factors)]
-    wires = [bank.minus for bank in _kind(network.parts, OpAmps)]
-    inner = [bank.out for bank in _multipliers(pairs)] if figures.multiplier_inside.value else []
+    wires = [bank.minus for bank in _kind(network.parts, parts.OpAmps)]
+    inner = [bank.out for bank in pairs if _multiplies(bank)] if figures.multiplier_inside.value else []
     summing, products = (np.concatenate([np.empty(0, np.int64), *nodes]) for nodes in (wires, inner))
 
     def is_built(part: Part) -> bool:
-        if isinstance(part, Pairs):
+        if isinstance(part, parts.Pairs):
             return any(part is bank for bank in pairs)
-        if isinstance(part, Conductors):
+        if isinstance(part, parts.Conductors):
             return not (idealised(part, network) or np.isin(part.a, products).all())
-        if isinstance(part, Storages):
+        if isinstance(part, parts.Storages):
             return not (np.isin(part.nodes, summing).all() or np.isin(part.nodes, products).all())
-        return not (isinstance(part, Followers) and np.isin(part.terms[0].inputs, products).all())
+        return not (isinstance(part, parts.Followers) and np.isin(part.terms[0].inputs, products).all())
 
     return [part for part in network.parts if is_built(part)]
 
@@ -292,8 +274,8 @@ def _nonzero(*sides: Floats) -> int:
     return sum(int(np.count_nonzero(side)) for side in sides)
 
 
-def _number(banks: Iterable[Part]) -> int:
-    return sum(map(count, banks))
+def _number(built: Iterable[Part], kind: type[Part]) -> int:
+    return sum(map(count, _kind(built, kind)))
 
 
 def _kind(parts: Iterable[Part], kind: type[_Bank]) -> list[_Bank]:

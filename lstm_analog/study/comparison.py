@@ -117,7 +117,6 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
     """
     run, own, y = (given.run, given.own, given.outputs.y) if isinstance(given, Measured) else (given, given, given.y)
     first, settled = run.passes[0], settling(own)
-    provenance = dict(first.compiled.network.provenance)
     technology, scaling = (None, None) if own.setup is None else (own.setup.technology, own.setup.scaling)
     return Report(
         model=lstm.name,
@@ -136,16 +135,13 @@ def _report(given: Run | Measured, lstm: LSTM, trace: Trace, seed: int | None) -
         lstm_digest=lstm.digest,
         network_digest=networks_digest(tuple(each.trajectory.network for each in run.passes)),
         engine=first.trajectory.engine,
-        technology=provenance.get("technology", "unnamed"),
+        technology=dict(first.compiled.network.provenance).get("technology", "unnamed"),
         timing=first.compiled.timing.value,
     )
 
 
 def _by_clock(run: Run, lstm: LSTM, trace: Trace, left: float) -> float:
-    """Return the error of h that the clock of `run` explains if it leaves `left` of a unit unsettled; at most h.
-
-    `trace` is that of `lstm` for the same inputs.
-    """
+    """Return the error of h that the clock of `run` explains if it leaves `left` of a unit unsettled; at most h."""
     late = left * travel(lstm, trace.layers, run.initial_state, run.lengths)
     behind = lagging(lstm, run.x, run.initial_state, run.lengths, late)
     by_clock = max(float(np.abs(h - layer.h).max()) for h, layer in zip(behind, trace.layers, strict=True))
@@ -168,9 +164,8 @@ def _check_origin(provenance: dict[str, str], lstm: LSTM) -> None:
     if digest != lstm.digest:
         got = f"{digest[:12]} of {provenance.get('model', 'an unnamed model')!r}"
         must = f"have the digest of LSTM {lstm.name!r}, {lstm.digest[:12]}"
-        raise InvalidValueError(
-            explain("the run", must=must, got=got, do="compare it with the LSTM it was compiled from")
-        )
+        do = "compare it with the LSTM it was compiled from"
+        raise InvalidValueError(explain("the run", must=must, got=got, do=do))
 
 
 def _layers(given: Run | Measured, lstm: LSTM, trace: Trace) -> tuple[LayerErrors, ...]:
@@ -204,10 +199,7 @@ def _errors_of(label: str, names: Set[str], analog: ChainRun, digital: LayerTrac
 def _head(
     analog: Floats | None, head: Head | None, digital: Floats | None, lengths: Indices | None
 ) -> HeadErrors | None:
-    """Return the errors of `analog` y, with the gain of the head: the largest error of a y by an error 1 in every h.
-
-    `lengths` are the numbers of valid steps of each sequence.
-    """
+    """Return the errors of `analog` y, with the gain of the head; None without a head."""
     if head is None or analog is None or digital is None:
         return None
     if head.final:

@@ -46,18 +46,12 @@ class CornerPoint:
 class CornerTable(Summarised):
     """The result of `corners`.
 
-    Attributes
-    ----------
-    settings : tuple of WaferSetting, (n,)
-        What was set for wafers.
-    corners : tuple of str, (corners,)
-        Names of the corners of the process.
-    temperatures, supplies : tuple of float
-        Temperatures (C) and supply voltages (V).
-    errors : float array, (settings, corners, temperatures, supplies)
-        The largest error of h, or of y, in each; NaN where the simulator failed.
-    failures : tuple of Failure
-        The numbers of these points, in the order of `errors`, and the reasons.
+    * `settings` (n,): what was set for wafers.
+    * `corners` (corners,): names of the corners of the process.
+    * `temperatures`, `supplies`: temperatures (C) and supply voltages (V).
+    * `errors` (settings, corners, temperatures, supplies): the largest error of h, or of y, in each; NaN where the
+      simulator failed.
+    * `failures`: the numbers of these points, in the order of `errors`, and the reasons.
     """
 
     settings: tuple[WaferSetting, ...]
@@ -105,9 +99,8 @@ class CornerTable(Summarised):
         supplies = [f"{supply:g} V" for supply in self.supplies]
         lines = [f"| set for a wafer | corner | C | {' | '.join(supplies)} |", "|---" * (3 + len(supplies)) + "|"]
         rows = self.errors.reshape(-1, len(self.supplies))
-        for (setting, corner, celsius), row in zip(
-            product(self.settings, self.corners, self.temperatures), rows, strict=True
-        ):
+        heads = product(self.settings, self.corners, self.temperatures)
+        for (setting, corner, celsius), row in zip(heads, rows, strict=True):
             cells = " | ".join("failed" if np.isnan(error) else f"{error:.4f}" for error in row)
             lines.append(f"| {setting.value} | {corner} | {celsius:g} | {cells} |")
         return "\n".join(lines)

@@ -42,18 +42,9 @@ SECTIONS = ("tt", "ff", "ss", "fs", "sf")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wafer:
-    """Wafers of one corner, and what is set for them.
+    """Wafers of one corner, and what is set for them, as `engine` finds it with phases of `settling` time constants.
 
-    Attributes
-    ----------
-    technology : Bicmos
-        The design, its conditions at the corner, at the temperature and supply at which wafers are set.
-    setting : WaferSetting
-        What is set.
-    engine : Engine
-        The simulator that finds it.
-    settling : float
-        Length of a compute phase in time constants.
+    `technology` is the design, its conditions at the corner, at the temperature and supply at which wafers are set.
     """
 
     technology: Bicmos
@@ -79,18 +70,8 @@ class Wafer:
 class CornerChips:
     """The chip of an LSTM at one of several numbered points; a `Design` whose chip k is the one at point k.
 
-    Attributes
-    ----------
-    lstm : LSTM
-        The model.
-    models : str
-        The digest of its device models, by which results in a folder are those of the same models.
-    wafers : tuple of Wafer
-        The wafers.
-    points : tuple of CornerPoint
-        The points, as many of each wafer, in the order of wafers.
-    place : int
-        The number of the point at which the chip is.
+    `models` is the digest of its device models, by which results in a folder are those of the same models. There are as
+    many `points` of each of the `wafers`, in the order of these; the chip is at the point of number `place`.
     """
 
     lstm: LSTM
@@ -218,10 +199,7 @@ def corners(
 def _wafers(
     sizes: Bicmos, settings: tuple[WaferSetting, ...], sections: tuple[str, ...], engine: Engine, settling: float
 ) -> tuple[Wafer, ...]:
-    """Return the wafers of `sizes` with each of `settings`, at each of the corners `sections`, or raise.
-
-    What is set for them is found by `engine` with phases of `settling` time constants.
-    """
+    """Return the wafers of `sizes` with each of `settings`, at each of the corners `sections`, or raise."""
     for section in sections:
         models_of(sizes.devices, section)
     return tuple(
@@ -236,7 +214,6 @@ def _wafers(
 
 
 def _trial(chips: CornerChips, x: ArrayLike, engine: Engine) -> Trial[CornerChips]:
-    """Return the trial of `chips` over `x` by `engine`, by their largest error."""
     expected = chips.lstm(x)
     return Trial(
         machine=chips,

@@ -16,21 +16,12 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.sequences import in_time
 from lstm_analog.network.parts import Crossbars, Ports, Spools
+from lstm_analog.study import plumbing_rules
 from lstm_analog.study.chip_rules import chip_findings
 from lstm_analog.study.findings import Bound, Finding, Rule, Severity, judge
 from lstm_analog.study.flows import supply
 from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
-from lstm_analog.study.plumbing_rules import (
-    clock_findings,
-    fluid_findings,
-    manifold_findings,
-    port_findings,
-    relay_findings,
-    spool_findings,
-    tank_findings,
-    tube_findings,
-)
 from lstm_analog.study.ranges import farthest, room_of
 from lstm_analog.study.run import Run, check_run
 from lstm_analog.study.tubes import tubes
@@ -43,14 +34,8 @@ _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
 class DesignCheck:
     """The result of a design check.
 
-    Attributes
-    ----------
-    technology : str
-        Its name.
-    basis : str
-        The pressures, voltages or signals, and the liquid, for which the machine was checked.
-    findings : tuple of Finding
-        All figures, including those within their limits.
+    * `technology`, `basis`: its name; the pressures, voltages or signals, and the liquid, for which it was checked.
+    * `findings`: all figures, including those within their limits.
     """
 
     technology: str
@@ -140,8 +125,7 @@ def _room(scaling: Scaling) -> Iterator[Finding]:
     for name, size in vars(scaling.ranges).items():
         room = vars(scaling.reach)[name]
         worst = Severity.NOTE if name == "z" else Severity.WARNING
-        places = dict(enumerate([name]))
-        yield judge(Rule.ROOM, np.array([size / room]), 1.0, part="scaling", place=places.__getitem__, worst=worst)
+        yield judge(Rule.ROOM, np.array([size / room]), 1.0, part="scaling", place={0: name}.__getitem__, worst=worst)
 
 
 def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Scaling | None) -> DesignCheck:
@@ -166,15 +150,15 @@ def _judged(compiled: Compiled, technology: object, run: Run | None, scaling: Sc
 
 def _findings(judged: Plant) -> Iterator[Finding]:
     for bank in tubes(judged):
-        yield from tube_findings(judged, bank)
+        yield from plumbing_rules.tube_findings(judged, bank)
     for part in judged.compiled.network.parts:
         if isinstance(part, Crossbars):
-            yield from manifold_findings(judged, part)
+            yield from plumbing_rules.manifold_findings(judged, part)
         elif isinstance(part, Ports):
-            yield from port_findings(judged, part)
+            yield from plumbing_rules.port_findings(judged, part)
         elif isinstance(part, Spools):
-            yield from spool_findings(judged, part)
-    yield from tank_findings(judged)
-    yield from relay_findings(judged, supply(judged))
-    yield from fluid_findings(judged)
-    yield from clock_findings(judged)
+            yield from plumbing_rules.spool_findings(judged, part)
+    yield from plumbing_rules.tank_findings(judged)
+    yield from plumbing_rules.relay_findings(judged, supply(judged))
+    yield from plumbing_rules.fluid_findings(judged)
+    yield from plumbing_rules.clock_findings(judged)

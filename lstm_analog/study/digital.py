@@ -15,14 +15,7 @@ from lstm_analog.study.figures import SourcedValue
 class Processor:
     """A digital processor, by what it takes for a product of a weight and a signal, added to a sum.
 
-    Attributes
-    ----------
-    name : str
-        Its name.
-    energy : SourcedValue
-        Energy for a product (J).
-    time : SourcedValue or None
-        Time for a product (s); None if it was not published.
+    * `energy`, `time`: energy (J) and time (s) for a product; None if the time was not published.
     """
 
     name: str

@@ -22,18 +22,11 @@ _UM2 = 1e-12
 class AreaRules:
     """What devices take in a process (um, um2).
 
-    Attributes
-    ----------
-    emitter : float
-        Area of a bipolar transistor of one emitter, with the space to the next well.
-    diffusion, apart : float
-        Length of a source or drain, and the distance from one transistor to the next.
-    well_margin : float
-        Distance from a transistor in a well of its own to half the way to the next well.
-    square, sheet : float
-        Area of a square of the resistors, with the space beside it, and its resistance (ohm).
-    capacitance : float
-        Of capacitors (F/um2).
+    * `emitter`: area of a bipolar transistor of one emitter, with the space to the next well.
+    * `diffusion`, `apart`: length of a source or drain, and the distance from one transistor to the next.
+    * `well_margin`: distance from a transistor in a well of its own to half the way to the next well.
+    * `square`, `sheet`: area of a square of the resistors, with the space beside it, and its resistance (ohm).
+    * `capacitance`: of capacitors (F/um2).
     """
 
     emitter: float

@@ -15,10 +15,9 @@ double precision; errors of 1e-13 are usual.
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices
+from lstm_analog.arrays import Floats
 from lstm_analog.compiler.compiled import Compiled
 from lstm_analog.compiler.hydraulic import Hydraulic
 from lstm_analog.doors import checked
@@ -27,19 +26,17 @@ from lstm_analog.engines.external import temporary_folder
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
 from lstm_analog.export import statics, write_epanet
 from lstm_analog.export.epanet import EpanetTubes
-from lstm_analog.export.epanet_links import links
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import sequences, starting_state
 from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.fluids import Fluid
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High, Kind
 from lstm_analog.network.roles import without_mass
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.network.varying import check_steady
 from lstm_analog.study.epanet_report import EpanetReport, gauged, head_error, static_errors
-from lstm_analog.study.epanet_walk import EpanetSetup, Simulator, run_epanet, steady_states
+from lstm_analog.study.epanet_walk import EpanetSetup, Simulator, chambers_of, run_epanet, steady_states
 from lstm_analog.study.feeding import feeding
 from lstm_analog.study.operation import as_used
 from lstm_analog.study.run import PassRun
@@ -65,10 +62,8 @@ def epanet_check(
 
     Parameters
     ----------
-    compiled : Compiled
+    compiled, lstm : Compiled, and LSTM
         A clocked machine built from `lstm` in `technology`.
-    lstm : LSTM
-        The LSTM to compare with.
     x : array_like, (time, inputs)
         One sequence; (1, time, inputs) is accepted, too.
     technology : Hydraulic
@@ -77,10 +72,8 @@ def epanet_check(
         The start, from rest unless given.
     fluid : Fluid, optional
         The liquid for EPANET; by default that of the machine at its operating temperature.
-    folder : path, optional
-        The folder for the input files, which are removed afterwards if it is not given.
-    simulator : callable, optional
-        The function that solves a file.
+    folder, simulator : path, and callable, optional
+        The folder for the input files, which are removed afterwards without one; the function that solves a file.
 
     Raises
     ------
@@ -186,25 +179,12 @@ def write_settled(path: str | Path, network: Network, technology: object, fed: S
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     check_one_chip(network)
     check_steady(network)
-    number = _last(fed, interval)
-    trajectory = Settle(save=Save(intervals=(interval,))).run(network, fed.single("an EPANET file"))
-    effort, high = trajectory.efforts[-1], fed.phase(number)
-    massless = without_mass(network)
-    problem = statics(massless, effort, high, _chambers(massless, effort, high), settled=True)
-    write_epanet(path, problem, tubes)
-
-
-def _last(fed: Schedule, interval: str) -> int:
     numbers = [number for number, name in enumerate(fed.names) if name == interval]
     if not numbers:
         must, do = f"be one of {', '.join(dict.fromkeys(fed.names))}", "name another"
         raise InvalidValueError(explain("interval", must=must, got=ascii(interval)[:80], do=do))
-    return numbers[-1]
-
-
-def _chambers(network: Network, effort: Floats, high: High) -> Indices:
-    """Return the chambers of `network` with flow into or out of them while the lines `high` are high."""
-    pipes, valves = links(network, effort, high)
-    fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
-    kinds = network.kinds()
-    return fed[np.isin(fed, np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED])))]
+    trajectory = Settle(save=Save(intervals=(interval,))).run(network, fed.single("an EPANET file"))
+    effort, high = trajectory.efforts[-1], fed.phase(numbers[-1])
+    massless = without_mass(network)
+    problem = statics(massless, effort, high, chambers_of(massless, effort, high), settled=True)
+    write_epanet(path, problem, tubes)

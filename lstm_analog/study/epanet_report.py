@@ -1,6 +1,6 @@
 """The result of `epanet_check`: errors of steady pressures, measured conductances, and Reynolds numbers."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import Inertances, Switches
 from lstm_analog.study.chain_run import ChainRun
 from lstm_analog.study.epanet_walk import PipeReading
+from lstm_analog.study.report import plain
 
 SEEN = 1e-3
 """Least pressure drop of a tube, over the pressure unit, at which its conductance counts as confirmed."""
@@ -38,20 +39,11 @@ class StaticErrors:
 class Gauges:
     """Conductances and Reynolds numbers of the capillaries by EPANET's flows and pressure drops.
 
-    Attributes
-    ----------
-    tubes, confirmed : int
-        The number of tubes, and of those with a drop of at least `SEEN` pressure units.
-    conductance_error : float
-        Largest relative difference of flow over drop from the network's conductance, each tube at its largest drop.
-    conductance_at : str
-        The tube with that difference.
-    least_bore, largest_bore : float
-        The least and the largest bore of all tubes (m).
-    reynolds : float
-        The largest Reynolds number, 4 rho q/(pi mu d).
-    reynolds_at : str
-        The tube with that number.
+    * `tubes`, `confirmed`: the number of tubes, and of those with a drop of at least `SEEN` pressure units.
+    * `conductance_error`, `conductance_at`: largest relative difference of flow over drop from the network's
+      conductance, each tube at its largest drop, and the tube with it.
+    * `least_bore`, `largest_bore`: the least and the largest bore of all tubes (m).
+    * `reynolds`, `reynolds_at`: the largest Reynolds number, 4 rho q/(pi mu d), and the tube with it.
     """
 
     tubes: int
@@ -69,21 +61,12 @@ class Gauges:
 class EpanetReport:
     """The comparison of steady pressures by EPANET with the digital LSTM, and of conductances with the network.
 
-    Attributes
-    ----------
-    model, technology, fluid : str
-        The LSTM, the technology, and the liquid in EPANET.
-    steps, solves : int
-        Number of steps of the sequence, and of files that EPANET solved.
-    layers : tuple of StaticErrors
-        The errors of the layers, bottom first.
-    y : float or None
-        The largest error of the output of the head by an error of 1 in every h; None without a head in
-        this pass.
-    gauges : Gauges
-        Conductances and Reynolds numbers.
-    tolerance : float
-        Largest accepted error of z, c, h and y, and of a conductance.
+    * `model`, `technology`, `fluid`: the LSTM, the technology, and the liquid in EPANET.
+    * `steps`, `solves`: number of steps of the sequence, and of files that EPANET solved.
+    * `layers`: the errors of the layers, bottom first.
+    * `y`: the largest error of the output of the head by an error of 1 in every h; None without a head in this pass.
+    * `gauges`: conductances and Reynolds numbers.
+    * `tolerance`: largest accepted error of z, c, h and y, and of a conductance.
     """
 
     model: str
@@ -143,16 +126,14 @@ class EpanetReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists, strings and numbers."""
-        plain = asdict(self) | {"layers": [asdict(layer) for layer in self.layers]}
-        return {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED, **plain}
+        told = {"holds": self.holds, "findings": [*self.findings], "worst": self.worst, "checks": CHECKED}
+        return {**told, **plain(self)}
 
 
 def static_errors(analog: ChainRun, digital: LayerTrace) -> StaticErrors:
     """Return the errors of a chain of a machine, `analog`, against the `digital` one."""
-    z, c, h = (
-        float(np.abs(ours - theirs).max(initial=0.0))
-        for ours, theirs in ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
-    )
+    pairs = ((analog.z, digital.z), (analog.c, digital.c), (analog.h, digital.h))
+    z, c, h = (float(np.abs(ours - theirs).max(initial=0.0)) for ours, theirs in pairs)
     return StaticErrors(z=z, c=c, h=h)
 
 
@@ -172,12 +153,8 @@ def gauged(network: Network, readings: list[PipeReading], fluid: Fluid, unit: fl
     `unit` is the pressure unit (Pa). Tank lines are left out, because at rest nothing flows in them.
     """
     tubes = [number for number, part in enumerate(network.parts) if not isinstance(part, Switches | Inertances)]
-    pipes = EpanetLinks(
-        **{
-            e.name: np.concatenate([getattr(reading.pipes, e.name) for reading in readings])
-            for e in fields(EpanetLinks)
-        }
-    )
+    each = [vars(reading.pipes) for reading in readings]
+    pipes = EpanetLinks(**{e.name: np.concatenate([one[e.name] for one in each]) for e in fields(EpanetLinks)})
     drop, flow, bore = (np.concatenate([getattr(r, name) for r in readings]) for name in ("drop", "flow", "bore"))
     wanted = np.flatnonzero(np.isin(pipes.bank, tubes))
     # Each tube at its largest drop: sorted by it, the last reading of a tube is kept.

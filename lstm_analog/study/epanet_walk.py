@@ -108,15 +108,6 @@ class PipeReading:
     bore: Floats
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _WalkStep:
-    """One stage of a phase: `relays` to compute by their law, and `chambers` to compute by EPANET."""
-
-    stage: AlgebraicStage
-    relays: Indices
-    chambers: Indices
-
-
 def steady_states(
     network: Network, schedule: Schedule, settles: list[bool], setup: EpanetSetup
 ) -> tuple[Floats, list[PipeReading]]:
@@ -130,7 +121,7 @@ def steady_states(
     """
     network = without_mass(network)
     effort, ends = np.zeros(network.unknowns.size), []
-    phases: dict[High, list[_WalkStep]] = {}
+    phases: dict[High, list[AlgebraicStage]] = {}
     readings: list[PipeReading] = []
     for number, name in enumerate(schedule.names):
         high = schedule.phase(number)
@@ -140,9 +131,9 @@ def steady_states(
             must, do = "settle while a clock line is high", "check machines with CLOCKED timing"
             raise UnsupportedError(explain(f"interval {name} for EPANET", must=must, got="a timed flow", do=do))
         if settles[number]:
-            steps = phases.setdefault(high, phases.get(high) or _steps(network, effort, high))
-            for count, step in enumerate(steps):
-                readings += _solve(network, effort, high, step, setup, f"{number:04d}_{name}_{count:02d}.inp")
+            stages = phases.setdefault(high, phases.get(high) or _stages(network, effort, high))
+            for count, stage in enumerate(stages):
+                readings += _solve(network, effort, high, stage, setup, f"{number:04d}_{name}_{count:02d}.inp")
             _check_stops(network, effort)
         ends.append(effort.copy())
     return np.array(ends), readings
@@ -160,23 +151,26 @@ def _check_stops(network: Network, effort: Floats) -> None:
                 raise UnsupportedError(explain(what, must=must, got=f"{level[tank]:.6g} Pa", do="see its check()"))
 
 
-def _steps(network: Network, effort: Floats, high: High) -> list[_WalkStep]:
-    """Return the stages of a phase in their order; tanks without flow keep their effort, all others settle."""
+def chambers_of(network: Network, effort: Floats, high: High) -> Indices:
+    """Return the chambers of `network` with flow into or out of them at `effort` while the lines `high` are high."""
     pipes, valves = links(network, effort, high)
     fed = np.unique(np.concatenate((pipes.a, pipes.b, valves.a, valves.b)))
-    stored = network.kinds()[Kind.STORED]
+    kinds = network.kinds()
+    return fed[np.isin(fed, np.concatenate((kinds[Kind.BALANCED], kinds[Kind.STORED])))]
+
+
+def _stages(network: Network, effort: Floats, high: High) -> list[AlgebraicStage]:
+    """Return the stages of a phase in their order; tanks without flow keep their effort, all others settle."""
+    stored, fed = network.kinds()[Kind.STORED], chambers_of(network, effort, high)
     settled, held = stored[np.isin(stored, fed)], stored[~np.isin(stored, fed)]
     parts: list[Part] = [part for part in network.parts if not isinstance(part, Storages)]
     parts = [part for part in parts if not isinstance(part, Switches) or is_on(part.line, high)]
     parts.append(Junctions(label="settled", nodes=settled))
     parts.append(Sources(label="held", nodes=held, effort=np.array(0.0)))
-    relays = network.kinds()[Kind.FOLLOWED]
-    steps = []
-    for stage in system(replace(network, parts=tuple(parts)), high).stages:
-        relay = np.isin(stage.nodes, relays)
+    stages = system(replace(network, parts=tuple(parts)), high).stages
+    for stage in stages:
         _check_order(network, stage)
-        steps.append(_WalkStep(stage=stage, relays=stage.nodes[relay], chambers=stage.nodes[~relay]))
-    return steps
+    return list(stages)
 
 
 def _check_order(network: Network, stage: AlgebraicStage) -> None:
@@ -190,16 +184,18 @@ def _check_order(network: Network, stage: AlgebraicStage) -> None:
 
 
 def _solve(
-    network: Network, effort: Floats, high: High, step: _WalkStep, setup: EpanetSetup, name: str
+    network: Network, effort: Floats, high: High, stage: AlgebraicStage, setup: EpanetSetup, name: str
 ) -> list[PipeReading]:
-    """Compute the efforts of a `step` and write them to `effort` (unknowns,), by EPANET if it has chambers."""
-    if step.relays.size:
+    """Write the efforts of a `stage` to `effort` (unknowns,): relays by their law, chambers by EPANET."""
+    is_relay = np.isin(stage.nodes, network.kinds()[Kind.FOLLOWED])
+    relays, chambers = stage.nodes[is_relay], stage.nodes[~is_relay]
+    if relays.size:
         trial = effort[None].copy()
-        step.stage.solve(trial)
-        effort[step.relays] = trial[0, step.relays]
-    if not step.chambers.size:
+        stage.solve(trial)
+        effort[relays] = trial[0, relays]
+    if not chambers.size:
         return []
-    problem, path = statics(network, effort, high, step.chambers), setup.folder / name
+    problem, path = statics(network, effort, high, chambers), setup.folder / name
     write_epanet(path, problem, setup.tubes)
     return [_read(problem, effort, path, setup)]
 

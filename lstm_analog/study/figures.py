@@ -38,28 +38,17 @@ class SourcedValue:
 class CircuitFigures:
     """What a circuit takes beside what flows in its network, and the area of its parts.
 
-    Attributes
-    ----------
-    supply : SourcedValue
-        Voltage of each rail from ground (V).
-    amplifier_current : SourcedValue
-        Quiescent current of an op-amp (A).
-    amplifier_rate : SourcedValue
-        What it takes more for each Hz of gain-bandwidth and F of the largest hold capacitor (A/(Hz F)).
-    multiplier_current, buffer_current : SourcedValue
-        Quiescent current of a multiplier beside its tail, and of a buffer (A).
-    inner_amplifiers : SourcedValue
-        Number of op-amps around a pair or a multiplier that the network does not have.
-    multiplier_inside : SourcedValue
-        1 if a multiplier has its load, its pole and its buffer inside, 0 if they are parts of their own.
-    gate : SourcedValue
-        Capacitance of the gate of a switch (F).
-    swing : SourcedValue
-        Voltage by which a clock drives gates (V).
-    amplifier_area, buffer_area, multiplier_area, pair_area, device_area, resistor_area, switch_area : SourcedValue
-        Area of one part each (m2); a device is a conductance of a crossbar, or a transconductance.
-    capacitor_area, capacitance_area : SourcedValue
-        Area of a capacitor without its capacitance (m2), and of a farad (m2/F).
+    * `supply`: voltage of each rail from ground (V).
+    * `amplifier_current`: quiescent current of an op-amp (A).
+    * `amplifier_rate`: what it takes more for each Hz of gain-bandwidth and F of the largest hold capacitor (A/(Hz F)).
+    * `multiplier_current`, `buffer_current`: quiescent current of a multiplier beside its tail, and of a buffer (A).
+    * `inner_amplifiers`: number of op-amps around a pair or a multiplier that the network does not have.
+    * `multiplier_inside`: 1 if a multiplier has its load, its pole and its buffer inside, 0 if they are parts of their
+      own.
+    * `gate`, `swing`: capacitance of the gate of a switch (F); voltage by which a clock drives gates (V).
+    * `amplifier_area`, `buffer_area`, `multiplier_area`, `pair_area`, `device_area`, `resistor_area`, `switch_area`:
+      area of one part each (m2); a device is a conductance of a crossbar, or a transconductance.
+    * `capacitor_area`, `capacitance_area`: area of a capacitor without its capacitance (m2), and of a farad (m2/F).
     """
 
     supply: SourcedValue
@@ -87,14 +76,9 @@ class CircuitFigures:
 class CellFigures:
     """What transistor cells take beside their supply, and their area.
 
-    Attributes
-    ----------
-    gates : SourcedValue
-        Switched gates of a cell.
-    gate, swing : SourcedValue
-        Capacitance of one (F), and the voltage by which the clock drives it (V).
-    cell_area, device_area : SourcedValue
-        Area of a cell with its capacitors, and of a resistor of a weight (m2).
+    * `gates`: switched gates of a cell.
+    * `gate`, `swing`: capacitance of one (F), and the voltage by which the clock drives it (V).
+    * `cell_area`, `device_area`: area of a cell with its capacitors, and of a resistor of a weight (m2).
     """
 
     gates: SourcedValue
@@ -109,18 +93,12 @@ class CellFigures:
 class PlumbingFigures:
     """What plumbing takes beside the power of the flow, and the volume of its parts.
 
-    Attributes
-    ----------
-    efficiency : SourcedValue
-        Power of the flow over that of the pump's motor.
-    solenoid : SourcedValue
-        Power of a solenoid valve that is held open (W).
-    wall : SourcedValue
-        Wall of a tube (m).
-    tank_share : SourcedValue
-        Volume of a tank with its casing over that of the liquid.
-    relay_volume, valve_volume, port_volume : SourcedValue
-        Volume of a relay; of a solenoid valve, a cock, or a flow-control, relief or drain valve; of a port (m3).
+    * `efficiency`: power of the flow over that of the pump's motor.
+    * `solenoid`: power of a solenoid valve that is held open (W).
+    * `wall`: wall of a tube (m).
+    * `tank_share`: volume of a tank with its casing over that of the liquid.
+    * `relay_volume`, `valve_volume`, `port_volume`: volume of a relay; of a solenoid valve, a cock, or a flow-control,
+      relief or drain valve; of a port (m3).
     """
 
     efficiency: SourcedValue

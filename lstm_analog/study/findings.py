@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isnan
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
@@ -27,99 +26,88 @@ class Bound(Enum):
 
 
 class Rule(Enum):
-    """The quantity that was checked; the value is its name in the table."""
+    """The quantity that was checked: the value is its name in the table, `advice` says what to change."""
 
-    REYNOLDS = "Reynolds number"
-    END_LOSS = "end loss, share"
-    ENTRANCE = "entrance length, share"
-    BORE_SMALL = "least bore, mm"
-    BORE_LARGE = "largest bore, mm"
-    INERTANCE = "inertance I/R over tau"
-    DAMPING = "damping"
-    COMPLIANCE = "yield of the tubes, share"
-    HAMMER_FULL = "water hammer at full flow, Pa"
-    HAMMER_SETTLED = "water hammer when settled, Pa"
-    TRIM = "trim range, ln"
-    STOPS_HIGH = "upper stop or overflow, units above"
-    STOPS_LOW = "lower stop or dry, units below"
-    RELAY_HIGH = "relay output, Pa below supply"
-    RELAY_LOW = "relay output, Pa above the atmosphere"
-    CAVITATION = "absolute pressure, Pa"
-    ELEVATION = "elevation, units"
-    TEMPERATURE = "uneven temperature, share"
-    SETTLING = "left when the clock strikes, share"
-    LEAK = "phase against leak, tau"
-    DROOP = "leak while holding, share"
-    MANIFOLD = "chamber time constant over tau"
-    SWEPT = "solenoid swept volume, units"
-    SEAL = "seal friction, units"
-    PRELOAD = "spring travel, m"
-    CAPILLARY = "capillary rise, units"
-    RELAY_FLOW = "relay flow, m3/s"
-    RELAY_TIME = "relay time constant over tau"
-    RELAY_DAMPING = "relay damping without load"
-    SPOOL_TIME = "spool time constant over tau"
-    SPOOL_DAMPING = "spool damping"
-    COLUMN = "weights of a column, share"
-    ROW_SINK = "current into a row driver, uA"
-    CELL_RANGE = "|c|, units"
-    STEERED = "f c pair, share of its current"
-    HEADROOM = "least collector over base, V"
-    RAIL = "op-amp output, share of the rail"
-    PHASE_MARGIN = "op-amp phase margin, degrees"
-    SLEW = "op-amp slewing, share of the phase"
-    OUTPUT = "op-amp output current, share"
-    ROOM = "signal, share of its room"
-    LINE = "line driver, mA"
+    advice: str
 
+    def __new__(cls, value: str, advice: str) -> Self:
+        """Return the rule with this `value` and `advice`."""
+        rule = object.__new__(cls)
+        rule._value_, rule.advice = value, advice
+        return rule
 
-ADVICE = MappingProxyType(
-    {
-        Rule.REYNOLDS: "narrower and longer tubes, more of them in parallel, or a more viscous fluid",
-        Rule.END_LOSS: "longer tubes, more of them in parallel (its bore does not matter), or a more viscous fluid",
-        Rule.ENTRANCE: "longer tubes, or more of them in parallel",
-        Rule.BORE_SMALL: "leave out weights this small, or shorten the capillaries or raise unit_conductance",
-        Rule.BORE_LARGE: "use several tubes in parallel, or lower unit_conductance",
-        Rule.INERTANCE: "narrower tubes: I/R = rho d^2/(24 mu); or a slower tank",
-        Rule.DAMPING: "narrower tubes, or a larger chamber; it rings until 2 I/R has passed a few times",
-        Rule.COMPLIANCE: "less volume in the tubes, no air, or a larger pilot chamber",
-        Rule.HAMMER_FULL: "never shut a solenoid before its tank has settled, or slower solenoids",
-        Rule.HAMMER_SETTLED: "longer phases: compile with more settling",
-        Rule.TRIM: "a run tells how far signals go; a trim of more range, orifice ports (twice ln R), smaller weights",
-        Rule.STOPS_HIGH: "a longer stroke or taller tube, or a smaller pressure_unit",
-        Rule.STOPS_LOW: "a longer stroke or higher datum, or a smaller pressure_unit",
-        Rule.RELAY_HIGH: "raise supply, or lower pressure_unit",
-        Rule.RELAY_LOW: "raise the datum, or lower pressure_unit",
-        Rule.CAVITATION: "raise the datum; degas the fluid",
-        Rule.ELEVATION: "level gauges and pilots, or raise pressure_unit",
-        Rule.TEMPERATURE: "mount the tubes of a manifold on one block",
-        Rule.SETTLING: "compile with more settling",
-        Rule.LEAK: "shorter phases: the optimum is ln(1/leak) time constants; or tighter seats",
-        Rule.DROOP: "tighter seats, or a shorter step",
-        Rule.MANIFOLD: "smaller pilot chambers, a larger least_total or unit_conductance, or a slower tank",
-        Rule.SWEPT: "larger tanks or smaller solenoids",
-        Rule.SEAL: "rolling diaphragms, wider pistons, or a larger pressure_unit",
-        Rule.PRELOAD: "a longer spring, or a lower datum",
-        Rule.CAPILLARY: "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
-        Rule.RELAY_FLOW: "a larger relay, or a smaller unit_conductance or tank",
-        Rule.RELAY_TIME: "faster relays, or a slower tank",
-        Rule.RELAY_DAMPING: "more bleed, a slower relay, or less volume at its outlet: below 1/2 a heavy valve hunts",
-        Rule.SPOOL_TIME: "lighter spools on stiffer springs, or a slower tank",
-        Rule.SPOOL_DAMPING: "more overlap or a dashpot: it rings for 1/(zeta w)",
-        Rule.COLUMN: "smaller weights, or a smaller unit_conductance",
-        Rule.ROW_SINK: "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
-        Rule.CELL_RANGE: "compile with inputs, which set the state scale, 2 at most; else weights that keep c smaller",
-        Rule.STEERED: "a larger state_scale: the product f c compresses large c",
-        Rule.HEADROOM: "more supply, or a larger state_scale",
-        Rule.RAIL: "compile with inputs, which makes the volts of a unit fit, or higher rails",
-        Rule.PHASE_MARGIN: "less capacitance at the row, a smaller feedback resistance, or a slower op-amp",
-        Rule.SLEW: "a faster op-amp, longer phases, or fewer volts a unit",
-        Rule.OUTPUT: "larger resistances, or an op-amp that gives more",
-        Rule.ROOM: "compile with Fit.SHRINK, or with a technology of more room",
-        Rule.LINE: "a stronger buffer, smaller conductances, or fewer volts a unit",
-    }
-)
-"""Advice by rule."""
+    REYNOLDS = "Reynolds number", "narrower and longer tubes, more of them in parallel, or a more viscous fluid"
+    END_LOSS = (
+        "end loss, share",
+        "longer tubes, more of them in parallel (its bore does not matter), or a more viscous fluid",
+    )
+    ENTRANCE = "entrance length, share", "longer tubes, or more of them in parallel"
+    BORE_SMALL = "least bore, mm", "leave out weights this small, or shorten the capillaries or raise unit_conductance"
+    BORE_LARGE = "largest bore, mm", "use several tubes in parallel, or lower unit_conductance"
+    INERTANCE = "inertance I/R over tau", "narrower tubes: I/R = rho d^2/(24 mu); or a slower tank"
+    DAMPING = "damping", "narrower tubes, or a larger chamber; it rings until 2 I/R has passed a few times"
+    COMPLIANCE = "yield of the tubes, share", "less volume in the tubes, no air, or a larger pilot chamber"
+    HAMMER_FULL = (
+        "water hammer at full flow, Pa",
+        "never shut a solenoid before its tank has settled, or slower solenoids",
+    )
+    HAMMER_SETTLED = "water hammer when settled, Pa", "longer phases: compile with more settling"
+    TRIM = (
+        "trim range, ln",
+        "a run tells how far signals go; a trim of more range, orifice ports (twice ln R), smaller weights",
+    )
+    STOPS_HIGH = "upper stop or overflow, units above", "a longer stroke or taller tube, or a smaller pressure_unit"
+    STOPS_LOW = "lower stop or dry, units below", "a longer stroke or higher datum, or a smaller pressure_unit"
+    RELAY_HIGH = "relay output, Pa below supply", "raise supply, or lower pressure_unit"
+    RELAY_LOW = "relay output, Pa above the atmosphere", "raise the datum, or lower pressure_unit"
+    CAVITATION = "absolute pressure, Pa", "raise the datum; degas the fluid"
+    ELEVATION = "elevation, units", "level gauges and pilots, or raise pressure_unit"
+    TEMPERATURE = "uneven temperature, share", "mount the tubes of a manifold on one block"
+    SETTLING = "left when the clock strikes, share", "compile with more settling"
+    LEAK = "phase against leak, tau", "shorter phases: the optimum is ln(1/leak) time constants; or tighter seats"
+    DROOP = "leak while holding, share", "tighter seats, or a shorter step"
+    MANIFOLD = (
+        "chamber time constant over tau",
+        "smaller pilot chambers, a larger least_total or unit_conductance, or a slower tank",
+    )
+    SWEPT = "solenoid swept volume, units", "larger tanks or smaller solenoids"
+    SEAL = "seal friction, units", "rolling diaphragms, wider pistons, or a larger pressure_unit"
+    PRELOAD = "spring travel, m", "a longer spring, or a lower datum"
+    CAPILLARY = (
+        "capillary rise, units",
+        "wider tubes, clean ones, a wetting agent; read against a datum tube of the same bore",
+    )
+    RELAY_FLOW = "relay flow, m3/s", "a larger relay, or a smaller unit_conductance or tank"
+    RELAY_TIME = "relay time constant over tau", "faster relays, or a slower tank"
+    RELAY_DAMPING = (
+        "relay damping without load",
+        "more bleed, a slower relay, or less volume at its outlet: below 1/2 a heavy valve hunts",
+    )
+    SPOOL_TIME = "spool time constant over tau", "lighter spools on stiffer springs, or a slower tank"
+    SPOOL_DAMPING = "spool damping", "more overlap or a dashpot: it rings for 1/(zeta w)"
+    COLUMN = "weights of a column, share", "smaller weights, or a smaller unit_conductance"
+    ROW_SINK = (
+        "current into a row driver, uA",
+        "a larger row_current, a smaller unit_conductance, or smaller recurrent weights",
+    )
+    CELL_RANGE = (
+        "|c|, units",
+        "compile with inputs, which set the state scale, 2 at most; else weights that keep c smaller",
+    )
+    STEERED = "f c pair, share of its current", "a larger state_scale: the product f c compresses large c"
+    HEADROOM = "least collector over base, V", "more supply, or a larger state_scale"
+    RAIL = (
+        "op-amp output, share of the rail",
+        "compile with inputs, which makes the volts of a unit fit, or higher rails",
+    )
+    PHASE_MARGIN = (
+        "op-amp phase margin, degrees",
+        "less capacitance at the row, a smaller feedback resistance, or a slower op-amp",
+    )
+    SLEW = "op-amp slewing, share of the phase", "a faster op-amp, longer phases, or fewer volts a unit"
+    OUTPUT = "op-amp output current, share", "larger resistances, or an op-amp that gives more"
+    ROOM = "signal, share of its room", "compile with Fit.SHRINK, or with a technology of more room"
+    LINE = "line driver, mA", "a stronger buffer, smaller conductances, or fewer volts a unit"
 
 
 @checked_record
@@ -127,24 +115,12 @@ ADVICE = MappingProxyType(
 class Finding:
     """The comparison of one figure with its limit.
 
-    Attributes
-    ----------
-    rule : Rule
-        The quantity that was checked.
-    severity : Severity
-        How serious it is.
-    part : str
-        Label of the bank of parts, or `machine`.
-    where : str
-        The worst element.
-    value, limit : float
-        The figure of the worst element and the limit, in the unit that the rule names.
-    bound : Bound
-        The side of the limit on which the figure must be.
-    beyond, total : int
-        The number of elements beyond the limit, and of all elements.
-    assumed : bool
-        Whether the figure or the limit depends on an assumed size of a bought part.
+    * `rule`, `severity`: the quantity that was checked, and how serious it is.
+    * `part`, `where`: label of the bank of parts, or `machine`, and its worst element.
+    * `value`, `limit`: the figure of that element and the limit, in the unit that the rule names.
+    * `bound`: the side of the limit on which the figure must be.
+    * `beyond`, `total`: the number of elements beyond the limit, and of all elements.
+    * `assumed`: whether the figure or the limit depends on an assumed size of a bought part.
     """
 
     rule: Rule
@@ -161,7 +137,7 @@ class Finding:
     @property
     def advice(self) -> str:
         """What to change."""
-        return ADVICE[self.rule]
+        return self.rule.advice
 
     @property
     def strain(self) -> float:

@@ -25,7 +25,7 @@ from lstm_analog.errors import (
 from lstm_analog.export.spice_reader import deck_in
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study import Check, ModelFile, certify, write_netlists
-from lstm_analog.study.certificate_file import _digest
+from lstm_analog.study.certificate_file import _digest, save_certificate
 
 X = np.random.default_rng(4).uniform(-1.0, 1.0, (2, 1))
 
@@ -110,12 +110,17 @@ def test_it_is_saved_beside_and_read_back_to_the_last_bit(made):
     assert again.exports[0].banks == certificate.exports[0].banks
 
 
-@pytest.mark.parametrize("technology", [la.hydraulic.WATER, la.hydraulic.GLYCEROL, la.hydraulic.OIL])
-def test_every_technology_is_kept_as_the_record_it_is(made, tmp_path, technology):
-    from lstm_analog.study.certificate_file import save_certificate
-
-    save_certificate(replace(made.certificate, technology=technology), tmp_path / "c.json")
-    assert la.load_certificate(tmp_path / "c.json").technology == technology
+@pytest.mark.parametrize(
+    "technology", [la.hydraulic.WATER, la.hydraulic.GLYCEROL, la.hydraulic.OIL, la.electrical.OPAMP]
+)
+def test_every_technology_is_kept_as_the_record_it_is_in_json_that_any_reader_takes(made, tmp_path, technology):
+    """Limits that never bind were written as Infinity, which is no JSON; numbers of numpy are written as plain ones."""
+    numpy_numbers = {"seed": np.int64(4), "tolerance": np.float32(0.25), "settling": np.float64(24.0)}
+    save_certificate(replace(made.certificate, technology=technology, **numpy_numbers), tmp_path / "c.json")
+    again = la.load_certificate(tmp_path / "c.json")
+    assert again.technology == technology
+    assert (again.seed, again.tolerance, again.settling) == (4, 0.25, 24.0)
+    json.loads((tmp_path / "c.json").read_bytes(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
 
 def test_a_technology_of_another_kind_cannot_be_certified(made, tmp_path):

@@ -166,15 +166,18 @@ def test_a_device_scaled_up_leaves_laminar_flow() -> None:
     assert any(finding.startswith("flow must be laminar, Reynolds number at most 2000") for finding in report.findings)
 
 
-def test_a_port_that_opens_the_wrong_way_is_found() -> None:
-    def flip(part: object) -> object:
-        return replace(part, scale=-part.scale) if isinstance(part, Ports) and part.label == "l0_c_keep_top" else part
-
-    lstm = model()
+def with_ports(lstm: LSTM, change: Callable[[Ports], Ports], steps: int = 2) -> EpanetReport:
+    """Return the report on a machine of `lstm` each of whose banks of ports is as `change` makes it."""
     machine = compile(lstm, OIL)
-    other = with_banks(machine, *map(flip, machine.network.parts))
-    report = epanet_check(other.compiled, lstm, inputs(), OIL)
-    assert report.worst > 1e-2
+    ports = [change(part) for part in machine.network.parts if isinstance(part, Ports)]
+    return epanet_check(with_banks(machine, *ports).compiled, lstm, inputs(steps), OIL)
+
+
+def test_a_port_that_opens_the_wrong_way_is_found() -> None:
+    def flip(port: Ports) -> Ports:
+        return replace(port, scale=-port.scale) if port.label == "l0_c_keep_top" else port
+
+    assert with_ports(model(), flip).worst > 1e-2
 
 
 def test_a_head_with_the_wrong_sign_is_found() -> None:
@@ -191,13 +194,7 @@ def test_a_head_with_the_wrong_sign_is_found() -> None:
 
 
 def test_trim_that_stops_shows_in_c_but_not_in_z() -> None:
-    def stop(part: object) -> object:
-        return replace(part, limit=np.array(0.05)) if isinstance(part, Ports) else part
-
-    lstm = model(3.0)
-    machine = compile(lstm, OIL)
-    other = with_banks(machine, *map(stop, machine.network.parts))
-    report = epanet_check(other.compiled, lstm, inputs(1), OIL)
+    report = with_ports(model(3.0), lambda port: replace(port, limit=np.array(0.05)), steps=1)
     assert report.layers[0].z <= 1e-11
     assert report.layers[0].c > 1e-2
 
@@ -208,15 +205,8 @@ def test_each_tube_is_gauged_at_its_largest_drop() -> None:
     bank = [part.label for part in network.parts].index("l0_rows")
 
     def reading(drop: float, error: float) -> PipeReading:
-        one = np.array([1e-11])
-        tube = EpanetLinks(
-            bank=np.array([bank]),
-            element=np.array([0]),
-            a=np.array([1]),
-            b=np.array([2]),
-            conductance=one,
-            square=0 * one,
-        )
+        one, ends = np.array([1e-11]), {"a": np.array([1]), "b": np.array([2])}
+        tube = EpanetLinks(bank=np.array([bank]), element=np.array([0]), **ends, conductance=one, square=0 * one)
         return PipeReading(pipes=tube, drop=np.array([drop]), flow=(1.0 + error) * drop * one, bore=np.array([1e-3]))
 
     rough, sharp, blind = reading(2e3, 0.01), reading(-1e4, 1e-9), reading(5.0, 0.5)
@@ -239,17 +229,19 @@ def test_a_gated_leak_has_no_steady_state() -> None:
         epanet_check(machine.compiled, lstm, inputs(), OIL)
 
 
-def test_another_lstm_or_technology_is_refused() -> None:
-    lstm, compiled = model(), compile(model(), OIL).compiled
-    with pytest.raises(InvalidValueError, match=r"digest of the machine must be \w{12}, got \w{12}: check it against"):
-        epanet_check(compiled, model(2.0), inputs(), OIL)
-    with pytest.raises(InvalidValueError, match="technology of the machine must be WATER, got OIL"):
-        epanet_check(compiled, lstm, inputs(), WATER)
-
-
-def test_a_technology_of_another_kind_is_refused() -> None:
-    with pytest.raises(InvalidTypeError, match=r"^technology must be Hydraulic, got 'OIL': give that$"):
-        epanet_check(compile(model(), OIL).compiled, model(), inputs(), "OIL")
+@pytest.mark.parametrize(
+    ("changes", "error", "text"),
+    [
+        ({"lstm": model(2.0)}, InvalidValueError, r"digest of the machine must be \w{12}, got \w{12}: check it"),
+        ({"technology": WATER}, InvalidValueError, "technology of the machine must be WATER, got OIL"),
+        ({"technology": "OIL"}, InvalidTypeError, r"^technology must be Hydraulic, got 'OIL': give that$"),
+        ({"x": np.zeros((2, 2, 2))}, InvalidShapeError, r"x for EPANET must be one sequence, got shape \(2, 2, 2\): "),
+    ],
+)
+def test_what_does_not_belong_to_the_machine_is_refused(changes: dict[str, object], error: type, text: str) -> None:
+    given = {"compiled": compile(model(), OIL).compiled, "lstm": model(), "x": inputs(), "technology": OIL}
+    with pytest.raises(error, match=text):
+        epanet_check(**(given | changes))
 
 
 def test_what_acts_in_time_is_in_it_or_refused() -> None:
@@ -265,12 +257,6 @@ def test_what_acts_in_time_is_in_it_or_refused() -> None:
     several = machine.with_imperfection(BoreTolerance(sigma=0.01), Streams(seed=1, chips=2))
     with pytest.raises(InvalidShapeError, match="must have no chip axis"):
         epanet_check(several.compiled, lstm, inputs(), OIL)
-
-
-def test_a_batch_is_refused() -> None:
-    lstm = model()
-    with pytest.raises(InvalidShapeError, match=r"x for EPANET must be one sequence, got shape \(2, 2, 2\): give one"):
-        epanet_check(compile(lstm, OIL).compiled, lstm, np.stack([inputs(), inputs()]), OIL)
 
 
 def test_without_wntr_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

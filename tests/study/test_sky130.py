@@ -96,11 +96,7 @@ def test_every_device_is_of_the_process_and_of_legal_size(preset):
 def test_sizes_that_the_process_does_not_draw_are_refused():
     nmos, npn = SKY130.devices.nmos, SKY130.devices.npn
     for width, length, text in (
-        (
-            20.0,
-            0.4,
-            "length of .*nfet_g5v0d10v5__model must be 0.5 to 99.995 um in steps of 0.005, got 0.4",
-        ),
+        (20.0, 0.4, "length of .*nfet_g5v0d10v5__model must be 0.5 to 99.995 um in steps of 0.005, got 0.4"),
         (0.3, 0.6, "width of .* must be 0.42 to 99.995 um"),
         (20.001, 0.6, "width of .* in steps of 0.005, got 20.001: choose a size that the process draws"),
     ):
