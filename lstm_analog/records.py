@@ -56,15 +56,15 @@ def load_record(path: str | Path, kind: type[_Record], kinds: Kinds, own: Kinds 
     """
     content = read_bytes(path)
     if not content.startswith(_ZIP):
-        raise _foreign(path, kind, "no npz file" if content else "an empty file")
+        raise _foreign(path, kind, "no npz file" if content else "an empty file", own)
     try:
         archive = open_archive(content)
         arrays = {name.removesuffix(".npy"): read_array(archive.read(name), name) for name in archive.members}
         record = _decode(json.loads(bytes(arrays[_TREE])), arrays, kinds, own or {})
     except _DAMAGE as error:
-        raise _foreign(path, kind, "pickled objects" if "pickled" in str(error) else error) from error
+        raise _foreign(path, kind, "pickled objects" if "pickled" in str(error) else error, own) from error
     if not isinstance(record, kind):
-        raise _foreign(path, kind, type(record).__name__)
+        raise _foreign(path, kind, type(record).__name__, own)
     return record
 
 
@@ -95,8 +95,10 @@ def record_of(tree: Any, kinds: Kinds) -> Any:
         raise FileFormatError(explain("a record", must="be as it was written", got=got, do=do)) from error
 
 
-def _foreign(path: str | Path, kind: type, got: object) -> FileFormatError:
+def _foreign(path: str | Path, kind: type, got: object, own: Kinds | None) -> FileFormatError:
     must, do = f"hold a {kind.__name__}", "give a file that this package saved"
+    if own is not None:
+        do += ", and the classes in it that are your own, as own=(MyPart, MyTechnology)"
     return FileFormatError(explain(f"file {str(path)!r}", must=must, got=ascii(str(got))[:200], do=do))
 
 

@@ -329,7 +329,7 @@ def deep():
 
 def test_what_needs_one_network_is_refused_by_name(deep, tmp_path):
     _, machine = deep
-    must = r"the machine must go through time once, got 3 passes: take machine\.passes\[k\]"
+    must = r"the machine must go through time once, got 3 passes: take machine\.alone\(k\), whose inputs are run\."
     for ask in (
         lambda: machine.network,
         lambda: machine.compiled,

@@ -43,6 +43,15 @@ def test_the_law_is_the_measured_curve_and_its_slope():
     np.testing.assert_allclose(laws.partials(part, efforts, ())[0][:, 0], slope, rtol=1e-6)
 
 
+def test_a_network_bears_the_name_of_its_own_technology(tmp_path):
+    """Not that of the behavioural circuit with which it begins."""
+    machine, path = made()["machine"], tmp_path / "own.cir"
+    assert machine.network.said("technology") == ("Loaded",)
+    assert "Loaded" in str(machine)
+    machine.write.spice(path, made()["x"])
+    assert "BEHAVIOURAL" not in path.read_text()
+
+
 def test_scipy_and_ngspice_agree_and_the_part_counts():
     machine, x = made()["machine"], made()["x"]
     ours = machine.run(x).h
@@ -76,7 +85,7 @@ def test_it_is_saved_and_loaded_by_who_knows_it(tmp_path):
     again = la.load_machine(tmp_path / "own.npz", own=kinds)
     assert again.network.equals(machine.network, rtol=0.0)
     assert again.technology == machine.technology
-    with pytest.raises(FileFormatError):
+    with pytest.raises(FileFormatError, match=r"got \"'Measured'\": .*the classes in it that are your own, as own="):
         la.load_machine(tmp_path / "own.npz")
     with pytest.raises(FileFormatError):
         la.load_machine(tmp_path / "own.npz", own=kinds[:1])

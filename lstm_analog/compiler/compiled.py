@@ -155,7 +155,8 @@ def lower(technology: object, signals: SignalNetwork, timing: Timing, settling: 
     Raises `UnsupportedError` for an unknown kind of technology.
     """
     must, got = "be a technology that a compiler is registered for", type(technology).__name__
-    raise UnsupportedError(explain("technology", must=must, got=got, do="take a preset, e.g. electrical.BEHAVIOURAL"))
+    do = "take a preset, e.g. electrical.BEHAVIOURAL, or register your own for compiler.lower"
+    raise UnsupportedError(explain("technology", must=must, got=got, do=do))
 
 
 def layout(signals: SignalNetwork) -> Layout:

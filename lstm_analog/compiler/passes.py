@@ -90,6 +90,7 @@ def number_of_chips(passes: tuple[Compiled, ...]) -> int:
 def only(passes: tuple[_Item, ...], what: str) -> _Item:
     """Return the only one of `passes`, or raise `UnsupportedError` because `what` has several."""
     if len(passes) > 1:
-        got, do = f"{len(passes)} passes", f"take {what}.passes[k]"
+        do = "take run.passes[k]" if what == "run" else f"take {what}.alone(k), whose inputs are run.passes[k].x"
+        got = f"{len(passes)} passes"
         raise UnsupportedError(explain(f"the {what}", must="go through time once", got=got, do=do))
     return passes[0]

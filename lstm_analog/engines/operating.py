@@ -6,7 +6,7 @@ import scipy
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.engines.events import Thresholds, switch_until_rest
-from lstm_analog.engines.stage import factors
+from lstm_analog.engines.stage import factors, not_finite
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import SimulationError, explain
 from lstm_analog.network.graph import Network
@@ -58,7 +58,9 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
     for _ in range(_STEPS):
         equations.complete(effort)
         rate = equations.rates(effort)
-        matrix = scipy.sparse.csc_array(unit / step - equations.jacobian(effort))
+        slopes = equations.jacobian(effort)
+        _check_finite(equations, rate, slopes)
+        matrix = scipy.sparse.csc_array(unit / step - slopes)
         change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
         effort[:, equations.dynamic] += change
         size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
@@ -72,6 +74,14 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
         return
     do = "check the first interval: is every storage tied to something while the reset is on?"
     raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))
+
+
+def _check_finite(equations: System, rate: Floats, slopes: "scipy.sparse.csc_array") -> None:
+    """Raise `SimulationError` naming an unknown whose `rate` (batch, n), or row of `slopes`, is not finite."""
+    strange = np.asarray(~np.isfinite(rate).all(axis=0))
+    strange[slopes.indices[~np.isfinite(slopes.data)] % strange.size] = True
+    if strange.any():
+        raise not_finite(equations.network.unknowns.names()[equations.dynamic[strange.argmax()]])
 
 
 @checked

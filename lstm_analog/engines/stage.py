@@ -128,6 +128,13 @@ def _entries(block: Block) -> tuple[int, ...]:
     return (block.rows.size, block.columns.size) if block.form is BlockForm.DENSE else (block.rows.size,)
 
 
+def not_finite(name: str) -> SimulationError:
+    """Return the error of a law whose flow into the unknown `name`, or a derivative of it, is infinite or no number."""
+    must = "be finite with its derivatives where a run begins: at zero, and at what sources impose"
+    do = "bound the law there, as by maximum or clip of lstm_analog.expressions"
+    return SimulationError(explain(f"flow into {name}", must=must, got="inf or nan", do=do))
+
+
 def factors(matrix: "scipy.sparse.csc_array") -> "SuperLU":
     """Return the LU factors of `matrix`, or raise `SimulationError` if it is singular."""
     from scipy.sparse.linalg import splu

@@ -21,7 +21,9 @@ def dialect_called(name: str) -> Dialect:
         if dialect.name == name:
             return dialect
     known = ", ".join(dialect.name for dialect in WRITTEN)
-    raise refusal("dialect", f"be one of {known}", name, "restore the dialect line")
+    raise refusal(
+        "dialect", f"be one of {known}", name, "restore the dialect line; of your own dialect, name the nearest there"
+    )
 
 
 def domain_called(name: str) -> Domain:

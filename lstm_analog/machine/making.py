@@ -107,7 +107,7 @@ def compile(
     for number, signals in enumerate(networks):
         compiled = lower(technology, signals, timing, float(settling))
         place = () if len(networks) == 1 else (("pass", f"{number + 1} of {len(networks)}"),)
-        known = (*compiled.network.provenance, *legend(compiled))
+        known = (*_named(compiled.network.provenance, technology), *legend(compiled))
         origin = (("model", lstm.name), ("digest", lstm.digest), *place, *known, *said)
         passes.append(replace(compiled, network=replace(compiled.network, provenance=origin)))
     machine = Machine(
@@ -115,6 +115,15 @@ def compile(
     )
     _warn_of_limits(machine)
     return machine
+
+
+def _named(provenance: tuple[tuple[str, str], ...], technology: object) -> tuple[tuple[str, str], ...]:
+    """Return the `provenance` of a network with the name of `technology`, of its class if it has none.
+
+    A technology of a user's own that begins with the network of another has the name of the other in it.
+    """
+    name = str(getattr(technology, "name", type(technology).__name__))
+    return tuple((key, name if key == "technology" else value) for key, value in provenance)
 
 
 def _warn_of_limits(machine: Machine) -> None:

@@ -119,6 +119,10 @@ class Plant:
         return values.min(axis=0), values.max(axis=0)
 
 
+_INSTEAD = "of a circuit take study.running_cost(run), or write.kicad for a board"
+"""What counts the parts of a machine that is no plumbing."""
+
+
 def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     """Return `compiled`, built in `technology`, for a check at the pressures of `run`, or by design if it is None.
 
@@ -127,7 +131,7 @@ def plant(compiled: Compiled, technology: object, run: Run | None) -> Plant:
     `InvalidShapeError` for a run of several chips.
     """
     if not isinstance(technology, Hydraulic) or compiled.network.domain != HYDRAULIC:
-        got, do = compiled.network.domain.name, "compile in a hydraulic technology"
+        got, do = compiled.network.domain.name, f"compile in a hydraulic technology; {_INSTEAD}"
         raise UnsupportedError(explain("the machine", must="be hydraulic", got=got, do=do))
     if run is not None:
         check_one_chip(compiled.network)

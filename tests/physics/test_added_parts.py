@@ -9,6 +9,7 @@ import pytest
 
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
+from lstm_analog.errors import SimulationError
 from lstm_analog.expressions import effort, parameter
 from lstm_analog.network.bank import node_array, positive_array, value_array
 from lstm_analog.network.graph import Network
@@ -34,6 +35,32 @@ class Memristors:
     capacitance: Floats = positive_array()
 
     __post_init__ = check_bank
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cones:
+    """Conical tanks that fill from below through a tube: area (least + (p/full)^2), p the pressure at the bottom."""
+
+    label: str
+    inlet: Indices = node_array()
+    bottom: Indices = node_array()
+    tube: Floats = positive_array()
+    full: Floats = positive_array()
+    least: Floats = value_array()
+    capacitance: Floats = positive_array()
+
+    __post_init__ = check_bank
+
+
+@law.register
+def _(part: Cones) -> Law:
+    share, inflow = effort("bottom") / parameter("full"), parameter("tube") * (effort("inlet") - effort("bottom"))
+    return Law(
+        terminals=("inlet", "bottom"),
+        into={"inlet": -1.0 * inflow, "bottom": inflow / (parameter("least") + share * share)},
+        stored={"bottom": parameter("capacitance")},
+        units={"tube": "conductance", "full": "effort", "least": "1", "capacitance": "capacitance"},
+    )
 
 
 @law.register
@@ -119,3 +146,29 @@ def test_the_levers_of_a_diode_are_in_closed_form() -> None:
     np.testing.assert_allclose(found["saturation"][:, 1, 0], np.expm1(volts / 0.2), rtol=1e-12, atol=1e-15)
     slope = -1e-6 * volts / 0.2**2 * np.exp(volts / 0.2)
     np.testing.assert_allclose(found["slope"][:, 1, 0], slope, rtol=1e-12, atol=1e-18)
+
+
+def _filled(least: float) -> tuple[Network, Schedule]:
+    cones = Cones(label="cone", inlet=[1], bottom=[2], tube=1e-6, full=1.0, least=least, capacitance=1e-12)
+    network = by_hand.network({"drive": 1, "bottom": 1}, Sources(label="drive", nodes=[1], effort=0.0), cones)
+    return network, by_hand.schedule([1e-7, 1e-6], drive=[0.5, 0.9])
+
+
+def test_a_capacity_that_depends_on_the_effort_is_a_factor_of_the_inflow() -> None:
+    """(least + p^2) dp/dt = (0.9 - p) tube/capacitance has its time in closed form, as a function of p."""
+    network, schedule = _filled(0.01)
+    (end,) = Integrate().run(network, schedule)["bottom"][-1]
+
+    def past(p: float) -> float:
+        u = 0.9 - p
+        return -(0.01 + 0.81) * np.log(u) + 1.8 * u - u * u / 2
+
+    assert (past(end) - past(0.5)) * 1e-6 == pytest.approx(1e-6, rel=1e-7, abs=0.0)
+
+
+@pytest.mark.parametrize("engine", [Integrate(), Waveform(), Settle()], ids=repr)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_law_without_a_value_where_runs_begin_is_refused(engine: Integrate | Waveform | Settle) -> None:
+    network, schedule = _filled(0.0)
+    with pytest.raises(SimulationError, match=r"flow into bottom_0 must be finite with .* begins.*: bound the law"):
+        engine.run(network, schedule)

@@ -35,6 +35,7 @@ from lstm_analog.engines.settle.stages import (
     slowest_rates,
     stages,
 )
+from lstm_analog.engines.stage import not_finite
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import High
@@ -173,6 +174,8 @@ def _slow_storages(network: Network, found: Couplings, duration: float, settled:
         if not level.dynamic:
             continue
         rates = slowest_rates(component_stage(found, order, level, duration), still).reshape(-1, len(level.members))
+        if np.isnan(rates).any():
+            raise not_finite(network.unknowns.names()[level.members[np.isnan(rates).any(axis=0).argmax(), 0]])
         least, most = ((pick(rates, axis=0) * duration) for pick in (np.min, np.max))
         slow = least < settled
         divided = np.flatnonzero(slow & (most >= settled))

@@ -237,12 +237,14 @@ def slowest_rates(stage: ComponentStage, efforts: Array) -> Floats:
     """Return the rate (1/s) of the slowest mode of each component of `stage`, (..., m), by its eigenvalues.
 
     Flows are linearised at `efforts` (..., unknowns), members without storage eliminated. The rate is negative where a
-    mode grows.
+    mode grows, and nan where a slope is not finite.
     """
     slopes, states = stage.wiring.slopes(efforts, stage.couplings.high), stage.level.dynamic
     kept, cross = slopes[..., :states, :states], slopes[..., :states, states:]
     if slopes.shape[-1] > states:
         kept = kept - cross @ np.linalg.solve(slopes[..., states:, states:], slopes[..., states:, :states])
+    if not np.isfinite(kept).all():
+        return np.full(kept.shape[:-2], np.nan)
     rates = -np.linalg.eigvals(kept / stage.wiring.capacity[..., None]).real.max(axis=-1)
     return np.asarray(rates, dtype=np.float64)
 
