@@ -13,8 +13,7 @@ import numpy as np
 
 from lstm_analog.arrays import Array
 from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
-from lstm_analog.model.formats.pickle_values import ADVICE
+from lstm_analog.model.formats.pickle_values import ADVICE, Pickle, Storage, Unreadable, View
 from lstm_analog.model.formats.pickles import LONGEST, read_pickle
 from lstm_analog.model.formats.tensor import DTYPES, LONGEST_NAME, Tensor, TensorMap, count_of, label
 from lstm_analog.zips import open_archive
