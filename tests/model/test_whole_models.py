@@ -111,15 +111,9 @@ def test_a_model_is_saved_and_loaded_to_the_last_bit(tmp_path, case):
     ("word", "message"),
     [
         (lambda said: said.pop("held"), "header's 'lstm_analog_model' must say what the steps are, got KeyError"),
-        (
-            lambda said: said["before"].append({"step": "Lambda"}),
-            "must say what the steps are, got KeyError: \"'Lam",
-        ),
+        (lambda said: said["before"].append({"step": "Lambda"}), "must say what the steps are, got KeyError: \"'Lam"),
         (lambda said: said["before"].clear(), "tensors must all be named in the header, got 'before"),
-        (
-            lambda said: said["before"][0].update(value="x"),
-            "masked value must hold float32, float64 or integer",
-        ),
+        (lambda said: said["before"][0].update(value="x"), "masked value must hold float32, float64 or integer"),
         (lambda said: said["after"].append({"step": "Pooling", "pool": "min"}), "must say what the steps are, got Val"),
         (lambda said: said.update(before=7), "must say what the steps are, got TypeError"),
     ],
