@@ -12,8 +12,9 @@ import torch
 from torch import Tensor as TorchTensor
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError
 from lstm_analog.model.formats.labels import Labels
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.stream_steps import StepRecorder
 from lstm_analog.model.formats.streams import ModelStreams, ends_of
 from lstm_analog.model.layers import Layer
@@ -158,7 +159,7 @@ class LabelledRun:
 
 def refused(label: str, must: str, got: str) -> UnsupportedError:
     """Return the error that the function with this `label` `must` be something and `got` something else."""
-    return UnsupportedError(explain(label, must=must, got=got, do=INSTEAD))
+    return unsupported(label, must, got, INSTEAD)
 
 
 def plainly(func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Protocol
 
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES
 
 MOST_TEXTS = 20_000
@@ -86,7 +86,7 @@ def texts_of(image: Bytes, kind: Type, shape: tuple[int, ...], data: bytes) -> s
     count = prod(shape)
     if count > MOST_TEXTS or count * kind.size > len(data):
         must, do = f"hold at most {MOST_TEXTS} texts, all there", "the file is damaged: save or fetch it again"
-        raise FileFormatError(explain("HDF5 attribute", must=must, got=count, do=do))
+        raise format_error("HDF5 attribute", must, count, do)
     pieces = [data[n * kind.size : (n + 1) * kind.size] for n in range(count)]
     texts = tuple((_long(image, piece) if kind.variable else piece.rstrip(b"\0")).decode() for piece in pieces)
     return texts if shape else texts[0]
@@ -107,4 +107,4 @@ def _long(image: Bytes, piece: bytes) -> bytes:
             break
         at += 16 + (long + 7) // 8 * 8
     do = "the file is damaged: save or fetch it again"
-    raise FileFormatError(explain("HDF5 text", must="be in its heap", got=f"none of number {wanted}", do=do))
+    raise format_error("HDF5 text", "be in its heap", f"none of number {wanted}", do)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError
 from lstm_analog.model.activations import (
     HARD_SIGMOID,
     LINEAR,
@@ -27,7 +27,7 @@ from lstm_analog.model.activations import (
     Activation,
 )
 from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.formulas import (
@@ -106,7 +106,7 @@ def activation_of(
     name = _name(config, option, preset)
     if not isinstance(name, str) or name not in ACTIVATIONS:
         must, do = f"have an {option} of {', '.join(known)}", "train it with one of these"
-        raise UnsupportedError(explain(config.label, must=must, got=ascii(name)[:80], do=do))
+        raise unsupported(config.label, must, ascii(name)[:80], do)
     return STEEP_HARD_SIGMOID if old and name == "hard_sigmoid" else ACTIVATIONS[name]
 
 
@@ -144,19 +144,17 @@ def check_options(config: LayerConfig, *also: str) -> None:
         if value and name not in (*KNOWN, *also) and not name.endswith(TRAINING)
     ]
     if strange:
-        raise UnsupportedError(
-            explain(config.label, must="have options known here", got=listed(strange), do="build it without them")
-        )
+        raise unsupported(config.label, "have options known here", listed(strange), "build it without them")
 
 
 def refused(config: LayerConfig, must: str, got: object, do: str = "build it without") -> UnsupportedError:
     """Return the error that the layer of `config` `must` be something and got `got`, with the advice `do`."""
-    return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
+    return unsupported(config.label, must, ascii(got)[:80], do)
 
 
 def misfit(config: LayerConfig, must: str, got: object, do: str = "save the model again") -> FileFormatError:
     """Return the error that the layer of `config` `must` have something else than `got` in the file; `do` is advice."""
-    return FileFormatError(explain(config.label, must=must, got=got, do=do))
+    return format_error(config.label, must, got, do)
 
 
 def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:

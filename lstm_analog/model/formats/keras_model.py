@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
 from lstm_analog.model.formats.keras_layers import LayerFile, refused
 from lstm_analog.model.formats.keras_recurrent import linearly_read, recurrent_part
 from lstm_analog.model.formats.keras_steps import KerasShape, steps_of
-from lstm_analog.model.formats.stacks import SHOWN, Stack, listed, works
+from lstm_analog.model.formats.refusals import SHOWN, format_error, listed
+from lstm_analog.model.formats.stacks import Stack, works
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Reshape, width_after
@@ -99,11 +99,8 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
     active = [file for file in files if file.config.kind not in INACTIVE]
     places = [n for n, file in enumerate(active) if file.config.kind in RECURRENT]
     if not places:
-        must, got = (
-            f"hold one of {', '.join(RECURRENT)}",
-            ", ".join(file.config.label for file in active[:SHOWN]) or "none",
-        )
-        raise FileFormatError(explain("model", must=must, got=got, do="save the model with its LSTM"))
+        got = ", ".join(file.config.label for file in active[:SHOWN]) or "none"
+        raise format_error("model", f"hold one of {', '.join(RECURRENT)}", got, "save the model with its LSTM")
     return active[: places[0]], active[places[0] : places[-1] + 1], active[places[-1] + 1 :]
 
 

@@ -22,6 +22,7 @@ from lstm_analog.model.formats.flax import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.safetensor import read_safetensors
 from lstm_analog.model.formats.stacks import Only, Stack
 from lstm_analog.model.formats.state_dict import stack_of
@@ -43,7 +44,7 @@ def _array(name: str, data: bytes) -> Tensor:
     shape, by_column, dtype, start = read_header(data, f"array {name[:80]!a}")
     if dtype.name not in DTYPES or dtype.newbyteorder("=") != np.dtype(dtype.name) or dtype.byteorder == ">":
         must, got = "hold little-endian numbers", ascii(str(dtype))[:80]
-        raise FileFormatError(explain(f"array {name[:80]!a}", must=must, got=got, do="convert it before saving"))
+        raise format_error(f"array {name[:80]!a}", must, got, "convert it before saving")
     tensor = from_bytes(name, dtype.name, shape, memoryview(data)[start:])
     if not by_column:
         return tensor
@@ -219,7 +220,7 @@ def _stack(
             tensors, words = read_safetensors(content)
             if MODEL_WORD in words:
                 must, do = "hold a recurrent module alone", "load_model(path), whose lstm is that"
-                raise FileFormatError(explain("file", must=must, got="a whole model", do=do))
+                raise format_error("file", must, "a whole model", do)
             own = WORD in words and only is None
             return dict(words), own_stack(tensors, words[WORD]) if own else stack_of_arrays(tensors, only)
         case Format.TORCH:

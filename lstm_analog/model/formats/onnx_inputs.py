@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.formats.chains import Objection
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels, unknown
 from lstm_analog.model.formats.onnx_nodes import Node
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.streams import ModelStreams
 
 
@@ -82,8 +82,7 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
         must = f"be of {ways} directions and {units} units"
-        got = f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes"
-        raise UnsupportedError(explain(what, must=must, got=got, do=do))
+        raise unsupported(what, must, f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes", do)
 
 
 def start_of(

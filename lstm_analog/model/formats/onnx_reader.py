@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError
 from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
@@ -13,6 +13,7 @@ from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
 from lstm_analog.model.formats.onnx_signals import READS, GraphOutputs, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
+from lstm_analog.model.formats.refusals import format_error, unsupported
 from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, works
 from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.layers import Head
@@ -69,7 +70,7 @@ class Reader:
             raise error
         if not found:
             got, do = self.outputs.made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
-            raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
+            raise format_error("graph", "have a recurrent node", got, do)
         try:
             if output is None:
                 answer = self.outputs.only(self._top(), lambda name: works(lambda: self.parts(name).model("trial")))
@@ -86,7 +87,7 @@ class Reader:
         way = alone(self.recurrences.found, self.stack)
         way = way.replace("alone, only=", "alone by load with only=", 1) if self.whole else way
         do = f"{other_way}{way}, and do the rest yourself"
-        return UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do))
+        return unsupported(objection.what, objection.must, objection.got, do)
 
     def linear(self, parts: Parts, other_way: str) -> Stack:
         """Return `parts` as a stack with a linear head; raise for other steps, with the advice `other_way`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import InvalidValueError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.chains import (
     LINEAR,
     NUMERIC,
@@ -32,7 +32,7 @@ from lstm_analog.model.formats.onnx_inputs import (
     states_of,
 )
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import listed, unsupported
 from lstm_analog.model.formats.streams import ModelStreams, Stream, ends_of
 from lstm_analog.model.layers import Layer
 
@@ -103,7 +103,7 @@ class Recurrences:
         self.left -= sum(cell.input.nbytes + cell.recurrent.nbytes for cell in layer.cells) // 2
         if self.left < 0:
             must, do = f"share weights at most {MOST_REUSE} times", "export the recurrent module alone"
-            raise UnsupportedError(explain(node.label, must=must, got="more", do=do))
+            raise unsupported(node.label, must, "more", do)
         made = self._placed(node, layer, inputs)
         self.found[node.name] = made
         return _outputs(made, bool(node.attributes.get("layout", 0)))
@@ -218,9 +218,7 @@ class GraphOutputs:
         if len({each.stream.number for each in made.values()}) > 1:
             first = next(filter(works, made), None)
             do = f"load_model(path, output={first!a}) takes one of them" if first else "export it with one answer"
-            raise UnsupportedError(
-                explain("answers of the graph", must="be one, or be chosen", got=listed(made), do=do)
-            )
+            raise unsupported("answers of the graph", "be one, or be chosen", listed(made), do)
         several = list((made or found).values())
         every = [each for each in several if each.reading is RowSelection.EVERY]
         if self.whole and not several:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import LONGEST_NAME
 
 
@@ -112,7 +113,7 @@ class _MisfitError(Exception):
 
 def refused(place: int, must: str, got: str) -> FileFormatError:
     """Return the error that the content at byte `place` of a pickle `must` be something and is `got`."""
-    return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
+    return format_error(f"pickle at byte {place}", must, got, f"nothing was executed; {ADVICE}")
 
 
 def entry_name(key: object, number: int) -> Hashable:
