@@ -17,7 +17,7 @@ from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValue
 from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
-from lstm_analog.model import LSTM, State
+from lstm_analog.model import State
 from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.study.keeping import Keep
@@ -97,7 +97,7 @@ class AnalogLSTM(nn.RNNBase):
     @property
     def machine(self) -> Machine:
         """The machine, compiled anew after each change of the weights."""
-        lstm = LSTM(layers=stack_of(tensors_of(self)).layers, name="torch")
+        lstm = stack_of(tensors_of(self)).lstm("torch")
         if self._built is None or self._built[0] != lstm.digest:
             machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
             if self.streams is not None:

@@ -15,7 +15,6 @@ from lstm_analog.compiler.manifolds import dense_weights
 from lstm_analog.compiler.signals import OperationChain, SignalNetwork, SignalOperation, Sum
 from lstm_analog.engines.sensitivity import Sensitivities
 from lstm_analog.machine import Machine
-from lstm_analog.model import LSTM
 from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import TensorMap
@@ -66,7 +65,7 @@ def _numbered(tensors: TensorMap, counts: Mapping[str, Indices]) -> TensorMap:
 
 
 def _signal_networks(tensors: TensorMap) -> tuple[SignalNetwork, ...]:
-    return signal_networks(LSTM(layers=stack_of(tensors).layers, name="torch"))
+    return signal_networks(stack_of(tensors).lstm("torch"))
 
 
 def _sums(network: SignalNetwork) -> list[Sum]:

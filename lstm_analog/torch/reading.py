@@ -68,15 +68,13 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
     """
     check_module(module)
     if only is not None:
-        stack = _named(module, only, advice_for)
-        return LSTM(layers=stack.layers, head=stack.head, name=name)
+        return _named(module, only, advice_for).lstm(name)
     tensors = tensors_of(module)
     modules = list(_modules(module))
     outer = [each for each in modules if len(list(_modules(each))) > 1]
     _check_kinds(module, [each for each in modules if each not in outer], advice_for)
     check_hooks(module)
-    stack = stack_of(tensors, None, rectified(module))
-    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    lstm = stack_of(tensors, None, rectified(module)).lstm(name)
     known = all(type(each).forward in (nn.Module.forward, nn.Sequential.forward) for each in outer)
     return lstm if known else _read_as(module, lstm)
 

@@ -16,7 +16,6 @@ from lstm_analog.model.formats.chains import (
     NUMERIC,
     ChainAnswer,
     ObjectedError,
-    Objection,
     Parts,
     answer_of,
     parts_of,
@@ -118,8 +117,8 @@ def _traced(
         key, chosen = _chosen(trace, answer, output)
         return _Traced(parts=parts_of(chosen), time_first=not trace.turned, key=key)
     except ObjectedError as error:
-        objection = error.args[0]
-        raise unsupported(objection.what, objection.must, objection.got, do) from None
+        objected, must, got = error.args
+        raise unsupported(objected, must, got, do) from None
     except UnsupportedError as error:
         raise UnsupportedError(f"{what}: {str(error).removesuffix(INSTEAD)}{do}") from None
     except LstmAnalogError:
@@ -144,7 +143,7 @@ def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[
     for key, each in (made or read).items():
         return key, each
     got = "another arrangement of one" if found else type(answer).__name__
-    raise ObjectedError(Objection(what="the answer of forward", must=NUMERIC, got=got))
+    raise ObjectedError("the answer of forward", NUMERIC, got)
 
 
 def _entries(answer: Any) -> Mapping[int | str | None, Any]:

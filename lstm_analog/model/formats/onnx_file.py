@@ -18,7 +18,7 @@ from lstm_analog.errors import (
     LstmAnalogError,
     explain,
 )
-from lstm_analog.model.formats.chains import Objection, Parts, same_models
+from lstm_analog.model.formats.chains import Parts, same_models
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.onnx_graph import MOST_NODES, numbers
 from lstm_analog.model.formats.onnx_inputs import PROBES, OpenInput
@@ -125,7 +125,7 @@ class OnnxFile:
         tensors = OnnxTensors(path.parent)
         self.graph = _graph(model.graph, tensors)
         self.functions = _unique(
-            (_operation(str(entry.name), str(entry.domain)), _function(entry, tensors)) for entry in model.functions
+            (_operation(str(entry.name), str(entry.domain)), _graph(entry, tensors)) for entry in model.functions
         )
         given = {name: floats(array, f"weights[{ascii(name)[:80]}]") for name, array in weights.items()}
         strange = sorted(set(given) - set(self.graph.inputs))
@@ -182,7 +182,7 @@ class OnnxFile:
         first, second = (reader.parts(output) for reader in readers)
         if not same_models(first.model("first"), second.model("first")):
             must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
-            raise readers[0].refused(Objection(what="graph", must=must, got=got))
+            raise readers[0].refused("graph", must, got)
         return readers[0], first
 
 
@@ -206,24 +206,13 @@ def _parsed(content: bytes) -> Any:
 
 
 def _graph(entry: Any, tensors: OnnxTensors) -> Graph:
-    """Return the GraphProto `entry` as a record."""
+    """Return a GraphProto `entry`, or a FunctionProto, whose inputs and outputs are bare names, as a record."""
     return Graph(
         nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
-        inputs=tuple(str(each.name) for each in entry.input),
-        outputs=tuple(str(each.name) for each in entry.output),
-        arrays=_unique((str(each.name), tensors.array(each)) for each in entry.initializer),
-        presets={},
-    )
-
-
-def _function(entry: Any, tensors: OnnxTensors) -> Graph:
-    """Return the FunctionProto `entry` as a record."""
-    return Graph(
-        nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
-        inputs=tuple(map(str, entry.input)),
-        outputs=tuple(map(str, entry.output)),
-        arrays={},
-        presets={str(each.name): _attribute(each, tensors) for each in entry.attribute_proto},
+        inputs=tuple(str(getattr(each, "name", each)) for each in entry.input),
+        outputs=tuple(str(getattr(each, "name", each)) for each in entry.output),
+        arrays=_unique((str(each.name), tensors.array(each)) for each in getattr(entry, "initializer", ())),
+        presets={str(each.name): _attribute(each, tensors) for each in getattr(entry, "attribute_proto", ())},
     )
 
 

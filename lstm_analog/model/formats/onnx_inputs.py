@@ -60,8 +60,7 @@ def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array
     if block is not None:
         return block
     got = value.why or ("other numbers" if value.origin is Origin.NUMBERS else value.origin.value)
-    must = "be an input of the graph or as long as the sequences"
-    return Objection(what=f"sequence_lens of {node.label}", must=must, got=got)
+    return Objection(f"sequence_lens of {node.label}", "be an input of the graph or as long as the sequences", got)
 
 
 def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
@@ -96,7 +95,7 @@ def start_of(
     if block is not None:
         return block
     got = value.why or ("another arrangement of it" if value.origin is Origin.LABELS else value.origin.value)
-    return Objection(what=what, must="be zero, or an input of the graph in the order of the layers", got=got)
+    return Objection(what, "be zero, or an input of the graph in the order of the layers", got)
 
 
 def are_whole(array: Array, states: Sequence[Array]) -> bool:

@@ -23,7 +23,7 @@ KINDS = MappingProxyType(
 _LENGTH = 8
 
 
-def read_safetensors(content: bytes) -> tuple[TensorMap, Mapping[str, str]]:
+def read_safetensors(content: bytes) -> tuple[TensorMap, dict[str, str]]:
     """Return the tensors of the safetensors file `content` and its metadata, or raise `FileFormatError`."""
     try:
         described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]

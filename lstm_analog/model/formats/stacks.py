@@ -28,6 +28,10 @@ class Stack:
         """The number of outputs of the top layer."""
         return self.layers[-1].output_size
 
+    def lstm(self, name: str) -> LSTM:
+        """Return the LSTM of these layers and this head, called `name`."""
+        return LSTM(layers=self.layers, head=self.head, name=name)
+
 
 def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `only`, checked against the recurrent `modules` and the `others` of a file.
@@ -83,11 +87,7 @@ def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], St
 
 
 def _stands(names: str | tuple[str, ...], take: Callable[[str | tuple[str, ...]], Stack]) -> bool:
-    def tried() -> LSTM:
-        stack = take(names)
-        return LSTM(layers=stack.layers, head=stack.head, name="trial")
-
-    return works(tried)
+    return works(lambda: take(names).lstm("trial"))
 
 
 def works(make: Callable[[], object]) -> bool:
