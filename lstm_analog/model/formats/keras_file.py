@@ -98,6 +98,9 @@ _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
 _LEGACY = "model_weights/"
 _OLD, _NEW = "2", "3"
+_MASK_ENDS = (3, 16)
+"""The first version of Keras whose recurrent layers do not hand their masks on."""
+
 _LONGEST = 6 * 2**20
 """Largest size of a configuration: a layer takes two thousand bytes, and parsing up to thirty times the size."""
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
@@ -177,7 +180,11 @@ def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> Ker
     old = str(version).startswith(("1", _OLD))
     layers = all_layers(parsed)
     arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, layers)
-    made = {each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old) for each in layers}
+    mask_ends = tuple(map(int, re.findall("[0-9]{1,9}", str(version))[:2])) >= _MASK_ENDS
+    made = {
+        each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old, mask_ends=mask_ends)
+        for each in layers
+    }
     return KerasFile(call="path" if words else "path, config=config", config=parsed, layers=made)
 
 

@@ -129,11 +129,15 @@ _Z_R_H = [1, 0, 2]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerFile:
-    """A layer in a file: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it (`old`)."""
+    """A layer in a file: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it (`old`).
+
+    `mask_ends` is whether the Keras that wrote it hands no mask on from a recurrent layer, as from 3.16 on.
+    """
 
     config: LayerConfig
     arrays: tuple[Tensor, ...]
     old: bool
+    mask_ends: bool = False
 
 
 def check_options(config: LayerConfig, *also: str) -> None:

@@ -45,7 +45,9 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
     part = recurrent_part(recurrent)
     first, shape = _steps(before, _input_shape(files))
     if any(isinstance(step, Masking) or (isinstance(step, Embedding) and step.masked) for step in first):
-        _check_masked([*before, *recurrent, *(() if part.final else after)])
+        behind = () if part.final else after
+        _check_masked([*before, *recurrent, *behind])
+        _check_handed_on([*recurrent[1:], *behind])
     for file in before:
         if file.config.kind == "Embedding" and file is not before[0]:
             raise refused(file.config, "be the first layer", "a later one", "feed it the numbers of words")
@@ -124,6 +126,14 @@ def _check_masked(files: Sequence[LayerFile]) -> None:
         if kind in RECURRENT and options.get("zero_output_for_mask") and not options.get("return_sequences"):
             must, do = "return sequences", "build it without zero_output_for_mask"
             raise refused(file.config, must, "zero_output_for_mask without them", do)
+
+
+def _check_handed_on(files: Sequence[LayerFile]) -> None:
+    """Raise if a layer in `files`, all behind a recurrent one, uses a mask, and their Keras does not hand it on."""
+    for file in files:
+        if file.mask_ends and file.config.kind in (*RECURRENT, "GlobalAveragePooling1D"):
+            must, do = "follow no mask, which Keras from 3.16 on does not hand on to it", "save it with Keras 3.15"
+            raise refused(file.config, must, "a mask before a recurrent layer", do)
 
 
 def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: str) -> str:
