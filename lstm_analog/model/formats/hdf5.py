@@ -198,7 +198,7 @@ def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
         parts.append(body[at : at + size])
         at += (size + 7) // 8 * 8 if version == 1 else size
     name = parts[0].rstrip(b"\0").decode()
-    return name, texts_of(image, type_of(parts[1]), space_of(parts[2]), body[at:])
+    return name, texts_of(image.at, type_of(parts[1]), space_of(parts[2]), body[at:])
 
 
 def _tensor(image: Hdf5Image, path: str, messages: Mapping[int, bytes]) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.errors import FileFormatError, UnsupportedError
+from lstm_analog.model import formulas
 from lstm_analog.model.activations import (
     HARD_SIGMOID,
     LINEAR,
@@ -30,19 +31,6 @@ from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig
 from lstm_analog.model.formats.refusals import format_error, listed, unsupported
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.formulas import (
-    clipped,
-    elu,
-    formula,
-    gated,
-    gelu,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    silu,
-    softsign,
-)
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import ModelStep, Softmax
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
@@ -63,22 +51,22 @@ ACTIVATIONS = MappingProxyType(
 CURVES: Mapping[str, tuple[ModelStep, ...]] = MappingProxyType(
     {
         "softmax": (Softmax(),),
-        "log_softmax": (log_softmax(),),
-        "gelu": (gelu(rough=False),),
-        "elu": (elu(1.0),),
-        "celu": (elu(1.0),),
-        "selu": (elu(1.6732632423543772, 1.0507009873554805),),
-        "leaky_relu": (leaky_relu(0.2),),
-        "relu6": clipped(0.0, 6.0),
-        "hard_tanh": clipped(-1.0, 1.0),
-        "exponential": (formula("exp", (Operation.EXP, (0,))),),
-        "silu": (silu(),),
-        "swish": (silu(),),
-        "hard_silu": (gated("hard swish", HARD_SIGMOID),),
-        "hard_swish": (gated("hard swish", HARD_SIGMOID),),
-        "mish": (mish(),),
-        "softsign": (softsign(),),
-        "log_sigmoid": (log_sigmoid(),),
+        "log_softmax": (formulas.log_softmax(),),
+        "gelu": (formulas.gelu(rough=False),),
+        "elu": (formulas.elu(1.0),),
+        "celu": (formulas.elu(1.0),),
+        "selu": (formulas.elu(1.6732632423543772, 1.0507009873554805),),
+        "leaky_relu": (formulas.leaky_relu(0.2),),
+        "relu6": formulas.clipped(0.0, 6.0),
+        "hard_tanh": formulas.clipped(-1.0, 1.0),
+        "exponential": (formulas.formula("exp", (Operation.EXP, (0,))),),
+        "silu": (formulas.silu(),),
+        "swish": (formulas.silu(),),
+        "hard_silu": (formulas.gated("hard swish", HARD_SIGMOID),),
+        "hard_swish": (formulas.gated("hard swish", HARD_SIGMOID),),
+        "mish": (formulas.mish(),),
+        "softsign": (formulas.softsign(),),
+        "log_sigmoid": (formulas.log_sigmoid(),),
     }
 )
 """Activations of numeric steps, with the constants of keras/src/activations/activations.py."""

@@ -12,23 +12,12 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array
+from lstm_analog.model import formulas
 from lstm_analog.model.activations import RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CannotError
 from lstm_analog.model.formats.stream_steps import StepRecorder
-from lstm_analog.model.formulas import (
-    clipped,
-    elu,
-    gated,
-    gelu,
-    layer_normalization,
-    leaky_relu,
-    log_softmax,
-    mish,
-    silu,
-    softsign,
-)
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Pool, RowStep, Softmax
 
@@ -38,18 +27,20 @@ CURVES: Mapping[str, Callable[[Mapping[str, Any]], RowStep]] = MappingProxyType(
         "Tanh": lambda said: TANH,
         "Sigmoid": lambda said: SIGMOID,
         "Softplus": lambda said: SOFTPLUS,
-        "Softsign": lambda said: softsign(),
-        "LeakyRelu": lambda said: leaky_relu(said.get("alpha", 0.01)),
-        "Elu": lambda said: elu(said.get("alpha", 1.0)),
-        "Celu": lambda said: elu(said.get("alpha", 1.0), stretch=said.get("alpha", 1.0)),
-        "Selu": lambda said: elu(said.get("alpha", 1.67326319217681884765625), said.get("gamma", 1.05070102214813232)),
-        "Gelu": lambda said: gelu(said.get("approximate", b"none") == b"tanh"),
+        "Softsign": lambda said: formulas.softsign(),
+        "LeakyRelu": lambda said: formulas.leaky_relu(said.get("alpha", 0.01)),
+        "Elu": lambda said: formulas.elu(said.get("alpha", 1.0)),
+        "Celu": lambda said: formulas.elu(said.get("alpha", 1.0), stretch=said.get("alpha", 1.0)),
+        "Selu": lambda said: formulas.elu(
+            said.get("alpha", 1.67326319217681884765625), said.get("gamma", 1.05070102214813232)
+        ),
+        "Gelu": lambda said: formulas.gelu(said.get("approximate", b"none") == b"tanh"),
         "HardSigmoid": lambda said: Activation(
             curve=Curve.CLIP, slope=said.get("alpha", 0.2), offset=said.get("beta", 0.5)
         ),
-        "HardSwish": lambda said: gated("hard swish", Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)),
-        "Swish": lambda said: silu(said.get("alpha", 1.0)),
-        "Mish": lambda said: mish(),
+        "HardSwish": lambda said: formulas.gated("hard swish", Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)),
+        "Swish": lambda said: formulas.silu(said.get("alpha", 1.0)),
+        "Mish": lambda said: formulas.mish(),
         "Exp": lambda said: Operation.EXP,
         "Log": lambda said: Operation.LOG,
         "Sqrt": lambda said: Operation.SQRT,
@@ -93,7 +84,7 @@ def _clipped(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
             if limit is None or limit.size != 1:
                 return None
             said[n] = float(limit.flat[0])
-    return record.curves(signal_of(inputs), clipped(*said)) if said[0] < said[1] else None
+    return record.curves(signal_of(inputs), formulas.clipped(*said)) if said[0] < said[1] else None
 
 
 def _leaky(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
@@ -101,7 +92,7 @@ def _leaky(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     if slope is None:
         return None
     if slope.size == 1:
-        return record.curve(x, leaky_relu(float(slope.flat[0])))
+        return record.curve(x, formulas.leaky_relu(float(slope.flat[0])))
     below = record.curve(x, Activation(curve=Curve.RELU, slope=-1.0))
     lower = None if below is None else record.scaling(below, -slope, np.zeros(()))
     upper = record.curve(x, RELU)
@@ -144,7 +135,7 @@ def _softmax(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     """Return a softmax over the last axis; before opset 13 an earlier axis meant all axes from there on."""
     x = signal_of(inputs)
     axis = node.attributes.get("axis", -1 if x.ndim == 2 else None)
-    made = Softmax() if node.operation == "Softmax" else log_softmax()
+    made = Softmax() if node.operation == "Softmax" else formulas.log_softmax()
     return record.row_function(x, -1, made) if axis in (-1, x.ndim - 1) else None
 
 
@@ -169,7 +160,7 @@ def _layer_normalized(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
         return None
     if scale.size == 1 or offset.size == 1:
         scale, offset = (np.broadcast_to(each.reshape(-1), x.shape[-1:]) for each in (scale, offset))
-    made = layer_normalization(scale.reshape(-1), offset.reshape(-1), said.get("epsilon", 1e-5))
+    made = formulas.layer_normalization(scale.reshape(-1), offset.reshape(-1), said.get("epsilon", 1e-5))
     return record.row_function(x, -1, made)
 
 
