@@ -211,9 +211,10 @@ def kinds_of_class(module: Module) -> tuple[tuple[str, bool], ...]:
 
 
 def is_abstract(node: ast.ClassDef) -> bool:
+    """Return whether a class is abstract; an enumeration is if it can be inherited, for Python lets no other be so."""
     methods = (m for m in node.body if isinstance(m, Function))
     marks = {name_of(d) for m in methods for d in m.decorator_list}
-    return bool(set(map(name_of, node.bases)) & {"ABC", "Protocol"}) or "abstractmethod" in marks
+    return bool(set(map(name_of, node.bases)) & {"ABC", "Protocol", "Enum", "IntEnum"}) or "abstractmethod" in marks
 
 
 def undocumented(module: Module) -> Offences:

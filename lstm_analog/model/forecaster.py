@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.errors import FileFormatError, InvalidShapeError, InvalidValueError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.loading import errors_of_file, name_in
 from lstm_analog.model.formats.own import WORD, own_stack, stored
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.safetensor import read_safetensors, write_safetensors
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.layers import Head
@@ -111,7 +112,7 @@ def load_forecaster(path: str | Path) -> Forecaster:
         stack = own_stack(tensors, words[WORD]) if WORD in words else stack_of(tensors)
         if stack.head is None or stack.head.bias is None:
             must, got = "be a linear read-out with a bias", "none" if stack.head is None else "one without"
-            raise FileFormatError(explain("head", must=must, got=got, do="use load for a bare LSTM"))
+            raise format_error("head", must, got, "use load for a bare LSTM")
         return Forecaster(
             lstm=LSTM(layers=stack.layers, name=name_in(words, path)),
             head_weight=stack.head.weights,
@@ -137,8 +138,7 @@ def _check_number(what: str, value: float, rule: str, holds: bool) -> None:
 
 def _word(words: Mapping[str, str], key: str) -> str:
     if key not in words:
-        do = "save it with save_forecaster"
-        raise FileFormatError(explain("metadata", must=f"have {key!r}", got=sorted(words), do=do))
+        raise format_error("metadata", f"have {key!r}", sorted(words), "save it with save_forecaster")
     return words[key]
 
 
@@ -148,4 +148,4 @@ def _number(words: Mapping[str, str], key: str) -> float:
         return float(word)
     except ValueError:
         got, do = ascii(word[:80]), "save it with save_forecaster"
-        raise FileFormatError(explain(f"metadata {key!r}", must="be a number", got=got, do=do)) from None
+        raise format_error(f"metadata {key!r}", "be a number", got, do) from None

@@ -5,10 +5,10 @@ from typing import get_args
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, floats
+from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model.weights import RecurrentCell, check_shape
+from lstm_analog.model.weights import RecurrentCell, freeze
 from lstm_analog.summaries import Summarised
 
 
@@ -88,11 +88,8 @@ class Head(Summarised):
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check their shapes."""
-        object.__setattr__(self, "weights", floats(self.weights, "head weights"))
-        check_shape(self.weights, "head weights", ("K", "H"))
-        if self.bias is not None:
-            object.__setattr__(self, "bias", floats(self.bias, "head bias"))
-            check_shape(self.bias, "head bias", (self.output_size,))
+        freeze(self, "head", {"weights": ("K", "H")})
+        freeze(self, "head", {"bias": (self.output_size,)})
 
     @property
     def input_size(self) -> int:

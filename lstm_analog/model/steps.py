@@ -15,7 +15,7 @@ from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.model.activations import Activation
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.weights import check_shape
+from lstm_analog.model.weights import freeze
 
 
 @checked_record
@@ -51,8 +51,7 @@ class Embedding:
 
     def __post_init__(self) -> None:
         """Freeze the table."""
-        object.__setattr__(self, "table", floats(self.table, "embedding table"))
-        check_shape(self.table, "embedding table", ("N", "n"))
+        freeze(self, "embedding", {"table": ("N", "n")})
 
 
 @checked_record
@@ -95,11 +94,8 @@ class Dense:
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check their shapes."""
-        object.__setattr__(self, "weights", floats(self.weights, "dense weights"))
-        check_shape(self.weights, "dense weights", ("K", "n"))
-        if self.bias is not None:
-            object.__setattr__(self, "bias", floats(self.bias, "dense bias"))
-            check_shape(self.bias, "dense bias", (len(self.weights),))
+        freeze(self, "dense", {"weights": ("K", "n")})
+        freeze(self, "dense", {"bias": (len(self.weights),)})
 
 
 @checked_record

@@ -4,8 +4,9 @@ D, H and P are the numbers of inputs, units and outputs of a cell; P = H unless 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked_record
@@ -85,18 +86,13 @@ class Cell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _freeze(self, "cell", ("input", "recurrent", "bias", "peephole", "projection"))
         _check_activations(self, "cell", ("gate", "candidate", "hidden"))
         gates = len(self.gates)
-        check_shape(self.input, "cell input", (gates, "H", "D"))
+        freeze(self, "cell", {"input": (gates, "H", "D")})
         units = self.hidden_size
-        if self.projection is not None:
-            check_shape(self.projection, "cell projection", ("P", units))
-        check_shape(self.recurrent, "cell recurrent", (gates, units, self.output_size))
-        if self.bias is not None:
-            check_shape(self.bias, "cell bias", (gates, units))
-        if self.peephole is not None:
-            check_shape(self.peephole, "cell peephole", (gates - 1, units))
+        freeze(self, "cell", {"projection": ("P", units)})
+        freeze(self, "cell", {"recurrent": (gates, units, self.output_size)})
+        freeze(self, "cell", {"bias": (gates, units), "peephole": (gates - 1, units)})
         if self.coupled:
             _ = self.gate.complement
 
@@ -157,13 +153,12 @@ class GRUCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _check_sibling(self, "GRU", ("input", "recurrent", "bias", "recurrent_bias"), ("gate", "candidate"))
+        _check_sibling(self, "GRU", ("gate", "candidate"))
         _ = self.gate.complement
-        if self.recurrent_bias is not None:
-            check_shape(self.recurrent_bias, "GRU recurrent_bias", (self.hidden_size,))
-            if not self.reset_after:
-                must, do = "be None where the reset comes first", "add it to the bias of n"
-                raise InvalidValueError(explain("GRU recurrent_bias", must=must, got="an array", do=do))
+        freeze(self, "GRU", {"recurrent_bias": (self.hidden_size,)})
+        if self.recurrent_bias is not None and not self.reset_after:
+            must, do = "be None where the reset comes first", "add it to the bias of n"
+            raise InvalidValueError(explain("GRU recurrent_bias", must=must, got="an array", do=do))
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -199,7 +194,7 @@ class MGUCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activations."""
-        _check_sibling(self, "MGU", ("input", "recurrent", "bias"), ("gate", "candidate"))
+        _check_sibling(self, "MGU", ("gate", "candidate"))
         _ = self.gate.complement
 
     @property
@@ -233,7 +228,7 @@ class RNNCell(Recurrence):
 
     def __post_init__(self) -> None:
         """Freeze the arrays, check their shapes and the activation."""
-        _check_sibling(self, "RNN", ("input", "recurrent", "bias"), ("hidden",))
+        _check_sibling(self, "RNN", ("hidden",))
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -245,13 +240,6 @@ RecurrentCell = Cell | GRUCell | MGUCell | RNNCell
 """One direction of one layer, of any kind."""
 
 
-def _freeze(cell: RecurrentCell, what: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        value = getattr(cell, name)
-        if value is not None:
-            object.__setattr__(cell, name, floats(value, f"{what} {name}"))
-
-
 def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -> None:
     for name in names:
         value = getattr(cell, name)
@@ -260,16 +248,25 @@ def _check_activations(cell: RecurrentCell, what: str, names: tuple[str, ...]) -
             raise InvalidTypeError(explain(f"{what} {name}", must="be an Activation", got=ascii(value)[:80], do=do))
 
 
-def _check_sibling(
-    cell: GRUCell | MGUCell | RNNCell, what: str, arrays: tuple[str, ...], activations: tuple[str, ...]
-) -> None:
-    _freeze(cell, what, arrays)
+def _check_sibling(cell: GRUCell | MGUCell | RNNCell, what: str, activations: tuple[str, ...]) -> None:
     _check_activations(cell, what, activations)
     gates = len(cell.gates)
-    check_shape(cell.input, f"{what} input", (gates, "H", "D"))
-    check_shape(cell.recurrent, f"{what} recurrent", (gates, cell.hidden_size, cell.hidden_size))
-    if cell.bias is not None:
-        check_shape(cell.bias, f"{what} bias", (gates, cell.hidden_size))
+    freeze(cell, what, {"input": (gates, "H", "D")})
+    units = cell.hidden_size
+    freeze(cell, what, {"recurrent": (gates, units, units), "bias": (gates, units)})
+
+
+def freeze(record: Any, what: str, shapes: Mapping[str, tuple[int | str, ...]]) -> None:
+    """Convert the fields of `record` with these `shapes`, by name, to read-only float64 arrays; None may stay a None.
+
+    Raises as `arrays.floats` and `check_shape` do; the field is called `what` and its name.
+    """
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if entry.name in shapes and not (value is None and entry.default is None):
+            array = floats(value, f"{what} {entry.name}")
+            check_shape(array, f"{what} {entry.name}", shapes[entry.name])
+            object.__setattr__(record, entry.name, array)
 
 
 def check_shape(array: Floats, what: str, expected: tuple[int | str, ...]) -> None:

@@ -13,11 +13,12 @@ from lstm_analog.compiler.timing import CLOCKED, Timing
 from lstm_analog.doors import checked
 from lstm_analog.engines import EngineLike, Settle, Waveform
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.machine import Machine
 from lstm_analog.machine import compile as compiled
-from lstm_analog.model import LSTM, State
+from lstm_analog.model import State
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.study.keeping import Keep
 from lstm_analog.study.run import Run
@@ -96,7 +97,7 @@ class AnalogLSTM(nn.RNNBase):
     @property
     def machine(self) -> Machine:
         """The machine, compiled anew after each change of the weights."""
-        lstm = LSTM(layers=stack_of(tensors_of(self)).layers, name="torch")
+        lstm = stack_of(tensors_of(self)).lstm("torch")
         if self._built is None or self._built[0] != lstm.digest:
             machine = compiled(lstm, self.technology, timing=self.timing, settling=self.settling)
             if self.streams is not None:
@@ -166,11 +167,10 @@ class _Outputs(torch.autograd.Function):
         machine, run = context.machine, context.run
         if machine.chips:
             got, do = f"{machine.chips} chips", "draw one: Streams(seed=...), or train with torch.finetune"
-            raise UnsupportedError(explain("gradients of an AnalogLSTM", must="be of one chip", got=got, do=do))
+            raise unsupported("gradients of an AnalogLSTM", "be of one chip", got, do)
         if not isinstance(run.setup.engine, Settle):
-            must, got = "be by Settle, which has derivatives", type(run.setup.engine).__name__
-            do = "give engine=Settle(), or call it under torch.no_grad()"
-            raise UnsupportedError(explain("gradients of an AnalogLSTM", must=must, got=got, do=do))
+            what, do = "gradients of an AnalogLSTM", "give engine=Settle(), or call it under torch.no_grad()"
+            raise unsupported(what, "be by Settle, which has derivatives", type(run.setup.engine).__name__, do)
         state = State(h=tuple(array_of(h)[:, None]), c=tuple(array_of(c)[:, None]))
         found = run_sensitivities(run, OutputSlopes(h=array_of(output)[None], state=state))
         slopes = weight_slopes(machine, context.tensors, found.passes)
@@ -230,6 +230,5 @@ def _same_lengths(lengths: Any, chips: int) -> Any:
         return lengths
     shares = _by_chip(lengths, chips, 1)
     if (shares != shares[0]).any():
-        got, do = "others", "repeat the sequences of the first for each"
-        raise UnsupportedError(explain("lengths", must="be the same on all chips", got=got, do=do))
+        raise unsupported("lengths", "be the same on all chips", "others", "repeat the sequences of the first for each")
     return shares[0]

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.imperfections import (
     AtStep,
     DeviceSpread,
@@ -34,6 +34,7 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.imperfections.applying import records_in
 from lstm_analog.imperfections.order import ORDER
+from lstm_analog.model.formats.refusals import format_error, unsupported
 from lstm_analog.model.formats.state_dict import LINEAR, NAMES
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network, Unknowns
@@ -109,7 +110,7 @@ def weight_banks(module: nn.Module, only: Sequence[str] | None) -> tuple[WeightB
     banks = tuple(bank for name in chosen for bank in _banks(name, inner[name]))
     if not banks:
         do = "give a module that holds an nn.LSTM, nn.GRU or nn.RNN"
-        raise FileFormatError(explain("module", must="have weights that are devices", got="none", do=do))
+        raise format_error("module", "have weights that are devices", "none", do)
     return banks
 
 
@@ -120,9 +121,9 @@ def check_of_devices(imperfections: object) -> None:
     """
     for record in records_in(imperfections):
         if type(record) in ORDER and type(record) not in OF_DEVICES:
-            must = f"act on the weights alone: {', '.join(kind.__name__ for kind in OF_DEVICES)}"
             do = "leave it out here, and judge the machine with it"
-            raise UnsupportedError(explain("imperfection in training", must=must, got=type(record).__name__, do=do))
+            must = f"act on the weights alone: {', '.join(kind.__name__ for kind in OF_DEVICES)}"
+            raise unsupported("imperfection in training", must, type(record).__name__, do)
 
 
 def erring_weights(weights: Sequence[Floats], imperfections: object, streams: Streams) -> list[Floats]:
@@ -173,9 +174,8 @@ def _banks(name: str, part: Any) -> Iterator[WeightBank]:
         for end in sorted({key.removeprefix("weight_ih") for key in weights if key.startswith("weight_ih")}):
             yield from _direction(weights, end, gru=isinstance(part, nn.GRU | nn.GRUCell))
     else:
-        what, do = f"module {name!r}", "name those that are in only="
         must = "be an nn.LSTM, nn.GRU, nn.RNN, a cell of these or an nn.Linear, to be devices of a machine"
-        raise UnsupportedError(explain(what, must=must, got=type(part).__name__, do=do))
+        raise unsupported(f"module {name!r}", must, type(part).__name__, "name those that are in only=")
 
 
 def _direction(weights: Mapping[str, Any], end: str, *, gru: bool) -> Iterator[WeightBank]:
@@ -211,7 +211,7 @@ def _plain_weights(name: str, part: Any) -> dict[str, Any]:
     strange = sorted(key for key in found if not (NAMES.fullmatch(key) or LINEAR.fullmatch(key)))
     if strange:
         what, do = f"parameters of module {name!r}", "remove its weight norm before"
-        raise UnsupportedError(explain(what, must="be its weights", got=", ".join(strange), do=do))
+        raise unsupported(what, "be its weights", ", ".join(strange), do)
     return found
 
 

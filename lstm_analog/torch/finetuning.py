@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from lstm_analog.doors import checked
-from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, SimulationError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.imperfections.base import check_range
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.torch.devices import WeightBank, check_of_devices, errors_in, weight_banks
 from lstm_analog.torch.reading import check_module
 
@@ -189,7 +190,7 @@ def _answer(answer: Any) -> Any:
     found = answer[0] if isinstance(answer, tuple) else answer
     if not isinstance(found, torch.Tensor):
         do = "wrap the module in one whose forward returns the output"
-        raise UnsupportedError(explain("output of module", must="be a tensor", got=type(found).__name__, do=do))
+        raise unsupported("output of module", "be a tensor", type(found).__name__, do)
     return found
 
 
@@ -203,11 +204,10 @@ def _pair(pair: Any) -> tuple[Any, Any]:
 
 def _check_parameters(module: nn.Module) -> None:
     if not any(each.requires_grad for each in module.parameters()):
-        do = "call requires_grad_() on it"
-        raise UnsupportedError(explain("parameters of module", must="require gradients", got="none that does", do=do))
+        raise unsupported("parameters of module", "require gradients", "none that does", "call requires_grad_() on it")
     places = sorted({str(each.device) for each in module.parameters()} - {"cpu"})
     if places:
-        raise UnsupportedError(explain("module", must="be on the CPU", got=", ".join(places), do="call cpu() on it"))
+        raise unsupported("module", "be on the CPU", ", ".join(places), "call cpu() on it")
 
 
 def _check_numbers(epochs: int, rate: float, clip: float, distillation: float, seed: int) -> None:

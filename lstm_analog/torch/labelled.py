@@ -12,17 +12,42 @@ import torch
 from torch import Tensor as TorchTensor
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError
 from lstm_analog.model.formats.labels import Labels
+from lstm_analog.model.formats.refusals import unsupported
+from lstm_analog.model.formats.stream_steps import StepRecorder
 from lstm_analog.model.formats.streams import ModelStreams, ends_of
 from lstm_analog.model.layers import Layer
-from lstm_analog.torch.moving import ASKS, FILLS, JOINS, MOVES
 
 INSTEAD = "leave it out of forward"
 """The advice of a refusal; `whole` replaces it by a better one."""
 
+JOINS = frozenset(["cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_stack"])
+"""Functions that join several tensors."""
+
+MOVES = JOINS | frozenset(
+    """
+    T mT __getitem__ adjoint atleast_2d atleast_3d broadcast_to chunk clone contiguous data detach expand
+    expand_as flatten flip index_select movedim moveaxis narrow permute ravel repeat reshape roll select split
+    split_with_sizes squeeze swapaxes swapdims t tensor_split tile transpose unbind unflatten unsqueeze view
+    """.split()  # noqa: SIM905 - forty names are read better as words
+)
+"""Functions whose result has only elements of their first argument."""
+
+FILLS = frozenset(["zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"])
+"""Functions that return numbers which depend only on the shape of a tensor."""
+
+ASKS = frozenset(
+    """
+    __len__ device dim dtype element_size get_device grad_fn is_complex is_contiguous is_cpu is_cuda
+    is_floating_point is_leaf is_mps is_nested is_quantized is_sparse layout ndim ndimension nelement numel
+    requires_grad shape size storage_offset stride
+    """.split()  # noqa: SIM905 - so are these
+)
+"""Functions that return no tensor, and nothing that depends on elements."""
+
 Handler = Callable[..., Array | None]
-"""Function from a `LabelledRun` and the arguments of a PyTorch function to the labels of its result, None if none."""
+"""Function from a `StepRecorder` and the arguments of a PyTorch function to the labels of its result, None if none."""
 
 
 class Labelled(TorchTensor):
@@ -81,20 +106,14 @@ class LabelledRun:
         """Return the description of the function `name` in messages, with the module that calls it."""
         return f"function {name!r} in module {self.path[-1]!r}" if self.path and self.path[-1] else f"function {name!r}"
 
-    def refused(self, label: str, must: str, got: str) -> UnsupportedError:
-        """Return the error that the function with this `label` `must` be something and `got` something else."""
-        return UnsupportedError(explain(label, must=must, got=got, do=INSTEAD))
-
     def result_of(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
         """Return the result of `func` for the arguments `args`, and `given` by name, labelled tensors among them."""
         name = name_of(func)
         bare = name.rstrip("_") if not name.startswith("_") else name
         if bare in self.steps:
-            made = self.steps[bare](self, self.label(bare), *args, **given)
+            made = self.steps[bare](StepRecorder(self.streams, self.label(bare)), *args, **given)
             if made is None:
-                raise self.refused(
-                    self.label(name), "act on rows of one signal, as a step known here", "something else"
-                )
+                raise refused(self.label(name), "act on rows of one signal, as a step known here", "something else")
             return self._answer(made, args[0] if bare != name or given.get("inplace") else None)
         if bare in MOVES:
             self._check_moved(bare, args, given)
@@ -102,7 +121,7 @@ class LabelledRun:
         if name in ASKS or name in FILLS:
             self._check_told(name, args[1:], given)
             return plainly(func, args, given)
-        raise self.refused(self.label(name), "be one that moves elements, or a step known here", "another")
+        raise refused(self.label(name), "be one that moves elements, or a step known here", "another")
 
     def recurrent(self, x: Array, *, batch_first: bool) -> tuple[Labelled, Labelled, Labelled] | None:
         """Record the innermost module, a recurrent one, on the labels of `x`; return its output and the last h and c.
@@ -144,13 +163,13 @@ class LabelledRun:
         first, rest = (args[0], args[1:]) if args else ((), ())
         labelled = [isinstance(each, Labelled) for each in tensors_in(first)]
         if not all(labelled) or (len(labelled) > 1 and name not in JOINS):
-            raise self.refused(self.label(name), "move elements of one signal", "numbers beside them")
+            raise refused(self.label(name), "move elements of one signal", "numbers beside them")
         self._check_told(name, rest, given)
 
     def _check_told(self, name: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> None:
         """Raise if the further arguments of the function `name` depend on the input."""
         if any(isinstance(each, Labelled) for each in tensors_in((args, given))):
-            raise self.refused(self.label(name), "be told numbers that are constant", "some that depend on the input")
+            raise refused(self.label(name), "be told numbers that are constant", "some that depend on the input")
 
     def _wrapped(self, made: Any) -> Any:
         """Return the result `made` of moving elements with all tensors in it labelled."""
@@ -159,6 +178,11 @@ class LabelledRun:
             answer.trace = self
             return answer
         return type(made)(self._wrapped(each) for each in made) if isinstance(made, tuple | list) else made
+
+
+def refused(label: str, must: str, got: str) -> UnsupportedError:
+    """Return the error that the function with this `label` `must` be something and `got` something else."""
+    return unsupported(label, must, got, INSTEAD)
 
 
 def plainly(func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:

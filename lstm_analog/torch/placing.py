@@ -14,9 +14,8 @@ from lstm_analog.compiler import lower, signal_networks
 from lstm_analog.compiler.manifolds import dense_weights
 from lstm_analog.compiler.signals import OperationChain, SignalNetwork, SignalOperation, Sum
 from lstm_analog.engines.sensitivity import Sensitivities
-from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.machine import Machine
-from lstm_analog.model import LSTM
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.network.parts import Crossbars, Part, Transconductors
@@ -66,7 +65,7 @@ def _numbered(tensors: TensorMap, counts: Mapping[str, Indices]) -> TensorMap:
 
 
 def _signal_networks(tensors: TensorMap) -> tuple[SignalNetwork, ...]:
-    return signal_networks(LSTM(layers=stack_of(tensors).layers, name="torch"))
+    return signal_networks(stack_of(tensors).lstm("torch"))
 
 
 def _sums(network: SignalNetwork) -> list[Sum]:
@@ -97,7 +96,7 @@ def _gains(part: Part, weights: Floats) -> Floats:
     if isinstance(part, Crossbars):
         return (part.positive - part.negative) / weights
     must, do = "be a bank of Transconductors or Crossbars to have slopes", "choose another technology"
-    raise UnsupportedError(explain(f"the weighted sum {part.label}", must=must, got=type(part).__name__, do=do))
+    raise unsupported(f"the weighted sum {part.label}", must, type(part).__name__, do)
 
 
 def _by_weight(part: Part, slopes: Mapping[str, Floats], weights: Floats) -> Floats:

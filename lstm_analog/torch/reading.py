@@ -15,10 +15,11 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import InvalidTypeError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import InvalidTypeError, LstmAnalogError, explain
 from lstm_analog.model import LSTM, RELU
 from lstm_analog.model.formats.parametrised import PARALLEL, WRAPPERS, plain
-from lstm_analog.model.formats.stacks import Only, Stack, alone, listed
+from lstm_analog.model.formats.refusals import listed, unsupported
+from lstm_analog.model.formats.stacks import Only, Stack, alone
 from lstm_analog.model.formats.state_dict import recurrent_modules, stack_of
 from lstm_analog.model.layers import Layer
 from lstm_analog.torch.labelled import LabelledRun
@@ -67,15 +68,13 @@ def from_torch(module: nn.Module, *, only: Only = None, name: str = "torch") -> 
     """
     check_module(module)
     if only is not None:
-        stack = _named(module, only, advice_for)
-        return LSTM(layers=stack.layers, head=stack.head, name=name)
+        return _named(module, only, advice_for).lstm(name)
     tensors = tensors_of(module)
     modules = list(_modules(module))
     outer = [each for each in modules if len(list(_modules(each))) > 1]
     _check_kinds(module, [each for each in modules if each not in outer], advice_for)
     check_hooks(module)
-    stack = stack_of(tensors, None, rectified(module))
-    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
+    lstm = stack_of(tensors, None, rectified(module)).lstm(name)
     known = all(type(each).forward in (nn.Module.forward, nn.Sequential.forward) for each in outer)
     return lstm if known else _read_as(module, lstm)
 
@@ -87,7 +86,7 @@ def check_module(module: nn.Module) -> None:
         raise InvalidTypeError(explain("module", must="be an nn.Module", got=type(module).__name__, do=do))
     if isinstance(module, torch.jit.ScriptModule):
         got, do = "a scripted or traced one", "give the module that it was made of"
-        raise UnsupportedError(explain("module", must="be one of Python", got=got, do=do))
+        raise unsupported("module", "be one of Python", got, do)
 
 
 def _named(module: nn.Module, only: str | Sequence[str], advice: Callable[[nn.Module], str]) -> Stack:
@@ -144,8 +143,7 @@ def _check_kinds(module: nn.Module, parts: Sequence[nn.Module], advice: Callable
     strange = sorted({kind.__name__ for kind in kinds if kind not in HARMLESS})
     if strange:
         must = "be an LSTM or GRU with at most a Linear layer after it"
-        what, do = f"module {type(module).__name__}", advice(module)
-        raise UnsupportedError(explain(what, must=must, got=listed(strange), do=do))
+        raise unsupported(f"module {type(module).__name__}", must, listed(strange), advice(module))
 
 
 def check_hooks(module: nn.Module) -> None:
@@ -154,9 +152,9 @@ def check_hooks(module: nn.Module) -> None:
         hooks = (*part._forward_pre_hooks.values(), *part._forward_hooks.values())  # noqa: SLF001 - told nowhere else
         count = sum(not isinstance(hook, COMPUTING) for hook in hooks)
         if count:
-            what = ".".join(filter(None, (f"module {type(module).__name__}", name)))
             do = "call remove() of what register_forward_hook returned, and do yourself what it did"
-            raise UnsupportedError(explain(what, must="have no forward hooks", got=count, do=do))
+            what = ".".join(filter(None, (f"module {type(module).__name__}", name)))
+            raise unsupported(what, "have no forward hooks", count, do)
 
 
 def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
@@ -174,8 +172,7 @@ def _read_as(module: nn.Module, lstm: LSTM) -> LSTM:
             return left[0][0]
         reasons += ["one that reads other steps of longer ones"] if left else []
     must = f"answer to x (batch, time, {lstm.input_size}) what its LSTM or GRU and its Linear layer do, and no more"
-    what = f"module {type(module).__name__}"
-    raise UnsupportedError(explain(what, must=must, got=reasons[0], do=advice_for(module)))
+    raise unsupported(f"module {type(module).__name__}", must, reasons[0], advice_for(module))
 
 
 def _rearranges(module: nn.Module, shape: tuple[int, int, int]) -> bool:

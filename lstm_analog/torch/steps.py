@@ -1,6 +1,6 @@
 """Handlers of PyTorch functions that are numeric steps or recurrent layers, by name: each records what it does.
 
-A handler takes the run on labels, the description of the function in messages, and the function's own arguments.
+A handler takes the recorder of the function's step and the function's own arguments.
 Source: the PyTorch 2.13 reference, https://pytorch.org/docs/stable/nn.functional.html
 """
 
@@ -15,23 +15,12 @@ import torch
 
 from lstm_analog.arrays import Array
 from lstm_analog.model.activations import SIGMOID
-from lstm_analog.model.formats.stream_steps import (
-    record_batch_norm,
-    record_curve,
-    record_curves,
-    record_embedding,
-    record_operation,
-    record_power,
-    record_product,
-    record_reduction,
-    record_row_function,
-    record_with_constant,
-)
+from lstm_analog.model.formats.stream_steps import StepRecorder
 from lstm_analog.model.formulas import clipped, layer_normalization, log_softmax
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Dense, Pool, RowStep, Softmax
 from lstm_analog.torch.curves import CURVES, CurveSteps
-from lstm_analog.torch.labelled import Handler, Labelled, LabelledRun, plainly
+from lstm_analog.torch.labelled import Handler, Labelled, plainly, refused
 from lstm_analog.torch.tensors import array_of
 
 Largest = namedtuple("Largest", ["values", "indices"])
@@ -45,36 +34,34 @@ def labels_of(value: Any) -> Array:
 
 
 def _curve(make: Callable[..., CurveSteps | None]) -> Handler:
-    def computed(
-        trace: LabelledRun, label: str, input: Any, *args: Any, inplace: bool = False, **options: Any
-    ) -> Array | None:
+    def computed(record: StepRecorder, input: Any, *args: Any, inplace: bool = False, **options: Any) -> Array | None:
         steps = make(*args, **options)
-        return None if steps is None else record_curves(trace.streams, label, labels_of(input), steps)
+        return None if steps is None else record.curves(labels_of(input), steps)
 
     return computed
 
 
-def _clamp(trace: LabelledRun, label: str, input: Any, min: Any = None, max: Any = None) -> Array | None:
+def _clamp(record: StepRecorder, input: Any, min: Any = None, max: Any = None) -> Array | None:
     low, high = (preset if limit is None else limit for limit, preset in ((min, -inf), (max, inf)))
     if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor) or low >= high:
         return None
-    return record_curves(trace.streams, label, labels_of(input), clipped(float(low), float(high)))
+    return record.curves(labels_of(input), clipped(float(low), float(high)))
 
 
 def _pair(operation: Operation, *, turned: bool = False) -> Handler:
     """Return the handler of `operation` on two signals, or a signal and numbers; if `turned`, with operands swapped."""
 
-    def computed(trace: LabelledRun, label: str, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
+    def computed(record: StepRecorder, input: Any, other: Any, *, alpha: float = 1.0) -> Array | None:
         first, second = (other, input) if turned else (input, other)
         if alpha != 1.0 and isinstance(second, Labelled):
             return None
         if isinstance(first, Labelled) and isinstance(second, Labelled):
-            return record_operation(trace.streams, label, operation, labels_of(first), labels_of(second))
+            return record.operation(operation, labels_of(first), labels_of(second))
         ahead = isinstance(first, Labelled)
         signal = labels_of(first if ahead else second)
         number = _numbers(second if ahead else first)
         number = number * alpha if ahead else number
-        return record_with_constant(trace.streams, label, operation, signal, number, signal_first=ahead)
+        return record.with_constant(operation, signal, number, signal_first=ahead)
 
     return computed
 
@@ -83,64 +70,55 @@ def _numbers(value: Any) -> Array:
     return array_of(value) if isinstance(value, torch.Tensor) else np.asarray(value, dtype=np.float64)
 
 
-def _power(trace: LabelledRun, label: str, input: Any, exponent: Any = 2) -> Array | None:
+def _power(record: StepRecorder, input: Any, exponent: Any = 2) -> Array | None:
     if isinstance(exponent, torch.Tensor):
         return None
-    return record_power(trace.streams, label, labels_of(input), float(exponent))
+    return record.power(labels_of(input), float(exponent))
 
 
-def _linear(trace: LabelledRun, label: str, input: Any, weight: Any, bias: Any = None) -> Array | None:
+def _linear(record: StepRecorder, input: Any, weight: Any, bias: Any = None) -> Array | None:
     if isinstance(weight, Labelled) or isinstance(bias, Labelled):
         return None
     dense = Dense(weights=array_of(weight), bias=None if bias is None else array_of(bias))
-    return record_product(trace.streams, label, labels_of(input), dense)
+    return record.product(labels_of(input), dense)
 
 
-def _matmul(trace: LabelledRun, label: str, input: Any, other: Any) -> Array | None:
+def _matmul(record: StepRecorder, input: Any, other: Any) -> Array | None:
     if not isinstance(input, Labelled) or isinstance(other, Labelled) or other.ndim != 2:
         return None
-    return _linear(trace, label, input, other.T)
+    return _linear(record, input, other.T)
 
 
-def _addmm(trace: LabelledRun, label: str, input: Any, mat1: Any, mat2: Any) -> Array | None:
-    return None if isinstance(mat2, Labelled) else _linear(trace, label, mat1, mat2.T, input)
+def _addmm(record: StepRecorder, input: Any, mat1: Any, mat2: Any) -> Array | None:
+    return None if isinstance(mat2, Labelled) else _linear(record, mat1, mat2.T, input)
 
 
-def _glu(trace: LabelledRun, label: str, input: Any, dim: int = -1) -> Array | None:
+def _glu(record: StepRecorder, input: Any, dim: int = -1) -> Array | None:
     """Record the product of the first half of the features and the sigmoid of the second half."""
     halves = np.split(labels_of(input), 2, axis=dim)
-    gate = record_curve(trace.streams, label, halves[1], SIGMOID)
-    return None if gate is None else record_operation(trace.streams, label, Operation.MULTIPLY, halves[0], gate)
+    gate = record.curve(halves[1], SIGMOID)
+    return None if gate is None else record.operation(Operation.MULTIPLY, halves[0], gate)
 
 
 def _embedding(
-    trace: LabelledRun,
-    label: str,
-    input: Any,
-    weight: Any,
-    padding_idx: Any = None,
-    max_norm: Any = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
+    record: StepRecorder, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, *_: Any, **__: Any
 ) -> Array | None:
     if max_norm is not None or isinstance(weight, Labelled):
         return None
-    return record_embedding(trace.streams, label, labels_of(input), array_of(weight))
+    return record.embedding(labels_of(input), array_of(weight))
 
 
 def _softmax(make: Callable[[], RowStep]) -> Handler:
     def computed(
-        trace: LabelledRun, label: str, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+        record: StepRecorder, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Array | None:
-        return None if dim is None else record_row_function(trace.streams, label, labels_of(input), dim, make())
+        return None if dim is None else record.row_function(labels_of(input), dim, make())
 
     return computed
 
 
 def _layer_norm(
-    trace: LabelledRun,
-    label: str,
+    record: StepRecorder,
     input: Any,
     normalized_shape: Any,
     weight: Any = None,
@@ -152,12 +130,11 @@ def _layer_norm(
     size = int(normalized_shape[0])
     scale = np.ones(size) if weight is None else array_of(weight)
     made = layer_normalization(scale, np.zeros(size) if bias is None else array_of(bias), eps)
-    return record_row_function(trace.streams, label, labels_of(input), -1, made)
+    return record.row_function(labels_of(input), -1, made)
 
 
 def _batch_norm(
-    trace: LabelledRun,
-    label: str,
+    record: StepRecorder,
     input: Any,
     running_mean: Any,
     running_var: Any,
@@ -173,45 +150,40 @@ def _batch_norm(
     scale = np.ones_like(mean) if weight is None else array_of(weight)
     offset = np.zeros_like(mean) if bias is None else array_of(bias)
     x = labels_of(input)
-    return record_batch_norm(
-        trace.streams, label, x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=eps
-    )
+    return record.batch_norm(x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=eps)
 
 
 def _reduced(over_features: Operation, over_time: Pool | None) -> Handler:
-    def computed(
-        trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
-    ) -> Any:
+    def computed(record: StepRecorder, input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
         axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
         if len(axes) != 1:
             return None
-        streams, x = trace.streams, labels_of(input)
-        return record_reduction(
-            streams, label, x, axes[0], over_features=over_features, over_time=over_time, keep=keepdim
+        return record.reduction(
+            labels_of(input), axes[0], over_features=over_features, over_time=over_time, keep=keepdim
         )
 
     return computed
 
 
-def _max(trace: LabelledRun, label: str, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+def _max(record: StepRecorder, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if not isinstance(dim, int):
         return None
-    made = _reduced(Operation.LARGEST, Pool.MAX)(trace, label, input, dim, keepdim)
-    return None if made is None else Largest(trace.labelled(made), None)
+    made = _reduced(Operation.LARGEST, Pool.MAX)(record, input, dim, keepdim)
+    return None if made is None else Largest(input.trace.labelled(made), None)
 
 
 def _pool(pool: Pool) -> Handler:
-    def computed(trace: LabelledRun, label: str, input: Any, output_size: Any, *_: Any) -> Array | None:
+    def computed(record: StepRecorder, input: Any, output_size: Any, *_: Any) -> Array | None:
         if output_size not in (1, (1,), [1]):
             return None
         x = labels_of(input)
-        return record_reduction(trace.streams, label, x, -1, over_features=None, over_time=pool, keep=True)
+        return record.reduction(x, -1, over_features=None, over_time=pool, keep=True)
 
     return computed
 
 
 def _dropout(
-    trace: LabelledRun, label: str, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+    record: StepRecorder, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Array | None:
     return None if training and p else labels_of(input)
 
@@ -219,7 +191,7 @@ def _dropout(
 def _cast(kind: Any = None) -> Handler:
     """Return the handler of a conversion to the dtype `kind`, or to that in its arguments; floats to integers fail."""
 
-    def computed(trace: LabelledRun, label: str, input: Any, *args: Any, **options: Any) -> Array | None:
+    def computed(record: StepRecorder, input: Any, *args: Any, **options: Any) -> Array | None:
         given = (kind, *args, *options.values())
         if any(isinstance(each, type) or (isinstance(each, str) and each.endswith("Tensor")) for each in given):
             return None  # torch.LongTensor, or its name
@@ -233,26 +205,14 @@ def _cast(kind: Any = None) -> Handler:
     return computed
 
 
-def _recurrent(
-    trace: LabelledRun,
-    label: str,
-    input: Any,
-    hx: Any,
-    params: Any,
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> Any:
-    """Record a recurrent module that starts from a state of zeros."""
+def _recurrent(record: StepRecorder, input: Any, hx: Any, *rest: Any) -> Any:
+    """Record a recurrent module that starts from a state of zeros; the last of `rest` is its batch_first."""
     states = hx if isinstance(hx, tuple | list) else (hx,)
     if any(isinstance(each, Labelled) or bool(each.any()) for each in states):
-        raise trace.refused(label, "begin at rest", "a state")
+        raise refused(record.label, "begin at rest", "a state")
     if not isinstance(input, Labelled):
         return None
-    made = trace.recurrent(labels_of(input), batch_first=batch_first)
+    made = input.trace.recurrent(labels_of(input), batch_first=rest[-1])
     return None if made is None else made[: len(states) + 1]
 
 

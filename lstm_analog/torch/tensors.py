@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 
@@ -32,11 +32,11 @@ def _check(key: str, value: Any) -> None:
     what = f"tensor {key[:80]!a}"
     if not isinstance(value, torch.Tensor) or value.is_quantized:
         got = value.dtype if isinstance(value, torch.Tensor) else "one packed by quantisation"
-        raise UnsupportedError(explain(what, must="be float", got=got, do="give the module before it is quantised"))
+        raise unsupported(what, "be float", got, "give the module before it is quantised")
     if value.is_complex():
-        raise UnsupportedError(explain(what, must="be real", got=value.dtype, do="train it with real numbers"))
+        raise unsupported(what, "be real", value.dtype, "train it with real numbers")
     if value.is_meta or nn.parameter.is_lazy(value):
         do = "load its weights before" if value.is_meta else "call the module once before"
-        raise UnsupportedError(explain(what, must="have numbers", got="none yet", do=do))
+        raise unsupported(what, "have numbers", "none yet", do)
     if value.layout is not torch.strided:
-        raise UnsupportedError(explain(what, must="be dense", got=value.layout, do="call to_dense() on it"))
+        raise unsupported(what, "be dense", value.layout, "call to_dense() on it")

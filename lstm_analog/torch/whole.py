@@ -16,12 +16,12 @@ from lstm_analog.model.formats.chains import (
     NUMERIC,
     ChainAnswer,
     ObjectedError,
-    Objection,
     Parts,
     answer_of,
     parts_of,
     same_models,
 )
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.steps import Embedding
 from lstm_analog.torch.labelled import INSTEAD, Labelled, LabelledRun
@@ -100,7 +100,7 @@ def _model_of(module: nn.Module, x: Floats, vectors: bool, output: int | str | N
     models = [each.parts.model(name) for each in traced]
     if not all(same_models(models[0], other) for other in models[1:]):
         must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
-        raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
+        raise unsupported(what, must, got, advice_for(module))
     _check_answers(module, models[0], x, vectors, traced[0])
     return models[0]
 
@@ -117,15 +117,14 @@ def _traced(
         key, chosen = _chosen(trace, answer, output)
         return _Traced(parts=parts_of(chosen), time_first=not trace.turned, key=key)
     except ObjectedError as error:
-        objection = error.args[0]
-        raise UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do)) from None
+        objected, must, got = error.args
+        raise unsupported(objected, must, got, do) from None
     except UnsupportedError as error:
         raise UnsupportedError(f"{what}: {str(error).removesuffix(INSTEAD)}{do}") from None
     except LstmAnalogError:
         raise
     except Exception as reason:  # noqa: BLE001 - it is the user's code, and what it says is told
-        must, got = f"take x of shape {shape}", f"{type(reason).__name__}: {reason}"[:160]
-        raise UnsupportedError(explain(what, must=must, got=got, do=do)) from None
+        raise unsupported(what, f"take x of shape {shape}", f"{type(reason).__name__}: {reason}"[:160], do) from None
 
 
 def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[int | str | None, ChainAnswer]:
@@ -144,7 +143,7 @@ def _chosen(trace: LabelledRun, answer: Any, output: int | str | None) -> tuple[
     for key, each in (made or read).items():
         return key, each
     got = "another arrangement of one" if found else type(answer).__name__
-    raise ObjectedError(Objection(what="the answer of forward", must=NUMERIC, got=got))
+    raise ObjectedError("the answer of forward", NUMERIC, got)
 
 
 def _entries(answer: Any) -> Mapping[int | str | None, Any]:
@@ -169,9 +168,9 @@ def _check_answers(module: nn.Module, model: Model, x: Array, vectors: bool, tra
         apart = [_difference(way.reshape(ours.shape), ours) for way in ways if way.size == ours.size]
         most = same * abs(ours[np.isfinite(ours)]).max(initial=0.0)
         if not any(each <= most for each in apart):
-            what, must = f"module {type(module).__name__}", "answer to x what the steps of its forward make"
             got = f"answers {min(apart):.2g} apart" if apart else f"an answer of shape {theirs.shape}"
-            raise UnsupportedError(explain(what, must=must, got=got, do=advice_for(module)))
+            what, must = f"module {type(module).__name__}", "answer to x what the steps of its forward make"
+            raise unsupported(what, must, got, advice_for(module))
 
 
 def _difference(one: Floats, other: Floats) -> float:

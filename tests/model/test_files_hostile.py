@@ -21,13 +21,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import lstm_analog as la
-from lstm_analog.errors import (
-    FileAccessError,
-    FileFormatError,
-    LibraryMissingError,
-    LstmAnalogError,
-    UnsupportedError,
-)
+from lstm_analog.errors import FileAccessError, FileFormatError, LibraryMissingError, LstmAnalogError, UnsupportedError
 from lstm_analog.model import LINEAR, STEEP_HARD_SIGMOID, load
 
 FOLDER = Path(__file__).parent / "golden" / "frameworks"

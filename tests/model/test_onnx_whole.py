@@ -147,11 +147,7 @@ REFUSED = {
     "a number by a signal": ([node("Div", "c2", "x", to="v")], [], "got node 'the Div'"),
     "divided by nothing": ([node("Div", "x", "cnull", to="v")], [], "got node 'the Div'"),
     "the number of steps": (
-        [
-            node("Shape", "x", to="s", start=0, end=1),
-            node("Cast", "s", to="t"),
-            node("Div", "x", "t", to="v"),
-        ],
+        [node("Shape", "x", to="s", start=0, end=1), node("Cast", "s", to="t"), node("Div", "x", "t", to="v")],
         [],
         "graph must compute the same of sequences of any number and length",
     ),

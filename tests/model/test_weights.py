@@ -63,6 +63,7 @@ def test_weights_must_be_finite(value):
         replace(cell(), bias=bad)
 
 
-def test_half_precision_is_refused():
-    with pytest.raises(InvalidTypeError, match="cell input must hold float32, float64 or integer numbers, got float16"):
-        replace(cell(), input=np.ones((4, 3, 2), np.float16))
+@pytest.mark.parametrize(("value", "got"), [(np.ones((4, 3, 2), np.float16), "float16"), (None, "object")])
+def test_half_precision_and_none_are_refused(value, got):
+    with pytest.raises(InvalidTypeError, match=f"cell input must hold float32, float64 or integer numbers, got {got}"):
+        replace(cell(), input=value)

@@ -111,15 +111,9 @@ def test_a_model_is_saved_and_loaded_to_the_last_bit(tmp_path, case):
     ("word", "message"),
     [
         (lambda said: said.pop("held"), "header's 'lstm_analog_model' must say what the steps are, got KeyError"),
-        (
-            lambda said: said["before"].append({"step": "Lambda"}),
-            "must say what the steps are, got KeyError: \"'Lam",
-        ),
+        (lambda said: said["before"].append({"step": "Lambda"}), "must say what the steps are, got KeyError: \"'Lam"),
         (lambda said: said["before"].clear(), "tensors must all be named in the header, got 'before"),
-        (
-            lambda said: said["before"][0].update(value="x"),
-            "masked value must hold float32, float64 or integer",
-        ),
+        (lambda said: said["before"][0].update(value="x"), "masked value must hold float32, float64 or integer"),
         (lambda said: said["after"].append({"step": "Pooling", "pool": "min"}), "must say what the steps are, got Val"),
         (lambda said: said.update(before=7), "must say what the steps are, got TypeError"),
     ],
@@ -487,3 +481,25 @@ def test_steps_by_hand():
     np.testing.assert_allclose(model.encode(x).x, fed, rtol=0, atol=1e-15)
     powers = np.exp(lstm(fed).h[:, -1])
     np.testing.assert_allclose(model(x), powers / powers.sum(), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "version", "layers"), [("sleep", "3.15.1", 2), ("masked_backwards", "3.16.0", 1)])
+def test_a_mask_is_read_where_the_keras_of_the_file_hands_it_on(tmp_path, name, version, layers):
+    assert len(load_model(told_version(tmp_path, name, version)).lstm.layers) == layers
+
+
+@pytest.mark.parametrize("version", ["3.16.0", "3.20.1", "4.0.0"])
+def test_a_mask_that_keras_does_not_hand_on_is_refused(tmp_path, version):
+    words = r"layer 'lstm_?[0-9]*' \('LSTM'\) must follow no mask, which Keras from 3\.16 on does not hand on to it"
+    with pytest.raises(UnsupportedError, match=words):
+        load_model(told_version(tmp_path, "sleep", version))
+
+
+def told_version(tmp_path, name, version):
+    """Return the path of a copy of a model of `others` that says it was written by this version of Keras."""
+    path = tmp_path / f"{name}.keras"
+    with zipfile.ZipFile(OTHERS / f"keras_{name}.keras") as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            told = json.dumps({"keras_version": version}) if member == "metadata.json" else old.read(member)
+            new.writestr(member, told)
+    return path

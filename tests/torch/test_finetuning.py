@@ -10,13 +10,7 @@ from stored_table import script
 from torch import nn
 
 import lstm_analog as la
-from lstm_analog.errors import (
-    FileFormatError,
-    InvalidTypeError,
-    InvalidValueError,
-    SimulationError,
-    UnsupportedError,
-)
+from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, SimulationError, UnsupportedError
 from lstm_analog.imperfections import (
     BENCH_BOARD,
     FLOATING_GATE,

@@ -46,8 +46,7 @@ def test_from_torch(kind, options):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"),
-    [(nn.LSTMCell, {}), (nn.GRUCell, {}), (nn.RNNCell, {}), (nn.RNNCell, {"nonlinearity": "relu"})],
+    ("kind", "options"), [(nn.LSTMCell, {}), (nn.GRUCell, {}), (nn.RNNCell, {}), (nn.RNNCell, {"nonlinearity": "relu"})]
 )
 def test_from_a_cell(kind, options):
     cell, x = kind(2, 3, dtype=torch.float64, **options), x64(4, 5, 2)

@@ -88,6 +88,7 @@ def spelled_out(m, x):
 X = (2, 5, 3)
 CASES = {
     "scaled": (lambda m, x: m.fc(m.rnn((x - 1.5) / 0.7)[0]), {"rnn": lstm(), "fc": nn.Linear(4, 2)}),
+    "subtracted": (lambda m, x: m.fc(1.5 - m.rnn(0.7 - x)[0]), {"rnn": lstm(), "fc": nn.Linear(4, 2)}),
     "unrolled in time": (unrolled, {"rnn": lstm(), "fc": nn.Linear(4, 2)}),
     "changed in place": (in_place, {"rnn": lstm(num_layers=2)}),
     "residual": (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,7 @@ from lstm_analog.model.steps import Affine, Dense, Formula, ModelStep, Pool, Poo
 from lstm_analog.model.whole import Model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Objection:
+class Objection(NamedTuple):
     """The parts of an error about a model: `what` it is, what it `must` be, what it `got`."""
 
     what: str
@@ -36,7 +36,7 @@ NUMERIC = "be h, a state or computed of h by numeric steps"
 
 
 class ObjectedError(Exception):
-    """A signal is computed in an unsupported way; its only argument is the `Objection`."""
+    """A signal is computed in an unsupported way; its arguments are the parts of an `Objection`."""
 
 
 class RowSelection(Enum):
@@ -88,7 +88,7 @@ class Parts:
         dense = self.after[0][0] if self.after else None
         for step, stream in self.after[isinstance(dense, Dense) :]:
             got = "the last step of a backward layer" if step == Pooling(pool=Pool.LAST) else stream.label
-            raise ObjectedError(Objection(what=self.label, must=LINEAR, got=got))
+            raise ObjectedError(self.label, LINEAR, got)
         return Head(weights=dense.weights, bias=dense.bias, final=self.final) if isinstance(dense, Dense) else None
 
 
@@ -138,8 +138,8 @@ def parts_of(answer: ChainAnswer) -> Parts:
         stream = below
     places = [n for n, (step, _) in enumerate(path) if isinstance(step, Layer)]
     if not places:
-        must = "come from a recurrent layer"
-        raise ObjectedError(Objection(what=answer.label, must=must, got=path[-1][1].label if path else stream.label))
+        got = path[-1][1].label if path else stream.label
+        raise ObjectedError(answer.label, "come from a recurrent layer", got)
     between = [_linear_steps(path[a + 1 : b], path[b][1]) for a, b in pairwise(places)]
     after = _steps(path[places[-1] + 1 :])
     pooled = any(isinstance(step, Pooling) for step, _ in after)
@@ -182,8 +182,8 @@ def _stage(stream: Stream) -> tuple[ModelStep | Layer, Stream | None]:
     while len(open_ones) > 1:
         latest = open_ones.pop(max(open_ones))
         if not isinstance(latest.made, RowStep):
-            must = "be computed of one row of features"
-            raise ObjectedError(Objection(what=stream.label, must=must, got=f"{latest.label} and another signal"))
+            got = f"{latest.label} and another signal"
+            raise ObjectedError(stream.label, "be computed of one row of features", got)
         lines.append(latest)
         open_ones |= {each.number: each for each in latest.reads}
     (below,) = open_ones.values()
@@ -225,7 +225,7 @@ def _linear_steps(path: Sequence[tuple[ModelStep | Layer, Stream]], top: Stream)
     for step, stream in path:
         if not isinstance(step, Affine | Dense):
             must = "read the outputs of the layer below, or a linear map of them"
-            raise ObjectedError(Objection(what=top.label, must=must, got=stream.label))
+            raise ObjectedError(top.label, must, stream.label)
     return tuple(step for step, _ in _steps(path))
 
 

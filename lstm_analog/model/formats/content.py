@@ -10,6 +10,7 @@ from pathlib import Path
 from lstm_analog.errors import FileAccessError, FileFormatError, explain
 from lstm_analog.files import is_there, read_file
 from lstm_analog.model.formats.hdf5 import SIGNATURE
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.zips import member_names
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -70,7 +71,7 @@ def _format_of_zip(content: bytes) -> Format:
         return Format.KERAS
     if "tree.npy" in names:
         do = "read it with load_machine(path)"
-        raise FileFormatError(explain("file", must="hold weights", got="a Machine that this package saved", do=do))
+        raise format_error("file", "hold weights", "a Machine that this package saved", do)
     if names and all(name.endswith(".npy") for name in names):
         return Format.NPZ
     raise _unknown(f"a zip with {', '.join(ascii(name[:40]) for name in names[:4]) or 'nothing'}")
@@ -96,4 +97,4 @@ def _guess(content: bytes) -> str:
 def _unknown(got: str) -> FileFormatError:
     must = f"be {', '.join(kind.value for kind in Format)}"
     do = "save the weights with safetensors or torch.save(module.state_dict(), path)"
-    return FileFormatError(explain("content", must=must, got=got, do=do))
+    return format_error("content", must, got, do)

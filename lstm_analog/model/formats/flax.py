@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, LibraryMissingError, UnsupportedError, explain
-from lstm_analog.model.formats.stacks import Only, Stack, listed
+from lstm_analog.errors import LibraryMissingError, explain
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
+from lstm_analog.model.formats.stacks import Only, Stack
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import DTYPES, LONGEST_NAME, Tensor, TensorMap, from_bytes
 
@@ -44,10 +45,10 @@ def read_flax(content: bytes) -> TensorMap:
     tensors = {}
     for name, leaf in _leaves(tree, "", DEEPEST):
         if name in tensors:
-            raise FileFormatError(explain(f"entry {name[:80]!a}", must="be there once", got="two", do=_ALONE))
+            raise format_error(f"entry {name[:80]!a}", "be there once", "two", _ALONE)
         tensors[name] = _tensor(name, leaf)
         if len(tensors) > MOST_TENSORS:
-            raise FileFormatError(explain("tree", must=f"have at most {MOST_TENSORS} arrays", got="more", do=_ALONE))
+            raise format_error("tree", f"have at most {MOST_TENSORS} arrays", "more", _ALONE)
     return tensors
 
 
@@ -55,16 +56,14 @@ def _leaves(tree: Any, path: str, deepest: int) -> Iterator[tuple[str, Any]]:
     if not isinstance(tree, dict):
         yield path, tree
     elif not deepest:
-        raise FileFormatError(explain("tree", must=f"be at most {DEEPEST} deep", got="more", do=_ALONE))
+        raise format_error("tree", f"be at most {DEEPEST} deep", "more", _ALONE)
     else:
         for key, inner in tree.items():
             if not isinstance(key, str | int):  # the numbers are those of modules in a list
-                must, do = "have names or numbers as keys", _ALONE
-                raise FileFormatError(explain("tree", must=must, got=type(key).__name__, do=do))
+                raise format_error("tree", "have names or numbers as keys", type(key).__name__, _ALONE)
             name = f"{path}.{key}" if path else str(key)
             if len(name) > LONGEST_NAME:
-                must = f"have names of at most {LONGEST_NAME} letters"
-                raise FileFormatError(explain("tree", must=must, got="longer ones", do=_ALONE))
+                raise format_error("tree", f"have names of at most {LONGEST_NAME} letters", "longer ones", _ALONE)
             yield from _leaves(inner, name, deepest - 1)
 
 
@@ -73,14 +72,14 @@ def _tensor(name: str, leaf: Any) -> Tensor:
 
     what, do = f"entry {name[:80]!a}", _ALONE
     if not isinstance(leaf, ExtType) or leaf.code != _ARRAY:
-        raise FileFormatError(explain(what, must="be an array", got=type(leaf).__name__, do=do))
+        raise format_error(what, "be an array", type(leaf).__name__, do)
     match _unpacked(what, leaf.data):
         case [list(shape), str(kind), bytes(data)] if kind in DTYPES:
             return from_bytes(name, kind, tuple(shape), data)
         case [list(), str(kind), bytes()]:
-            raise FileFormatError(explain(what, must="be an array of numbers", got=ascii(kind)[:60], do="convert it"))
+            raise format_error(what, "be an array of numbers", ascii(kind)[:60], "convert it")
         case _:
-            raise FileFormatError(explain(what, must="be an array of numbers", got="another", do=do))
+            raise format_error(what, "be an array of numbers", "another", do)
 
 
 def _unpacked(what: str, content: bytes) -> Any:
@@ -93,7 +92,7 @@ def _unpacked(what: str, content: bytes) -> Any:
         return unpackb(content, raw=False, strict_map_key=False)
     except (ValueError, TypeError, LookupError, exceptions.UnpackException) as error:
         got, do = ascii(str(error))[:120] or type(error).__name__, "save it with flax.serialization.to_bytes"
-        raise FileFormatError(explain(what, must="be msgpack", got=got, do=do)) from error
+        raise format_error(what, "be msgpack", got, do) from error
 
 
 MINIMAL = ("f", "f", "n")
@@ -152,8 +151,7 @@ def _cells(tensors: TensorMap) -> tuple[dict[str, dict[str, Tensor]], dict[str, 
         if _MATRIX.fullmatch(gate) and part in ("kernel", "bias"):
             parts = cells.setdefault(cell or "cell", {})
             if (label := f"{gate.removesuffix('_')}.{part}") in parts:
-                must, do = "be there once", "save one tree"
-                raise FileFormatError(explain(tensor.label, must=must, got=f"{label!r} and {name[:80]!a}", do=do))
+                raise format_error(tensor.label, "be there once", f"{label!r} and {name[:80]!a}", "save one tree")
             parts[label] = tensor
         else:
             rest[bare] = tensor
@@ -178,20 +176,20 @@ def _torch_parts(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
     letters = next((each for each in GATES if all(f"i{gate}.kernel" in parts for gate in each)), None)
     if letters is None:
         must, do = "have the gates of an LSTMCell, GRUCell, MGUCell or SimpleCell", "train one of these"
-        raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=listed(parts), do=do))
+        raise unsupported(f"cell {cell[:80]!a}", must, listed(parts), do)
     known = {f"{way}{gate}.{part}" for way in "ih" for gate in letters for part in ("kernel", "bias")}
     if set(parts) - known or any(f"h{gate}.kernel" not in parts for gate in letters):
         must, got = "have one kernel a gate from inputs and from h", listed(parts)
-        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+        raise format_error(f"cell {cell[:80]!a}", must, got, "save the whole tree")
     if letters == MINIMAL and "hn.bias" not in parts:
         must, got = "have a reset gate, and so hn.bias", listed(parts)
-        raise UnsupportedError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="train it with reset_gate=True"))
+        raise unsupported(f"cell {cell[:80]!a}", must, got, "train it with reset_gate=True")
     kernels = {way: [parts[f"{way}{gate}.kernel"].numbers() for gate in letters] for way in "ih"}
     units = kernels["h"][0].shape[-1]
     shapes = {way: {kernel.shape for kernel in kernels[way]} for way in "ih"}
     if shapes["h"] != {(units, units)} or len(shapes["i"]) != 1 or min(shapes["i"])[1:] != (units,):
         must, got = "have kernels of one shape", f"{sorted(shapes['i'])} and {sorted(shapes['h'])}"
-        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+        raise format_error(f"cell {cell[:80]!a}", must, got, "save the whole tree")
     made = {f"weight_{way}h": np.concatenate(kernels[way], axis=1).T for way in "ih"}
     if any(name.endswith("bias") for name in parts):
         for way in "ih":
@@ -204,7 +202,7 @@ def _packed(cell: str, parts: Mapping[str, Tensor]) -> dict[str, Floats]:
     missing = {"dense_i.kernel", "dense_h.kernel"} - set(parts)
     if missing:
         must, got = "have one kernel from inputs and one from h", f"no {listed(missing)}"
-        raise FileFormatError(explain(f"cell {cell[:80]!a}", must=must, got=got, do="save the whole tree"))
+        raise format_error(f"cell {cell[:80]!a}", must, got, "save the whole tree")
     made = {_PACKED[name]: tensor.numbers().T for name, tensor in parts.items()}
     if "bias_ih" in made or "bias_hh" in made:
         made = {name: np.zeros(len(made["weight_hh"])) for name in ("bias_ih", "bias_hh")} | made
@@ -216,6 +214,5 @@ def _row(parts: Mapping[str, Tensor], name: str, units: int) -> Floats:
         return np.zeros(units)
     row = parts[name].numbers()
     if row.shape != (units,):
-        must, do = f"have shape ({units},)", "save the whole tree"
-        raise FileFormatError(explain(parts[name].label, must=must, got=row.shape, do=do))
+        raise format_error(parts[name].label, f"have shape ({units},)", row.shape, "save the whole tree")
     return row

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.errors import FileFormatError
 from lstm_analog.model.formats.hdf5_values import space_of, texts_of, type_of
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import LONGEST_NAME, Tensor, TensorMap, count_of, from_bytes
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -67,19 +68,17 @@ class Hdf5Image:
         """Return `size` bytes from `address`; raise `FileFormatError` if they are not all in the file."""
         if not 0 <= address <= address + size <= len(self.content):
             must, do = f"lie in the file of {len(self.content)} bytes", "the file is damaged: save or fetch it again"
-            raise FileFormatError(explain("HDF5 address", must=must, got=f"{address} + {size}", do=do))
+            raise format_error("HDF5 address", must, f"{address} + {size}", do)
         self.left -= size
         if self.left < 0:
-            must, got = f"need no more than {MOST_READING} times its own bytes", "more"
-            raise FileFormatError(explain("HDF5 file", must=must, got=got, do=_ADVICE))
+            raise format_error("HDF5 file", f"need no more than {MOST_READING} times its own bytes", "more", _ADVICE)
         return self.content[address : address + size]
 
     def visit(self, address: int) -> None:
         """Record a visit to the object at `address`; raise `FileFormatError` if it was visited before."""
         if address in self.visited or len(self.visited) > MOST_OBJECTS:
-            must = f"reach each of at most {MOST_OBJECTS} objects once"
             got = f"the one at byte {address} again" if address in self.visited else "more"
-            raise FileFormatError(explain("HDF5 file", must=must, got=got, do=_ADVICE))
+            raise format_error("HDF5 file", f"reach each of at most {MOST_OBJECTS} objects once", got, _ADVICE)
         self.visited.add(address)
 
 
@@ -104,7 +103,7 @@ def read_hdf5(content: bytes) -> Tree:
         if isinstance(error, FileFormatError):
             raise
         got, do = ascii(str(error))[:120], "the file is damaged: save or fetch it again"
-        raise FileFormatError(explain("HDF5 file", must="be whole", got=got, do=do)) from error
+        raise format_error("HDF5 file", "be whole", got, do) from error
     _check_total(tensors, len(content))
     return Tree(tensors=tensors, words=words)
 
@@ -114,7 +113,7 @@ def _checked_superblock(image: Hdf5Image) -> bytes:
     block = image.at(0, 96)
     if not block.startswith(SIGNATURE) or block[8] != 0 or block[13:15] != b"\x08\x08" or any(block[24:32]):
         got = f"version {block[8]}, sizes {block[13]} and {block[14]}"
-        raise FileFormatError(explain("HDF5 superblock", must="be version 0, sizes 8", got=got, do=_ADVICE))
+        raise format_error("HDF5 superblock", "be version 0, sizes 8", got, _ADVICE)
     return block
 
 
@@ -148,7 +147,7 @@ def _checked_kind(kind: int, flags: int, path: str) -> int:
 
 
 def _refused(path: str, must: str, got: str) -> FileFormatError:
-    return FileFormatError(explain(f"HDF5 object {'/' + path[:80]!a}", must=must, got=got, do=_ADVICE))
+    return format_error(f"HDF5 object {'/' + path[:80]!a}", must, got, _ADVICE)
 
 
 def _members(image: Hdf5Image, messages: list[Message], path: str) -> Iterator[tuple[str, int]]:
@@ -199,7 +198,7 @@ def _attribute(image: Hdf5Image, body: bytes) -> tuple[str, Texts]:
         parts.append(body[at : at + size])
         at += (size + 7) // 8 * 8 if version == 1 else size
     name = parts[0].rstrip(b"\0").decode()
-    return name, texts_of(image, type_of(parts[1]), space_of(parts[2]), body[at:])
+    return name, texts_of(image.at, type_of(parts[1]), space_of(parts[2]), body[at:])
 
 
 def _tensor(image: Hdf5Image, path: str, messages: Mapping[int, bytes]) -> Tensor:

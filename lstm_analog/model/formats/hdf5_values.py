@@ -4,12 +4,12 @@ HDF5 File Format Specification 3.0, The HDF Group; sections in brackets.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
-from typing import Protocol
 
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES
 
 MOST_TEXTS = 20_000
@@ -33,11 +33,8 @@ then bit offset, precision, place and size of exponent and mantissa, bias."""
 _CLASSES = ("integer", "float", "time", "text", "bit field", "opaque", "compound", "reference", "enum", "list", "array")
 
 
-class Bytes(Protocol):
-    """The bytes of a file by address."""
-
-    def at(self, address: int, size: int) -> bytes:
-        """Return `size` bytes from `address`, or raise."""
+BytesAt = Callable[[int, int], bytes]
+"""Function that returns so many bytes of a file from an address: the address, then the number; or raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,35 +73,35 @@ def space_of(body: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f"<{axes}Q", body, {1: 8, 2: 4}[version])
 
 
-def texts_of(image: Bytes, kind: Type, shape: tuple[int, ...], data: bytes) -> str | tuple[str, ...]:
+def texts_of(at: BytesAt, kind: Type, shape: tuple[int, ...], data: bytes) -> str | tuple[str, ...]:
     """Return the texts of an attribute of the type `kind` and this `shape` in the bytes `data`; () if it has none.
 
-    Texts of variable length are in heaps of `image`.
+    Texts of variable length are in heaps, which are read by `at`.
     """
     if kind.text != "text":
         return ()
     count = prod(shape)
     if count > MOST_TEXTS or count * kind.size > len(data):
         must, do = f"hold at most {MOST_TEXTS} texts, all there", "the file is damaged: save or fetch it again"
-        raise FileFormatError(explain("HDF5 attribute", must=must, got=count, do=do))
+        raise format_error("HDF5 attribute", must, count, do)
     pieces = [data[n * kind.size : (n + 1) * kind.size] for n in range(count)]
-    texts = tuple((_long(image, piece) if kind.variable else piece.rstrip(b"\0")).decode() for piece in pieces)
+    texts = tuple((_long(at, piece) if kind.variable else piece.rstrip(b"\0")).decode() for piece in pieces)
     return texts if shape else texts[0]
 
 
-def _long(image: Bytes, piece: bytes) -> bytes:
+def _long(bytes_at: BytesAt, piece: bytes) -> bytes:
     """Return the text to which `piece` refers by length, address of a global heap and number in it. [III.E]."""
     length, address, wanted = struct.unpack("<IQI", piece)
     if not length:
         return b""
-    signature, _, size = struct.unpack("<4sIQ", image.at(address, 16))
+    signature, _, size = struct.unpack("<4sIQ", bytes_at(address, 16))
     at, end = address + 16, address + size
     while signature == b"GCOL" and at + 16 <= end:
-        number, _, _, long = struct.unpack("<HHIQ", image.at(at, 16))
+        number, _, _, long = struct.unpack("<HHIQ", bytes_at(at, 16))
         if number == wanted and number and length <= long:
-            return image.at(at + 16, length)
+            return bytes_at(at + 16, length)
         if not number:
             break
         at += 16 + (long + 7) // 8 * 8
     do = "the file is damaged: save or fetch it again"
-    raise FileFormatError(explain("HDF5 text", must="be in its heap", got=f"none of number {wanted}", do=do))
+    raise format_error("HDF5 text", "be in its heap", f"none of number {wanted}", do)

@@ -17,14 +17,15 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, InvalidValueError, UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.model.formats.content import Format
 from lstm_analog.model.formats.hdf5 import Tree, read_hdf5
 from lstm_analog.model.formats.keras_graph import LayerConfig, all_layers, chain_of, chosen_layers
 from lstm_analog.model.formats.keras_layers import GATES, LayerFile
 from lstm_analog.model.formats.keras_model import keras_model, keras_stack, ways_to_take
 from lstm_analog.model.formats.keras_recurrent import recurrent_part
-from lstm_analog.model.formats.stacks import Only, Stack, listed, works
+from lstm_analog.model.formats.refusals import format_error, listed
+from lstm_analog.model.formats.stacks import Only, Stack, works
 from lstm_analog.model.formats.tensor import Tensor
 from lstm_analog.model.whole import Model
 from lstm_analog.zips import open_archive
@@ -70,8 +71,7 @@ def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]
     do = _CONFIGURE + presets
     if not names or set(names) - set(layers):
         must = "come with a configuration, which says what its layers compute"
-        got = f"weights alone, of {listed(layers)}"
-        raise FileFormatError(explain("Keras file", must=must, got=got, do=do))
+        raise format_error("Keras file", must, f"weights alone, of {listed(layers)}", do)
     for name in names:
         _check_said(layers[name], do)
     return [layers[name] for name in names]
@@ -80,13 +80,13 @@ def weights_only(layers: Mapping[str, LayerFile], only: Only) -> list[LayerFile]
 def _check_said(file: LayerFile, do: str) -> None:
     """Raise if the arrays of a layer do not determine what it computes."""
     if file.config.kind == _UNKNOWN:
-        got = f"arrays of {len(file.arrays)} shapes: {listed(str(each.shape) for each in file.arrays)}"
         must = "be recurrent where weights come alone, which say neither what else computes nor what that reads"
-        raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=do))
+        got = f"arrays of {len(file.arrays)} shapes: {listed(str(each.shape) for each in file.arrays)}"
+        raise format_error(f"layer {file.config.name[:80]!a}", must, got, do)
     inner = file.config.options.get("layer", {"class_name": file.config.kind, "config": file.config.options})
     if inner["class_name"] == "GRU" and not inner["config"]["use_bias"]:
         must, got = "show by its bias whether it resets after the product", "a GRU without bias"
-        raise FileFormatError(explain(f"layer {file.config.name[:80]!a}", must=must, got=got, do=_CONFIGURE))
+        raise format_error(f"layer {file.config.name[:80]!a}", must, got, _CONFIGURE)
 
 
 def _tried(file: LayerFile) -> None:
@@ -98,6 +98,9 @@ _CONFIG, _WEIGHTS, _META = "config.json", "model.weights.h5", "metadata.json"
 _ADVICE = "save it with model.save"
 _LEGACY = "model_weights/"
 _OLD, _NEW = "2", "3"
+_MASK_ENDS = (3, 16)
+"""The first version of Keras whose recurrent layers do not hand their masks on."""
+
 _LONGEST = 6 * 2**20
 """Largest size of a configuration: a layer takes two thousand bytes, and parsing up to thirty times the size."""
 _ORDER = {"forward_layer": "0", "backward_layer": "1"}
@@ -177,7 +180,11 @@ def read_keras(content: bytes, kind: Format, config: bytes | None = None) -> Ker
     old = str(version).startswith(("1", _OLD))
     layers = all_layers(parsed)
     arrays = _legacy_arrays(tree) if _is_legacy(tree) else _arrays(tree, layers)
-    made = {each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old) for each in layers}
+    mask_ends = tuple(map(int, re.findall("[0-9]{1,9}", str(version))[:2])) >= _MASK_ENDS
+    made = {
+        each.name: LayerFile(config=each, arrays=tuple(arrays.get(each.name, ())), old=old, mask_ends=mask_ends)
+        for each in layers
+    }
     return KerasFile(call="path" if words else "path, config=config", config=parsed, layers=made)
 
 
@@ -188,16 +195,13 @@ def _alone(tree: Tree) -> dict[str, LayerFile]:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     if len(text) > _LONGEST:
-        must = f"have at most {_LONGEST} bytes"
-        raise FileFormatError(explain("configuration", must=must, got=f"{len(text)} bytes", do=_ADVICE))
+        raise format_error("configuration", f"have at most {_LONGEST} bytes", f"{len(text)} bytes", _ADVICE)
     try:
         parsed = json.loads(text.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            explain("configuration", must="be JSON", got=ascii(str(error))[:80], do=_ADVICE)
-        ) from error
+        raise format_error("configuration", "be JSON", ascii(str(error))[:80], _ADVICE) from error
     if not isinstance(parsed, dict):
-        raise FileFormatError(explain("configuration", must="describe a model", got=type(parsed).__name__, do=_ADVICE))
+        raise format_error("configuration", "describe a model", type(parsed).__name__, _ADVICE)
     return parsed
 
 
@@ -250,7 +254,6 @@ def _legacy_arrays(tree: Tree) -> KerasArrays:
         if path and "/" not in name and isinstance(names, tuple):
             missing = [each for each in names if f"{path}/{each}" not in tree.tensors]
             if missing:
-                what = f"layer {name[:80]!a}"
-                raise FileFormatError(explain(what, must="have its arrays", got=f"no {listed(missing)}", do=_ADVICE))
+                raise format_error(f"layer {name[:80]!a}", "have its arrays", f"no {listed(missing)}", _ADVICE)
             found[name] = [tree.tensors[f"{path}/{each}"] for each in names if "seed_generator" not in each]
     return found

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.model.formats.stacks import chosen, listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
+from lstm_analog.model.formats.stacks import chosen
 
 
 def without_masks(entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def _entries(config: Mapping[str, Any]) -> list[Any]:
     inner = config.get("config")
     entries = inner.get("layers") if isinstance(inner, dict) else inner
     if not isinstance(entries, list) or len(entries) > MOST_LAYERS:
-        must, do = f"describe a model of at most {MOST_LAYERS} layers", _ADVICE
-        raise FileFormatError(explain("configuration", must=must, got=type(entries).__name__, do=do))
+        must = f"describe a model of at most {MOST_LAYERS} layers"
+        raise format_error("configuration", must, type(entries).__name__, _ADVICE)
     if len({layer_of(entry).name for entry in entries}) < len(entries):
-        raise FileFormatError(explain("layers", must="have names of their own", got="one twice", do=_ADVICE))
+        raise format_error("layers", "have names of their own", "one twice", _ADVICE)
     return entries
 
 
@@ -145,9 +145,7 @@ def layer_of(entry: Any) -> LayerConfig:
         case {"class_name": str(kind), "config": dict(options)} if isinstance(options.get("name", ""), str):
             return LayerConfig(kind=kind, name=options.get("name", kind), options=options)
         case _:
-            raise FileFormatError(
-                explain("layer", must="have a class and options", got=type(entry).__name__, do=_ADVICE)
-            )
+            raise format_error("layer", "have a class and options", type(entry).__name__, _ADVICE)
 
 
 def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
@@ -158,15 +156,12 @@ def _chain(entries: Mapping[str, Any]) -> tuple[str, ...]:
     branching = [name for name, source in sources.items() if len(source) > 1]
     if len(starts) != 1 or branching or len(after) != len(entries) - 1:
         got = f"inputs {listed(starts)}, joins {listed(branching)}, {len(entries) - 1 - len(after)} more branches"
-        do = "save a model that is a chain"
-        raise UnsupportedError(explain("layers", must="follow each other in one chain", got=got, do=do))
+        raise unsupported("layers", "follow each other in one chain", got, "save a model that is a chain")
     names = [starts[0]]
     while names[-1] in after and len(names) <= len(entries):
         names.append(after[names[-1]])
     if len(names) != len(entries):
-        raise FileFormatError(
-            explain("layers", must="all be reached", got=listed(set(entries) - set(names)), do=_ADVICE)
-        )
+        raise format_error("layers", "all be reached", listed(set(entries) - set(names)), _ADVICE)
     return tuple(names)
 
 
@@ -179,11 +174,10 @@ def _check_answer(last: str, model: Any, steps: set[str]) -> None:
     if answers and (last, 0) not in answers:
         names = ", ".join(f"output {output} of {name[:40]!a}" for name, output in answers[:4])
         must, do = f"be what {last[:40]!a} puts out", "let it answer with h; c is in the state that a call returns"
-        raise UnsupportedError(explain("the model's answer", must=must, got=names, do=do))
+        raise unsupported("the model's answer", must, names, do)
     several = {name for name, _ in answers} & steps
     if len(several) > 1:
-        do = "save a model with one of them"
-        raise UnsupportedError(explain("the model's answers", must="be one", got=listed(several), do=do))
+        raise unsupported("the model's answers", "be one", listed(several), "save a model with one of them")
 
 
 def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> tuple[str, ...]:
@@ -191,16 +185,16 @@ def _sources(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) ->
     nodes = entry.get("inbound_nodes", [])
     if _told_training(nodes, _DEEPEST):
         must, do = "compute as after training", "build the model without it"
-        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got="a call with training=True", do=do))
+        raise unsupported(f"layer {name[:80]!a}", must, "a call with training=True", do)
     found = tuple(_references(nodes, _DEEPEST))
     unknown = [source for source, _ in found if source not in entries]
     if unknown or (isinstance(nodes, list) and len(nodes) > 1):
         must, got = "be called once, on layers of the model", f"{len(nodes)} calls, unknown {listed(unknown)}"
-        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
+        raise unsupported(f"layer {name[:80]!a}", must, got, "save a model that is a chain")
     states = [source for source, output in found if output]
     if states:
         must, got = "take outputs, not states", f"a state of {listed(states)}"
-        raise UnsupportedError(explain(f"layer {name[:80]!a}", must=must, got=got, do="save a model that is a chain"))
+        raise unsupported(f"layer {name[:80]!a}", must, got, "save a model that is a chain")
     return tuple(source for source, _ in found)
 
 

@@ -15,7 +15,8 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import FileFormatError, UnsupportedError
+from lstm_analog.model import formulas
 from lstm_analog.model.activations import (
     HARD_SIGMOID,
     LINEAR,
@@ -27,22 +28,9 @@ from lstm_analog.model.activations import (
     Activation,
 )
 from lstm_analog.model.formats.keras_graph import KNOWN, LayerConfig
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.formats.tensor import Tensor
-from lstm_analog.model.formulas import (
-    clipped,
-    elu,
-    formula,
-    gated,
-    gelu,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    silu,
-    softsign,
-)
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import ModelStep, Softmax
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
@@ -63,22 +51,22 @@ ACTIVATIONS = MappingProxyType(
 CURVES: Mapping[str, tuple[ModelStep, ...]] = MappingProxyType(
     {
         "softmax": (Softmax(),),
-        "log_softmax": (log_softmax(),),
-        "gelu": (gelu(rough=False),),
-        "elu": (elu(1.0),),
-        "celu": (elu(1.0),),
-        "selu": (elu(1.6732632423543772, 1.0507009873554805),),
-        "leaky_relu": (leaky_relu(0.2),),
-        "relu6": clipped(0.0, 6.0),
-        "hard_tanh": clipped(-1.0, 1.0),
-        "exponential": (formula("exp", (Operation.EXP, (0,))),),
-        "silu": (silu(),),
-        "swish": (silu(),),
-        "hard_silu": (gated("hard swish", HARD_SIGMOID),),
-        "hard_swish": (gated("hard swish", HARD_SIGMOID),),
-        "mish": (mish(),),
-        "softsign": (softsign(),),
-        "log_sigmoid": (log_sigmoid(),),
+        "log_softmax": (formulas.log_softmax(),),
+        "gelu": (formulas.gelu(rough=False),),
+        "elu": (formulas.elu(1.0),),
+        "celu": (formulas.elu(1.0),),
+        "selu": (formulas.elu(1.6732632423543772, 1.0507009873554805),),
+        "leaky_relu": (formulas.leaky_relu(0.2),),
+        "relu6": formulas.clipped(0.0, 6.0),
+        "hard_tanh": formulas.clipped(-1.0, 1.0),
+        "exponential": (formulas.formula("exp", (Operation.EXP, (0,))),),
+        "silu": (formulas.silu(),),
+        "swish": (formulas.silu(),),
+        "hard_silu": (formulas.gated("hard swish", HARD_SIGMOID),),
+        "hard_swish": (formulas.gated("hard swish", HARD_SIGMOID),),
+        "mish": (formulas.mish(),),
+        "softsign": (formulas.softsign(),),
+        "log_sigmoid": (formulas.log_sigmoid(),),
     }
 )
 """Activations of numeric steps, with the constants of keras/src/activations/activations.py."""
@@ -106,7 +94,7 @@ def activation_of(
     name = _name(config, option, preset)
     if not isinstance(name, str) or name not in ACTIVATIONS:
         must, do = f"have an {option} of {', '.join(known)}", "train it with one of these"
-        raise UnsupportedError(explain(config.label, must=must, got=ascii(name)[:80], do=do))
+        raise unsupported(config.label, must, ascii(name)[:80], do)
     return STEEP_HARD_SIGMOID if old and name == "hard_sigmoid" else ACTIVATIONS[name]
 
 
@@ -129,11 +117,15 @@ _Z_R_H = [1, 0, 2]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerFile:
-    """A layer in a file: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it (`old`)."""
+    """A layer in a file: its configuration, its arrays in Keras' order, and whether Keras 1 or 2 wrote it (`old`).
+
+    `mask_ends` is whether the Keras that wrote it hands no mask on from a recurrent layer, as from 3.16 on.
+    """
 
     config: LayerConfig
     arrays: tuple[Tensor, ...]
     old: bool
+    mask_ends: bool = False
 
 
 def check_options(config: LayerConfig, *also: str) -> None:
@@ -144,19 +136,17 @@ def check_options(config: LayerConfig, *also: str) -> None:
         if value and name not in (*KNOWN, *also) and not name.endswith(TRAINING)
     ]
     if strange:
-        raise UnsupportedError(
-            explain(config.label, must="have options known here", got=listed(strange), do="build it without them")
-        )
+        raise unsupported(config.label, "have options known here", listed(strange), "build it without them")
 
 
 def refused(config: LayerConfig, must: str, got: object, do: str = "build it without") -> UnsupportedError:
     """Return the error that the layer of `config` `must` be something and got `got`, with the advice `do`."""
-    return UnsupportedError(explain(config.label, must=must, got=ascii(got)[:80], do=do))
+    return unsupported(config.label, must, ascii(got)[:80], do)
 
 
 def misfit(config: LayerConfig, must: str, got: object, do: str = "save the model again") -> FileFormatError:
     """Return the error that the layer of `config` `must` have something else than `got` in the file; `do` is advice."""
-    return FileFormatError(explain(config.label, must=must, got=got, do=do))
+    return format_error(config.label, must, got, do)
 
 
 def cell_of(config: LayerConfig, rest: list[Tensor], old: bool) -> RecurrentCell:

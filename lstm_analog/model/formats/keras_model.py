@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.keras_graph import RECURRENT
 from lstm_analog.model.formats.keras_layers import LayerFile, refused
 from lstm_analog.model.formats.keras_recurrent import linearly_read, recurrent_part
 from lstm_analog.model.formats.keras_steps import KerasShape, steps_of
-from lstm_analog.model.formats.stacks import SHOWN, Stack, listed, works
+from lstm_analog.model.formats.refusals import SHOWN, format_error, listed
+from lstm_analog.model.formats.stacks import Stack, works
 from lstm_analog.model.layers import Head
 from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.steps import Embedding, Masking, ModelStep, Pooling, Reshape, width_after
@@ -45,7 +45,9 @@ def keras_model(files: Sequence[LayerFile], name: str) -> Model:
     part = recurrent_part(recurrent)
     first, shape = _steps(before, _input_shape(files))
     if any(isinstance(step, Masking) or (isinstance(step, Embedding) and step.masked) for step in first):
-        _check_masked([*before, *recurrent, *(() if part.final else after)])
+        behind = () if part.final else after
+        _check_masked([*before, *recurrent, *behind])
+        _check_handed_on([*recurrent[1:], *behind])
     for file in before:
         if file.config.kind == "Embedding" and file is not before[0]:
             raise refused(file.config, "be the first layer", "a later one", "feed it the numbers of words")
@@ -99,11 +101,8 @@ def _divided(files: Sequence[LayerFile]) -> tuple[list[LayerFile], list[LayerFil
     active = [file for file in files if file.config.kind not in INACTIVE]
     places = [n for n, file in enumerate(active) if file.config.kind in RECURRENT]
     if not places:
-        must, got = (
-            f"hold one of {', '.join(RECURRENT)}",
-            ", ".join(file.config.label for file in active[:SHOWN]) or "none",
-        )
-        raise FileFormatError(explain("model", must=must, got=got, do="save the model with its LSTM"))
+        got = ", ".join(file.config.label for file in active[:SHOWN]) or "none"
+        raise format_error("model", f"hold one of {', '.join(RECURRENT)}", got, "save the model with its LSTM")
     return active[: places[0]], active[places[0] : places[-1] + 1], active[places[-1] + 1 :]
 
 
@@ -127,6 +126,14 @@ def _check_masked(files: Sequence[LayerFile]) -> None:
         if kind in RECURRENT and options.get("zero_output_for_mask") and not options.get("return_sequences"):
             must, do = "return sequences", "build it without zero_output_for_mask"
             raise refused(file.config, must, "zero_output_for_mask without them", do)
+
+
+def _check_handed_on(files: Sequence[LayerFile]) -> None:
+    """Raise if a layer in `files`, all behind a recurrent one, uses a mask, and their Keras does not hand it on."""
+    for file in files:
+        if file.mask_ends and file.config.kind in (*RECURRENT, "GlobalAveragePooling1D"):
+            must, do = "follow no mask, which Keras from 3.16 on does not hand on to it", "save it with Keras 3.15"
+            raise refused(file.config, must, "a mask before a recurrent layer", do)
 
 
 def ways_to_take(chain: Sequence[LayerFile], files: Sequence[LayerFile], call: str) -> str:

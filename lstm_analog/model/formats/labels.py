@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import UnsupportedError, explain
+from lstm_analog.model.formats.refusals import unsupported
 
 LARGEST = 2**22
 """Largest number of elements of an array of labels."""
@@ -32,7 +32,7 @@ class Labels:
         """Return an array of `shape` and dtype `kind` with new labels; `what` is the signal's name in messages."""
         if prod(shape) > LARGEST or min(shape, default=1) < 1:
             must, do = f"have 1 to {LARGEST} elements", "export it with open axes for batch and time"
-            raise UnsupportedError(explain(what, must=must, got="more" if prod(shape) else "none", do=do))
+            raise unsupported(what, must, "more" if prod(shape) else "none", do)
         first = self.next
         self.next += prod(shape)
         return np.arange(first, self.next, dtype=kind).reshape(tuple(shape))

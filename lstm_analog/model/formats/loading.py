@@ -22,8 +22,9 @@ from lstm_analog.model.formats.flax import flax_stack, stack_of_arrays
 from lstm_analog.model.formats.own import WORD, own_stack
 from lstm_analog.model.formats.own_model import WORD as MODEL_WORD
 from lstm_analog.model.formats.own_model import own_model
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.safetensor import read_safetensors
-from lstm_analog.model.formats.stacks import Only, Stack
+from lstm_analog.model.formats.stacks import Only
 from lstm_analog.model.formats.state_dict import stack_of
 from lstm_analog.model.formats.tensor import DTYPES, Tensor, TensorMap, from_bytes
 from lstm_analog.model.lstm import LSTM
@@ -43,7 +44,7 @@ def _array(name: str, data: bytes) -> Tensor:
     shape, by_column, dtype, start = read_header(data, f"array {name[:80]!a}")
     if dtype.name not in DTYPES or dtype.newbyteorder("=") != np.dtype(dtype.name) or dtype.byteorder == ">":
         must, got = "hold little-endian numbers", ascii(str(dtype))[:80]
-        raise FileFormatError(explain(f"array {name[:80]!a}", must=must, got=got, do="convert it before saving"))
+        raise format_error(f"array {name[:80]!a}", must, got, "convert it before saving")
     tensor = from_bytes(name, dtype.name, shape, memoryview(data)[start:])
     if not by_column:
         return tensor
@@ -203,14 +204,7 @@ def _checked(weights: Mapping[str, ArrayLike] | None, content: bytes) -> Mapping
 
 
 def _lstm(content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike], config: bytes | None) -> LSTM:
-    words, stack = _stack(content, path, only, weights, config)
-    return LSTM(layers=stack.layers, head=stack.head, name=name_in(words, path))
-
-
-def _stack(
-    content: bytes, path: Path, only: Only, weights: Mapping[str, ArrayLike], config: bytes | None
-) -> tuple[dict[str, str], Stack]:
-    kind = format_of(content)
+    kind, words = format_of(content), dict[str, str]()
     if config is not None and kind not in (Format.KERAS, Format.HDF5):
         must, do = "come with a Keras file of weights alone", "leave it out"
         raise InvalidValueError(explain("config", must=must, got=f"one beside a file in {kind.value}", do=do))
@@ -218,29 +212,26 @@ def _stack(
         case Format.SAFETENSORS:
             tensors, words = read_safetensors(content)
             if MODEL_WORD in words:
-                must, do = "hold a recurrent module alone", "load_model(path), whose lstm is that"
-                raise FileFormatError(explain("file", must=must, got="a whole model", do=do))
+                do = "load_model(path), whose lstm is that"
+                raise format_error("file", "hold a recurrent module alone", "a whole model", do)
             own = WORD in words and only is None
-            return dict(words), own_stack(tensors, words[WORD]) if own else stack_of_arrays(tensors, only)
-        case Format.TORCH:
-            from lstm_analog.model.formats.torch_file import read_zip
+            stack = own_stack(tensors, words[WORD]) if own else stack_of_arrays(tensors, only)
+        case Format.TORCH | Format.TORCH_LEGACY:
+            from lstm_analog.model.formats.torch_file import read_stream, read_zip
 
-            return {}, stack_of(read_zip(content), only)
-        case Format.TORCH_LEGACY:
-            from lstm_analog.model.formats.torch_file import read_stream
-
-            return {}, stack_of(read_stream(content), only)
+            stack = stack_of(read_zip(content) if kind is Format.TORCH else read_stream(content), only)
         case Format.NPZ:
-            return {}, stack_of_arrays(read_npz(content), only)
+            stack = stack_of_arrays(read_npz(content), only)
         case Format.KERAS | Format.HDF5:
             from lstm_analog.model.formats.keras_file import read_keras
 
-            return {}, read_keras(content, kind, config).stack(only)
+            stack = read_keras(content, kind, config).stack(only)
         case Format.ONNX:
             from lstm_analog.model.formats.onnx_file import OnnxFile
 
-            return {}, OnnxFile(content, path, weights).stack(only)
+            stack = OnnxFile(content, path, weights).stack(only)
         case Format.FLAX:
             from lstm_analog.model.formats.flax import read_flax
 
-            return {}, flax_stack(read_flax(content), only)
+            stack = flax_stack(read_flax(content), only)
+    return stack.lstm(name_in(words, path))

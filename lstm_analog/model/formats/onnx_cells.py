@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
 from lstm_analog.model.formats.state_dict import gru
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.weights import Cell, RecurrentCell, RNNCell
@@ -47,7 +46,7 @@ def ways_of(node: Node) -> tuple[bool, ...]:
     """Return whether each direction of `node` is backward."""
     word = _text(node.attributes.get("direction", b"forward"))
     if word not in DIRECTIONS:
-        raise FileFormatError(explain(node.label, must=f"run {', '.join(DIRECTIONS)}", got=ascii(word), do=_ADVICE))
+        raise format_error(node.label, f"run {', '.join(DIRECTIONS)}", ascii(word), _ADVICE)
     return DIRECTIONS[word]
 
 
@@ -62,7 +61,7 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
     strange = sorted(set(node.attributes) - KNOWN)
     if strange:
         do = "export it without, or train it so that it needs none"
-        raise UnsupportedError(explain(node.label, must="have options known here", got=listed(strange), do=do))
+        raise unsupported(node.label, "have options known here", listed(strange), do)
     _check_given(node, inputs, opened)
     ways = ways_of(node)
     lstm = node.operation == "LSTM"
@@ -71,9 +70,7 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
     units = recurrent.shape[-1]
     if node.attributes.get("hidden_size", units) != units:
         got = node.attributes["hidden_size"]
-        raise FileFormatError(
-            explain(f"hidden_size of {node.label}", must=f"be {units}, as R says", got=got, do=_ADVICE)
-        )
+        raise format_error(f"hidden_size of {node.label}", f"be {units}, as R says", got, _ADVICE)
     weights = _weights(node, inputs, 1, "W")
     parts: dict[str, tuple[Floats, tuple[int, ...]]]
     parts = {"input": (weights, (gates * units, weights.shape[-1])), "recurrent": (recurrent, (gates * units, units))}
@@ -83,8 +80,7 @@ def layer_of(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> Laye
         parts["peephole"] = (_weights(node, inputs, 7, "P"), (3 * units,))
     for name, (array, shape) in parts.items():
         if array.shape != (len(ways), *shape):
-            must, what = f"have shape {(len(ways), *shape)}", f"{name} of {node.label}"
-            raise FileFormatError(explain(what, must=must, got=array.shape, do=_ADVICE))
+            raise format_error(f"{name} of {node.label}", f"have shape {(len(ways), *shape)}", array.shape, _ADVICE)
     make = _MAKERS[node.operation]
     curves = list(_activations(node, len(ways)))
     cells = [make(node, {name: array[n] for name, (array, _) in parts.items()}, curves[n]) for n in range(len(ways))]
@@ -107,7 +103,7 @@ def _coupled(node: Node, cell: Cell) -> Cell:
     """Return a cell whose forget gate is 1 - i as one whose input gate is 1 - f, with f = s(-z_i)."""
     if cell.gate.complement != replace(cell.gate, slope=-cell.gate.slope):
         must, do = "have a gate with 1 - s(z) = s(-z) where input_forget is set", "train it with a sigmoid"
-        raise UnsupportedError(explain(node.label, must=must, got=cell.gate, do=do))
+        raise unsupported(node.label, must, cell.gate, do)
     flipped: dict[str, Any] = {}
     for name in ("input", "recurrent", "bias", "peephole"):
         array = getattr(cell, name)
@@ -150,19 +146,19 @@ def _check_given(node: Node, inputs: Inputs, opened: Callable[[Value], str]) -> 
         got = ", ".join(f"the graph's input {entry[:80]!a} for {name}" for name, entry in missing.items())
         arrays = ", ".join(f"{entry[:80]!a}: ..." for entry in dict.fromkeys(missing.values()))
         do = f"give their numbers: load(path, weights={{{arrays}}})"
-        raise UnsupportedError(explain(f"weights of {node.label}", must="be numbers", got=got, do=do))
+        raise unsupported(f"weights of {node.label}", "be numbers", got, do)
 
 
 def _weights(node: Node, inputs: Inputs, n: int, name: str) -> Floats:
     value = inputs[n] if _has(inputs, n) else None
     if value is None or value.origin is not Origin.NUMBERS or value.array.dtype != np.float64:
         got = "none" if value is None else value.why or value.origin.value
-        got = got if value is None or value.origin is not Origin.NUMBERS else f"numbers of {value.array.dtype}"
         do = "export the model with its weights as constants"
-        raise UnsupportedError(explain(f"{name} of {node.label}", must="be float numbers of the file", got=got, do=do))
+        got = got if value is None or value.origin is not Origin.NUMBERS else f"numbers of {value.array.dtype}"
+        raise unsupported(f"{name} of {node.label}", "be float numbers of the file", got, do)
     if value.array.ndim != (2 if name in "BP" else 3) or not value.array.size:
         must, got = "have an axis of directions and no empty one", f"shape {value.array.shape}"
-        raise FileFormatError(explain(f"{name} of {node.label}", must=must, got=got, do=_ADVICE))
+        raise format_error(f"{name} of {node.label}", must, got, _ADVICE)
     return value.array
 
 
@@ -171,8 +167,7 @@ def _activations(node: Node, directions: int) -> Iterator[tuple[Activation, ...]
     presets = PRESETS[node.operation]
     names = [_text(word).lower() for word in node.attributes.get("activations", presets * directions)]
     if len(names) != len(presets) * directions:
-        must, got = f"name {len(presets) * directions} activations", len(names)
-        raise FileFormatError(explain(node.label, must=must, got=got, do=_ADVICE))
+        raise format_error(node.label, f"name {len(presets) * directions} activations", len(names), _ADVICE)
     alphas, betas = (iter(node.attributes.get(f"activation_{word}", ())) for word in ("alpha", "beta"))
     made = []
     for name in names:
@@ -186,9 +181,7 @@ def _activations(node: Node, directions: int) -> Iterator[tuple[Activation, ...]
             made.append(PLAIN[name])
         else:
             must = f"have activations among {', '.join((*PLAIN, *SCALED))}"
-            raise UnsupportedError(
-                explain(node.label, must=must, got=ascii(name[:40]), do="train it with one of these")
-            )
+            raise unsupported(node.label, must, ascii(name[:40]), "train it with one of these")
     for n in range(directions):
         yield tuple(made[n * len(presets) : (n + 1) * len(presets)])
 

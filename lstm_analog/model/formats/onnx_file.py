@@ -13,20 +13,19 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Array, floats
 from lstm_analog.errors import (
-    FileFormatError,
     InvalidValueError,
     LibraryMissingError,
     LstmAnalogError,
-    UnsupportedError,
     explain,
 )
-from lstm_analog.model.formats.chains import Objection, Parts, same_models
+from lstm_analog.model.formats.chains import Parts, same_models
 from lstm_analog.model.formats.content import read_model
 from lstm_analog.model.formats.onnx_graph import MOST_NODES, numbers
 from lstm_analog.model.formats.onnx_inputs import PROBES, OpenInput
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, Reference
 from lstm_analog.model.formats.onnx_reader import Reader
-from lstm_analog.model.formats.stacks import Only, Stack, listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
+from lstm_analog.model.formats.stacks import Only, Stack
 from lstm_analog.model.formats.tensor import BFLOAT16, DTYPES, FLOATS, LONGEST_NAME, Tensor, count_of, from_bytes, label
 from lstm_analog.model.whole import Model
 
@@ -58,15 +57,15 @@ class OnnxTensors:
         name, shape = str(entry.name), tuple(entry.dims)
         if word not in _KINDS:
             must, got = f"be one of {', '.join(_KINDS)}", word or entry.data_type
-            raise UnsupportedError(explain(label(name), must=must, got=got, do="convert it before exporting"))
+            raise unsupported(label(name), must, got, "convert it before exporting")
         if entry.data_location == TensorProto.EXTERNAL:
             return from_bytes(name, _KINDS[word], shape, self._side_bytes(entry))
         if entry.HasField("raw_data"):
             return from_bytes(name, _KINDS[word], shape, entry.raw_data)
         listed = _listed(entry, word)
         if listed.size != count_of(name, shape):
-            must, got = f"have {count_of(name, shape)} numbers for shape {shape}", listed.size
-            raise FileFormatError(explain(label(name), must=must, got=got, do=_ADVICE))
+            must = f"have {count_of(name, shape)} numbers for shape {shape}"
+            raise format_error(label(name), must, listed.size, _ADVICE)
         return Tensor(name=name, kind=_KINDS[word], stored=listed.reshape(shape))
 
     def _side_bytes(self, entry: Any) -> memoryview:
@@ -79,7 +78,7 @@ class OnnxTensors:
             start, length = -1, 0
         if not 0 <= start <= start + length <= len(content):
             must, got = f"lie in its side file of {len(content)} bytes", f"{start} + {length}"
-            raise FileFormatError(explain(label(str(entry.name)), must=must, got=got, do=_ADVICE))
+            raise format_error(label(str(entry.name)), must, got, _ADVICE)
         return content[start : start + length]
 
     def _side_file(self, location: str) -> bytes:
@@ -88,7 +87,7 @@ class OnnxTensors:
         place = self.folder / name if _SIDE_FILE.fullmatch(name) and name not in (".", "..") else None
         if place is None or place.is_symlink():
             must, do = "be a file beside the model, not reached by a link", "put it there and export with its bare name"
-            raise FileFormatError(explain("side file", must=must, got=ascii(location[:120]), do=do))
+            raise format_error("side file", must, ascii(location[:120]), do)
         if name not in self._side_files:
             self._side_files[name] = read_model(place)
             self.side_bytes += len(self._side_files[name])
@@ -105,7 +104,7 @@ def _listed(entry: Any, word: str) -> Array:
     result: Array = listed.astype(np.uint16 if word in ("FLOAT16", "BFLOAT16") else DTYPES[_KINDS[word]])
     if (result != listed).any():
         got = f"{listed[result != listed][0]} of {word}"
-        raise FileFormatError(explain(label(str(entry.name)), must="fit its kind of number", got=got, do=_ADVICE))
+        raise format_error(label(str(entry.name)), "fit its kind of number", got, _ADVICE)
     return result.view(np.float16) if word == "FLOAT16" else result
 
 
@@ -126,7 +125,7 @@ class OnnxFile:
         tensors = OnnxTensors(path.parent)
         self.graph = _graph(model.graph, tensors)
         self.functions = _unique(
-            (_operation(str(entry.name), str(entry.domain)), _function(entry, tensors)) for entry in model.functions
+            (_operation(str(entry.name), str(entry.domain)), _graph(entry, tensors)) for entry in model.functions
         )
         given = {name: floats(array, f"weights[{ascii(name)[:80]}]") for name, array in weights.items()}
         strange = sorted(set(given) - set(self.graph.inputs))
@@ -183,7 +182,7 @@ class OnnxFile:
         first, second = (reader.parts(output) for reader in readers)
         if not same_models(first.model("first"), second.model("first")):
             must, got = "compute the same of sequences of any number and length", "numbers that follow from these"
-            raise readers[0].refused(Objection(what="graph", must=must, got=got))
+            raise readers[0].refused("graph", must, got)
         return readers[0], first
 
 
@@ -199,32 +198,21 @@ def _parsed(content: bytes) -> Any:
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        raise FileFormatError(explain("content", must="be ONNX", got=ascii(str(error))[:120], do=_ADVICE)) from error
+        raise format_error("content", "be ONNX", ascii(str(error))[:120], _ADVICE) from error
     if not 0 < len(model.graph.node) <= MOST_NODES:
         must, got = f"be ONNX with a graph of at most {MOST_NODES} nodes", f"{len(model.graph.node)} nodes"
-        raise FileFormatError(explain("content", must=must, got=got, do=_ADVICE))
+        raise format_error("content", must, got, _ADVICE)
     return model
 
 
 def _graph(entry: Any, tensors: OnnxTensors) -> Graph:
-    """Return the GraphProto `entry` as a record."""
+    """Return a GraphProto `entry`, or a FunctionProto, whose inputs and outputs are bare names, as a record."""
     return Graph(
         nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
-        inputs=tuple(str(each.name) for each in entry.input),
-        outputs=tuple(str(each.name) for each in entry.output),
-        arrays=_unique((str(each.name), tensors.array(each)) for each in entry.initializer),
-        presets={},
-    )
-
-
-def _function(entry: Any, tensors: OnnxTensors) -> Graph:
-    """Return the FunctionProto `entry` as a record."""
-    return Graph(
-        nodes=tuple(_node(node, n, tensors) for n, node in enumerate(entry.node)),
-        inputs=tuple(map(str, entry.input)),
-        outputs=tuple(map(str, entry.output)),
-        arrays={},
-        presets={str(each.name): _attribute(each, tensors) for each in entry.attribute_proto},
+        inputs=tuple(str(getattr(each, "name", each)) for each in entry.input),
+        outputs=tuple(str(getattr(each, "name", each)) for each in entry.output),
+        arrays=_unique((str(each.name), tensors.array(each)) for each in getattr(entry, "initializer", ())),
+        presets={str(each.name): _attribute(each, tensors) for each in getattr(entry, "attribute_proto", ())},
     )
 
 
@@ -232,8 +220,7 @@ def _unique(entries: Iterable[tuple[str, _Record]]) -> dict[str, _Record]:
     found: dict[str, _Record] = {}
     for name, value in entries:
         if name in found:
-            what = "initializers and functions"
-            raise FileFormatError(explain(what, must="have names of their own", got=ascii(name[:80]), do=_ADVICE))
+            raise format_error("initializers and functions", "have names of their own", ascii(name[:80]), _ADVICE)
         found[name] = value
     return found
 
@@ -258,7 +245,7 @@ def _node(entry: Any, number: int, tensors: OnnxTensors) -> Node:
     texts = (*words, *(each.name for each in entry.attribute))
     if not all(isinstance(each, str) and len(each) <= LONGEST_NAME for each in texts):
         must = f"have names in UTF-8 of at most {LONGEST_NAME} letters"  # others are bytes in protobuf
-        raise FileFormatError(explain(f"node {number}", must=must, got="others", do=_ADVICE))
+        raise format_error(f"node {number}", must, "others", _ADVICE)
     operation = _operation(entry.op_type, entry.domain)
     return Node(
         operation=operation,

@@ -1,6 +1,6 @@
 """Run the nodes of an ONNX graph that compute one signal from another: curves, normalisations, reductions, tables.
 
-Each function records the steps of `node` in `streams` and returns the labels of its output, None if it is no step.
+Each function lets `record` record the steps of `node` and returns the labels of its output, None if it is no step.
 ONNX operator schemas, https://onnx.ai/onnx/operators
 """
 
@@ -12,34 +12,12 @@ from typing import Any
 import numpy as np
 
 from lstm_analog.arrays import Array
+from lstm_analog.model import formulas
 from lstm_analog.model.activations import RELU, SIGMOID, SOFTPLUS, TANH, Activation, Curve
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CannotError
-from lstm_analog.model.formats.stream_steps import (
-    record_batch_norm,
-    record_curve,
-    record_curves,
-    record_embedding,
-    record_operation,
-    record_power,
-    record_reduction,
-    record_row_function,
-    record_scaling,
-)
-from lstm_analog.model.formats.streams import ModelStreams
-from lstm_analog.model.formulas import (
-    clipped,
-    elu,
-    gated,
-    gelu,
-    layer_normalization,
-    leaky_relu,
-    log_softmax,
-    mish,
-    silu,
-    softsign,
-)
+from lstm_analog.model.formats.stream_steps import StepRecorder
 from lstm_analog.model.operations import Operation
 from lstm_analog.model.steps import Pool, RowStep, Softmax
 
@@ -49,18 +27,20 @@ CURVES: Mapping[str, Callable[[Mapping[str, Any]], RowStep]] = MappingProxyType(
         "Tanh": lambda said: TANH,
         "Sigmoid": lambda said: SIGMOID,
         "Softplus": lambda said: SOFTPLUS,
-        "Softsign": lambda said: softsign(),
-        "LeakyRelu": lambda said: leaky_relu(said.get("alpha", 0.01)),
-        "Elu": lambda said: elu(said.get("alpha", 1.0)),
-        "Celu": lambda said: elu(said.get("alpha", 1.0), stretch=said.get("alpha", 1.0)),
-        "Selu": lambda said: elu(said.get("alpha", 1.67326319217681884765625), said.get("gamma", 1.05070102214813232)),
-        "Gelu": lambda said: gelu(said.get("approximate", b"none") == b"tanh"),
+        "Softsign": lambda said: formulas.softsign(),
+        "LeakyRelu": lambda said: formulas.leaky_relu(said.get("alpha", 0.01)),
+        "Elu": lambda said: formulas.elu(said.get("alpha", 1.0)),
+        "Celu": lambda said: formulas.elu(said.get("alpha", 1.0), stretch=said.get("alpha", 1.0)),
+        "Selu": lambda said: formulas.elu(
+            said.get("alpha", 1.67326319217681884765625), said.get("gamma", 1.05070102214813232)
+        ),
+        "Gelu": lambda said: formulas.gelu(said.get("approximate", b"none") == b"tanh"),
         "HardSigmoid": lambda said: Activation(
             curve=Curve.CLIP, slope=said.get("alpha", 0.2), offset=said.get("beta", 0.5)
         ),
-        "HardSwish": lambda said: gated("hard swish", Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)),
-        "Swish": lambda said: silu(said.get("alpha", 1.0)),
-        "Mish": lambda said: mish(),
+        "HardSwish": lambda said: formulas.gated("hard swish", Activation(curve=Curve.CLIP, slope=1 / 6, offset=0.5)),
+        "Swish": lambda said: formulas.silu(said.get("alpha", 1.0)),
+        "Mish": lambda said: formulas.mish(),
         "Exp": lambda said: Operation.EXP,
         "Log": lambda said: Operation.LOG,
         "Sqrt": lambda said: Operation.SQRT,
@@ -81,22 +61,22 @@ _OVER_TIME: Mapping[str, Pool] = MappingProxyType({"ReduceMean": Pool.MEAN, "Red
 _GLOBAL = MappingProxyType({"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"})
 
 
-def _curve(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
-    return record_curve(streams, node.label, signal_of(inputs), CURVES[node.operation](node.attributes))
+def _curve(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
+    return record.curve(signal_of(inputs), CURVES[node.operation](node.attributes))
 
 
-def _negated(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
-    return record_scaling(streams, node.label, signal_of(inputs), np.array(-1.0), np.zeros(()))
+def _negated(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
+    return record.scaling(signal_of(inputs), np.array(-1.0), np.zeros(()))
 
 
-def _power(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _power(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     exponent, x = floats_of(inputs[1], whole=True), signal_of(inputs)
     if exponent is None or exponent.size != 1:
         return None
-    return record_power(streams, node.label, x, float(exponent.flat[0]))
+    return record.power(x, float(exponent.flat[0]))
 
 
-def _clipped(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _clipped(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     said = [node.attributes.get("min", -inf), node.attributes.get("max", inf)]
     for n, value in enumerate(inputs[1:3]):
         if value is not None:
@@ -104,32 +84,32 @@ def _clipped(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
             if limit is None or limit.size != 1:
                 return None
             said[n] = float(limit.flat[0])
-    return record_curves(streams, node.label, signal_of(inputs), clipped(*said)) if said[0] < said[1] else None
+    return record.curves(signal_of(inputs), formulas.clipped(*said)) if said[0] < said[1] else None
 
 
-def _leaky(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _leaky(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     slope, x = floats_of(inputs[1]), signal_of(inputs)
     if slope is None:
         return None
     if slope.size == 1:
-        return record_curve(streams, node.label, x, leaky_relu(float(slope.flat[0])))
-    below = record_curve(streams, node.label, x, Activation(curve=Curve.RELU, slope=-1.0))
-    lower = None if below is None else record_scaling(streams, node.label, below, -slope, np.zeros(()))
-    upper = record_curve(streams, node.label, x, RELU)
+        return record.curve(x, formulas.leaky_relu(float(slope.flat[0])))
+    below = record.curve(x, Activation(curve=Curve.RELU, slope=-1.0))
+    lower = None if below is None else record.scaling(below, -slope, np.zeros(()))
+    upper = record.curve(x, RELU)
     if lower is None or upper is None:
         return None
-    return record_operation(streams, node.label, Operation.ADD, upper, lower)
+    return record.operation(Operation.ADD, upper, lower)
 
 
-def _embedded(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _embedded(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     table, numbers = inputs[:2]
     constant = floats_of(table)
     if constant is None or numbers is None or constant.ndim != 2 or node.attributes.get("axis", 0):
         return None
-    return record_embedding(streams, node.label, numbers.array, constant)
+    return record.embedding(numbers.array, constant)
 
 
-def _reduced(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _reduced(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     """Return the reduction of one axis, of the features or of time."""
     x, given = signal_of(inputs), inputs[1] if len(inputs) > 1 else None
     axes = floats_of(given, whole=True)
@@ -138,30 +118,28 @@ def _reduced(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
         return None
     over_features, over_time = _OVER_FEATURES[node.operation], _OVER_TIME.get(node.operation)
     keep = bool(node.attributes.get("keepdims", 1))
-    return record_reduction(
-        streams, node.label, x, int(told[0]), over_features=over_features, over_time=over_time, keep=keep
-    )
+    return record.reduction(x, int(told[0]), over_features=over_features, over_time=over_time, keep=keep)
 
 
-def _global(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _global(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     """Return the pooling of all axes except the first two: one of time, and others of one element."""
     x = signal_of(inputs)
     long = [axis for axis in range(2, x.ndim) if x.shape[axis] > 1] or [2]
     if len(long) > 1:
         return None
     pool = _OVER_TIME[_GLOBAL[node.operation]]
-    return record_reduction(streams, node.label, x, long[0], over_features=None, over_time=pool, keep=True)
+    return record.reduction(x, long[0], over_features=None, over_time=pool, keep=True)
 
 
-def _softmax(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _softmax(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     """Return a softmax over the last axis; before opset 13 an earlier axis meant all axes from there on."""
     x = signal_of(inputs)
     axis = node.attributes.get("axis", -1 if x.ndim == 2 else None)
-    made = Softmax() if node.operation == "Softmax" else log_softmax()
-    return record_row_function(streams, node.label, x, -1, made) if axis in (-1, x.ndim - 1) else None
+    made = Softmax() if node.operation == "Softmax" else formulas.log_softmax()
+    return record.row_function(x, -1, made) if axis in (-1, x.ndim - 1) else None
 
 
-def _batch_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _batch_normalized(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     """Return `scale (x - mean) / sqrt(variance + epsilon) + offset`, for each element of the second axis."""
     x, said = signal_of(inputs), node.attributes
     numbers = [floats_of(value) for value in inputs[1:5]]
@@ -171,12 +149,10 @@ def _batch_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made
     if scale is None or offset is None or mean is None or variance is None:
         return None
     epsilon = said.get("epsilon", 1e-5)
-    return record_batch_norm(
-        streams, node.label, x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=epsilon
-    )
+    return record.batch_norm(x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=epsilon)
 
 
-def _layer_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made:
+def _layer_normalized(record: StepRecorder, node: Node, inputs: Inputs) -> Made:
     x, said = signal_of(inputs), node.attributes
     scale = floats_of(inputs[1])
     offset = np.zeros(x.shape[-1]) if len(inputs) < 3 or inputs[2] is None else floats_of(inputs[2])
@@ -184,8 +160,8 @@ def _layer_normalized(streams: ModelStreams, node: Node, inputs: Inputs) -> Made
         return None
     if scale.size == 1 or offset.size == 1:
         scale, offset = (np.broadcast_to(each.reshape(-1), x.shape[-1:]) for each in (scale, offset))
-    made = layer_normalization(scale.reshape(-1), offset.reshape(-1), said.get("epsilon", 1e-5))
-    return record_row_function(streams, node.label, x, -1, made)
+    made = formulas.layer_normalization(scale.reshape(-1), offset.reshape(-1), said.get("epsilon", 1e-5))
+    return record.row_function(x, -1, made)
 
 
 def signal_of(inputs: Inputs) -> Array:
@@ -202,7 +178,7 @@ def floats_of(value: Value | None, *, whole: bool = False) -> Array | None:
     return value.array if value.array.dtype == np.float64 or (whole and value.array.dtype.kind in "iu") else None
 
 
-FUNCTIONS: Mapping[str, Callable[[ModelStreams, Node, Inputs], Made]] = MappingProxyType(
+FUNCTIONS: Mapping[str, Callable[[StepRecorder, Node, Inputs], Made]] = MappingProxyType(
     {
         **dict.fromkeys(CURVES, _curve),
         **dict.fromkeys(_OVER_FEATURES, _reduced),

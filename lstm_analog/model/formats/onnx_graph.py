@@ -15,9 +15,9 @@ from enum import Enum
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.formats.onnx_nodes import Graph, Node, resolved
 from lstm_analog.model.formats.onnx_ops import CANNOT, OPS, Attributes, OnnxOperation
+from lstm_analog.model.formats.refusals import format_error, unsupported
 
 MOST_MADE = 2**24
 """Largest total number of elements of all arrays in a graph."""
@@ -109,7 +109,7 @@ class GraphRunner:
             missing = [name for name in node.inputs if name and name not in values]
             if missing or any(name and name in own for name in node.outputs):
                 must, got = "read what is made before it, and make new values", ascii((missing or node.outputs)[0][:80])
-                raise FileFormatError(explain(node.label, must=must, got=got, do=_CHECK))
+                raise format_error(node.label, must, got, _CHECK)
             inputs = [values[name] if name else None for name in node.inputs]
             made = self._made(node, inputs, scope)
             self._count(sum(value.array.size for value in made))
@@ -122,7 +122,7 @@ class GraphRunner:
         for left, most, what in ((self.nodes_left, MOST_NODES, "nodes"), (self.elements_left, MOST_MADE, "elements")):
             if left < 0:
                 do = "export the recurrent module alone, with open axes for batch and time"
-                raise UnsupportedError(explain("graph", must=f"need at most {most} {what}", got="more", do=do))
+                raise unsupported("graph", f"need at most {most} {what}", "more", do)
 
     def _made(self, node: Node, inputs: Inputs, scope: GraphScope) -> Sequence[Value]:
         if node.operation in self.functions:
@@ -169,7 +169,7 @@ class GraphRunner:
 def _deeper(node: Node, scope: GraphScope) -> int:
     if scope.depth == DEEPEST:
         do = "export it with its functions inlined"
-        raise UnsupportedError(explain(node.label, must=f"lie in at most {DEEPEST} others", got="more", do=do))
+        raise unsupported(node.label, f"lie in at most {DEEPEST} others", "more", do)
     return scope.depth + 1
 
 

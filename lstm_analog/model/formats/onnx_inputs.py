@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.model.formats.chains import Objection
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Value, labels, unknown
 from lstm_analog.model.formats.onnx_nodes import Node
+from lstm_analog.model.formats.refusals import unsupported
 from lstm_analog.model.formats.streams import ModelStreams
 
 
@@ -60,8 +60,7 @@ def lengths_of(node: Node, inputs: Inputs, steps: int, opens: Mapping[str, Array
     if block is not None:
         return block
     got = value.why or ("other numbers" if value.origin is Origin.NUMBERS else value.origin.value)
-    must = "be an input of the graph or as long as the sequences"
-    return Objection(what=f"sequence_lens of {node.label}", must=must, got=got)
+    return Objection(f"sequence_lens of {node.label}", "be an input of the graph or as long as the sequences", got)
 
 
 def states_of(node: Node, inputs: Inputs) -> dict[str, Value]:
@@ -82,8 +81,7 @@ def check_constant(what: str, value: Value, ways: int, units: int) -> None:
     if value.origin is Origin.NUMBERS and (len(shape) != 3 or (shape[0], shape[2]) != (ways, units)):
         do = "save its state dict instead: PyTorch's exporters lose a projection, which ONNX does not have"
         must = f"be of {ways} directions and {units} units"
-        got = f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes"
-        raise UnsupportedError(explain(what, must=must, got=got, do=do))
+        raise unsupported(what, must, f"{shape[0]} and {shape[2]}" if len(shape) == 3 else f"{len(shape)} axes", do)
 
 
 def start_of(
@@ -97,7 +95,7 @@ def start_of(
     if block is not None:
         return block
     got = value.why or ("another arrangement of it" if value.origin is Origin.LABELS else value.origin.value)
-    return Objection(what=what, must="be zero, or an input of the graph in the order of the layers", got=got)
+    return Objection(what, "be zero, or an input of the graph in the order of the layers", got)
 
 
 def are_whole(array: Array, states: Sequence[Array]) -> bool:

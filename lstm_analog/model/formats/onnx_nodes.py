@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.model.formats.onnx_ops import Attributes
+from lstm_analog.model.formats.refusals import format_error
 
 _Kind = type | tuple[type, ...]
 _INTEGERS = ("hidden_size", "layout", "linear_before_reset", "input_forget", "transA", "transB")
@@ -73,9 +73,8 @@ def resolved(node: Node, path: str, given: Attributes) -> Node:
     named = replace(node, name=path + node.name, attributes=attributes)
     wrong = [word for word, kind in KINDS.items() if word in attributes and not _is(attributes[word], kind)]
     if wrong:
-        must, got = "be of the kind that the standard says", type(attributes[wrong[0]]).__name__
-        do = "export the model again"
-        raise FileFormatError(explain(f"{wrong[0]} of {named.label}", must=must, got=got, do=do))
+        what, must = f"{wrong[0]} of {named.label}", "be of the kind that the standard says"
+        raise format_error(what, must, type(attributes[wrong[0]]).__name__, "export the model again")
     return named
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
+from lstm_analog.errors import UnsupportedError
 from lstm_analog.model.formats.chains import ObjectedError, Objection, Parts, biased, layers_below, parts_of
 from lstm_analog.model.formats.labels import Labels
 from lstm_analog.model.formats.onnx_cells import RECURRENT
@@ -13,6 +13,7 @@ from lstm_analog.model.formats.onnx_inputs import OpenInput, OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Graph, Node
 from lstm_analog.model.formats.onnx_signals import READS, GraphOutputs, Recurrences, RecurrentNode
 from lstm_analog.model.formats.onnx_steps import Steps
+from lstm_analog.model.formats.refusals import format_error, unsupported
 from lstm_analog.model.formats.stacks import Stack, alone, check_one, check_order, chosen, works
 from lstm_analog.model.formats.streams import ModelStreams
 from lstm_analog.model.layers import Head
@@ -69,7 +70,7 @@ class Reader:
             raise error
         if not found:
             got, do = self.outputs.made_last(), f"give a model with a node of {', '.join(RECURRENT)}"
-            raise FileFormatError(explain("graph", must="have a recurrent node", got=got, do=do))
+            raise format_error("graph", "have a recurrent node", got, do)
         try:
             if output is None:
                 answer = self.outputs.only(self._top(), lambda name: works(lambda: self.parts(name).model("trial")))
@@ -78,25 +79,23 @@ class Reader:
             parts = parts_of(answer)
             self._check(parts)
         except ObjectedError as error:
-            raise self.refused(error.args[0]) from None
+            raise self.refused(*error.args) from None
         return parts
 
-    def refused(self, objection: Objection, other_way: str = "") -> UnsupportedError:
-        """Return the error for `objection`, with advice which nodes can be read alone, or the advice `other_way`."""
+    def refused(self, what: str, must: str, got: str, other_way: str = "") -> UnsupportedError:
+        """Return the error that `what` `must` be something and is `got`; advice: `other_way` and nodes to read."""
         way = alone(self.recurrences.found, self.stack)
         way = way.replace("alone, only=", "alone by load with only=", 1) if self.whole else way
-        do = f"{other_way}{way}, and do the rest yourself"
-        return UnsupportedError(explain(objection.what, must=objection.must, got=objection.got, do=do))
+        return unsupported(what, must, got, f"{other_way}{way}, and do the rest yourself")
 
     def linear(self, parts: Parts, other_way: str) -> Stack:
         """Return `parts` as a stack with a linear head; raise for other steps, with the advice `other_way`."""
         try:
             if parts.before:
-                what, got = parts.layers[0].label, parts.before[-1][1].label
-                raise ObjectedError(Objection(what=what, must=READS, got=got))
+                raise ObjectedError(parts.layers[0].label, READS, parts.before[-1][1].label)
             return Stack(layers=parts.folded, head=parts.head())
         except ObjectedError as error:
-            raise self.refused(error.args[0], other_way) from None
+            raise self.refused(*Objection(*error.args), other_way=other_way) from None
 
     def _read_out(self, name: str) -> Head:
         """Return the product called `name`, with its bias, as a head."""
@@ -112,7 +111,7 @@ class Reader:
         found = self.recurrences.found
         for each in found.values():
             for objection in each.objections:
-                raise ObjectedError(objection)
+                raise ObjectedError(*objection)
         below = layers_below([each.stream for each in found.values()])
         tops = tuple(name for name, each in found.items() if each.stream.number not in below)
         check_one(tops, self.stack)
@@ -124,21 +123,21 @@ class Reader:
         chain = [by_stream[stream.number] for stream in parts.layers]
         for each in chain:
             for objection in each.objections:
-                raise ObjectedError(objection)
+                raise ObjectedError(*objection)
         for objection in _disorders(chain):
-            raise ObjectedError(objection)
+            raise ObjectedError(*objection)
         self._check_words(parts)
         for step, stream in parts.after:
             if step == Pooling(pool=Pool.MEAN) and chain[-1].lengths is not None:
-                must, got = "average valid steps alone", "all, also those beyond sequence_lens"
-                raise ObjectedError(Objection(what=stream.label, must=must, got=got))
+                got = "all, also those beyond sequence_lens"
+                raise ObjectedError(stream.label, "average valid steps alone", got)
 
     def _check_words(self, parts: Parts) -> None:
         """Raise if an input of whole numbers may be negative, and the graph checks whether it is."""
         first, made = parts.before[0] if parts.before else (None, parts.layers[0])
         if self.steps.words.intersection(each.number for each in made.reads) and not isinstance(first, Embedding):
             must = "be asked whether it is negative only where a table of words reads it"
-            raise ObjectedError(Objection(what=made.reads[0].label, must=must, got=made.label))
+            raise ObjectedError(made.reads[0].label, must, made.label)
 
 
 def _disorders(chain: Sequence[RecurrentNode]) -> Iterator[Objection]:
@@ -147,21 +146,17 @@ def _disorders(chain: Sequence[RecurrentNode]) -> Iterator[Objection]:
     for n, each in enumerate(chain):
         if len(ends) > 1 and n > 0:
             got = "others" if each.lengths is not None else "none"
-            must = "be those of the layers below"
-            yield Objection(what=f"sequence_lens of {each.node.label}", must=must, got=got)
+            yield Objection(f"sequence_lens of {each.node.label}", "be those of the layers below", got)
         if each.lengths is not None and each.lengths.name == chain[0].source:
-            what, got = f"sequence_lens of {each.node.label}", "a part of the sequences"
-            yield Objection(what=what, must="be an input of their own", got=got)
+            what = f"sequence_lens of {each.node.label}"
+            yield Objection(what, "be an input of their own", "a part of the sequences")
     for part in ("initial_h", "initial_c"):
         last: dict[str, int] = {}
         for each in chain:
             start = each.starts.get(f"{part} of {each.node.label}")
             if start is not None and (start.name == chain[0].source or start.first <= last.get(start.name, 0)):
-                must, got = (
-                    "be an input of the graph in the order of the layers",
-                    f"another part of {start.name[:80]!a}",
-                )
-                yield Objection(what=f"{part} of {each.node.label}", must=must, got=got)
+                must = "be an input of the graph in the order of the layers"
+                yield Objection(f"{part} of {each.node.label}", must, f"another part of {start.name[:80]!a}")
             if start is not None:
                 last[start.name] = start.first
 

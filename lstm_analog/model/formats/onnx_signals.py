@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import InvalidValueError, LstmAnalogError, UnsupportedError, explain
+from lstm_analog.errors import InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.formats.chains import (
     LINEAR,
     NUMERIC,
@@ -32,7 +32,7 @@ from lstm_analog.model.formats.onnx_inputs import (
     states_of,
 )
 from lstm_analog.model.formats.onnx_nodes import Node
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import listed, unsupported
 from lstm_analog.model.formats.streams import ModelStreams, Stream, ends_of
 from lstm_analog.model.layers import Layer
 
@@ -103,7 +103,7 @@ class Recurrences:
         self.left -= sum(cell.input.nbytes + cell.recurrent.nbytes for cell in layer.cells) // 2
         if self.left < 0:
             must, do = f"share weights at most {MOST_REUSE} times", "export the recurrent module alone"
-            raise UnsupportedError(explain(node.label, must=must, got="more", do=do))
+            raise unsupported(node.label, must, "more", do)
         made = self._placed(node, layer, inputs)
         self.found[node.name] = made
         return _outputs(made, bool(node.attributes.get("layout", 0)))
@@ -151,15 +151,14 @@ class Recurrences:
         """Return the stream whose steps `node` reads in order; if it reads anything else, the objection."""
         if value is None or value.origin is not Origin.LABELS or value.array.ndim != 3:
             got = "none" if value is None else value.why or value.origin.value
-            return Objection(what=node.label, must=READS, got=got)
+            return Objection(node.label, READS, got)
         x = value.array.transpose(1, 0, 2) if node.attributes.get("layout", 0) else value.array
         if x.shape[2] != layer.input_size:
             self.opens.resize(labels(x), layer.input_size)
-            what = f"input of {node.label}"
             got = str(x.shape[2]) if self.opens.is_closed(labels(x)) else "an open axis of another place"
-            return Objection(what=what, must=f"have {layer.input_size} features, as W says", got=got)
+            return Objection(f"input of {node.label}", f"have {layer.input_size} features, as W says", got)
         found = self.streams.sequence(f"choice of features for {node.label}", x)
-        return Objection(what=node.label, must=READS, got="another arrangement of it") if found is None else found[0]
+        return Objection(node.label, READS, "another arrangement of it") if found is None else found[0]
 
 
 def _finals(node: Node, layer: Layer, h: Array, with_lengths: bool, maker: Labels) -> tuple[Array, Array]:
@@ -203,8 +202,7 @@ class GraphOutputs:
             raise InvalidValueError(explain("output", must="name an output of the graph", got=ascii(output), do=do))
         answer = self._read(output, None)
         if answer is None:
-            what = f"graph output {output[:80]!a}"
-            raise ObjectedError(Objection(what=what, must=NUMERIC, got="states"))
+            raise ObjectedError(f"graph output {output[:80]!a}", NUMERIC, "states")
         return answer
 
     def only(self, top: RecurrentNode, works: Callable[[str], bool]) -> ChainAnswer:
@@ -218,14 +216,11 @@ class GraphOutputs:
         if len({each.stream.number for each in made.values()}) > 1:
             first = next(filter(works, made), None)
             do = f"load_model(path, output={first!a}) takes one of them" if first else "export it with one answer"
-            raise UnsupportedError(
-                explain("answers of the graph", must="be one, or be chosen", got=listed(made), do=do)
-            )
+            raise unsupported("answers of the graph", "be one, or be chosen", listed(made), do)
         several = list((made or found).values())
         every = [each for each in several if each.reading is RowSelection.EVERY]
         if self.whole and not several:
-            what, got = "answers of the graph", "states alone"
-            raise ObjectedError(Objection(what=what, must="be h, or computed of it", got=got))
+            raise ObjectedError("answers of the graph", "be h, or computed of it", "states alone")
         return (every or several or [ChainAnswer(label="h", stream=top.stream, reading=RowSelection.EVERY)])[0]
 
     def made_last(self) -> str:
@@ -242,7 +237,7 @@ class GraphOutputs:
         what, must = f"graph output {name[:80]!a}", NUMERIC if self.whole else LINEAR
         if value is None or value.origin is not Origin.LABELS:
             got = "nothing" if value is None else value.why or value.origin.value
-            raise ObjectedError(Objection(what=what, must=must, got=got))
+            raise ObjectedError(what, must, got)
         answer = answer_of(self.streams, what, value.array)
         nodes = self.nodes.values()
         for each in nodes if answer is None else ():
@@ -253,4 +248,4 @@ class GraphOutputs:
             return answer
         if are_whole(value.array, [state for each in nodes for state in each.states]):
             return None
-        raise ObjectedError(Objection(what=what, must=f"{must} as they are", got="another arrangement of them"))
+        raise ObjectedError(what, f"{must} as they are", "another arrangement of them")

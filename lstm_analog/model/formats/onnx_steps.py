@@ -1,7 +1,6 @@
 """Run the nodes of an ONNX graph that are numeric steps: products and pairs here, others by `onnx_functions`."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -13,12 +12,7 @@ from lstm_analog.model.formats.onnx_graph import Inputs, Origin, Special, Value,
 from lstm_analog.model.formats.onnx_inputs import OpenInputs
 from lstm_analog.model.formats.onnx_nodes import Node
 from lstm_analog.model.formats.onnx_ops import CANNOT
-from lstm_analog.model.formats.stream_steps import (
-    record_operation,
-    record_product,
-    record_scaling,
-    record_with_constant,
-)
+from lstm_analog.model.formats.stream_steps import StepRecorder
 from lstm_analog.model.formats.streams import ModelStreams, Stream
 from lstm_analog.model.layers import Layer
 from lstm_analog.model.operations import Operation
@@ -27,6 +21,9 @@ from lstm_analog.model.steps import Dense
 _PAIRS = MappingProxyType(
     {"Add": Operation.ADD, "Sub": Operation.SUBTRACT, "Mul": Operation.MULTIPLY, "Div": Operation.DIVIDE}
 )
+
+_Maker = Callable[[StepRecorder, Node, Inputs], Made | Value]
+"""Function that records what a node computes of its inputs."""
 
 
 class Steps:
@@ -46,11 +43,10 @@ class Steps:
     def specials(self) -> dict[str, Special]:
         """Return the functions that run nodes, by operation."""
         own = {**dict.fromkeys(_PAIRS, self._pair), **dict.fromkeys(("MatMul", "Gemm"), self._product)}
-        makers: dict[str, Callable[[Node, Inputs], Made | Value]] = {**own, "Less": self._negative}
-        makers |= {operation: partial(function, self.streams) for operation, function in FUNCTIONS.items()}
+        makers: dict[str, _Maker] = {**own, "Less": self._negative, **FUNCTIONS}
         return {operation: self._special(make) for operation, make in makers.items()}
 
-    def _special(self, make: Callable[[Node, Inputs], Made | Value]) -> Special:
+    def _special(self, make: _Maker) -> Special:
         """Return a function that runs a node by `make` if it reads a signal and no unknown value."""
 
         def run(node: Node, inputs: Inputs) -> Sequence[Value]:
@@ -62,7 +58,7 @@ class Steps:
             if blind:
                 return [unknown(next((value.why for value in blind if value.why), node.label))]
             try:
-                made: Made | Value = make(node, inputs)
+                made = make(StepRecorder(self.streams, node.label), node, inputs)
             except CANNOT:  # shapes do not fit each other: they may be ours
                 made = None
             if isinstance(made, Value):
@@ -71,38 +67,38 @@ class Steps:
 
         return run
 
-    def _pair(self, node: Node, inputs: Inputs) -> Made | Value:
+    def _pair(self, record: StepRecorder, node: Node, inputs: Inputs) -> Made | Value:
         """Return the result of an operation on two signals, or on one and constants."""
         first, second = (value for value in inputs if value is not None)
         if first.origin is second.origin:
-            return record_operation(self.streams, node.label, _PAIRS[node.operation], first.array, second.array)
+            return record.operation(_PAIRS[node.operation], first.array, second.array)
         ahead = first.origin is Origin.LABELS
         signal, other = (first, second) if ahead else (second, first)
         if other.origin is Origin.NUMBERS and node.operation == "Mul" and not other.array.any():
             return numbers(np.zeros(np.broadcast_shapes(signal.array.shape, other.array.shape), other.array.dtype))
         if other.origin is Origin.NUMBERS and other.array.dtype.kind != "f" and self._is_whole(signal.array):
-            return self._counted(node, signal.array, other.array)
+            return self._counted(record, node, signal.array, other.array)
         constant = floats_of(other)
         if constant is None:
             return None
         if constant.ndim and constant.shape[-1] > 1:
             self.opens.resize(signal, constant.shape[-1])
         operation = _PAIRS[node.operation]
-        return record_with_constant(self.streams, node.label, operation, signal.array, constant, signal_first=ahead)
+        return record.with_constant(operation, signal.array, constant, signal_first=ahead)
 
-    def _counted(self, node: Node, signal: Array, other: Array) -> Made:
+    def _counted(self, record: StepRecorder, node: Node, signal: Array, other: Array) -> Made:
         """Return the result of an operation on a `signal` of whole numbers: unchanged, or with a constant added."""
         neutral = {"Mul": 1, "Add": 0}.get(node.operation)
         if (other == neutral).all() and np.broadcast_shapes(signal.shape, other.shape) == signal.shape:
             return signal
-        return record_scaling(self.streams, node.label, signal, np.ones(()), other) if node.operation == "Add" else None
+        return record.scaling(signal, np.ones(()), other) if node.operation == "Add" else None
 
     def _is_whole(self, signal: Array) -> bool:
         """Return whether a `signal` is an unchanged input of whole numbers."""
         stream = self.streams.of(signal)
         return stream is not None and stream.made is None and stream.rows.dtype.kind == "i"
 
-    def _negative(self, node: Node, inputs: Inputs) -> Made | Value:
+    def _negative(self, record: StepRecorder, node: Node, inputs: Inputs) -> Made | Value:
         """Return False for the test whether indices are negative, which Keras counts from the end; none are here."""
         signal, other = signal_of(inputs), inputs[1]
         stream = self.streams.of(signal)
@@ -112,7 +108,7 @@ class Steps:
         self.words.add(stream.number)
         return numbers(np.zeros(signal.shape, dtype=bool))
 
-    def _product(self, node: Node, inputs: Inputs) -> Made:
+    def _product(self, record: StepRecorder, node: Node, inputs: Inputs) -> Made:
         """Return the product of a signal and constants; a Gemm may scale both, and add others."""
         (x, weights), said = inputs[:2], node.attributes
         constant = floats_of(weights)
@@ -121,13 +117,13 @@ class Steps:
         matrix = constant if said.get("transB") else constant.T
         self.opens.resize(x, matrix.shape[1])
         dense = Dense(weights=matrix * said.get("alpha", 1.0))
-        made = record_product(self.streams, node.label, x.array, dense)
+        made = record.product(x.array, dense)
         self._note(node, dense, made)
         added = inputs[2] if len(inputs) > 2 else None
         bias = np.zeros(()) if added is None else floats_of(added)
         if made is None or bias is None or added is None:
             return made if added is None else None
-        return record_scaling(self.streams, node.label, made, np.ones(()), bias * said.get("beta", 1.0))
+        return record.scaling(made, np.ones(()), bias * said.get("beta", 1.0))
 
     def _note(self, node: Node, dense: Dense, made: Made) -> None:
         """Record `made`, the product `node` with a matrix, if it is of the outputs of a recurrent node."""

@@ -18,10 +18,11 @@ import numpy as np
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.errors import FileFormatError, LstmAnalogError, explain
+from lstm_analog.errors import LstmAnalogError
 from lstm_analog.model.activations import Activation, Curve
+from lstm_analog.model.formats.refusals import format_error, listed
 from lstm_analog.model.formats.safetensor import write_safetensors
-from lstm_analog.model.formats.stacks import Stack, listed
+from lstm_analog.model.formats.stacks import Stack
 from lstm_analog.model.formats.tensor import TensorMap
 from lstm_analog.model.gates import GRUGate
 from lstm_analog.model.layers import Head, Layer
@@ -76,7 +77,7 @@ def own_stack(tensors: TensorMap, word: str) -> Stack:
         said = json.loads(word)
         if said["version"] != VERSION:
             do = "read it with the release that wrote it"
-            raise FileFormatError(explain("version", must=f"be {VERSION}", got=ascii(said["version"])[:40], do=do))
+            raise format_error("version", f"be {VERSION}", ascii(said["version"])[:40], do)
         layers = tuple(_layer(number, ways, arrays) for number, ways in enumerate(said["layers"]))
         head = None if said["head"] is None else record_of(Head, "head", said["head"], arrays)
     return Stack(layers=layers, head=head)
@@ -94,9 +95,9 @@ def errors_of_metadata(word: str, must: str, do: str, arrays: Mapping[str, Float
         raise
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         got = f"{type(error).__name__}: {ascii(str(error))[:80]}"
-        raise FileFormatError(explain(f"header's {word!r}", must=must, got=got, do=do)) from error
+        raise format_error(f"header's {word!r}", must, got, do) from error
     if arrays:
-        raise FileFormatError(explain("tensors", must="all be named in the header", got=listed(arrays), do=do))
+        raise format_error("tensors", "all be named in the header", listed(arrays), do)
 
 
 def _torch_arrays(lstm: LSTM, prefix: str) -> dict[str, Floats]:

@@ -4,39 +4,21 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.model.activations import Activation
 from lstm_analog.model.formats.own import described, errors_of_metadata, noted, own_stack, record_of
 from lstm_analog.model.formats.safetensor import write_safetensors
 from lstm_analog.model.formats.tensor import TensorMap
-from lstm_analog.model.lstm import LSTM
 from lstm_analog.model.operations import Operation
-from lstm_analog.model.steps import (
-    Affine,
-    Dense,
-    Embedding,
-    Formula,
-    Masking,
-    ModelStep,
-    Pooling,
-    Reshape,
-    RowStep,
-    Softmax,
-)
+from lstm_analog.model.steps import Formula, ModelStep, RowStep
 from lstm_analog.model.whole import Model
 
 WORD = "lstm_analog_model"
 """The key of the metadata with the steps, and how they read the recurrent part."""
 
-_STEPS: Mapping[str, type[ModelStep]] = MappingProxyType(
-    {
-        kind.__name__: kind
-        for kind in (Embedding, Masking, Affine, Dense, Softmax, Pooling, Reshape, Activation, Formula)
-    }
-)
+_STEPS: Mapping[str, type[ModelStep]] = MappingProxyType({kind.__name__: kind for kind in get_args(ModelStep)})
 
 
 @checked
@@ -73,8 +55,7 @@ def own_model(tensors: TensorMap, words: Mapping[str, str], name: str) -> Model:
             for place in ("before", "after")
         )
         final, held = said["final"], said["held"]
-    lstm = LSTM(layers=stack.layers, head=stack.head, name=name)
-    return Model(lstm=lstm, before=before, after=after, final=final, held=held)
+    return Model(lstm=stack.lstm(name), before=before, after=after, final=final, held=held)
 
 
 def _noted(step: ModelStep | RowStep, place: str, arrays: dict[str, Floats]) -> dict[str, Any]:

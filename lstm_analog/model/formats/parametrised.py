@@ -13,8 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
-from lstm_analog.model.formats.stacks import listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
 from lstm_analog.model.formats.tensor import Tensor, TensorMap
 
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -52,7 +51,7 @@ def plain(tensors: TensorMap) -> TensorMap:
     left = [name for name in made if _PARAMETRISED.fullmatch(name)]
     if left:
         must, do = "be of weight_norm or spectral_norm", "call parametrize.remove_parametrizations before saving"
-        raise UnsupportedError(explain("parametrised weights", must=must, got=listed(left), do=do))
+        raise unsupported("parametrised weights", must, listed(left), do)
     return made
 
 
@@ -64,7 +63,7 @@ def _unwrapped(tensors: TensorMap) -> dict[str, Tensor]:
         short = ".".join(part for part in parts if part not in WRAPPERS)
         if short in named:
             do = "save the inner module's state_dict alone"
-            raise FileFormatError(explain(tensor.label, must="be there once", got="it with and without wrapper", do=do))
+            raise format_error(tensor.label, "be there once", "it with and without wrapper", do)
         named[short] = Tensor(name=short, kind=tensor.kind, stored=tensor.stored)
     return named
 

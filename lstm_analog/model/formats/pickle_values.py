@@ -1,4 +1,4 @@
-"""Make records of tensors and plain values for the names in a pickle. Nothing is imported or run.
+"""Records of the tensors and plain values that a pickle holds, made for the names in it. Nothing is imported or run.
 
 The names are those that `torch.load(path, weights_only=True)` accepts, and the modules of a TorchScript archive. A
 value without weights is skipped; a tensor whose numbers are not simply those stored is marked as unreadable, and
@@ -6,12 +6,85 @@ refused by name if it is needed.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.notes import STORAGES, Name, Skipped, Storage, Unreadable, View
+from lstm_analog.errors import FileFormatError
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import LONGEST_NAME
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """The name of a function or class in a pickle; it is never imported."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A block of numbers in a file: the `kind` of storage, its `key` and its `count` of numbers."""
+
+    kind: str
+    key: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A tensor whose numbers are `storage[offset + sum(i * stride)]`; the fields are not yet checked."""
+
+    storage: Storage
+    offset: object
+    shape: object
+    stride: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A value without weights, such as a device or a set; `what` is its kind."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A tensor of `shape` whose numbers are not simply those stored; `what` is its kind, such as sparse."""
+
+    what: str
+    shape: object
+
+
+STORAGES = MappingProxyType(
+    {
+        "HalfStorage": "float16",
+        "BFloat16Storage": "bfloat16",
+        "FloatStorage": "float32",
+        "DoubleStorage": "float64",
+        "CharStorage": "int8",
+        "ShortStorage": "int16",
+        "IntStorage": "int32",
+        "LongStorage": "int64",
+        "ByteStorage": "uint8",
+        "BoolStorage": "bool",
+    }
+)
+"""The dtype of numbers in each of torch's classes of storage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pickle:
+    """The `value` of a pickle, the index `end` of the byte after it, and the storages to which it refers, by key."""
+
+    value: Any
+    end: int
+    storages: Mapping[str, Storage]
+
 
 ADVICE = "save the weights alone: torch.save(module.state_dict(), path)"
 
@@ -40,7 +113,7 @@ class _MisfitError(Exception):
 
 def refused(place: int, must: str, got: str) -> FileFormatError:
     """Return the error that the content at byte `place` of a pickle `must` be something and is `got`."""
-    return FileFormatError(explain(f"pickle at byte {place}", must=must, got=got, do=f"nothing was executed; {ADVICE}"))
+    return format_error(f"pickle at byte {place}", must, got, f"nothing was executed; {ADVICE}")
 
 
 def entry_name(key: object, number: int) -> Hashable:

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as serialize
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, explain
 from lstm_analog.files import whole_file
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import BFLOAT16, Tensor, TensorMap, from_bytes
 
 KINDS = MappingProxyType(
@@ -23,14 +23,13 @@ KINDS = MappingProxyType(
 _LENGTH = 8
 
 
-def read_safetensors(content: bytes) -> tuple[TensorMap, Mapping[str, str]]:
+def read_safetensors(content: bytes) -> tuple[TensorMap, dict[str, str]]:
     """Return the tensors of the safetensors file `content` and its metadata, or raise `FileFormatError`."""
     try:
         described: list[tuple[str, dict[str, Any]]] = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
-        do = "check that it is complete and of that format"
-        text = explain("content", must="be in safetensors format", got=ascii(str(error))[:160], do=do)
-        raise FileFormatError(text) from error
+        got, do = ascii(str(error))[:160], "check that it is complete and of that format"
+        raise format_error("content", "be in safetensors format", got, do) from error
     return {name: _tensor(name, tensor) for name, tensor in described}, _words(content)
 
 
@@ -44,7 +43,7 @@ def write_safetensors(path: str | Path, arrays: Mapping[str, Floats], words: Map
 def _tensor(name: str, tensor: Mapping[str, Any]) -> Tensor:
     if tensor["dtype"] not in KINDS:
         must, do = f"be one of {', '.join(KINDS)}", "convert it before saving"
-        raise FileFormatError(explain(f"tensor {name[:80]!a}", must=must, got=tensor["dtype"], do=do))
+        raise format_error(f"tensor {name[:80]!a}", must, tensor["dtype"], do)
     return from_bytes(name, KINDS[tensor["dtype"]], tuple(tensor["shape"]), tensor["data"])
 
 

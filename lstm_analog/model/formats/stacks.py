@@ -4,15 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from lstm_analog.errors import FileFormatError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.errors import InvalidTypeError, InvalidValueError, LstmAnalogError, explain
+from lstm_analog.model.formats.refusals import LONGEST_SHOWN, SHOWN, format_error, listed
 from lstm_analog.model.layers import Head, Layer
 from lstm_analog.model.lstm import LSTM
-
-SHOWN = 8
-"""Number of names to list in a message; others are counted."""
-
-_LONGEST = 80
-"""Number of characters of a name to show in a message."""
 
 _MOST_TRIED = 4 * SHOWN
 """Largest number of modules to try for an advice; each takes the time to read it."""
@@ -32,6 +27,10 @@ class Stack:
     def output_size(self) -> int:
         """The number of outputs of the top layer."""
         return self.layers[-1].output_size
+
+    def lstm(self, name: str) -> LSTM:
+        """Return the LSTM of these layers and this head, called `name`."""
+        return LSTM(layers=self.layers, head=self.head, name=name)
 
 
 def chosen(modules: Sequence[str], others: Sequence[str], only: str | Sequence[str]) -> tuple[str, ...]:
@@ -60,14 +59,14 @@ def check_one(modules: Sequence[str], take: Callable[[str | tuple[str, ...]], St
         do = f"say which: {alone(modules, take)}"
         if any(_stands(pair, take) for pair in permutations(_standing(modules, take)[:SHOWN], 2)):
             do += ", or name several in the order in which they follow each other"
-        raise FileFormatError(explain("recurrent modules", must="be one, or be chosen", got=listed(modules), do=do))
+        raise format_error("recurrent modules", "be one, or be chosen", listed(modules), do)
 
 
 def check_order(names: Sequence[str], heads: Sequence[str]) -> None:
     """Raise `FileFormatError` unless `names` have at most one of the `heads`, at their end."""
     if list(heads) not in ([], [names[-1]]):
         do = "name the recurrent modules, then one linear layer"
-        raise FileFormatError(explain("only", must="end with the linear layer", got=listed(heads), do=do))
+        raise format_error("only", "end with the linear layer", listed(heads), do)
 
 
 def alone(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> str:
@@ -77,22 +76,18 @@ def alone(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]
     """
     works = _standing(modules, take)
     if not works:
-        return f"find out by only={min(modules)[:_LONGEST]!a} why no recurrent part of it can be taken"
+        return f"find out by only={min(modules)[:LONGEST_SHOWN]!a} why no recurrent part of it can be taken"
     more = f" (or {listed(works[1:])})" if works[1:] else ""
     return f"take a recurrent part alone, only={works[0]!a}{more}"
 
 
 def _standing(modules: Iterable[str], take: Callable[[str | tuple[str, ...]], Stack]) -> list[str]:
     """Return those of the `modules` for which `take` succeeds, and whose names can be printed."""
-    return [name for name in sorted(modules)[:_MOST_TRIED] if len(name) <= _LONGEST and _stands(name, take)]
+    return [name for name in sorted(modules)[:_MOST_TRIED] if len(name) <= LONGEST_SHOWN and _stands(name, take)]
 
 
 def _stands(names: str | tuple[str, ...], take: Callable[[str | tuple[str, ...]], Stack]) -> bool:
-    def tried() -> LSTM:
-        stack = take(names)
-        return LSTM(layers=stack.layers, head=stack.head, name="trial")
-
-    return works(tried)
+    return works(lambda: take(names).lstm("trial"))
 
 
 def works(make: Callable[[], object]) -> bool:
@@ -102,10 +97,3 @@ def works(make: Callable[[], object]) -> bool:
     except LstmAnalogError:
         return False
     return True
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return `names` for a message: sorted, printable, the first few."""
-    ordered = sorted(names)
-    shown = ", ".join(ascii(name[:_LONGEST]) for name in ordered[:SHOWN])
-    return (shown + (f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else "")) or "none"

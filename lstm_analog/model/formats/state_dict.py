@@ -13,10 +13,10 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.errors import FileFormatError, UnsupportedError, explain
 from lstm_analog.model.activations import TANH, Activation
 from lstm_analog.model.formats.parametrised import plain
-from lstm_analog.model.formats.stacks import Only, Stack, alone, check_one, check_order, chosen, listed
+from lstm_analog.model.formats.refusals import format_error, listed, unsupported
+from lstm_analog.model.formats.stacks import Only, Stack, alone, check_one, check_order, chosen
 from lstm_analog.model.formats.tensor import DTYPES, FLOATS, Tensor, TensorMap
 from lstm_analog.model.gates import Gate, GRUGate, RNNGate
 from lstm_analog.model.layers import Head, Layer
@@ -73,7 +73,7 @@ def stack_of(tensors: TensorMap, only: Only = None, hidden: Mapping[str, Activat
     if not names:
         _check_no_quantised(rest)
         must, do = "hold a recurrent module", "save weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."
-        raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
+        raise format_error("tensors", must, listed(rest), do)
     stack = Stack(
         layers=tuple(
             layer for name in names if name in modules for layer in _layers(modules[name], hidden.get(name, TANH))
@@ -98,8 +98,7 @@ def recurrent_modules(tensors: TensorMap) -> tuple[dict[str, dict[CellPlace, Ten
             place = CellPlace(layer=int(match["layer"] or 0), backward=match["reverse"] is not None)
             parts = modules.setdefault(match["module"].rstrip("."), {}).setdefault(place, {})
             if match["part"] in parts:
-                do = "save one module a prefix"
-                raise FileFormatError(explain(tensor.label, must="be there once", got="an LSTM's and a cell's", do=do))
+                raise format_error(tensor.label, "be there once", "an LSTM's and a cell's", "save one module a prefix")
             parts[match["part"]] = tensor
     return {name: dict(places) for name, places in modules.items()}, rest
 
@@ -118,7 +117,7 @@ def _check_no_quantised(names: Iterable[str]) -> None:
     packed = [name for name in names if "_all_weight_values." in name or "._packed_weight" in name]
     if packed:
         do = "save the state_dict of the module before it is quantised"
-        raise UnsupportedError(explain("recurrent modules", must="be float", got=f"quantised {listed(packed)}", do=do))
+        raise unsupported("recurrent modules", "be float", f"quantised {listed(packed)}", do)
 
 
 def _linears(tensors: TensorMap, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
@@ -151,7 +150,7 @@ def _head_after(module: str, stack: Stack, linears: Mapping[str, TensorParts], r
         do += ", or name after it the linear layer that reads it"
     if own:  # the module computes more than what is known here
         do = f"train one without {listed(own)}, whose meaning is not known here"
-    raise FileFormatError(explain("tensors", must=must, got=listed(rest), do=do))
+    raise format_error("tensors", must, listed(rest), do)
 
 
 def _follows(linear: str, module: str) -> bool:
@@ -165,17 +164,13 @@ def _follows(linear: str, module: str) -> bool:
 def _layers(places: Mapping[CellPlace, TensorParts], hidden: Activation) -> tuple[Layer, ...]:
     numbers = sorted({place.layer for place in places})
     if numbers != list(range(len(numbers))):
-        do = "save every layer of the module"
-        raise FileFormatError(explain("layers", must="be numbered from 0 without gaps", got=numbers[:20], do=do))
+        raise format_error("layers", "be numbered from 0 without gaps", numbers[:20], "save every layer of the module")
     layers = []
     for number in numbers:
         ways = [CellPlace(layer=number, backward=backward) for backward in (False, True)]
         forward, backward = (_cell(way, places[way], hidden) if way in places else None for way in ways)
         if forward is None:
-            do = "save both directions"
-            raise FileFormatError(
-                explain(f"layer {number}", must="have a forward direction", got="only a reverse", do=do)
-            )
+            raise format_error(f"layer {number}", "have a forward direction", "only a reverse", "save both directions")
         layers.append(Layer(forward=forward, backward=backward))
     return tuple(layers)
 
@@ -222,21 +217,20 @@ def _check_complete(place: CellPlace, parts: TensorParts) -> None:
         missing = [part for part in group if part not in parts]
         if missing and (len(missing) == 1 or group is WEIGHTS):
             must, got = f"have both {group[0]} and {group[1]}", f"no {' and no '.join(missing)}"
-            raise FileFormatError(explain(str(place), must=must, got=got, do="save the whole state_dict"))
+            raise format_error(str(place), must, got, "save the whole state_dict")
     for part, tensor in parts.items():
         axes = 1 if part in BIASES else 2
         if len(tensor.shape) != axes or not tensor.stored.size:
             must, do = f"have {'one axis' if axes == 1 else 'two axes'} and no empty one", "save the weights as trained"
-            raise FileFormatError(explain(tensor.label, must=must, got=f"shape {tensor.shape}", do=do))
+            raise format_error(tensor.label, must, f"shape {tensor.shape}", do)
 
 
 def _kind(place: CellPlace, parts: TensorParts) -> str:
     rows, units = parts["weight_hh"].shape[0], _units(parts)
     kind = KINDS.get(rows // units, "") if rows % units == 0 else ""
     if not kind or (kind != "LSTM" and "weight_hr" in parts):
-        must = "have 4 rows a unit (LSTM), 3 (GRU) or 1 (RNN)"
-        got, do = f"{rows} rows of {units} units", "check which module it belongs to"
-        raise FileFormatError(explain(f"weight_hh of {place}", must=must, got=got, do=do))
+        what, must = f"weight_hh of {place}", "have 4 rows a unit (LSTM), 3 (GRU) or 1 (RNN)"
+        raise format_error(what, must, f"{rows} rows of {units} units", "check which module it belongs to")
     return kind
 
 
@@ -247,4 +241,4 @@ def _check_shapes(place: CellPlace, parts: TensorParts, kind: str) -> None:
     for part, shape in (shapes | {"weight_hr": (outputs, units)}).items():
         if part in parts and parts[part].shape != shape:
             got, do = f"shape {parts[part].shape}", f"weight_hh says {kind} of {units} units; check whose it is"
-            raise FileFormatError(explain(f"{part} of {place}", must=f"have shape {shape}", got=got, do=do))
+            raise format_error(f"{part} of {place}", f"have shape {shape}", got, do)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lstm_analog.arrays import Array, Floats
-from lstm_analog.errors import FileFormatError, explain
+from lstm_analog.model.formats.refusals import format_error
 
 MOST_AXES = 8
 """Largest number of axes of a tensor."""
@@ -61,18 +61,17 @@ class Tensor:
         """Raise `FileFormatError` unless it holds floats."""
         if self.kind not in FLOATS:
             must, do = "be float16, bfloat16, float32 or float64", "convert it before saving"
-            raise FileFormatError(explain(self.label, must=must, got=self.kind, do=do))
+            raise format_error(self.label, must, self.kind, do)
 
     def numbers(self) -> Floats:
         """Return its numbers in float64, exactly; raise `FileFormatError` unless they are finite floats."""
         self.check_float()
         if not self.stored.size:
             do = "save the weights of a trained module"
-            raise FileFormatError(explain(self.label, must="have no empty axis", got=f"shape {self.shape}", do=do))
+            raise format_error(self.label, "have no empty axis", f"shape {self.shape}", do)
         values = _widened(self.stored, self.kind)
         if not np.isfinite(values).all():
-            do = "train or save it again"
-            raise FileFormatError(explain(self.label, must="be finite", got="NaN or infinity", do=do))
+            raise format_error(self.label, "be finite", "NaN or infinity", "train or save it again")
         return values
 
 
@@ -90,8 +89,8 @@ def from_bytes(name: str, kind: str, shape: tuple[int, ...], data: bytes | memor
     dtype = DTYPES[kind]
     count = count_of(name, shape)
     if count * dtype.itemsize != len(data):
-        got, must = f"{len(data)} bytes", f"have {count * dtype.itemsize} bytes for shape {shape} of {kind}"
-        raise FileFormatError(explain(label(name), must=must, got=got, do="the file is damaged: fetch it again"))
+        must, got = f"have {count * dtype.itemsize} bytes for shape {shape} of {kind}", f"{len(data)} bytes"
+        raise format_error(label(name), must, got, "the file is damaged: fetch it again")
     return Tensor(name=name, kind=kind, stored=np.frombuffer(data, dtype).reshape(shape))
 
 
@@ -100,7 +99,7 @@ def count_of(name: str, shape: tuple[int, ...]) -> int:
     sizes = all(type(size) is int and size >= 0 for size in shape)
     if not sizes or len(shape) > MOST_AXES or prod(size or 1 for size in shape) > _LARGEST:
         must, do = f"have at most {MOST_AXES} axes of whole sizes", "the file is damaged: fetch it again"
-        raise FileFormatError(explain(label(name), must=must, got=f"shape {ascii(shape)[:120]}", do=do))
+        raise format_error(label(name), must, f"shape {ascii(shape)[:120]}", do)
     return prod(shape)
 
 

@@ -12,10 +12,9 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from lstm_analog.arrays import Array
-from lstm_analog.errors import FileFormatError, explain
-from lstm_analog.model.formats.notes import Pickle, Storage, Unreadable, View
-from lstm_analog.model.formats.pickle_values import ADVICE
+from lstm_analog.model.formats.pickle_values import ADVICE, Pickle, Storage, Unreadable, View
 from lstm_analog.model.formats.pickles import LONGEST, read_pickle
+from lstm_analog.model.formats.refusals import format_error
 from lstm_analog.model.formats.tensor import DTYPES, LONGEST_NAME, Tensor, TensorMap, count_of, label
 from lstm_analog.zips import open_archive
 
@@ -45,16 +44,13 @@ def read_zip(content: bytes) -> TensorMap:
     archive = open_archive(content)
     roots = [name.removesuffix("data.pkl") for name in archive.members if name.rsplit("/", 1)[-1] == "data.pkl"]
     if len(roots) != 1:
-        raise FileFormatError(explain("archive", must="hold one data.pkl", got=len(roots), do=ADVICE))
+        raise format_error("archive", "hold one data.pkl", len(roots), ADVICE)
     order = archive.read(f"{roots[0]}byteorder") if f"{roots[0]}byteorder" in archive.members else b"little"
     if order != b"little":
-        raise FileFormatError(
-            explain("byte order", must="be little", got=ascii(order[:20]), do="save it on this machine")
-        )
+        raise format_error("byte order", "be little", ascii(order[:20]), "save it on this machine")
     pickled = archive.read(f"{roots[0]}data.pkl")
     if len(pickled) > LONGEST:
-        must = f"have at most {LONGEST} bytes"
-        raise FileFormatError(explain("pickle", must=must, got=f"{len(pickled)} bytes", do=ADVICE))
+        raise format_error("pickle", f"have at most {LONGEST} bytes", f"{len(pickled)} bytes", ADVICE)
     note = read_pickle(pickled)
     needed = {view.storage.key for view in _views(note).values() if isinstance(view, View)}
     read = {key: archive.read(f"{roots[0]}data/{key}") for key in needed}
@@ -70,10 +66,10 @@ def read_stream(content: bytes) -> TensorMap:
     magic = read_pickle(content)
     version = read_pickle(content, magic.end)
     if (magic.value, version.value) != (MAGIC, PROTOCOL):
-        raise FileFormatError(explain("content", must="be what torch.save wrote", got="another pickle", do=ADVICE))
+        raise format_error("content", "be what torch.save wrote", "another pickle", ADVICE)
     system = read_pickle(content, version.end)
     if not isinstance(system.value, dict) or system.value.get("little_endian") is not True:
-        raise FileFormatError(explain("byte order", must="be little", got="another", do="save it on this machine"))
+        raise format_error("byte order", "be little", "another", "save it on this machine")
     note = read_pickle(content, system.end)
     keys = read_pickle(content, note.end)
     return _tensors(note, _storages(memoryview(content)[keys.end :], note.storages, keys.value))
@@ -82,13 +78,12 @@ def read_stream(content: bytes) -> TensorMap:
 def _storages(data: memoryview, storages: Mapping[str, Storage], keys: object) -> dict[str, memoryview]:
     """Return the bytes of each storage; storages are in the order of `keys`, each after its count."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or sorted(keys) != sorted(storages):
-        raise FileFormatError(explain("keys", must="list the storages", got="another list", do=DAMAGED))
+        raise format_error("keys", "list the storages", "another list", DAMAGED)
     found = {}
     for key in keys:
         count, size = int.from_bytes(data[:_COUNT], "little"), _size(storages[key])
         if count != storages[key].count:
-            what, must = f"storage {key[:40]!a}", f"hold {storages[key].count} numbers"
-            raise FileFormatError(explain(what, must=must, got=count, do=DAMAGED))
+            raise format_error(f"storage {key[:40]!a}", f"hold {storages[key].count} numbers", count, DAMAGED)
         found[key] = data[_COUNT : _COUNT + size]
         data = data[_COUNT + size :]
     return found
@@ -98,8 +93,7 @@ def _size(storage: Storage) -> int:
     if storage.kind in DTYPES:
         return storage.count * int(DTYPES[storage.kind].itemsize)
     if storage.kind not in _OTHER_SIZES:
-        got = ascii(storage.kind[:40])
-        raise FileFormatError(explain("storage", must="hold a kind of number known here", got=got, do=ADVICE))
+        raise format_error("storage", "hold a kind of number known here", ascii(storage.kind[:40]), ADVICE)
     return storage.count * _OTHER_SIZES[storage.kind]
 
 
@@ -144,7 +138,7 @@ def _tensors(note: Pickle, data: Mapping[str, memoryview]) -> TensorMap:
     views = _views(note)
     if not views:
         got = f"a {type(note.value).__name__} without one"
-        raise FileFormatError(explain("content", must="hold a recurrent module's state dict", got=got, do=ADVICE))
+        raise format_error("content", "hold a recurrent module's state dict", got, ADVICE)
     return {
         name: _tensor(name, view, data[view.storage.key]) if isinstance(view, View) else _unreadable(name, view)
         for name, view in views.items()
@@ -161,7 +155,7 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
     storage, dtype = view.storage, DTYPES[view.storage.kind]
     if len(data) != _size(storage):
         must = f"have {_size(storage)} bytes for {storage.count} of {storage.kind}"
-        raise FileFormatError(explain(f"storage of {label(name)}", must=must, got=f"{len(data)} bytes", do=DAMAGED))
+        raise format_error(f"storage of {label(name)}", must, f"{len(data)} bytes", DAMAGED)
     match view:
         case View(offset=int(offset), shape=shape, stride=stride) if (
             _are_whole(shape) and _are_whole(stride) and len(shape) == len(stride)
@@ -170,7 +164,7 @@ def _tensor(name: str, view: View, data: memoryview) -> Tensor:
                 return Tensor(name=name, kind=storage.kind, stored=np.empty(shape, dtype))
             _check_inside(name, storage.count, offset, shape, stride)
         case _:
-            raise FileFormatError(explain(label(name), must="have whole sizes and strides", got="others", do=DAMAGED))
+            raise format_error(label(name), "have whole sizes and strides", "others", DAMAGED)
     steps = tuple(step * dtype.itemsize if size > 1 else 0 for step, size in zip(stride, shape, strict=True))
     stored: Array = np.ndarray(shape, dtype, data, offset * dtype.itemsize, steps)
     return Tensor(name=name, kind=storage.kind, stored=stored)
@@ -188,8 +182,8 @@ def _check_inside(name: str, count: int, offset: int, shape: tuple[int, ...], st
     for step, size in sorted(steps):
         if step <= last - offset:
             do = "save it contiguous: tensor.contiguous()"
-            raise FileFormatError(explain(f"strides of {label(name)}", must="not overlap", got=stride, do=do))
+            raise format_error(f"strides of {label(name)}", "not overlap", stride, do)
         last += step * (size - 1)
     if not 0 <= offset <= last < count:
         must, got = f"lie inside its storage of {count}", f"{prod(shape)} elements, {offset} to {last}"
-        raise FileFormatError(explain(label(name), must=must, got=got, do=DAMAGED))
+        raise format_error(label(name), must, got, DAMAGED)

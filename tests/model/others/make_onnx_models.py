@@ -211,9 +211,7 @@ def put_together():
     function = helper.make_function(
         "own", "Layer", ["v", "w", "r"], ["u"], inner, [helper.make_opsetid("", 17)], ["units"]
     )
-    called = [
-        helper.make_node("Layer", ["x", "W", "R"], ["y"], name="layer", domain="own", units=3),
-    ]
+    called = [helper.make_node("Layer", ["x", "W", "R"], ["y"], name="layer", domain="own", units=3)]
     save("function.onnx", called, opened, "y", stored[:2], [function])
     return {"doubled_bias.onnx": {"x": x}, "layout.onnx": {"x": x}, "function.onnx": {"x": x}}
 
