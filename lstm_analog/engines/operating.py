@@ -20,8 +20,8 @@ _STEPS = 200
 """Time steps before the run stops with a `SimulationError`."""
 _FAR = 0.3
 """Move in a step, relative to the size of an effort, above which the next step is shorter; larger: fewer, less safe."""
-_CONTROLLED_GROWTH, _CONTROLLED_STEPS = 4.0, 400
-"""The same factor, and the number of steps, where steps are controlled; a smaller factor: more steps, more robust."""
+_CONTROLLED_GROWTH = 4.0
+"""`_GROWTH` where steps are controlled, and taken back if bad; larger: fewer steps, less robust."""
 _CURVED = 0.5
 """Share of the rate before a controlled step by which the rate may miss what was expected; larger: longer steps."""
 _REST = 1e-12
@@ -78,8 +78,8 @@ def _follow(equations: System, effort: Floats, duration: float, controlled: bool
     """
     scale = equations.network.unknowns.scales()[equations.dynamic]
     step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
-    growth, steps = (_CONTROLLED_GROWTH, _CONTROLLED_STEPS) if controlled else (_GROWTH, _STEPS)
-    for _ in range(steps):
+    growth = _CONTROLLED_GROWTH if controlled else _GROWTH
+    for _ in range(_STEPS):
         equations.complete(effort)
         rate, slopes = equations.rates(effort), equations.jacobian(effort)
         change = factors(scipy.sparse.csc_array(unit / step - slopes)).solve(rate.ravel()).reshape(rate.shape)
