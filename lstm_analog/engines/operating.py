@@ -20,6 +20,10 @@ _STEPS = 200
 """Time steps before the run stops with a `SimulationError`."""
 _FAR = 0.3
 """Move in a step, relative to the size of an effort, above which the next step is shorter; larger: fewer, less safe."""
+_CONTROLLED_GROWTH = 4.0
+"""`_GROWTH` where steps are controlled, and taken back if bad; larger: fewer steps, less robust."""
+_CURVED = 0.5
+"""Share of the rate before a controlled step by which the rate may miss what was expected; larger: longer steps."""
 _REST = 1e-12
 """Move, relative to the size of an effort, below which it is at rest; larger: less accurate."""
 
@@ -45,6 +49,9 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
     up to 1e6 `duration`. It follows the transient, so of several equilibria it finds the one to which the network would
     go, and nodes behind open switches, by which the Jacobian is singular, keep what they hold.
 
+    Where that goes to and fro between two sides of a kink (op-amps with clamps), it is done again with steps that grow
+    less and are taken back if the rates after them are not nearly those expected by the slopes.
+
     Moves are relative to the size of an effort: a unit of its signal, or its own amount where that is larger. If the
     longest step still moves one, it suffices that its rate would hardly do so in `duration`.
 
@@ -53,27 +60,55 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
     SimulationError
         If no such point is reached.
     """
+    start, moved = effort.copy(), np.inf
+    for controlled in (False, True):
+        np.copyto(effort, start)
+        moved = _follow(equations, effort, duration, controlled)
+        if moved <= _REST:
+            equations.complete(effort)
+            return
+    do = "check the first interval: is every storage tied to something while the reset is on?"
+    raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))
+
+
+def _follow(equations: System, effort: Floats, duration: float, controlled: bool) -> float:
+    """Move `effort` by steps in time until it rests, and return the relative move of the last: `_REST` or less at rest.
+
+    A step that is `controlled` is taken back if the rates after it are other than expected.
+    """
     scale = equations.network.unknowns.scales()[equations.dynamic]
     step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
+    growth = _CONTROLLED_GROWTH if controlled else _GROWTH
     for _ in range(_STEPS):
         equations.complete(effort)
-        rate = equations.rates(effort)
-        slopes = equations.jacobian(effort)
+        rate, slopes = equations.rates(effort), equations.jacobian(effort)
         _check_finite(equations, rate, slopes)
-        matrix = scipy.sparse.csc_array(unit / step - slopes)
-        change = factors(matrix).solve(rate.ravel()).reshape(rate.shape)
+        change = factors(scipy.sparse.csc_array(unit / step - slopes)).solve(rate.ravel()).reshape(rate.shape)
+        before = effort.copy()
         effort[:, equations.dynamic] += change
         size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
         moved = float(np.abs(change / size).max(initial=0.0))
         if moved <= _REST and step >= _RATIO * duration:
-            equations.complete(effort)
-            return
-        step = min(step * _GROWTH, _RATIO * duration) if moved < _FAR else max(step / _GROWTH, duration / 1e9)
-    if float(np.abs(rate / size).max(initial=0.0)) * duration <= _REST:
-        equations.complete(effort)
-        return
-    do = "check the first interval: is every storage tied to something while the reset is on?"
-    raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))
+            return moved
+        if controlled:
+            good = moved <= _REST or _as_expected(equations, effort, rate, slopes, change / step)
+            np.copyto(effort, effort if good else before)
+        else:
+            good = moved < _FAR
+        step = min(step * growth, _RATIO * duration) if good else max(step / growth, duration / 1e9)
+    still = float(np.abs(rate / size).max(initial=0.0)) * duration <= _REST
+    return 0.0 if still else moved
+
+
+def _as_expected(
+    equations: System, effort: Floats, rate: Floats, slopes: "scipy.sparse.csc_array", expected: Floats
+) -> bool:
+    """Complete `effort` and return whether its rates are near those `expected` from the `rate` and `slopes` before."""
+    equations.complete(effort)
+    own = np.abs(slopes.diagonal()).reshape(rate.shape)
+    weights = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0.0)
+    off = np.abs((equations.rates(effort) - expected) * weights).max(initial=0.0)
+    return bool(off <= _CURVED * np.abs(rate * weights).max(initial=0.0))
 
 
 def _check_finite(equations: System, rate: Floats, slopes: "scipy.sparse.csc_array") -> None:

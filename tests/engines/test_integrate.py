@@ -17,6 +17,7 @@ from lstm_analog.network.parts import (
     Factor,
     Followers,
     Junctions,
+    OpAmps,
     Pairs,
     Ports,
     Sources,
@@ -140,6 +141,42 @@ def test_operating_point_of_a_nonlinear_network(circuit):
     operating_point(system(network, ()), effort, 1.0)
     v = effort[0, 2]
     assert abs(0.5 - 2.0 * np.tanh(v) - v) < 1e-12
+
+
+def test_an_opamp_beyond_its_current_has_an_operating_point(circuit, driven):
+    """The output sinks its limit of current: longer and longer steps go to and fro between two sides of that kink."""
+    conductances = [8.65628619e-5, 1.91967544e-4, 1.51194815e-5, 1.35915497e-5, 1.12483411e-5]
+    opamp = OpAmps(
+        label="u",
+        plus=[1],
+        minus=[3],
+        out=[4],
+        state=[5],
+        transconductance=4.4359163e-3,
+        current_limit=1.70913204e-4,
+        conductance=4.77711255e-6,
+        capacitance=7.15721457e-11,
+        offset=-0.0241921408,
+        swing=1.86382402,
+        clamp=2.38818043,
+        clamp_conductance=6.76961545e-4,
+        output_conductance=9.8608027e-4,
+        common_mode=0.00654180402,
+        output_limit=1.91137654e-5,
+    )
+    network = circuit(
+        {"drive": 1, "c": 1, "j": 2, "x": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Storages(label="c", nodes=[2], capacitance=5.15837404e-11),
+        Conductors(label="g", a=[2, 2, 2, 3, 4], b=[1, 0, 3, 4, 0], conductance=conductances),
+        Junctions(label="j", nodes=[3, 4]),
+        opamp,
+    )
+    equations, effort = system(network, ()), np.zeros((1, 6))
+    effort[0, 1] = 0.79880526
+    operating_point(equations, effort, 5.57630097e-07)
+    # beyond rounding of the rates, which are effort over time constants of 1e-7 s, nothing moves
+    assert np.abs(equations.rates(effort)).max() * 5.6e-7 < 1e-9
 
 
 def test_a_node_behind_an_open_switch_keeps_what_it_holds(circuit, driven):
