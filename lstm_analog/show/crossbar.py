@@ -10,7 +10,7 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import SIGNAL
+from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import Crossbars
 from lstm_analog.show.reading import pick
 from lstm_analog.show.style import INK, WIDTH, panel, si, styled
@@ -61,7 +61,7 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
 
 def _names(network: Network) -> list[str]:
     """Return the signal of each unknown, or the label of its group, with its number."""
-    words = dict(entry.split(" ", 1) for entry in network.said(SIGNAL))
+    words = signals_of(network.said(SIGNAL))
     groups = network.unknowns.groups
     return ["datum", *(f"{words.get(group.label, group.label)} {k}" for group in groups for k in range(group.size))]
 

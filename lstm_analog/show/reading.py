@@ -80,6 +80,11 @@ class Window:
         """The times of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
 
+    @property
+    def layers(self) -> list[int]:
+        """The numbers of the layers in the pass, in the order of their stages."""
+        return list(dict.fromkeys(place.layer for place in self.run.compiled.layout.layers))
+
     def effort(self, label: str, against: str | None = None) -> Floats:
         """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,).
 
