@@ -240,7 +240,5 @@ def _made(tree: ast.Call, name: str, text: str) -> object:
     except LstmAnalogError:
         raise
     except (LookupError, TypeError, ValueError) as error:
-        got = ascii(text)[:80]
-        raise InvalidValueError(
-            explain(name, must="be made of numbers and records", got=got, do="write e.g. DeviceSpread(share=0.03)")
-        ) from error
+        must, do = "be made of numbers and records", "write e.g. DeviceSpread(share=0.03)"
+        raise InvalidValueError(explain(name, must=must, got=ascii(text)[:80], do=do)) from error

@@ -234,11 +234,9 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
     """Return the traces of `lstm` by layer for the inputs of `run`; raise if the run is of another LSTM."""
     words = dict(run.passes[0].compiled.network.provenance)
     if words.get("digest") != lstm.digest:
-        must, got = (
-            f"be of the LSTM {lstm.name!r}",
-            f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights",
-        )
-        raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
+        must, do = f"be of the LSTM {lstm.name!r}", "give the LSTM it was compiled from"
+        got = f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights"
+        raise InvalidValueError(explain("the run", must=must, got=got, do=do))
     return lstm.trace(run.x, run.state, run.lengths).layers
 
 
