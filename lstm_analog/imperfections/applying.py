@@ -4,6 +4,7 @@ A user types such texts, too (`imperfection_of`); errors then suggest the neares
 """
 
 import ast
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from itertools import count
@@ -109,12 +110,10 @@ def _streams_of(text: str) -> Streams:
 
 def _read(call: str, text: str, kinds: tuple[type, ...]) -> Any:
     """Return the record that the `call`, a part of the whole `text`, constructs; it must be one of `kinds`."""
-    try:
+    with suppress(SyntaxError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
         record = _value_of(ast.parse(call, mode="eval").body)
         if type(record) in kinds:
             return record
-    except (SyntaxError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
-        pass
     must, do = "name a record of lstm_analog.imperfections and its Streams", "restore it as it was written"
     raise FileFormatError(explain("an imperfection", must=must, got=ascii(text)[:200], do=do))
 
@@ -241,7 +240,5 @@ def _made(tree: ast.Call, name: str, text: str) -> object:
     except LstmAnalogError:
         raise
     except (LookupError, TypeError, ValueError) as error:
-        got = ascii(text)[:80]
-        raise InvalidValueError(
-            explain(name, must="be made of numbers and records", got=got, do="write e.g. DeviceSpread(share=0.03)")
-        ) from error
+        must, do = "be made of numbers and records", "write e.g. DeviceSpread(share=0.03)"
+        raise InvalidValueError(explain(name, must=must, got=ascii(text)[:80], do=do)) from error

@@ -11,7 +11,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidTypeError, InvalidValueError, NetworkError, explain
-from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC
+from lstm_analog.network.domain import ELECTRICAL, HYDRAULIC, Domain
 from lstm_analog.network.fluids import Filling
 from lstm_analog.network.graph import Group, Network, Unknowns
 from lstm_analog.network.parts import Part
@@ -189,17 +189,18 @@ TRANSITION = AboveZero(
 
 def circuit(network: Network) -> Network:
     """Return `network` if it is electrical, else raise `NetworkError`: the imperfection is one of circuits."""
-    if network.domain != ELECTRICAL:
-        got, do = network.domain.name, "compile it in an electrical technology"
-        raise NetworkError(explain("the network", must="be electrical", got=got, do=do))
-    return network
+    return _in_domain(network, ELECTRICAL, "an electrical technology")
 
 
 def plumbing(network: Network) -> Network:
     """Return `network` if it is hydraulic, else raise `NetworkError`: the imperfection is one of plumbing."""
-    if network.domain != HYDRAULIC:
-        got, do = network.domain.name, "compile it in a hydraulic technology"
-        raise NetworkError(explain("the network", must="be hydraulic", got=got, do=do))
+    return _in_domain(network, HYDRAULIC, "a hydraulic technology")
+
+
+def _in_domain(network: Network, domain: Domain, technology: str) -> Network:
+    if network.domain != domain:
+        must, got, do = f"be {domain.name}", network.domain.name, f"compile it in {technology}"
+        raise NetworkError(explain("the network", must=must, got=got, do=do))
     return network
 
 

@@ -87,23 +87,26 @@ def _(
 
 def _driven(converter: InputConverter, bank: FedBank, entry: Imposed, streams: Streams, schedule: Schedule) -> Imposed:
     """Return what `entry` imposes on `bank` behind the `converter`."""
-    bow = _bows(converter, f"input converter {bank.signal}", bank.gain.shape, streams)
-    apart = bow.reshape(*bow.shape[:-1], *(1 for _ in schedule.batch), 1, bow.shape[-1]) if bow.ndim > 1 else bow
-    efforts = bank.offset + bank.gain * _codes(converter, (entry.efforts - bank.offset) / bank.gain, apart)
+    bow = _bows(converter, f"input converter {bank.signal}", bank.gain.size, streams, len(schedule.batch) + 1)
+    efforts = bank.offset + bank.gain * _codes(converter, (entry.efforts - bank.offset) / bank.gain, bow)
     return Imposed(label=entry.label, efforts=efforts)
 
 
 @convert.register
 def _(imperfection: OutputConverter, values: Floats, streams: Streams) -> Floats:
-    bow = _bows(imperfection, "output converter", values.shape[-1:], streams)
-    if bow.ndim > 1:
-        bow = bow.reshape(bow.shape[0], *(1 for _ in values.shape[1:-1]), bow.shape[-1])
+    bow = _bows(imperfection, "output converter", values.shape[-1], streams, values.ndim - 2)
     return _codes(imperfection, values, bow)
 
 
-def _bows(converter: _Converter, name: str, shape: tuple[int, ...], streams: Streams) -> Floats:
-    """Return the heights of the bows of converters of that `name`, in steps, (..., n); 0 if they have none."""
-    return converter.inl * streams.normal(name, shape) if converter.inl else np.zeros(1)
+def _bows(converter: _Converter, name: str, count: int, streams: Streams, between: int) -> Floats:
+    """Return the heights of the bows of `count` converters of that `name`, in steps; 0 if they have none.
+
+    Chips lead, if there are several, with so many axes `between` them and the converters.
+    """
+    if not converter.inl:
+        return np.zeros(1)
+    bows = converter.inl * streams.normal(name, (count,))
+    return bows if streams.chips is None else bows.reshape(streams.chips, *(1 for _ in range(between)), count)
 
 
 def _codes(converter: _Converter, values: Floats, bow: Floats) -> Floats:

@@ -27,9 +27,8 @@ class InBanks:
             do = "give e.g. ProgrammingError(sigma=0.05)"
             raise InvalidTypeError(explain("imperfection", must="be a record", got=ascii(inner)[:80], do=do))
         if not self.banks:
-            raise InvalidValueError(
-                explain("banks", must="be labels of parts", got="none", do="give e.g. ('l0_rows',)")
-            )
+            must, do = "be labels of parts", "give e.g. ('l0_rows',)"
+            raise InvalidValueError(explain("banks", must=must, got="none", do=do))
 
 
 @alter.register

@@ -73,9 +73,8 @@ def _(imperfection: Flicker, network: Network, streams: Streams) -> Network:
 def _(
     imperfection: ReadNoise, banks: tuple[DeviceBank, ...], streams: Streams, step_time: float
 ) -> Iterator[Sequence[Floats]]:
-    return scaled_errors(
-        [imperfection.sigma * _power(bank, imperfection.exponent) for bank in banks], "read noise", banks, streams
-    )
+    sizes = [imperfection.sigma * _power(bank, imperfection.exponent) for bank in banks]
+    return scaled_errors(sizes, "read noise", banks, streams)
 
 
 def scaled_errors(

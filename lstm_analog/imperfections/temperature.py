@@ -61,10 +61,8 @@ def _(imperfection: OperatingTemperature, network: Network, streams: Streams) ->
         _check_liquid(imperfection)
         return heated_liquid(network, imperfection.celsius)
     if any(isinstance(part, Cells) for part in network.parts):
-        do = "write the netlist and give the simulator its .temp"
-        raise UnsupportedPartError(
-            explain("the parts", must="have a law of temperature", got="transistor cells", do=do)
-        )
+        must, do = "have a law of temperature", "write the netlist and give the simulator its .temp"
+        raise UnsupportedPartError(explain("the parts", must=must, got="transistor cells", do=do))
     pairs = PairTemperature(kelvin=imperfection.celsius + _ZERO, made_for=imperfection.made_for + _ZERO)
     network = warmed_pairs(network, pairs.ratio)
     network = change_fields(network, {Ports: ("scale", "offset")}, lambda value: value * pairs.ratio)
@@ -74,9 +72,6 @@ def _(imperfection: OperatingTemperature, network: Network, streams: Streams) ->
 def _check_liquid(imperfection: OperatingTemperature) -> None:
     """Refuse what is said of circuits."""
     if imperfection.per_kelvin or imperfection.made_for != _NOMINAL:
-        must, got = (
-            "be left out for plumbing",
-            f"made_for={imperfection.made_for:g}, per_kelvin={imperfection.per_kelvin:g}",
-        )
-        do = "give celsius alone: the liquid has its own laws"
+        must, do = "be left out for plumbing", "give celsius alone: the liquid has its own laws"
+        got = f"made_for={imperfection.made_for:g}, per_kelvin={imperfection.per_kelvin:g}"
         raise InvalidValueError(explain("made_for and per_kelvin", must=must, got=got, do=do))

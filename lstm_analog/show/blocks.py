@@ -17,7 +17,7 @@ from lstm_analog.compiler import Compiled, LayerLayout
 from lstm_analog.doors import checked
 from lstm_analog.network.domain import ELECTRICAL, Domain
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import SIGNAL
+from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import Crossbars, Junctions, Part, Transconductors
 from lstm_analog.show.reading import literal
 from lstm_analog.show.schematics.unit import ends_of
@@ -139,7 +139,7 @@ def _counted(counts: Counter[str]) -> list[str]:
 
 def _weights(network: Network, prefix: str, title: str) -> DiagramBlock:
     """Return the block of the dense banks whose labels begin with `prefix`."""
-    words = dict(entry.split(" ", 1) for entry in network.said(SIGNAL))
+    words = signals_of(network.said(SIGNAL))
     groups = [group.label for group in network.unknowns.groups for _ in range(group.size)]
     lines, sources = [], Counter[str]()
     for part in network.parts:

@@ -10,10 +10,10 @@ from lstm_analog.doors import checked
 from lstm_analog.errors import UnsupportedPartError, explain
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.graph import Network
-from lstm_analog.network.labels import SIGNAL
+from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import Crossbars
 from lstm_analog.show.reading import pick
-from lstm_analog.show.style import INK, WIDTH, panel, si, styled
+from lstm_analog.show.style import INK, WIDTH, Scale, panel, si, styled
 
 _MAP = "cividis"
 """A map of one direction that all common colour blindnesses see alike; J. R. Nunez, PLoS ONE 13 (2018) e0199239."""
@@ -44,12 +44,12 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
     inputs, rows = values.shape[:2]
     largest = float(values.max()) or 1.0
     unit = network.domain.conductance_unit
-    scale = si(largest, unit).factor if network.domain == ELECTRICAL else 1.0
-    called = si(largest, unit).unit if network.domain == ELECTRICAL else unit
+    scale = si(largest, unit) if network.domain == ELECTRICAL else Scale(factor=1.0, unit=unit)
     figure, drawn_in = panel(axes, (WIDTH, 1.6 + min(0.24 * inputs, 5.0)))
-    shown = np.ma.masked_equal(values.reshape(inputs, 2 * rows) / scale, 0.0)
-    image = drawn_in.imshow(shown, cmap=_MAP, vmin=0.0, vmax=largest / scale, aspect="auto", interpolation="nearest")
-    figure.colorbar(image, ax=drawn_in, label=f"conductance ({called})", pad=0.01, aspect=30)
+    shown = np.ma.masked_equal(values.reshape(inputs, 2 * rows) / scale.factor, 0.0)
+    top = largest / scale.factor
+    image = drawn_in.imshow(shown, cmap=_MAP, vmin=0.0, vmax=top, aspect="auto", interpolation="nearest")
+    figure.colorbar(image, ax=drawn_in, label=f"conductance ({scale.unit})", pad=0.01, aspect=30)
     names = _names(network)
     _mark_sums(drawn_in, [names[node].rpartition(" ")[0] for node in bank.plus.tolist()], rows)
     step = -(-inputs // _NAMED)
@@ -61,7 +61,7 @@ def crossbar(network: Network, label: str, *, chip: int = 0, axes: Axes | None =
 
 def _names(network: Network) -> list[str]:
     """Return the signal of each unknown, or the label of its group, with its number."""
-    words = dict(entry.split(" ", 1) for entry in network.said(SIGNAL))
+    words = signals_of(network.said(SIGNAL))
     groups = network.unknowns.groups
     return ["datum", *(f"{words.get(group.label, group.label)} {k}" for group in groups for k in range(group.size))]
 

@@ -80,8 +80,7 @@ def _draw_inputs(axes: Axes, part: PassRun, x: Floats, clock: PassTime, time: Sc
 
 
 def _draw_chain(axes: Axes, view: Window, clock: PassTime, time: Scale, steps: range) -> None:
-    layers = list(dict.fromkeys(place.layer for place in view.run.compiled.layout.layers))
-    stage = clock.stages[layers.index(view.layout.layer)]
+    stage = clock.stages[view.layers.index(view.layout.layer)]
     for step in steps:
         start = clock.reset + step * clock.step
         for colour, left, right in ((_COMPUTES, stage.start, stage.ready), (_COPIES, clock.copying, clock.copied)):

@@ -12,18 +12,12 @@ from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.show.reading import chosen_units, pick, pick_sequence, states
 from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled, whole_numbers
-from lstm_analog.study import (
-    MachineNoise,
-    NoisySignal,
-    SignalNoise,
-    TransientNoise,
-    TransistorNoise,
-)
+from lstm_analog.study import MachineNoise, NoisySignal, SignalNoise, TransientNoise, TransistorNoise
 
-_PARTS = 8
-"""Parts that have bars of their own; what is left of the noise is one more."""
-_CURVES, _BARS = 1.9, 2.6
-"""Heights of the panels (inch)."""
+_PARTS, _MECHANISMS = 8, 9
+"""Parts that have bars of their own, of a machine and of transistor cells; what is left of the noise is one more."""
+_CURVES, _BARS, _MECHANISM_BARS = 1.9, 2.6, 2.9
+"""Heights of the panels of curves, and of bars of a machine and of transistor cells (inch)."""
 
 
 @checked
@@ -41,15 +35,9 @@ def signal_noise(
     number = pick("layer", layer, len(found.layers))
     chain, which = found.layers[number], pick_sequence(found.run, sequence)
     signals = [(NoisySignal.H, chain.h)] + ([] if chain.c is None else [(NoisySignal.C, chain.c)])
-    heights = [*[_CURVES] * len(signals), _BARS]
-    figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
-    *curves, bars = figure.subplots(len(heights), 1, height_ratios=heights)
-    for axes, (signal, noise) in zip(curves, signals, strict=True):
+    figure, curves, bars = _noise_panels([signal.value for signal, _ in signals], _BARS)
+    for axes, (_, noise) in zip(curves, signals, strict=True):
         _draw_steps(axes, found, noise, chosen_units(units, chain.h.sigma.shape[-1]), which)
-        axes.set_ylabel(f"sigma of {signal.value}\n(signal units)")
-    for axes in curves[:-1]:
-        axes.tick_params(labelbottom=False)
-    curves[-1].set_xlabel("step")
     origins = {signal: found.origins(signal, layer=number) for signal, _ in signals}
     _draw_bars(bars, {f"{name.value}, sigma {each.sigma:.2g}": each.by_part for name, each in origins.items()}, _PARTS)
     bars.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -59,6 +47,18 @@ def signal_noise(
     told = f"{found.linear.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
     figure.suptitle(f"Noise of layer {number}: {told}")
     return figure
+
+
+def _noise_panels(signals: Sequence[str], bars: float) -> tuple[Figure, list[Axes], Axes]:
+    """Return a figure, panels of curves over steps, one for each of `signals`, and one for bars, `bars` high (inch)."""
+    heights = [*[_CURVES] * len(signals), bars]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
+    *curves, last = figure.subplots(len(heights), 1, height_ratios=heights)
+    for axes, name in zip(curves, signals, strict=True):
+        axes.set_ylabel(f"sigma of {name}\n(signal units)")
+        axes.tick_params(labelbottom=axes is curves[-1])
+    curves[-1].set_xlabel("step")
+    return figure, curves, last
 
 
 def _draw_steps(axes: Axes, found: MachineNoise, noise: SignalNoise, units: list[int], sequence: int) -> None:
@@ -94,12 +94,6 @@ def _draw_bars(axes: Axes, parts: Mapping[str, Mapping[str, float]], most: int) 
     axes.legend(loc="lower right")
 
 
-_MECHANISMS = 9
-"""Parts that have bars of their own; what is left of the noise is one more."""
-_MECHANISM_BARS = 2.9
-"""Heights of the panels (inch)."""
-
-
 @checked
 @styled
 def transistor_noise(found: TransistorNoise, transients: TransientNoise | None = None) -> Figure:
@@ -109,13 +103,9 @@ def transistor_noise(found: TransistorNoise, transients: TransientNoise | None =
     mean square over units; bands are what the number of runs leaves open, one standard deviation. Bars are variances of
     h after the last step, simulated and by hand.
     """
-    figure = Figure(figsize=(WIDTH, 2 * _CURVES + _MECHANISM_BARS + 0.9), layout="constrained")
-    for_h, for_c, bars = figure.subplots(3, 1, height_ratios=[_CURVES, _CURVES, _MECHANISM_BARS])
-    for axes, name in ((for_h, "h"), (for_c, "c")):
+    figure, curves, bars = _noise_panels(("h", "c"), _MECHANISM_BARS)
+    for axes, name in zip(curves, ("h", "c"), strict=True):
         _draw_transistor_steps(axes, found, transients, name)
-        axes.set_ylabel(f"sigma of {name}\n(signal units)")
-    for_h.tick_params(labelbottom=False)
-    for_c.set_xlabel("step")
     methods = (("simulated", found.simulated), ("by hand", found.estimated))
     origins = {label: each.origins(NoisySignal.H) for label, each in methods}
     variances = {

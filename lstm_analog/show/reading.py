@@ -80,6 +80,11 @@ class Window:
         """The times of the points, in seconds since `start`, shape (points,)."""
         return self.run.trajectory.time[self.points] - self.start
 
+    @property
+    def layers(self) -> list[int]:
+        """The numbers of the layers in the pass, in the order of their stages."""
+        return list(dict.fromkeys(place.layer for place in self.run.compiled.layout.layers))
+
     def effort(self, label: str, against: str | None = None) -> Floats:
         """Return the effort of the unit in the group `label` at `time`, in the domain's unit, shape (points,).
 
@@ -229,11 +234,9 @@ def digital(run: Run, lstm: LSTM) -> tuple[LayerTrace, ...]:
     """Return the traces of `lstm` by layer for the inputs of `run`; raise if the run is of another LSTM."""
     words = dict(run.passes[0].compiled.network.provenance)
     if words.get("digest") != lstm.digest:
-        must, got = (
-            f"be of the LSTM {lstm.name!r}",
-            f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights",
-        )
-        raise InvalidValueError(explain("the run", must=must, got=got, do="give the LSTM it was compiled from"))
+        must, do = f"be of the LSTM {lstm.name!r}", "give the LSTM it was compiled from"
+        got = f"one of {words.get('model', 'an unnamed LSTM')!r} with other weights"
+        raise InvalidValueError(explain("the run", must=must, got=got, do=do))
     return lstm.trace(run.x, run.initial_state, run.lengths).layers
 
 

@@ -234,8 +234,7 @@ def save(figure: Figure, path: str | Path, *, dpi: float = 110.0) -> None:
         must, do = f"end in {', '.join(_UNDATED)}", "choose one of these formats"
         raise InvalidValueError(explain("the name of a picture", must=must, got=ascii(Path(path).name)[:80], do=do))
     if not (dpi > 0 and isfinite(dpi)):
-        raise InvalidValueError(
-            explain("dpi", must="be positive and finite", got=dpi, do="110 give 1000 pixels of width")
-        )
+        must, do = "be positive and finite", "110 give 1000 pixels of width"
+        raise InvalidValueError(explain("dpi", must=must, got=dpi, do=do))
     with drawing(), whole_file(path) as stream:
         figure.savefig(stream, format=ending[1:], dpi=dpi, metadata={_UNDATED[ending]: None})

@@ -23,6 +23,8 @@ def test_the_lines_are_sigma_after_each_step(found):
             np.testing.assert_array_equal(drawn.get_ydata(), sigma[1, :, unit])
         assert axes.get_ylim()[0] == 0.0
     assert for_h.get_lines()[0].get_label() == "unit 6"
+    assert [axes.get_ylabel() for axes in (for_h, for_c)] == [f"sigma of {s}\n(signal units)" for s in "hc"]
+    assert [axes.get_xlabel() for axes in (for_h, for_c)] == ["", "step"]
     assert figure.get_suptitle() == "Noise of layer 0: 300 K, a unit is 10 kPa"
 
 

@@ -106,15 +106,10 @@ def _of_step(view: Window) -> Iterator[Moment]:
 def _said(view: Window, name: str) -> str:
     """Return what happens to the unit of `view` in the interval called `name`."""
     kind = name.rstrip("0123456789")
-    layers = _layers(view)
+    layers = view.layers
     if kind in _MOVES and (number := int(name.removeprefix(kind))) != layers.index(view.layout.layer):
         return f"layer {layers[number]} computes" if number < len(layers) else "the read-out computes"
     return _WORDS.get(kind, "everything holds")
-
-
-def _layers(view: Window) -> list[int]:
-    """Return the numbers of the layers in the pass of `view`, in the order of their stages."""
-    return list(dict.fromkeys(place.layer for place in view.run.compiled.layout.layers))
 
 
 def _times(view: Window) -> Iterator[tuple[int, float]]:
@@ -154,5 +149,5 @@ def _opened_by(view: Window, trail: Trail) -> str:
         for end, nodes in ends_of(part).items()
         if end in _FLOWS and node in nodes
     ]
-    usual = COPY if copied else compute_line(_layers(view).index(view.layout.layer))
+    usual = COPY if copied else compute_line(view.layers.index(view.layout.layer))
     return next((line for line in found if line not in others), usual)

@@ -4,6 +4,7 @@ The page computes no closed form of its own: for each place of a slider it has w
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +41,15 @@ def graph_text(network: Network, fed: Schedule, technology: object = None) -> st
     If a `technology` is given, tubes have bores and lengths.
     """
     driven = Driven(schedule=fed, once=min(1, len(fed.names) - 1), start=start_efforts(network, fed))
+    tubes = tubes_in(technology, network)
+    return text_of(lambda path: write_json(path, network, driven=driven, tubes=tubes))
+
+
+def text_of(write: Callable[[Path], None]) -> str:
+    """Return the text of the file that `write` writes to a path."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.json"
-        write_json(path, network, driven=driven, tubes=tubes_in(technology, network))
+        path = Path(folder) / "lstm"
+        write(path)
         return path.read_text(encoding="ascii")
 
 

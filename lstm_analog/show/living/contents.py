@@ -1,9 +1,6 @@
 """What the living page holds besides its program: networks in graph files, where to read them, the digital LSTM."""
 
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +18,7 @@ from lstm_analog.model.weights import Cell, GRUCell
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule
-from lstm_analog.show.living.analogies import analogies, graph_text, still
+from lstm_analog.show.living.analogies import analogies, graph_text, still, text_of
 from lstm_analog.show.living.demonstrations import PLUMBING, channel_crowd, one_memory, transistor_pair, valve_pair
 from lstm_analog.show.living.layers import layers
 from lstm_analog.show.reading import digital
@@ -57,7 +54,9 @@ def contents(run: Run, lstm: LSTM, title: str) -> tuple[dict[str, object], tuple
     Raises `UnsupportedError` if `lstm` or the machine of `run` is of a form that the page does not know;
     `InvalidShapeError` if there are several sequences, or too many steps.
     """
-    ours = _of_run(run, check(run, lstm))
+    technology, (passed,) = check(run, lstm), run.passes
+    fed = passed.trajectory.schedule.sequence(0)
+    ours = DrivenMachine(compiled=passed.compiled, technology=technology, fed=fed)
     wet = ours.compiled.network.domain is HYDRAULIC
     other = _of_lstm(lstm, run, BEHAVIOURAL if wet else PLUMBING)
     plumbing, circuit = (ours, other) if wet else (other, ours)
@@ -137,11 +136,6 @@ def one_sequence(run: Run) -> Floats:
     return sequence
 
 
-def _of_run(run: Run, technology: object) -> DrivenMachine:
-    (passed,) = run.passes
-    return DrivenMachine(compiled=passed.compiled, technology=technology, fed=passed.trajectory.schedule.sequence(0))
-
-
 def _of_lstm(lstm: LSTM, run: Run, technology: object) -> DrivenMachine:
     compiled = lower(technology, signal_network(lstm), CLOCKED, run.passes[0].compiled.settling)
     fed = schedule(compiled, one_sequence(run), _state(run))
@@ -157,15 +151,7 @@ def _state(run: Run) -> State:
 def _netlist(circuit: DrivenMachine) -> str:
     """Return the netlist of `circuit` for ngspice, driven by its sequence."""
     network = circuit.compiled.network
-    return _written(lambda path: write_spice(path, network, circuit.fed, NGSPICE, suited(network)))
-
-
-def _written(write: Callable[[Path], None]) -> str:
-    """Return the text of the file that `write` writes to a path."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lstm"
-        write(path)
-        return path.read_text(encoding="ascii")
+    return text_of(lambda path: write_spice(path, network, circuit.fed, NGSPICE, suited(network)))
 
 
 def _python(run: Run, lstm: LSTM, made: object) -> str:

@@ -28,8 +28,7 @@ def valve_pair() -> Network:
     The pressure `middle` is sigmoid(z) of the rail, z in pressure units.
     """
     unit = OIL.pressure_unit
-    places = _places("rail", "z", "middle", scale=unit)
-    rail, z, middle = (places[label] for label in ("rail", "z", "middle"))
+    rail, z, middle = 1, 2, 3
 
     def valve(label: str, a: int, b: int, sign: float) -> Ports:
         return Ports(
@@ -61,7 +60,7 @@ def transistor_pair() -> Network:
     The voltage `left` is sigmoid(z) V with z in thermal voltages, `right` the rest; temperature and loads are those of
     OPAMP_IDEAL, and the tail current is what makes 1 V of them.
     """
-    places = _places("z", "left", "right", scale=1.0)
+    places = {"z": 1, "left": 2, "right": 3}
 
     def side(label: str, sign: float) -> tuple[Part, ...]:
         out = np.array([places[label]])
@@ -93,10 +92,6 @@ def one_memory() -> Compiled:
     cell = Cell(input=np.eye(4)[:, None, :], recurrent=np.zeros((4, 1, 1)))
     lstm = LSTM(layers=(Layer(forward=cell),), name="one_memory")
     return lower(PLUMBING, signal_network(lstm), CLOCKED, _SETTLING)
-
-
-def _places(*labels: str, scale: float) -> dict[str, int]:
-    return {label: number for number, label in enumerate(labels, start=1)}
 
 
 def _source(label: str, node: int, effort: float) -> Sources:

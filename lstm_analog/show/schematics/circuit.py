@@ -1,7 +1,7 @@
 """Draw the elements of a circuit with the symbols of schemdraw."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import singledispatch
 from types import MappingProxyType
 from typing import Any
@@ -206,26 +206,28 @@ def _(bank: Crossbars, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Pla
 def _(bank: Cells, pen: Pen, placed: Placed, frame: SymbolFrame, place: _Place) -> list[Anchor]:
     """Draw a box with the inputs of a transistor cell, and say how many devices are in it."""
     (x, y), ends = frame.start, placed.element.ends
-    pairs = terminal_pairs([name for name in bank.circuit.terminals if name not in bank.circuit.outputs])
     tall = box_height(placed.element)
     right = frame.end[0]
     pen.polygon([(x + 0.15, y - 0.25), (right, y - 0.25), (right, y + tall), (x + 0.15, y + tall)], fill="white")
-    for names, height in zip(terminal_pairs([*bank.circuit.outputs]), box_outputs(placed.element), strict=True):
-        pen.text((right - 0.05, y + height), ", ".join(names), across="right")
+    for height, outputs in box_outputs(placed.element):
+        pen.text((right - 0.05, y + height), ", ".join(outputs), across="right")
     anchors = []
-    for number, names in enumerate(pairs):
+    for number, names in enumerate(_box_inputs(bank)):
         point = (x, y + tall - 0.35 - _PIN * number)
         pen.line([point, (x + 0.15, point[1])])
         pen.text((x + 0.2, point[1]), names[0], across="left")
-        nodes = tuple(ends[name] for name in names)
-        anchors.append(Anchor(nodes=nodes, point=point))
+        anchors.append(Anchor(nodes=tuple(ends[name] for name in names), point=point))
     counts = Counter(card[0] for card in flat(bank.library, bank.device).cards)
     devices = [f"{counts[letter]} {word}" for letter, word in _DEVICES.items() if counts[letter]]
     pen.text(((x + right) / 2, y + tall + 0.1), "\n".join(devices), up="bottom")
     return anchors
 
 
-def terminal_pairs(names: list[str]) -> list[list[str]]:
+def _box_inputs(bank: Cells) -> list[list[str]]:
+    return _terminal_pairs(name for name in bank.circuit.terminals if name not in bank.circuit.outputs)
+
+
+def _terminal_pairs(names: Iterable[str]) -> list[list[str]]:
     """Return the `names` of terminals, the two wires of a differential signal together."""
     found: dict[str, list[str]] = {}
     for name in names:
@@ -235,14 +237,15 @@ def terminal_pairs(names: list[str]) -> list[list[str]]:
 
 def box_height(element: Element) -> float:
     """Return the height that a box for `element` takes above its output (units), 0 unless it is a transistor cell."""
-    if not isinstance(element.bank, Cells):
-        return 0.0
-    inputs = [name for name in element.bank.circuit.terminals if name not in element.bank.circuit.outputs]
-    return _PIN * len(terminal_pairs(inputs)) + 0.3
+    return _PIN * len(_box_inputs(element.bank)) + 0.3 if isinstance(element.bank, Cells) else 0.0
 
 
-def box_outputs(element: Element) -> list[float]:
-    """Return how high above its node each pair of outputs leaves the box (units) if `element` is a transistor cell."""
+def box_outputs(element: Element) -> list[tuple[float, dict[str, int]]]:
+    """Return each pair of outputs of the transistor cell `element`, in order; none for other elements.
+
+    It is how high above its node the pair leaves the box (units), and the nodes of the pair by their terminals.
+    """
     if not isinstance(element.bank, Cells):
         return []
-    return [_APART * number for number, _ in enumerate(terminal_pairs([*element.bank.circuit.outputs]))]
+    pairs = _terminal_pairs(element.bank.circuit.outputs)
+    return [(_APART * number, {name: element.ends[name] for name in names}) for number, names in enumerate(pairs)]

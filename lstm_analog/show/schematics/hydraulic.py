@@ -180,14 +180,14 @@ def hydraulic_symbols(network: Network) -> Symbols:
             relief_valve(pen, frame.start)
             return False
         if isinstance(bank, Switches | Inertances):
-            solenoid_valve(pen, frame, _line(network, bank.line))
+            solenoid_valve(pen, frame, "" if bank.line == ALWAYS else network.lines[bank.line])
             return True
         if not isinstance(bank, Ports | Conductors):
             box(pen, frame)
             return True
         throttle(pen, frame, adjustable=isinstance(bank, Ports))
         if isinstance(bank, Ports) and bank.line != ALWAYS:
-            pen.text(frame.at(-0.5, 0.12), _line(network, bank.line), across="left")
+            pen.text(frame.at(-0.5, 0.12), network.lines[bank.line], across="left")
         return True
 
     def before(pen: Pen, placed: Placed, frame: SymbolFrame) -> list[Anchor]:
@@ -197,15 +197,7 @@ def hydraulic_symbols(network: Network) -> Symbols:
             return [Anchor(nodes=(element.ends["a"],), point=frame.start)]
         return _before(element.bank, pen, element, frame)
 
-    return Symbols(across=across, before=before, ground=reservoir, source=_source, finish=_nothing, key=_KEY)
-
-
-def _line(network: Network, number: int) -> str:
-    return "" if number == ALWAYS else network.lines[number]
-
-
-def _nothing() -> None:
-    """Everything has been drawn."""
+    return Symbols(across=across, before=before, ground=reservoir, source=_source, finish=lambda: None, key=_KEY)
 
 
 def _source(pen: Pen, top: Point) -> None:

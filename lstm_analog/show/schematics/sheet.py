@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lstm_analog.network.parts import DATUM, Cells, Crossbars, OpAmps, Pairs, Ports
+from lstm_analog.network.parts import DATUM, Crossbars, OpAmps, Pairs, Ports
 from lstm_analog.show.schematics.cells import NodeCell, Placed, Side, inputs_of
-from lstm_analog.show.schematics.circuit import box_outputs, terminal_pairs
+from lstm_analog.show.schematics.circuit import box_outputs
 from lstm_analog.show.schematics.pen import WORD, Pen, Point, SymbolFrame
 from lstm_analog.show.schematics.placing import Strip
 from lstm_analog.show.schematics.sizes import (
@@ -71,8 +71,8 @@ class SchematicWiring:
         """Return the height at which the wire to `anchor` leaves its cell at `start`; a box has several outputs."""
         cell = next(cell for cell in self.cells if anchor.nodes[0] in cell.nodes)
         for placed in cell.placed:
-            for nodes, height in zip(output_pairs(placed.element), box_outputs(placed.element), strict=True):
-                if anchor.nodes[0] in nodes:
+            for height, outputs in box_outputs(placed.element):
+                if anchor.nodes[0] in outputs.values():
                     return start.y + height
         return start.y
 
@@ -96,14 +96,6 @@ class SchematicWiring:
             cover=True,
             name=" ".join(self.sources[node].name for node in anchor.nodes if node in self.sources) or None,
         )
-
-
-def output_pairs(element: Element) -> list[tuple[int, ...]]:
-    """Return the nodes at each pair of outputs of the transistor cell `element`, in order; none for other elements."""
-    if not isinstance(element.bank, Cells):
-        return []
-    pairs = terminal_pairs([*element.bank.circuit.outputs])
-    return [tuple(element.ends[name] for name in names) for names in pairs]
 
 
 def _grouped(anchors: list[tuple[int, Anchor]]) -> Iterator[tuple[int, list[Anchor]]]:
@@ -189,16 +181,11 @@ class SchematicSheet:
 
     def _box(self, placed: Placed, spot: DrawnCell) -> None:
         """Draw the outputs of the box of a transistor cell at `spot` beyond the first one."""
-        outputs = zip(output_pairs(placed.element), box_outputs(placed.element), strict=True)
-        for nodes, height in list(outputs)[1:]:
-            y = spot.y + height
+        for height, outputs in box_outputs(placed.element)[1:]:
+            nodes, x, y = tuple(outputs.values()), spot.x + 0.08, spot.y + height
             self.pen.line([(spot.x, y), (spot.right, y)])
-            self.pen.text(
-                (spot.x + 0.08, y + 0.04), self.captions.nodes(nodes), colour=SOFT, across="left", up="bottom"
-            )
-            self.pen.text(
-                (spot.x + 0.08, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom"
-            )
+            self.pen.text((x, y + 0.04), self.captions.nodes(nodes), colour=SOFT, across="left", up="bottom")
+            self.pen.text((x, y + 0.24), self.captions.words.title(nodes[0]), size=WORD, across="left", up="bottom")
 
     def _named(
         self, placed: Placed, point: Point, across: str = "left", up: str = "center", *, cover: bool = False

@@ -40,33 +40,33 @@ def size_of(bank: object, number: int, domain: Domain) -> str:
     return type(bank).__name__
 
 
-def _conductance(value: float, domain: Domain) -> str:
-    """Return a resistance in a circuit, a conductance in plumbing, whose unit the drawing says once."""
-    return amount(1.0 / value, "Ω") if domain == ELECTRICAL else f"{value:.2g}"
+def _size(value: float, domain: Domain, unit: str) -> str:
+    """Return `value` with its `unit` in a circuit, a conductance in ohms; in plumbing bare: the drawing has units."""
+    if domain != ELECTRICAL:
+        return f"{value:.2g}"
+    return amount(1.0 / value if unit == "Ω" else value, unit)
 
 
 @size_of.register(Conductors)
 @size_of.register(Ports)
 def _(bank: Conductors | Ports, number: int, domain: Domain) -> str:
-    return _conductance(first(bank.conductance), domain)
+    return _size(first(bank.conductance), domain, "Ω")
 
 
 @size_of.register(Switches)
 @size_of.register(Inertances)
 def _(bank: Switches | Inertances, number: int, domain: Domain) -> str:
-    return _conductance(first(bank.closed), domain)
+    return _size(first(bank.closed), domain, "Ω")
 
 
 @size_of.register
 def _(bank: Storages, number: int, domain: Domain) -> str:
-    value = first(bank.capacitance)
-    return amount(value, "F") if domain == ELECTRICAL else f"{value:.2g}"
+    return _size(first(bank.capacitance), domain, "F")
 
 
 @size_of.register
 def _(bank: Pairs, number: int, domain: Domain) -> str:
-    value = first(bank.current)
-    return amount(value, "A") if domain == ELECTRICAL else f"{value:.2g}"
+    return _size(first(bank.current), domain, "A")
 
 
 @size_of.register
@@ -108,8 +108,7 @@ def _(bank: Transconductors, number: int, domain: Domain) -> str:
 
 def row_size(bank: Crossbars, number: int, sides: Iterable[str], domain: Domain) -> str:
     """Return the largest conductance of row `number` of `bank` on its `sides`, positive or negative, in a `domain`."""
-    largest = max(float(_row(bank, number, side).max()) for side in sides)
-    return f"to {amount(largest, 'S') if domain == ELECTRICAL else f'{largest:.2g}'}"
+    return f"to {_size(max(float(_row(bank, number, side).max()) for side in sides), domain, 'S')}"
 
 
 def row_count(bank: Crossbars, number: int, side: str) -> int:

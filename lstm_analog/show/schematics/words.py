@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from textwrap import fill
 
 from lstm_analog.network.domain import Domain
-from lstm_analog.network.labels import SIGNAL
+from lstm_analog.network.labels import SIGNAL, signals_of
 from lstm_analog.network.parts import (
     DATUM,
     Cells,
@@ -36,7 +36,7 @@ class NodeWords:
     def __init__(self, parts: UnitParts, cells: tuple[NodeCell, ...]) -> None:
         """Read the legend of the network."""
         network = parts.network
-        self._legend = {label: word for label, _, word in (entry.partition(" ") for entry in network.said(SIGNAL))}
+        self._legend = signals_of(network.said(SIGNAL))
         self._groups = [group.label for group in network.unknowns.groups for _ in range(group.size)]
         self._labels = {label for label in self._groups if "_" in label}
         self._owner = {node: cell for cell in cells for node in cell.nodes}
