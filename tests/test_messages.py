@@ -19,7 +19,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_messages_advise_works():
-    done = run("40", "2")
+    done = run("60", "2")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     count = re.search(r"advice executed (\d+) times with success, 0 failures", done.stdout)
     assert int(count[1]) >= 5

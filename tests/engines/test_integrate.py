@@ -143,8 +143,8 @@ def test_operating_point_of_a_nonlinear_network(circuit):
     assert abs(0.5 - 2.0 * np.tanh(v) - v) < 1e-12
 
 
-def test_an_opamp_beyond_its_current_has_an_operating_point(circuit, driven):
-    """The output sinks its limit of current: longer and longer steps go to and fro between two sides of that kink."""
+def test_an_opamp_with_clamps_has_an_operating_point(circuit, driven):
+    """Steps that are not taken back go to and fro between two sides of a kink."""
     conductances = [8.65628619e-5, 1.91967544e-4, 1.51194815e-5, 1.35915497e-5, 1.12483411e-5]
     opamp = OpAmps(
         label="u",

@@ -66,7 +66,7 @@ def run(lstm, x, technology=BICMOS, engine=NGSPICE, state=None):
 
 
 def wrong(lstm, result):
-    return float(np.abs(result.h - lstm(result.x, result.state).h).max())
+    return float(np.abs(result.h - lstm(result.x, result.initial_state).h).max())
 
 
 @cache
