@@ -80,6 +80,7 @@ JUDGED = {
     "operating.py:_GROWTH": ("robustness and speed", "yes: the number of steps to the operating point"),
     "operating.py:_RATIO": (ACCURACY, "care: smaller, slow modes are not yet at rest at the start"),
     "operating.py:_STEPS": (ROBUST, "yes, upwards; halved, hard operating points are refused"),
+    "operating.py:_FAR": ("robustness and speed", "yes: the number of steps to the operating point"),
     "operating.py:_CURVED": ("speed and robustness", "yes, below 1"),
     "operating.py:_REST": (ACCURACY, "care: smaller, rounding keeps some operating points from rest"),
     "native/encoding_solving.py:_LARGEST": (SPEED, "care, upwards: the kernel takes their square from the stack"),

@@ -13,13 +13,15 @@ from lstm_analog.network.graph import Network
 from lstm_analog.network.schedule import Schedule, imposed_efforts
 
 _GROWTH = 10.0
-"""Factor by which the time step grows after a good step and shrinks after a bad one; larger: fewer, less safe."""
+"""Factor by which the time step grows after a small move and shrinks after a large one; larger: fewer, less safe."""
 _RATIO = 1e6
 """Longest time step, in durations of the first interval; rest is judged at this step; larger: slower modes rest too."""
 _STEPS = 200
 """Time steps before the run stops with a `SimulationError`."""
+_FAR = 0.3
+"""Move in a step, relative to the size of an effort, above which the next step is shorter; larger: fewer, less safe."""
 _CURVED = 0.5
-"""Share of the rate before a step by which the rate after it may differ from that foretold; larger: longer steps."""
+"""Share of the rate before a controlled step by which the rate may miss what was expected; larger: longer steps."""
 _REST = 1e-12
 """Move, relative to the size of an effort, below which it is at rest; larger: less accurate."""
 
@@ -43,9 +45,10 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
 
     Implicit Euler with growing time steps (pseudo-transient continuation, Kelley and Keyes 1998), from `duration` / 1e3
     up to 1e6 `duration`. It follows the transient, so of several equilibria it finds the one to which the network would
-    go, and nodes behind open switches, by which the Jacobian is singular, keep what they hold. A step after which rates
-    are other than the slopes foretold is taken back, and the next is shorter: long ones go to and fro over the kinks of
-    op-amps with clamps.
+    go, and nodes behind open switches, by which the Jacobian is singular, keep what they hold.
+
+    Where that goes to and fro between two sides of a kink (op-amps with clamps), it is done again with steps that are
+    taken back if the rates after them are not nearly those expected by the slopes.
 
     Moves are relative to the size of an effort: a unit of its signal, or its own amount where that is larger. If the
     longest step still moves one, it suffices that its rate would hardly do so in `duration`.
@@ -53,39 +56,56 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
     Raises
     ------
     SimulationError
-        If no such point is reached, or a law is not finite on the way.
+        If no such point is reached.
     """
-    scale = equations.network.unknowns.scales()[equations.dynamic]
-    step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
-    equations.complete(effort)
-    for _ in range(_STEPS):
-        rate, slopes, before = equations.rates(effort), equations.jacobian(effort), effort.copy()
-        _check_finite(equations, rate, slopes)
-        change = factors(scipy.sparse.csc_array(unit / step - slopes)).solve(rate.ravel()).reshape(rate.shape)
-        effort[:, equations.dynamic] += change
-        equations.complete(effort)
-        size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
-        moved = float(np.abs(change / size).max(initial=0.0))
-        if moved <= _REST and step >= _RATIO * duration:
+    start, moved = effort.copy(), np.inf
+    for controlled in (False, True):
+        np.copyto(effort, start)
+        moved = _follow(equations, effort, duration, controlled)
+        if moved <= _REST:
+            equations.complete(effort)
             return
-        if moved <= _REST or _as_foretold(equations, effort, rate, slopes, change / step):
-            step = min(step * _GROWTH, _RATIO * duration)
-        else:
-            np.copyto(effort, before)
-            step = max(step / _GROWTH, duration / 1e9)
-    if float(np.abs(equations.rates(effort) / size).max(initial=0.0)) * duration <= _REST:
-        return
     do = "check the first interval: is every storage tied to something while the reset is on?"
     raise SimulationError(explain("the operating point", must="be reached", got=f"moving by {moved:.3g}", do=do))
 
 
-def _as_foretold(
-    equations: System, effort: Floats, rate: Floats, slopes: "scipy.sparse.csc_array", foretold: Floats
+def _follow(equations: System, effort: Floats, duration: float, controlled: bool) -> float:
+    """Move `effort` by steps in time until it rests, and return the relative move of the last: `_REST` or less at rest.
+
+    A step that is `controlled` is taken back if the rates after it are other than expected. By these alone a storage
+    whose own slope is zero at the start, as under a square law, would not be found.
+    """
+    scale = equations.network.unknowns.scales()[equations.dynamic]
+    step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
+    for _ in range(_STEPS):
+        equations.complete(effort)
+        rate, slopes = equations.rates(effort), equations.jacobian(effort)
+        _check_finite(equations, rate, slopes)
+        change = factors(scipy.sparse.csc_array(unit / step - slopes)).solve(rate.ravel()).reshape(rate.shape)
+        before = effort.copy()
+        effort[:, equations.dynamic] += change
+        size = np.maximum(scale, np.abs(effort[:, equations.dynamic]))
+        moved = float(np.abs(change / size).max(initial=0.0))
+        if moved <= _REST and step >= _RATIO * duration:
+            return moved
+        if controlled:
+            good = moved <= _REST or _as_expected(equations, effort, rate, slopes, change / step)
+            np.copyto(effort, effort if good else before)
+        else:
+            good = moved < _FAR
+        step = min(step * _GROWTH, _RATIO * duration) if good else max(step / _GROWTH, duration / 1e9)
+    still = float(np.abs(rate / size).max(initial=0.0)) * duration <= _REST
+    return 0.0 if still else moved
+
+
+def _as_expected(
+    equations: System, effort: Floats, rate: Floats, slopes: "scipy.sparse.csc_array", expected: Floats
 ) -> bool:
-    """Return whether the rates at the completed `effort` are near those `foretold` by `rate` and `slopes` before."""
+    """Complete `effort` and return whether its rates are near those `expected` from the `rate` and `slopes` before."""
+    equations.complete(effort)
     own = np.abs(slopes.diagonal()).reshape(rate.shape)
     weights = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0.0)
-    off = np.abs((equations.rates(effort) - foretold) * weights).max(initial=0.0)
+    off = np.abs((equations.rates(effort) - expected) * weights).max(initial=0.0)
     return bool(off <= _CURVED * np.abs(rate * weights).max(initial=0.0))
 
 
