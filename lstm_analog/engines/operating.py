@@ -72,15 +72,20 @@ def operating_point(equations: System, effort: Floats, duration: float) -> None:
 def _follow(equations: System, effort: Floats, duration: float, controlled: bool) -> float:
     """Move `effort` by steps in time until it rests, and return the relative move of the last: `_REST` or less at rest.
 
-    A step that is `controlled` is taken back if the rates after it are other than expected. By these alone a storage
-    whose own slope is zero at the start, as under a square law, would not be found.
+    It is infinite if a law is not finite after a step. A step that is `controlled` is taken back if the rates after it
+    are other than expected. By these alone storages under a square law, whose own slope is zero at the start, are not
+    always found. Raises `SimulationError` if a law is not finite at the start.
     """
     scale = equations.network.unknowns.scales()[equations.dynamic]
     step, unit = duration / 1e3, scipy.sparse.eye_array(effort.shape[0] * equations.dynamic.size)
-    for _ in range(_STEPS):
+    for number in range(_STEPS):
         equations.complete(effort)
         rate, slopes = equations.rates(effort), equations.jacobian(effort)
-        _check_finite(equations, rate, slopes)
+        strange = _not_finite(equations, rate, slopes)
+        if strange and not number:
+            raise not_finite(strange)
+        if strange:
+            return np.inf
         change = factors(scipy.sparse.csc_array(unit / step - slopes)).solve(rate.ravel()).reshape(rate.shape)
         before = effort.copy()
         effort[:, equations.dynamic] += change
@@ -109,12 +114,11 @@ def _as_expected(
     return bool(off <= _CURVED * np.abs(rate * weights).max(initial=0.0))
 
 
-def _check_finite(equations: System, rate: Floats, slopes: "scipy.sparse.csc_array") -> None:
-    """Raise `SimulationError` naming an unknown whose `rate` (batch, n), or row of `slopes`, is not finite."""
+def _not_finite(equations: System, rate: Floats, slopes: "scipy.sparse.csc_array") -> str:
+    """Return the name of an unknown whose `rate` (batch, n) or row of `slopes` is not finite, or an empty text."""
     strange = np.asarray(~np.isfinite(rate).all(axis=0))
     strange[slopes.indices[~np.isfinite(slopes.data)] % strange.size] = True
-    if strange.any():
-        raise not_finite(equations.network.unknowns.names()[equations.dynamic[strange.argmax()]])
+    return equations.network.unknowns.names()[equations.dynamic[strange.argmax()]] if strange.any() else ""
 
 
 @checked

@@ -10,7 +10,7 @@ import pytest
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
 from lstm_analog.errors import SimulationError
-from lstm_analog.expressions import effort, parameter
+from lstm_analog.expressions import effort, exp, parameter
 from lstm_analog.network.bank import node_array, positive_array, value_array
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow, lever_slopes
@@ -50,6 +50,25 @@ class Cones:
     capacitance: Floats = positive_array()
 
     __post_init__ = check_bank
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SteepDiodes:
+    """Flow from a to b is saturation (exp(drop/slope) - 1), without the straight line of `Diodes` above."""
+
+    label: str
+    a: Indices = node_array()
+    b: Indices = node_array()
+    saturation: Floats = positive_array()
+    slope: Floats = positive_array()
+
+    __post_init__ = check_bank
+
+
+@law.register
+def _(part: SteepDiodes) -> Law:
+    passing = parameter("saturation") * (exp(DROP / parameter("slope")) - 1.0)
+    return Law(terminals=("a", "b"), through={("a", "b"): passing}, units={"saturation": "flow", "slope": "effort"})
 
 
 @law.register
@@ -172,3 +191,17 @@ def test_a_law_without_a_value_where_runs_begin_is_refused(engine: Integrate | W
     network, schedule = _filled(0.0)
     with pytest.raises(SimulationError, match=r"flow into bottom_0 must be finite with .* begins.*: bound the law"):
         engine.run(network, schedule)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_step_beyond_the_largest_number_is_taken_back():
+    """Where a run begins this law is finite; the first steps to the operating point lead where it is not."""
+    network = by_hand.network(
+        {"drive": 1, "c": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+        Conductors(label="r", a=[1], b=[2], conductance=1.0),
+        SteepDiodes(label="d", a=[2], b=[0], saturation=1e-12, slope=0.005),
+    )
+    (v,) = Integrate().run(network, by_hand.schedule([100.0], drive=[50.0]))["c"][0]
+    assert 50.0 - v == pytest.approx(1e-12 * np.exp(v / 0.005), rel=1e-9, abs=0.0)
