@@ -148,6 +148,8 @@ class Integrate:
             stalled = stalled + 1 if solution.t_events[0][0] <= max(now, 0.0) + _INSTANT * duration else 0
             check_chatter(stalled)
             now = float(solution.t_events[0][0])
+            if now >= duration:  # the next interval switches
+                break
             effort[:, equations.dynamic] = solution.y_events[0][0].reshape(len(effort), -1)
             equations.complete(effort)
             thresholds.switch_first(effort, before + now)

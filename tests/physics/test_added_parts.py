@@ -10,7 +10,7 @@ import pytest
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.engines import Integrate, Ngspice, Rumoca, Settle, Vacask, Waveform
 from lstm_analog.errors import SimulationError
-from lstm_analog.expressions import effort, exp, parameter
+from lstm_analog.expressions import effort, exp, parameter, tanh
 from lstm_analog.network.bank import node_array, positive_array, value_array
 from lstm_analog.network.graph import Network
 from lstm_analog.network.laws import flow, lever_slopes
@@ -63,6 +63,25 @@ class SteepDiodes:
     slope: Floats = positive_array()
 
     __post_init__ = check_bank
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Limiters:
+    """Flow from a to b is limit tanh(conductance drop/limit)."""
+
+    label: str
+    a: Indices = node_array()
+    b: Indices = node_array()
+    conductance: Floats = positive_array()
+    limit: Floats = positive_array()
+
+    __post_init__ = check_bank
+
+
+@law.register
+def _(part: Limiters) -> Law:
+    passing = parameter("limit") * tanh(parameter("conductance") * DROP / parameter("limit"))
+    return Law(terminals=("a", "b"), through={("a", "b"): passing}, units={"conductance": "conductance", "limit": "flow"})
 
 
 @law.register
@@ -183,6 +202,28 @@ def test_a_capacity_that_depends_on_the_effort_is_a_factor_of_the_inflow() -> No
         return -(0.01 + 0.81) * np.log(u) + 1.8 * u - u * u / 2
 
     assert (past(end) - past(0.5)) * 1e-6 == pytest.approx(1e-6, rel=1e-7, abs=0.0)
+
+
+def test_settle_takes_time_constants_where_it_comes_to_rest():
+    """At zero the tank has 100 time constants in its interval, at 0.9 1.2: it is not at rest."""
+    network, schedule = _filled(0.01)
+    exact, found = (engine.run(network, schedule)["bottom"][-1, 0] for engine in (Integrate(), Settle()))
+    assert exact < 0.9 - 0.05
+    assert found == pytest.approx(exact, rel=1e-7, abs=0.0)
+
+
+def test_settle_takes_time_constants_where_it_starts_too():
+    """Near rest these storages are fast; far from there what feeds them is limited, and they are not yet at rest."""
+    network = by_hand.network(
+        {"drive": 1, "c": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Limiters(label="l", a=[1], b=[2], conductance=1e-4, limit=1e-5),
+        Storages(label="c", nodes=[2], capacitance=1e-10),
+    )
+    schedule = by_hand.schedule([1e-5, 1e-5], drive=[0.0, 2.0])
+    exact, found = (engine.run(network, schedule)["c"][-1, 0] for engine in (Integrate(), Settle()))
+    assert exact < 1.1  # 1e-5 x 1e-5 / 1e-10 = 1
+    assert found == pytest.approx(exact, rel=1e-7, abs=0.0)
 
 
 @pytest.mark.parametrize("engine", [Integrate(), Waveform(), Settle()], ids=repr)

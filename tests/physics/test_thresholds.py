@@ -35,6 +35,7 @@ from lstm_analog.network.parts import (
     Storages,
     Term,
     ThresholdSwitches,
+    Transconductors,
 )
 
 CELLS = 3
@@ -86,6 +87,20 @@ def test_the_period_is_that_of_two_exponentials(cells, plan, method):
     found = Integrate(method=method).run(cells, plan).switchings
     for node, drive in zip(cells.unknowns["s"].tolist(), DRIVE, strict=True):
         np.testing.assert_allclose(np.diff(found.closings(node)), period(drive), rtol=3e-8)
+
+
+@pytest.mark.parametrize("method", [None, Method.DOP853, Method.BDF])
+def test_what_switches_as_an_interval_ends_switches_once(method):
+    """A constant flow takes a storage to the threshold in just the second that an interval lasts."""
+    made = network(
+        {"u": 1, "v": 1, "s": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Transconductors(label="g", inputs=[1], rows=[2], transconductance=[[1.0]]),
+        Storages(label="c", nodes=[2], capacitance=1.0),
+        fires([2], [3], upper=1.0, lower=-5.0, closed=1e-300, opened=1e-301),
+    )
+    found = Integrate(method=method).run(made, schedule([1.0, 1.0, 1.0], [0.0, 1.0, 1.0])).switchings
+    assert found.closings(3) == pytest.approx([2.0], abs=1e-12)
 
 
 def test_points_between_are_those_of_the_exponential(cells, plan):

@@ -7,8 +7,9 @@ Each unknown is one of these:
 * slow: a storage for which the phase lasts less than `settled` time constants. Where the flows that move it are linear
   in it, it takes its exponential. Elsewhere it is taken to be at rest, and the run checks how far from there it was at
   the start; if that was far, or if the phase is shorter than one time constant, the phase is run over time;
-* controlled: a storage that settles through ports, which others may shut. It is taken to be at rest, and the run checks
-  whether it is slow at the efforts found there; if it is, the run does what it does for slow storages.
+* controlled: a storage that settles through ports, which others may shut, or through parts that are not linear in its
+  effort. It is taken to be at rest, and the run checks whether it is slow at the efforts found there; if it is, the run
+  does what it does for slow storages.
 
 `engines.phase` finds twice which unknowns are solved together and in which order: over the time of the phase, to see
 which storages settle; and at rest, to solve all that settles, storages that take their exponential being imposed. So
@@ -75,7 +76,7 @@ class Phase:
     left : float array, (k,)
         For each of these, the share of its distance from rest at the start that is left at the end.
     controlled : tuple of ComponentStage
-        Storages that are taken to be at rest, but settle only while others keep ports open.
+        Storages that are taken to be at rest, but at some efforts may settle too slowly for that.
     """
 
     couplings: Couplings

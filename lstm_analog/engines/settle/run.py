@@ -32,7 +32,7 @@ from lstm_analog.errors import SimulationError, UnsupportedError, explain
 from lstm_analog.expressions import Call, make, putting, reading
 from lstm_analog.network.chips import beside_batches
 from lstm_analog.network.graph import Network
-from lstm_analog.network.laws import High, rows
+from lstm_analog.network.laws import High, Order, rows
 from lstm_analog.network.parts import Part, Sources
 
 _TOLERANCE = Tolerance(rtol=1e-7, atol=1e-9)
@@ -90,11 +90,16 @@ def _come_to_rest(instruction: Instruction, calls: tuple[Call, ...], efforts: Ar
 def _is_near(stage: ComponentStage, phase: Phase, before: Array, now: Array) -> bool:
     """Return whether storages of `stage` get near rest in a `phase` that they begin with the efforts `before`.
 
-    At rest efforts are those `now`, (*lead, unknowns), at which rates are taken.
+    At rest efforts are those `now`, (*lead, unknowns). The rate is the less of that at rest and, where flows are not
+    linear in the storages' own efforts, that with these as they were at the start.
     """
-    constants = slowest_rates(stage, now)[..., None] * phase.duration
+    nodes, rates = stage.storages, slowest_rates(stage, now)
+    if stage.level.order is Order.NONLINEAR:
+        start = now.copy()
+        start[..., nodes] = before[..., nodes]
+        rates = np.minimum(rates, slowest_rates(stage, start))
+    constants = rates[..., None] * phase.duration
     left = np.where(constants < phase.settled, np.exp(-np.clip(constants, 0.0, phase.settled)), 0.0)
-    nodes = stage.storages
     away = np.abs(now[..., nodes] - before[..., nodes]) / phase.couplings.scales[nodes]
     return bool((away * left).max() <= AT_REST)
 

@@ -14,7 +14,7 @@ from lstm_analog.engines.phase.couplings import Couplings
 from lstm_analog.engines.phase.structure import Level, Structure
 from lstm_analog.engines.phase.wiring import Load, Places, Wiring, wiring
 from lstm_analog.network.laws import High, Order, bank_of, blocks, is_on
-from lstm_analog.network.parts import Ports, line_of
+from lstm_analog.network.parts import OpAmps, Ports, line_of
 
 Key = tuple[object, ...]
 """What tells a stage from all others: its mode, members, duration, coefficients and banks."""
@@ -250,15 +250,16 @@ def slowest_rates(stage: ComponentStage, efforts: Array) -> Floats:
 
 
 def least_rate(stage: ComponentStage) -> float:
-    """Return a lower bound (1/s) on the rates of components of `stage`, whatever the controls of its ports.
+    """Return a lower bound (1/s) on the rates of components of `stage`, whatever their efforts and controls.
 
-    It is infinite if it has none, and 0 if components have several members or flow through ports is not
-    proportional to the difference of efforts. Ports with the same control add up before the least is taken: of two that
-    open against each other one is always open.
+    It is infinite where flows are linear in the components' own efforts but for those of op-amps, whose rates at
+    efforts of zero are those within their range. It is 0, no bound, where other flows are not linear, or components
+    with ports have several members. Ports with the same control add up before the least is taken: of two that open
+    against each other one is always open.
     """
     wires, count = stage.wiring, len(stage.storages)
-    own = [load for load in wires.loads if load.own]
-    if not any(isinstance(load.part, Ports) for load in own):
+    own = [load for load in wires.loads if load.own and not isinstance(load.part, OpAmps)]
+    if not own:
         return np.inf
     if wires.own.shape[-1] > 1 or not all(isinstance(load.part, Ports) and load.part.laminar for load in own):
         return 0.0
