@@ -204,6 +204,7 @@ class Machine(Summarised):
     def check(self, run: "Run | None" = None) -> "DesignCheck":
         """Return whether the machine would work when built, at the efforts of `run`, or at its design efforts if None.
 
+        Of several passes, each is judged, the later ones at the outputs of the earlier.
         The ranges of signals for which it was compiled are compared with those that the technology allows. A chip of
         transistor cells that was compiled with inputs is judged at the c of these inputs.
 
@@ -212,16 +213,17 @@ class Machine(Summarised):
         """
         from lstm_analog.study.design_check import design_check
 
-        return design_check(self.compiled, self.technology, run, self.scaling)
+        return design_check(self.passes, self.technology, run, self.scaling)
 
     def bill_of_materials(self, run: "Run | None" = None) -> "Bill":
         """Return the parts of the plumbing and its consumption, at the pressures of `run` or else of its design.
 
+        Of several passes, each of which has plumbing of its own, they add up.
         Raises `UnsupportedError` unless the technology is hydraulic, otherwise as `check` does.
         """
         from lstm_analog.study.bill import bill_of_materials
 
-        return bill_of_materials(self.compiled, self.technology, run)
+        return bill_of_materials(self.passes, self.technology, run)
 
     def with_imperfection(self, imperfection: object, streams: "Streams", *, layer: int | None = None) -> "Machine":
         """Return the same machine with real parts: `imperfection`, or several, drawn from `streams`, in its networks.

@@ -14,9 +14,10 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.network import parts
 from lstm_analog.network.roles import is_filling, move_relays, tanks
 from lstm_analog.network.shapes import Shape
-from lstm_analog.study.flows import Supply, supply
+from lstm_analog.study.flows import Supply, added, supply
 from lstm_analog.study.operation import Plant, plant
-from lstm_analog.study.run import Run, check_run
+from lstm_analog.study.pipeline import pipeline
+from lstm_analog.study.run import Run, by_pass
 from lstm_analog.study.tubes import Cuts, cuts
 from lstm_analog.tables import write_rows
 
@@ -112,8 +113,8 @@ class Bill:
         """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length in full precision.
 
         Nodes have the names of the graph, whose edges have the same sizes. A row may stand for several equal tubes "in
-        parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Raises
-        `FileAccessError` if the file cannot be written.
+        parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Inputs and
+        rails are those of the pass that the bank belongs to. Raises `FileAccessError` if the file cannot be written.
         """
         write_rows(path, chain([CUT_LIST], chain.from_iterable(map(_cut_rows, self.cuts))))
 
@@ -125,27 +126,28 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
 
 
 @checked
-def bill_of_materials(compiled: Compiled, technology: object, run: Run | None = None) -> Bill:
-    """Return the bill of `compiled`, built in `technology`, with flow and power as in `run`.
+def bill_of_materials(compiled: Compiled | tuple[Compiled, ...], technology: object, run: Run | None = None) -> Bill:
+    """Return the bill of `compiled`, one network or those of several passes, with flow and power as in `run`.
 
     Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`. Of
-    several chips on an axis the bill has the widest of their tubes.
+    several chips on an axis the bill has the widest of their tubes. The plumbing of each pass stands there by itself:
+    its parts, flow and power add up, and a step takes as long as they take one after the other.
 
     Raises `UnsupportedError` if the machine is not hydraulic; `InvalidTypeError` if `run` is no run;
     `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
-    check_run(compiled, run)
-    judged = plant(compiled, technology, run)
-    found = cuts(judged)
-    items = _merge((*(item for bank in found for item in _tube_items(judged, bank)), *_part_items(judged)))
+    passes = compiled if isinstance(compiled, tuple) else (compiled,)
+    judged = [plant(one, technology, part) for one, part in by_pass(passes, run)]
+    found = [(one, cuts(one)) for one in judged]
+    tubes = (item for one, banks in found for bank in banks for item in _tube_items(one, bank))
     pressures = f"{DESIGN_UNITS:g} pressure units" if run is None else "the pressures of the run"
     return Bill(
-        technology=judged.technology.name,
-        basis=f"{pressures}, {judged.liquid}",
-        items=items,
-        cuts=found,
-        step_time=compiled.cycle.step_time,
-        supply=supply(judged),
+        technology=judged[0].technology.name,
+        basis=f"{pressures}, {judged[0].liquid}",
+        items=_merge((*tubes, *(item for one in judged for item in _part_items(one)))),
+        cuts=tuple(bank for _, banks in found for bank in banks),
+        step_time=1.0 / pipeline(passes).throughput,
+        supply=added([supply(one) for one in judged]),
     )
 
 
@@ -222,6 +224,11 @@ def _merge(items: Iterable[Item]) -> tuple[Item, ...]:
     for item in items:
         found.setdefault((item.part, item.size), []).append(item)
     return tuple(
-        Item(part=part, size=size, count=sum(item.count for item in same), where=", ".join(item.where for item in same))
+        Item(part=part, size=size, count=sum(item.count for item in same), where=_joined(item.where for item in same))
         for (part, size), same in found.items()
     )
+
+
+def _joined(labels: Iterable[str]) -> str:
+    """Return `labels` with commas between, each once: rails and inputs have the same in every pass."""
+    return ", ".join(dict.fromkeys(labels))

@@ -23,7 +23,7 @@ from lstm_analog.study.flows import supply
 from lstm_analog.study.opamp_rules import opamp_findings
 from lstm_analog.study.operation import Plant, plant
 from lstm_analog.study.ranges import farthest, room_of
-from lstm_analog.study.run import Run, check_run
+from lstm_analog.study.run import Run, by_pass
 from lstm_analog.study.tubes import tubes
 
 _MARKS = {Severity.FINE: " ", Severity.NOTE: "-", Severity.WARNING: "!"}
@@ -89,9 +89,14 @@ def _row(finding: Finding) -> str:
 
 @checked
 def design_check(
-    compiled: Compiled, technology: object, run: Run | None = None, scaling: Scaling | None = None
+    compiled: Compiled | tuple[Compiled, ...],
+    technology: object,
+    run: Run | None = None,
+    scaling: Scaling | None = None,
 ) -> DesignCheck:
     """Return the design check of `compiled`, built in `technology`, at the pressures or voltages of `run`.
+
+    `compiled` is one network or those of several passes, of which the findings stand one after the other.
 
     Without a run it is checked at design values. In plumbing every tube has 2 pressure units across it, every tank is 2
     units off the datum, and a pre-activation is as large as its weights allow at 2 units; op-amps have every input and
@@ -106,18 +111,18 @@ def design_check(
     Raises `UnsupportedError` if the machine is neither hydraulic nor of op-amps or transistor cells; `InvalidTypeError`
     if `run` is no run; `InvalidValueError` if the run is of another machine, or did not keep everything.
     """
-    check_run(compiled, run)
-    found = _judged(compiled, technology, run, scaling)
-    fed = () if run is None else (_inputs(technology, scaling, run),)
+    parts = by_pass(compiled if isinstance(compiled, tuple) else (compiled,), run)
+    found = [_judged(one, technology, part, scaling) for one, part in parts]
+    fed = (_inputs(number, technology, scaling, part) for number, (_, part) in enumerate(parts) if part is not None)
     ranges = () if scaling is None or isinstance(technology, Bicmos) else _room(scaling)
-    return replace(found, findings=(*found.findings, *fed, *ranges))
+    return replace(found[0], findings=(*(one for each in found for one in each.findings), *fed, *ranges))
 
 
-def _inputs(technology: object, scaling: Scaling | None, run: Run) -> Finding:
-    """Return the finding on the inputs of `run`, each over its allowed range."""
+def _inputs(number: int, technology: object, scaling: Scaling | None, run: Run) -> Finding:
+    """Return the finding on the inputs of pass `number`, whose `run` it is, each over its allowed range."""
     largest = np.abs(in_time(run.x, run.lengths, backward=False)).reshape(-1, run.x.shape[-1]).max(axis=0)
-    room = min(room_of(technology).x, farthest(scaling))
-    return judge(Rule.ROOM, largest / room, 1.0, part="x", place=lambda number: f"input {number}")
+    room, part = min(room_of(technology).x, farthest(scaling)), f"x of pass {number}" if number else "x"
+    return judge(Rule.ROOM, largest / room, 1.0, part=part, place=lambda number: f"input {number}")
 
 
 def _room(scaling: Scaling) -> Iterator[Finding]:

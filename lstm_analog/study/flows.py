@@ -3,7 +3,7 @@
 They are computed at the moments of a run (`moments_of`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import pairwise
@@ -156,6 +156,17 @@ class Supply:
     def peak_power(self) -> float:
         """The largest hydraulic power (W)."""
         return self.peak * self.pressure
+
+
+def added(supplies: Sequence[Supply]) -> Supply:
+    """Return the sum of `supplies` at one pressure, their deliveries one after the other."""
+    return Supply(
+        deliveries=np.concatenate([each.deliveries for each in supplies]),
+        bleed=sum(each.bleed for each in supplies),
+        mean=sum(each.mean for each in supplies),
+        peak=sum(each.peak for each in supplies),
+        pressure=supplies[0].pressure,
+    )
 
 
 def supply(plant: Plant) -> Supply:

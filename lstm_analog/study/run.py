@@ -1,7 +1,7 @@
 """The runs of a machine: inputs, signals, outputs and final state."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from warnings import warn
@@ -263,17 +263,33 @@ def run_through(
 
 
 def check_run(compiled: Compiled, run: object) -> None:
-    """Raise an error unless `run` is None or a complete run of a machine like `compiled`.
+    """Raise an error unless `run` is None or a complete run of a machine of one pass, like `compiled`.
 
-    Raises `InvalidTypeError` if it is no `Run`; `InvalidValueError` if its network has other unknowns, or it kept only
-    some of the unknowns or intervals; `UnsupportedError` if it has several passes.
+    Raises as `by_pass` does; `UnsupportedError` if the run has several passes.
+    """
+    if isinstance(run, Run):
+        only(run.passes, "run")
+    by_pass((compiled,), run)
+
+
+def by_pass(passes: tuple[Compiled, ...], run: object) -> list[tuple[Compiled, Run | None]]:
+    """Return each of `passes` with its part of `run`, as a run of its own, or None if `run` is None.
+
+    Raises `InvalidTypeError` if it is no `Run`; `InvalidValueError` if its networks have other unknowns, or it kept
+    only some of the unknowns or intervals.
     """
     if run is None:
-        return
+        return [(compiled, None) for compiled in passes]
     if not isinstance(run, Run):
         got, do = type(run).__name__, "give what Machine.run returned"
         raise InvalidTypeError(explain("the run", must="be of type Run", got=got, do=do))
-    if run.trajectory.network.unknowns != compiled.network.unknowns:
+    if [each.trajectory.network.unknowns for each in run.passes] != [each.network.unknowns for each in passes]:
         do = "give a run of this machine"
         raise InvalidValueError(explain("the run", must="have the unknowns of the machine", got="others", do=do))
-    check_whole(run.trajectory)
+    for each in run.passes:
+        check_whole(each.trajectory)
+    alone = (
+        replace(run, passes=(each,), x=each.x, initial_state=each.initial_state, lengths=each.lengths)
+        for each in run.passes
+    )
+    return list(zip(passes, alone, strict=True))

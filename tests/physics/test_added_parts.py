@@ -81,7 +81,9 @@ class Limiters:
 @law.register
 def _(part: Limiters) -> Law:
     passing = parameter("limit") * tanh(parameter("conductance") * DROP / parameter("limit"))
-    return Law(terminals=("a", "b"), through={("a", "b"): passing}, units={"conductance": "conductance", "limit": "flow"})
+    return Law(
+        terminals=("a", "b"), through={("a", "b"): passing}, units={"conductance": "conductance", "limit": "flow"}
+    )
 
 
 @law.register

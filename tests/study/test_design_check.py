@@ -373,6 +373,54 @@ def test_circuit_is_refused() -> None:
         compile(lstm(), BEHAVIOURAL).check()
 
 
+@pytest.fixture(scope="module")
+def both_ways() -> tuple[Machine, Run]:
+    """Two bidirectional layers and a head: three passes."""
+    made = random_lstm(np.random.default_rng(3), 2, 2, layers=2, bidirectional=True, outputs=1)
+    built = compile(made, OIL)
+    return built, built.run(X[:3], engine=QUICK)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_machine_of_several_passes_is_checked_as_each_of_them_is(both_ways, given: bool) -> None:
+    built, run = both_ways
+    found = built.check(run if given else None)
+    passes = [replace(run, passes=(each,), x=each.x) for each in run.passes]
+    alone = [built.alone(number).check(one if given else None) for number, one in enumerate(passes)]
+    for rule in Rule:
+        worst = [one for each in alone if (one := each.worst(rule)) is not None]
+        assert (found.worst(rule) is None) == (not worst)
+        if worst:
+            assert found.worst(rule).strain == max(each.strain for each in worst)
+    assert len(found.findings) == sum(len(each.findings) for each in alone)
+    assert found.basis == alone[0].basis
+    fed = [one for one in found.findings if one.rule is Rule.ROOM]
+    assert [one.part for one in fed] == (["x", "x of pass 1", "x of pass 2"] if given else [])
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_bills_of_passes_add_up(both_ways, given: bool) -> None:
+    built, run = both_ways
+    bill = built.bill_of_materials(run if given else None)
+    passes = [replace(run, passes=(each,)) for each in run.passes]
+    alone = [built.alone(number).bill_of_materials(one if given else None) for number, one in enumerate(passes)]
+    assert bill.tubes == sum(each.tubes for each in alone)
+    assert bill.tube_length == pytest.approx(sum(each.tube_length for each in alone), rel=1e-12, abs=0.0)
+    assert bill.step_time == pytest.approx(sum(each.step_time for each in alone), rel=1e-12, abs=0.0)
+    assert bill.supply.mean == pytest.approx(sum(each.supply.mean for each in alone), rel=1e-12, abs=0.0)
+    assert bill.supply.peak == pytest.approx(sum(each.supply.peak for each in alone), rel=1e-12, abs=0.0)
+    count = sum(item.count for each in alone for item in each.items)
+    assert sum(item.count for item in bill.items) == count
+    (rail,) = (item for item in bill.items if "rail_hi" in item.where)
+    assert (rail.count, rail.where) == (3, "rail_hi")
+
+
+def test_a_run_of_other_passes_is_refused(both_ways) -> None:
+    built, run = both_ways
+    with pytest.raises(InvalidValueError, match=r"^the run must have the unknowns of the machine, got others"):
+        built.check(replace(run, passes=run.passes[:2]))
+
+
 ASKED = [
     *(pytest.param(technology, Machine.check, id=technology.name) for technology in (OIL, OPAMP, BICMOS)),
     pytest.param(OIL, Machine.bill_of_materials, id="bill"),

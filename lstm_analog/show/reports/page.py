@@ -262,10 +262,10 @@ def _parts(run: Run) -> Iterator[str]:
     yield heading("Parts and power")
     made = None if run.setup is None else run.setup.technology
     if isinstance(made, Hydraulic):
-        for bill in (bill_of_materials(each.compiled, made, None) for each in run.passes):
-            items = [(item.part, item.size, item.where, f"{item.count}") for item in bill.items]
-            yield table(("part", "size", "bank", "count"), items, 3)
-            yield pairs(bill.totals)
+        bill = bill_of_materials(tuple(each.compiled for each in run.passes), made)
+        items = [(item.part, item.size, item.where, f"{item.count}") for item in bill.items]
+        yield table(("part", "size", "bank", "count"), items, 3)
+        yield pairs(bill.totals)
         return
     networks = [each.compiled.network for each in run.passes]
     counts = count_parts((part for network in networks for part in network.parts), networks[0].domain)
