@@ -113,8 +113,8 @@ class Bill:
         """Write every tube as CSV to the file `path`, whole or not at all: its ends, bore and length in full precision.
 
         Nodes have the names of the graph, whose edges have the same sizes. A row may stand for several equal tubes "in
-        parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Inputs and
-        rails are those of the pass that the bank belongs to. Raises `FileAccessError` if the file cannot be written.
+        parallel". The conductance of each is pi d^4/(128 mu L), where mu is the viscosity for which it is made. Inputs
+        and rails are those of the pass that the bank belongs to. Raises `FileAccessError` if it cannot be written.
         """
         write_rows(path, chain([CUT_LIST], chain.from_iterable(map(_cut_rows, self.cuts))))
 
@@ -129,7 +129,7 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
 def bill_of_materials(compiled: Compiled | tuple[Compiled, ...], technology: object, run: Run | None = None) -> Bill:
     """Return the bill of `compiled`, one network or those of several passes, with flow and power as in `run`.
 
-    Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`. Of
+    It is built in `technology`. Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`. Of
     several chips on an axis the bill has the widest of their tubes. The plumbing of each pass stands there by itself:
     its parts, flow and power add up, and a step takes as long as they take one after the other.
 
