@@ -15,6 +15,7 @@ from lstm_analog.imperfections import (
     OrificeWeights,
     OutputConverter,
     PairGain,
+    PairOffset,
     ProgrammingError,
     ReadNoise,
     Streams,
@@ -162,6 +163,15 @@ def test_imperfections_that_act_on_the_same_weights_interact_when_strong():
     assert pair.share < 1e-3
     assert strong.interactions[0].share > 0.05
     assert weak.together == pytest.approx(1.0, abs=1e-3)
+
+
+def test_two_of_three_causes_interact_without_the_third():
+    """Two weak causes add up, whatever a strong one does beside them; with that one in each pair it does not."""
+    weak, other, strong = PairOffset(volts=1e-5), PairGain(share=1e-4), ProgrammingError(sigma=0.2)
+    found = {(pair.first, pair.second): pair.share for pair in made((weak, other, strong)).interactions}
+    assert len(found) == 3
+    (alone,) = (share for pair, share in found.items() if "ProgrammingError" not in pair)
+    assert alone < 1e-4
 
 
 def test_changes_make_the_same_chips_as_the_imperfections():
