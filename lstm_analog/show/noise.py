@@ -43,8 +43,8 @@ def signal_noise(
     bars.xaxis.set_major_formatter(PercentFormatter(1.0))
     bars.set_xlabel("share of the variance after the last step")
     unit = float(chain.h.unit[0])
-    shown = si(unit, found.run.compiled.network.domain.effort_unit)
-    told = f"{found.linear.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
+    shown = si(unit, found.passes[0].trajectory.network.domain.effort_unit)
+    told = f"{found.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
     figure.suptitle(f"Noise of layer {number}: {told}")
     return figure
 

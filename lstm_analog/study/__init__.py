@@ -24,9 +24,10 @@ from lstm_analog.study.knobs import Build, Knob, narrowed, usual_knobs
 from lstm_analog.study.lot_workers import end_with_parent
 from lstm_analog.study.measured import Measured, measured
 from lstm_analog.study.metrics import LabelAccuracy, LargestError, ModelAnswer, RootMeanSquareError, agreement
-from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, SignalNoise, noise_of
+from lstm_analog.study.noise import ChainNoise, MachineNoise, NoisySignal, noise_of
 from lstm_analog.study.noise_origins import NoiseOrigins
 from lstm_analog.study.outcomes import Check, Outcome, Verification
+from lstm_analog.study.pass_noise import SignalNoise
 from lstm_analog.study.preferred import PreferredInputs, preferred_inputs
 from lstm_analog.study.ranges import Beyond, beyond_fed
 from lstm_analog.study.report import Report, Verdict

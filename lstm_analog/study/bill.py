@@ -129,9 +129,10 @@ def _cut_rows(bank: Cuts) -> Iterator[tuple[object, ...]]:
 def bill_of_materials(compiled: Compiled | tuple[Compiled, ...], technology: object, run: Run | None = None) -> Bill:
     """Return the bill of `compiled`, one network or those of several passes, with flow and power as in `run`.
 
-    It is built in `technology`. Without a run every tube is taken to have 2 pressure units across it, which overestimates both: see `Supply`. Of
-    several chips on an axis the bill has the widest of their tubes. The plumbing of each pass stands there by itself:
-    its parts, flow and power add up, and a step takes as long as they take one after the other.
+    It is built in `technology`. Without a run every tube is taken to have 2 pressure units across it, which
+    overestimates both: see `Supply`. Of several chips on an axis the bill has the widest of their tubes. The plumbing
+    of each pass stands there by itself: its parts, flow and power add up, and a step takes as long as they take one
+    after the other.
 
     Raises `UnsupportedError` if the machine is not hydraulic; `InvalidTypeError` if `run` is no run;
     `InvalidValueError` if the run is of another machine, or did not keep everything.

@@ -27,16 +27,21 @@ def feeding(
 
 def _steps(compiled: Compiled, steps: int, plain: Schedule) -> StepPlan:
     """Return how the `plain` schedule of so many `steps` of `compiled` is cut, and what it drives."""
-    length, cycle = len(compiled.cycle.step), compiled.cycle
-    first = 1 + length * np.arange(steps)
-    first[0] = 0
     banks = (bank.label for bank in compiled.layout.inputs)
-    fed = tuple(bank for label in banks for bank in _fed(compiled, label))
+    fed = tuple(bank for label in banks for bank in fed_banks(compiled, label))
     driven = frozenset(entry.label for entry in plain.imposed)
-    return StepPlan(first=first, duration=cycle.step_time, fed=fed, driven=driven)
+    first = step_starts(compiled, steps)
+    return StepPlan(first=first, duration=compiled.cycle.step_time, fed=fed, driven=driven)
 
 
-def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:
+def step_starts(compiled: Compiled, steps: int) -> Indices:
+    """Return the intervals with which each of so many `steps` of `compiled` begins; the first with the reset."""
+    first = 1 + len(compiled.cycle.step) * np.arange(steps)
+    first[0] = 0
+    return first
+
+
+def fed_banks(compiled: Compiled, signal: str) -> Iterator[FedBank]:
     """Yield the source banks of `compiled` that an input `signal` is fed to."""
     drives = [drive for drive in compiled.drives if drive.signal == signal]
     for drive in drives:

@@ -1,14 +1,14 @@
 """Noise of a machine in time: how much is on h and c after each step, which part made it, and sample paths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, Spot
+from lstm_analog.arrays import Floats
+from lstm_analog.compiler.compiled import Spot
 from lstm_analog.compiler.passes import only
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.engines import EngineLike, Settle, Waveform
@@ -17,7 +17,7 @@ from lstm_analog.engines.noise import LinearNoise
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.imperfections.base import InRange
-from lstm_analog.model.sequences import StateLike, in_time
+from lstm_analog.model.sequences import StateLike
 from lstm_analog.network.cells import Cells
 from lstm_analog.network.laws.noise import ROOM
 from lstm_analog.network.trajectory import MOST_BYTES
@@ -25,6 +25,16 @@ from lstm_analog.network.varying import check_steady
 from lstm_analog.study.keeping import Keep, saves
 from lstm_analog.study.lots import Design
 from lstm_analog.study.noise_origins import NoiseOrigins
+from lstm_analog.study.pass_noise import (
+    HandedSamples,
+    SignalNoise,
+    deviations_held,
+    fed_to,
+    linear_noise,
+    samples_of,
+    signals_of,
+    weights_of,
+)
 from lstm_analog.study.run import PassRun, Run
 from lstm_analog.summaries import Rows, Summarised
 
@@ -44,31 +54,6 @@ class NoisySignal(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SignalNoise:
-    """The noise of a signal after each step, in the order of time.
-
-    Attributes
-    ----------
-    sigma : float array, (..., time, n)
-        Standard deviation of the signal by the noise that storages have filtered, in signal units.
-    white : float array, (..., time, n)
-        One-sided density of the white noise that reaches the signal past all storages, signal units squared per Hz.
-        Whatever reads the signal adds this times its own noise bandwidth. Zero where a storage holds the signal.
-    unit : float array, (n,)
-        The effort that stands for one unit (V or Pa).
-    """
-
-    sigma: Floats
-    white: Floats
-    unit: Floats
-
-    @property
-    def effort(self) -> Floats:
-        """The standard deviation in V or Pa, (..., time, n)."""
-        return self.sigma * self.unit
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class ChainNoise:
     """The noise of one chain, a direction of a layer: of its `h`, and of its `c`, None for one that has no cells."""
 
@@ -85,29 +70,40 @@ class MachineNoise(Summarised):
     ----------
     run : Run
         What the machine does without noise.
-    linear : LinearNoise
-        The noise of its network along that, for whoever asks for other nodes.
+    passes : tuple of LinearNoise
+        The noise of the network of each pass along that, for whoever asks for other nodes. Inputs of a later pass are
+        storages in it, which hold what the one before hands on.
     layers : tuple of ChainNoise
         Bottom layer first, forward before backward.
     y : SignalNoise or None
-        Of the head, after each step; None if there is no head.
+        Of the head, after each step; without the axis of time if it reads the final state; None if there is no head.
     """
 
     run: Run
-    linear: LinearNoise
+    passes: tuple[LinearNoise, ...]
     layers: tuple[ChainNoise, ...]
     y: SignalNoise | None
 
+    @property
+    def linear(self) -> LinearNoise:
+        """The only one of `passes`; raises `UnsupportedError` if there are several."""
+        return only(self.passes, "noise")
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of all parts (K)."""
+        return self.passes[0].temperature
+
     def summary(self) -> Rows:
         """Return the temperature, and the largest sigma of h and c of the top layer and of y."""
-        top = self.layers[self.run.compiled.layout.top]
+        top = self.layers[-self._width :] if self.layers else ()
         signals = [*(("h", chain.h) for chain in top), *(("c", chain.c) for chain in top), ("y", self.y)]
         largest = dict[str, float]()
         for name, of in signals:
             if of is not None:
                 largest[name] = max(largest.get(name, 0.0), float(of.sigma.max()))
         told = ((f"largest sigma of {name}", f"{sigma:.3g}") for name, sigma in largest.items())
-        return (("temperature", f"{self.linear.temperature:g} K"), *told, *self.run.summary())
+        return (("temperature", f"{self.temperature:g} K"), *told, *self.run.summary())
 
     @property
     def h(self) -> Floats:
@@ -124,30 +120,36 @@ class MachineNoise(Summarised):
     def _top(self) -> tuple[ChainNoise, ...]:
         if not self.layers:
             raise UnsupportedError(explain("the noise", must="be that of h and c", got="a head alone", do="take its y"))
-        return self.layers[self.run.compiled.layout.top]
+        return self.layers[-self._width :]
+
+    @property
+    def _width(self) -> int:
+        """The number of chains of the top layer."""
+        return next((len(each.top) for each in reversed(self.run.passes) if each.layers), 0)
 
     def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1, layer: int = -1) -> NoiseOrigins:
         """Return what made the noise of a `signal` after a `step`, by part and interval; both may count from the end.
 
         It is the mean over all units of chain number `layer`, and over the sequences that have that step. `step` counts
         as the chain goes, which for a backward one is from the end of the sequence. Raises `InvalidValueError` if there
-        is no such step, layer or signal.
+        is no such step, layer or signal; `UnsupportedError` for one of a later pass, in whose noise is that of others.
         """
-        compiled, lengths, steps = self.run.compiled, self.run.lengths, self.run.x.shape[-2]
+        done, spot = self._spot(signal, layer)
+        compiled, lengths, steps = done.compiled, done.lengths, done.x.shape[-2]
         longest = steps if lengths is None else int(lengths.max())
-        spot, after = self._spot(signal, layer), _place("step", step, longest)
+        after = _place("step", step, longest)
         there = slice(None) if lengths is None else lengths > after
         number = int(compiled.cycle.ends(spot.interval, steps)[after])
         every = np.arange(compiled.network.unknowns.size)
         weights = weights_of(compiled, spot, every)
         parts = compiled.network.parts
         added = np.zeros((number + 1, len(parts)))
-        for before, share in self.linear.origins(number, weights.T @ weights):
+        for before, share in self.passes[0].origins(number, weights.T @ weights):
             added[before] = share.reshape(-1, len(parts))[there].mean(axis=0) / len(weights)
         return NoiseOrigins(
             parts=tuple(part.label for part in parts),
             kinds=tuple(type(part).__name__ for part in parts),
-            intervals=self.run.trajectory.schedule.names[: number + 1],
+            intervals=done.trajectory.schedule.names[: number + 1],
             variance=added,
         )
 
@@ -158,31 +160,40 @@ class MachineNoise(Summarised):
         steps, units and signals; white noise that no storage holds is left out. The `outputs` are what metrics take.
         The same `seed` and count give the same paths. Raises `InvalidValueError` for more than `most_bytes` bytes.
         """
-        done = self.run.passes[0]
-        batch, (steps, inputs) = int(np.prod(done.x.shape[:-2])), done.x.shape[-2:]
-        shape, ragged = (int(count) * batch, steps, inputs), done.lengths is not None
-        (save,) = saves(
-            (done.compiled,), shape, ragged=ragged, engine=Settle(), keep=Keep.SIGNALS, most_bytes=most_bytes
+        passes, shape = self.run.passes, self.run.x.shape
+        lead, ragged = (int(count) * int(np.prod(shape[:-2])), *shape[-2:]), self.run.lengths is not None
+        kept = saves(
+            tuple(done.compiled for done in passes),
+            lead,
+            ragged=ragged,
+            engine=Settle(),
+            keep=Keep.SIGNALS,
+            most_bytes=most_bytes,
         )
-        trajectory = self.linear.paths(count, Streams(seed=seed).generator("noise"), save)
-        drawn = PassRun(
-            compiled=done.compiled,
-            x=done.x,
-            initial_state=done.initial_state,
-            lengths=done.lengths,
-            trajectory=trajectory,
-            chips=count,
-        )
-        return Run(passes=(drawn,), x=self.run.x, initial_state=self.run.initial_state, lengths=self.run.lengths)
+        drawn, rng = list[PassRun](), Streams(seed=seed).generator("noise")
+        for done, linear, save in zip(passes, self.passes, kept, strict=True):
+            fed = fed_to(done, drawn[-1]) if drawn else done.x
+            held = deviations_held(done, linear, fed - done.x) if drawn else {}
+            trajectory = replace(linear.paths(count, rng, save, held), network=done.compiled.network)
+            drawn.append(replace(done, x=fed, trajectory=trajectory, chips=int(count)))
+        return replace(self.run, passes=tuple(drawn))
 
-    def _spot(self, signal: NoisySignal, layer: int) -> Spot:
-        layout = self.run.compiled.layout
+    def _spot(self, signal: NoisySignal, layer: int) -> tuple[PassRun, Spot]:
+        """Return the pass of a `signal` of chain `layer`, which must be the first pass, and where to read it there."""
+        passes = self.run.passes
+        places = [(number, place) for number, done in enumerate(passes) for place in done.compiled.layout.layers]
         if signal is NoisySignal.Y:
-            if layout.head is None:
+            number, head = len(passes) - 1, passes[-1].compiled.layout.head
+            if head is None:
                 raise InvalidValueError(explain("signal", must="be h or c", got="y, and no head", do="ask for h"))
-            return layout.head.y
-        place = layout.layers[_place("layer", layer, len(layout.layers))]
-        return place.h if signal is NoisySignal.H else place.cell
+            spot = head.y
+        else:
+            number, place = places[_place("layer", layer, len(places))]
+            spot = place.h if signal is NoisySignal.H else place.cell
+        if number:
+            do = f"ask for what it makes itself: noise_of(machine.alone({number}), run.passes[{number}].x).origins()"
+            raise UnsupportedError(explain("the signal", must="be of the first pass", got=f"pass {number}", do=do))
+        return passes[0], spot
 
 
 @checked
@@ -205,7 +216,7 @@ def noise_of(
     Parameters
     ----------
     machine : Machine
-        One machine, without an axis of chips, that goes through time once.
+        One machine, without an axis of chips. The samples that a pass hands to the next bring their noise along.
     x : (batch, time, inputs) or (time, inputs)
         What it is fed.
     temperature : float
@@ -222,66 +233,32 @@ def noise_of(
     InvalidShapeError
         If the machine is several chips, or the engine keeps fewer than 2 points an interval.
     UnsupportedError
-        If it takes several passes (take `machine.alone(k)`), has transistor cells (`transistor_noise`), parameters that
-        change from step to step (take `machine.at_step(k)`), or more than `engines.noise.MOST_STORAGES` storages.
+        If it has transistor cells (`transistor_noise`), parameters that change from step to step (take
+        `machine.at_step(k)`), or more than `engines.noise.MOST_STORAGES` storages in a pass.
     InvalidValueError
         If the temperature is not above zero, or the run would keep more than a gigabyte.
     """
-    compiled = only(machine.passes, "machine")
-    if any(isinstance(part, Cells) for part in compiled.network.parts):
-        must, do = "have laws in this package", "ask study.transistor_noise, whose simulator knows transistors"
-        raise UnsupportedError(explain("parts that make noise", must=must, got="transistor cells", do=do))
-    check_steady(compiled.network)
+    for compiled in machine.passes:
+        if any(isinstance(part, Cells) for part in compiled.network.parts):
+            must, do = "have laws in this package", "ask study.transistor_noise, whose simulator knows transistors"
+            raise UnsupportedError(explain("parts that make noise", must=must, got="transistor cells", do=do))
+        check_steady(compiled.network)
     run = machine.run(
         x, state=state, lengths=lengths, engine=chosen_engine(engine, Waveform(points=_POINTS)), keep=Keep.EVERYTHING
     )
-    linear = LinearNoise(trajectory=run.trajectory, temperature=temperature)
-    layout = compiled.layout
-    ways = {spot: place.backward for place in layout.layers for spot in (place.h, place.c) if spot is not None}
-    if layout.head is not None:
-        ways[layout.head.y] = layout.backward
-    found = _signals(run, linear, ways)
-    chains = (ChainNoise(h=found[place.h], c=None if place.c is None else found[place.c]) for place in layout.layers)
-    y = None if layout.head is None else found[layout.head.y]
-    return MachineNoise(run=run, linear=linear, layers=tuple(chains), y=y)
-
-
-def _signals(run: Run, linear: LinearNoise, ways: dict[Spot, bool]) -> dict[Spot, SignalNoise]:
-    """Return the noise at each spot after each step, in the order of time; `ways` say whether its chain goes back."""
-    compiled, steps = run.compiled, run.passes[0].x.shape[-2]
-    unknowns = compiled.network.unknowns
-    nodes = np.unique(np.concatenate([unknowns[label] for spot in ways for label in spot.groups]))
-    asked = {spot: frozenset(compiled.cycle.ends(spot.interval, steps).tolist()) for spot in ways}
-    weights = {spot: weights_of(compiled, spot, nodes) for spot in ways}
-    taken = {spot: list[tuple[Floats, Floats]]() for spot in ways}
-    for number, noise in enumerate(linear.nodes(nodes)):
-        for spot in (spot for spot in ways if number in asked[spot]):
-            taken[spot].append((_diagonal(noise.covariance, weights[spot]), _diagonal(noise.white, weights[spot])))
-    result = {}
-    for spot, found in taken.items():
-        each = (np.stack(values, axis=-2) for values in zip(*found, strict=True))
-        variance, white = (in_time(values, run.lengths, backward=ways[spot]) for values in each)
-        scale = unknowns.scales()[unknowns[spot.group]]
-        unit = scale / np.array(spot.gain) if spot.gain else scale
-        result[spot] = SignalNoise(sigma=np.sqrt(np.maximum(variance, 0.0)), white=white, unit=unit)
-    return result
-
-
-def _diagonal(covariance: Floats, weights: Floats) -> Floats:
-    """Return the variances of the sums `weights` (n, m) of m unknowns with a `covariance` (..., m, m), (..., n)."""
-    result: Floats = ((weights @ covariance) * weights).sum(axis=-1)
-    return result
-
-
-def weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
-    """Return the signal at `spot` of `compiled` as sums of the efforts of `nodes` (m,), ascending: (n, m)."""
-    unknowns = compiled.network.unknowns
-    unit = unknowns.scales()[unknowns[spot.group]]
-    gain = np.array(spot.gain) / unit if spot.gain else 1.0 / unit
-    result = np.zeros((unit.size, nodes.size))
-    for label, sign in zip(spot.groups, (1.0, -1.0), strict=False):
-        result[np.arange(unit.size), np.searchsorted(nodes, unknowns[label])] += sign * gain
-    return result
+    passes, layers = list[LinearNoise](), list[ChainNoise]()
+    y: SignalNoise | None = None
+    handed: HandedSamples | None = None
+    for done, following in zip(run.passes, (*run.passes[1:], None), strict=True):
+        passes.append(linear_noise(done, temperature, fed=handed is not None))
+        samples, handed = samples_of(done, passes[-1], handed, following)
+        found, layout = signals_of(done, passes[-1], samples), done.compiled.layout
+        for place in layout.layers:
+            layers.append(ChainNoise(h=found[place.h], c=None if place.c is None else found[place.c]))
+        y = None if layout.head is None else found[layout.head.y]
+        if y is not None and layout.final:
+            y = replace(y, sigma=y.sigma[..., 0, :], white=y.white[..., 0, :])
+    return MachineNoise(run=run, passes=tuple(passes), layers=tuple(layers), y=y)
 
 
 def _place(what: str, number: int, count: int) -> int:

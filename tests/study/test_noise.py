@@ -8,14 +8,14 @@ import pytest
 from noisy_networks import noisy_ends
 
 import lstm_analog as la
-from lstm_analog.engines import Waveform
+from lstm_analog.engines import Settle, Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
 from lstm_analog.network.parts import Storages
 from lstm_analog.network.quantities import BOLTZMANN
 from lstm_analog.study import LargestError, NoisySignal, noise_of
 from lstm_analog.study.metrics import measured
-from lstm_analog.study.noise import weights_of
+from lstm_analog.study.pass_noise import weights_of
 
 LSTM = la.random_lstm(np.random.default_rng(0), inputs=2, hidden=3)
 X = np.random.default_rng(1).uniform(-1, 1, (4, 2))
@@ -186,9 +186,6 @@ def test_what_cannot_be_answered_is_refused(found):
         found.sample(0, seed=0)
     with pytest.raises(InvalidValueError, match="a run must keep at most"):
         found.sample(10**9, seed=0)
-    both = la.random_lstm(np.random.default_rng(0), inputs=1, hidden=1, layers=2, bidirectional=True)
-    with pytest.raises(UnsupportedError, match="the machine must go through time once"):
-        noise_of(la.compile(both, la.electrical.BEHAVIOURAL), np.ones((2, 1)))
     varying = machine.with_imperfection(ReadNoise(sigma=0.1), Streams(seed=1))
     with pytest.raises(UnsupportedError, match=r"same in all steps, got ReadNoise.*at_step"):
         noise_of(varying, X)
@@ -221,3 +218,88 @@ def test_origins_are_of_the_sequences_that_have_the_step():
         there = noise.h[lengths > step, step]
         assert noise.origins(step=step).sigma == pytest.approx(np.sqrt(np.mean(there**2)), rel=1e-9)
     assert noise.origins().sigma == noise.origins(step=2).sigma
+
+
+FORMS = {
+    "two directions": {"layers": 2, "bidirectional": True},
+    "a head on two directions": {"bidirectional": True, "outputs": 1},
+    "a final head": {"layers": 2, "outputs": 2},
+}
+
+
+@cache
+def in_passes(form, technology):
+    """A machine of two passes, three sequences of 4, 2 and 3 steps, and its noise."""
+    lstm = la.random_lstm(np.random.default_rng(6), inputs=2, hidden=2, **FORMS[form])
+    if form == "a final head":
+        lstm = replace(lstm, head=replace(lstm.head, final=True))
+    machine, x = la.compile(lstm, technology), np.stack((X, -X, X[::-1]))
+    return machine, x, noise_of(machine, x, lengths=[4, 2, 3])
+
+
+def told(noise):
+    """The sigmas of the last pass."""
+    return noise.h if noise.y is None else noise.y.sigma
+
+
+def said(run):
+    return run.h if run.y is None else run.y
+
+
+@pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
+@pytest.mark.parametrize("form", FORMS)
+def test_noise_goes_on_into_the_next_pass(form, technology):
+    """Paths of the first pass are fed to the second, which knows of no noise; what it makes itself adds up with them."""
+    machine, _, noise = in_passes(form, technology)
+    first, second = noise.run.passes
+    drawn = replace(noise, run=replace(noise.run, passes=(first,)), passes=noise.passes[:1]).sample(600, seed=4)
+    assert drawn.passes[0].trajectory.engine.startswith("noise at")
+    fed = drawn.passes[0].final[..., None, :] if second.compiled.layout.final else drawn.h
+    lengths = None if second.lengths is None else np.tile(second.lengths, 600)
+    run = machine.alone(1).run(fed.reshape(-1, *fed.shape[-2:]), lengths=lengths, engine=Settle())
+    paths = said(run).reshape(600, 3, *said(run).shape[1:])
+    own = told(noise_of(machine.alone(1), second.x, lengths=second.lengths))
+    whole = np.sqrt(own**2 + paths.std(axis=0) ** 2)
+    assert (told(noise) > 1.05 * own).any()
+    np.testing.assert_allclose(told(noise), whole, rtol=0.1, atol=1e-15)  # 600 paths: 3 % each
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_paths_of_several_passes_have_the_noise_of_all(form):
+    _, x, noise = in_passes(form, la.electrical.BEHAVIOURAL)
+    paths = noise.sample(2000, seed=5)
+    assert paths.h.shape[:2] == (2000, 3)
+    np.testing.assert_allclose(said(paths).std(axis=0), told(noise), rtol=0.08, atol=1e-15)
+    np.testing.assert_allclose(paths.layers[0].h.std(axis=0), noise.layers[0].h.sigma, rtol=0.08, atol=1e-15)
+    np.testing.assert_array_equal(
+        paths.passes[1].x[0, 0, 0],
+        (paths.passes[0].final if form == "a final head" else paths.passes[0].h[:, :, 0])[0, 0],
+    )
+    assert paths.passes[1].trajectory.network is noise.run.passes[1].compiled.network
+    np.testing.assert_array_equal(paths.x, x)
+
+
+def test_what_made_the_noise_is_told_of_the_first_pass():
+    machine, _, noise = in_passes("two directions", la.electrical.BEHAVIOURAL)
+    first = noise.layers[0].h.sigma[0, -1]
+    alone = noise_of(machine.alone(0), X)
+    assert alone.layers[0].h.sigma[-1] == pytest.approx(first, rel=1e-3)
+    assert noise.origins(layer=0, step=0).sigma == pytest.approx(np.sqrt(np.mean(noise.layers[0].h.sigma[:, 0] ** 2)))
+    text = (
+        r"^the signal must be of the first pass, got pass 1: ask for what it makes itself: noise_of\(machine\.alone\(1"
+    )
+    with pytest.raises(UnsupportedError, match=text):
+        noise.origins()
+    with pytest.raises(UnsupportedError, match="the noise must go through time once"):
+        _ = noise.linear
+    second = noise.run.passes[1]
+    assert noise_of(machine.alone(1), second.x, lengths=second.lengths).origins().sigma < noise.h.max()
+
+
+def test_samples_between_passes_are_bounded(monkeypatch):
+    machine, x, _ = in_passes("two directions", la.electrical.BEHAVIOURAL)
+    monkeypatch.setattr("lstm_analog.study.pass_noise.MOST_BYTES", 1e3)
+    with pytest.raises(
+        InvalidValueError, match=r"^samples between passes must take at most 1e\+03 bytes, got 6\.14e\+03"
+    ):
+        noise_of(machine, x)

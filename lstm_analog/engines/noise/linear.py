@@ -1,9 +1,10 @@
 """Noise of a network along a trajectory: the covariance of its efforts, sample paths, and the share of each part."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.noise.linearised import LinearNetwork, linearise, storages_read, white_on
 from lstm_analog.engines.noise.pieces import NoisePiece, pieces_of
+from lstm_analog.engines.noise.samples import Samples
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
@@ -141,15 +143,23 @@ class LinearNoise:
         """The unknowns whose deviations are computed, the storages, (n,)."""
         return self._nominal.equations(0).dynamic
 
-    def nodes(self, nodes: Indices) -> Iterator[NodeNoise]:
-        """Yield the noise of `nodes` (m,) at the end of each interval."""
+    def nodes(self, nodes: Indices, samples: Samples | None = None) -> Iterator[NodeNoise]:
+        """Yield the noise of `nodes` (m,) at the end of each interval.
+
+        `samples` that sources impose add theirs, and those that are asked for are taken.
+        """
         size = self.storages.size
         covariance: Floats = np.zeros((self._batch, size, size))
         for number in range(len(self._nominal.points)):
+            if samples is not None:
+                samples.impose(number, covariance)
             transition, added = self.propagation(number)
             covariance = transition @ covariance @ transition.mT + added
             equations, effort = self._nominal.equations(number), self._nominal.end(number)
-            reading = storages_read(equations, effort)[:, nodes]
+            every = storages_read(equations, effort)
+            if samples is not None:
+                samples.advance(number, transition, covariance, every)
+            reading = every[:, nodes]
             white = white_on(equations, effort, nodes, self.temperature)
             found = reading @ covariance @ reading.mT
             yield NodeNoise(covariance=self._nominal.by_sequence(found), white=self._nominal.by_sequence(white))
@@ -196,11 +206,19 @@ class LinearNoise:
                 np.add.at(share.T, piece.linear[0].flows.banks, added.T)
             yield before, self._nominal.by_sequence(share)
 
-    def paths(self, count: int, rng: np.random.Generator, save: Save = EVERYTHING) -> Trajectory:
+    def paths(
+        self,
+        count: int,
+        rng: np.random.Generator,
+        save: Save = EVERYTHING,
+        held: Mapping[int, list[tuple[Indices, Floats]]] = MappingProxyType({}),
+    ) -> Trajectory:
         """Return `count` sample paths at the ends of intervals, drawn from `rng`: efforts (count, *batch, points, ...).
 
         Each is the trajectory and a Gaussian deviation, exact at the ends for the linearised network; what they `save`
-        is everything unless given. White noise that is on an unknown itself is left out.
+        is everything unless given. White noise that is on an unknown itself is left out. `held` says what sources that
+        count as storages begin an interval with, by its number: their places among the storages, (k,), and their
+        deviations, (batch, count, k), bank by bank.
         """
         check_count("count", count)
         nominal, trajectory = self._nominal, self.trajectory
@@ -209,6 +227,8 @@ class LinearNoise:
         record.write(0, np.broadcast_to(nominal.efforts[:, :1], (*lead, 1, nominal.efforts.shape[-1])))
         deviation = np.zeros((self._batch, int(count), self.storages.size))
         for number in range(len(self._nominal.points)):
+            for places, values in held.get(number, ()):
+                deviation[..., places] = values
             transition, added = self.propagation(number)
             fresh = rng.standard_normal(deviation.shape) @ _root(added).mT
             deviation = deviation @ transition.mT + fresh
