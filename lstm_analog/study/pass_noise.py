@@ -181,9 +181,10 @@ def fed_to(following: PassRun, done: PassRun) -> Floats:
 
 
 def deviations_held(done: PassRun, linear: LinearNoise, deviation: Floats) -> dict[int, list[tuple[Indices, Floats]]]:
-    """Return what `linear.paths` takes as held if inputs of `done` deviate by `deviation` (count, batch, time, n)."""
+    """Return what `linear.paths` takes as held if inputs of `done` deviate by `deviation` (count, *batch, time, n)."""
     result = dict[int, list[tuple[Indices, Floats]]]()
-    for number, places, gain, values in fed_by_interval(done, linear, deviation):
+    wide = deviation.reshape(len(deviation), -1, *deviation.shape[-2:])
+    for number, places, gain, values in fed_by_interval(done, linear, wide):
         result.setdefault(number, []).append((places, np.swapaxes(values * gain, 0, 1)))
     return result
 

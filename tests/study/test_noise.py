@@ -11,6 +11,7 @@ import lstm_analog as la
 from lstm_analog.engines import Settle, Waveform
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, UnsupportedError
 from lstm_analog.imperfections import DeviceSpread, ReadNoise, Streams
+from lstm_analog.model import Cell, Layer
 from lstm_analog.network.parts import Storages
 from lstm_analog.network.quantities import BOLTZMANN
 from lstm_analog.study import LargestError, NoisySignal, noise_of
@@ -249,19 +250,39 @@ def said(run):
 @pytest.mark.parametrize("technology", [la.electrical.BEHAVIOURAL, la.hydraulic.OIL])
 @pytest.mark.parametrize("form", FORMS)
 def test_noise_goes_on_into_the_next_pass(form, technology):
-    """Paths of the first pass are fed to the second, which knows of no noise; what it makes itself adds up with them."""
+    """Paths of the first pass are fed to the second, which knows of no noise; what it makes itself is added."""
     machine, _, noise = in_passes(form, technology)
-    first, second = noise.run.passes
-    drawn = replace(noise, run=replace(noise.run, passes=(first,)), passes=noise.passes[:1]).sample(600, seed=4)
-    assert drawn.passes[0].trajectory.engine.startswith("noise at")
-    fed = drawn.passes[0].final[..., None, :] if second.compiled.layout.final else drawn.h
-    lengths = None if second.lengths is None else np.tile(second.lengths, 600)
-    run = machine.alone(1).run(fed.reshape(-1, *fed.shape[-2:]), lengths=lengths, engine=Settle())
-    paths = said(run).reshape(600, 3, *said(run).shape[1:])
-    own = told(noise_of(machine.alone(1), second.x, lengths=second.lengths))
-    whole = np.sqrt(own**2 + paths.std(axis=0) ** 2)
+    own, whole = fed_by_paths(machine, noise, 600)
     assert (told(noise) > 1.05 * own).any()
     np.testing.assert_allclose(told(noise), whole, rtol=0.1, atol=1e-15)  # 600 paths: 3 % each
+
+
+def test_noise_that_stays_from_step_to_step_adds_up_in_the_next_pass():
+    """Memories that forget nothing keep their noise; the next pass sums it up over the steps."""
+    keeps = np.array([0.0, 6.0, 0.0, 6.0])[:, None]
+    sums = np.array([6.0, 6.0, 0.0, 6.0])[:, None]
+    none, read = np.zeros((4, 1, 1)), np.zeros((4, 1, 2))
+    read[2] = 0.5
+    keeping = Cell(input=none, recurrent=none, bias=keeps)
+    layers = (Layer(forward=keeping, backward=keeping), Layer(forward=Cell(input=read, recurrent=none, bias=sums)))
+    machine = la.compile(la.LSTM(layers=layers, name="sums"), la.electrical.BEHAVIOURAL)
+    noise = noise_of(machine, np.zeros((12, 1)))
+    own, whole = fed_by_paths(machine, noise, 2000)
+    assert noise.h[-1, 0] > 3.0 * own[-1, 0]
+    np.testing.assert_allclose(noise.h, whole, rtol=0.06)
+    np.testing.assert_allclose(noise.sample(2000, seed=6).h.std(axis=0), noise.h, rtol=0.06)
+
+
+def fed_by_paths(machine, noise, count):
+    """Return the noise that the second pass makes itself, and with that of `count` paths of the first, run by `Settle`."""
+    first, second = noise.run.passes
+    drawn = replace(noise, run=replace(noise.run, passes=(first,)), passes=noise.passes[:1]).sample(count, seed=4)
+    fed = drawn.passes[0].final[..., None, :] if second.compiled.layout.final else drawn.h
+    lengths = None if second.lengths is None else np.tile(second.lengths, count)
+    run = machine.alone(1).run(fed.reshape(-1, *fed.shape[-2:]), lengths=lengths, engine=Settle())
+    paths = said(run).reshape(count, *second.x.shape[:-2], *said(run).shape[1:])
+    own = told(noise_of(machine.alone(1), second.x, lengths=second.lengths))
+    return own, np.sqrt(own**2 + paths.std(axis=0) ** 2)
 
 
 @pytest.mark.parametrize("form", FORMS)
