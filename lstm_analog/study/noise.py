@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Annotated, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats
@@ -31,6 +32,7 @@ from lstm_analog.study.pass_noise import (
     deviations_held,
     fed_to,
     linear_noise,
+    pass_shares,
     samples_of,
     signals_of,
     weights_of,
@@ -132,25 +134,23 @@ class MachineNoise(Summarised):
 
         It is the mean over all units of chain number `layer`, and over the sequences that have that step. `step` counts
         as the chain goes, which for a backward one is from the end of the sequence. Raises `InvalidValueError` if there
-        is no such step, layer or signal; `UnsupportedError` for one of a later pass, in whose noise is that of others.
+        is no such step, layer or signal. What earlier passes made, and handed on, is among their parts and intervals.
         """
-        done, spot = self._spot(signal, layer)
-        compiled, lengths, steps = done.compiled, done.lengths, done.x.shape[-2]
-        longest = steps if lengths is None else int(lengths.max())
-        after = _place("step", step, longest)
-        there = slice(None) if lengths is None else lengths > after
+        last, spot = self._spot(signal, layer)
+        passes = self.run.passes[: last + 1]
+        done, compiled, steps = passes[last], passes[last].compiled, passes[last].x.shape[-2]
+        after = _place("step", step, steps if done.lengths is None else int(done.lengths.max()))
+        there = slice(None) if done.lengths is None else done.lengths > after
+        weights = weights_of(compiled, spot, np.arange(compiled.network.unknowns.size))
         number = int(compiled.cycle.ends(spot.interval, steps)[after])
-        every = np.arange(compiled.network.unknowns.size)
-        weights = weights_of(compiled, spot, every)
-        parts = compiled.network.parts
-        added = np.zeros((number + 1, len(parts)))
-        for before, share in self.passes[0].origins(number, weights.T @ weights):
-            added[before] = share.reshape(-1, len(parts))[there].mean(axis=0) / len(weights)
+        shares = pass_shares(passes, self.passes, number, weights.T @ weights / len(weights))
+        parts = [part for each in passes for part in each.compiled.network.parts]
+        named = ((each.trajectory.schedule.names, len(share)) for each, share in zip(passes, shares, strict=True))
         return NoiseOrigins(
             parts=tuple(part.label for part in parts),
             kinds=tuple(type(part).__name__ for part in parts),
-            intervals=done.trajectory.schedule.names[: number + 1],
-            variance=added,
+            intervals=tuple(name for names, count in named for name in names[:count]),
+            variance=scipy.linalg.block_diag(*(share[:, there].mean(axis=1) for share in shares)),
         )
 
     def sample(self, count: PathCount, *, seed: int, most_bytes: float = MOST_BYTES) -> Run:
@@ -178,22 +178,17 @@ class MachineNoise(Summarised):
             drawn.append(replace(done, x=fed, trajectory=trajectory, chips=int(count)))
         return replace(self.run, passes=tuple(drawn))
 
-    def _spot(self, signal: NoisySignal, layer: int) -> tuple[PassRun, Spot]:
-        """Return the pass of a `signal` of chain `layer`, which must be the first pass, and where to read it there."""
-        passes = self.run.passes
-        places = [(number, place) for number, done in enumerate(passes) for place in done.compiled.layout.layers]
+    def _spot(self, signal: NoisySignal, layer: int) -> tuple[int, Spot]:
+        """Return the number of the pass of a `signal` of chain `layer`, and where to read it there."""
+        passes = [done.compiled.layout for done in self.run.passes]
         if signal is NoisySignal.Y:
-            number, head = len(passes) - 1, passes[-1].compiled.layout.head
+            head = passes[-1].head
             if head is None:
                 raise InvalidValueError(explain("signal", must="be h or c", got="y, and no head", do="ask for h"))
-            spot = head.y
-        else:
-            number, place = places[_place("layer", layer, len(places))]
-            spot = place.h if signal is NoisySignal.H else place.cell
-        if number:
-            do = f"ask for what it makes itself: noise_of(machine.alone({number}), run.passes[{number}].x).origins()"
-            raise UnsupportedError(explain("the signal", must="be of the first pass", got=f"pass {number}", do=do))
-        return passes[0], spot
+            return len(passes) - 1, head.y
+        places = [(number, place) for number, layout in enumerate(passes) for place in layout.layers]
+        number, place = places[_place("layer", layer, len(places))]
+        return number, place.h if signal is NoisySignal.H else place.cell
 
 
 @checked

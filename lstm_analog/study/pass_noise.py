@@ -12,7 +12,7 @@ import numpy as np
 from lstm_analog.arrays import Floats, Indices
 from lstm_analog.compiler.compiled import Compiled, LayerLayout, Spot
 from lstm_analog.engines.noise import LinearNoise
-from lstm_analog.engines.noise.samples import Imposing, Samples, Taking
+from lstm_analog.engines.noise.samples import Imposing, SampleForm, Samples, Taking
 from lstm_analog.engines.pattern import positions
 from lstm_analog.errors import InvalidValueError, explain
 from lstm_analog.model.sequences import in_time
@@ -173,6 +173,35 @@ def fed_by_interval(
             places = positions(unknowns.size, linear.storages)[unknowns[fed.label]]
             for step, number in enumerate(step_starts(compiled, signal.shape[-2]).tolist()):
                 yield number, places, fed.gain, stepped[..., step, :]
+
+
+def pass_shares(
+    passes: tuple[PassRun, ...], noises: tuple[LinearNoise, ...], number: int, form: Floats
+) -> list[Floats]:
+    """Return the shares of parts of each of `passes` in a `form` of the efforts at the end of interval `number`.
+
+    The form (unknowns, unknowns) is of the last of `passes`, the interval one of it; `noises` is their linear noise.
+    Shares are (intervals, batch, parts). Samples that a pass was fed become a form of the one before.
+    """
+    plans, handed, known = list[Samples](), None, [0]
+    for done, following, linear in zip(passes, (*passes[1:], None), noises, strict=False):
+        samples, handed = samples_of(done, linear, handed, following)
+        plans.append(samples)
+        known.append(0 if handed is None else handed.covariance.shape[-1])
+    shares, fed = list[Floats](), np.zeros((1, 0, 0))
+    for done, linear, samples, first in reversed(list(zip(passes, noises, plans, known, strict=False))):
+        if done is not passes[-1]:
+            number, form = len(done.trajectory.schedule.names) - 1, np.zeros((done.compiled.network.unknowns.size,) * 2)
+        of_samples = SampleForm(
+            samples=samples, form=np.zeros_like(samples.covariance), shared=np.zeros_like(samples.shared)
+        )
+        of_samples.form[:, first:, first:] = fed
+        share = np.zeros((number + 1, len(of_samples.form), len(done.compiled.network.parts)))
+        for before, added in linear.origins(number, form, of_samples if of_samples.form.size else None):
+            share[before] = added.reshape(share.shape[1:])
+        shares.append(share)
+        fed = of_samples.form[:, :first, :first]
+    return shares[::-1]
 
 
 def fed_to(following: PassRun, done: PassRun) -> Floats:

@@ -274,7 +274,7 @@ def test_noise_that_stays_from_step_to_step_adds_up_in_the_next_pass():
 
 
 def fed_by_paths(machine, noise, count):
-    """Return the noise that the second pass makes itself, and with that of `count` paths of the first, run by `Settle`."""
+    """The noise that the second pass makes itself, and with that of `count` paths of the first, run by `Settle`."""
     first, second = noise.run.passes
     drawn = replace(noise, run=replace(noise.run, passes=(first,)), passes=noise.passes[:1]).sample(count, seed=4)
     fed = drawn.passes[0].final[..., None, :] if second.compiled.layout.final else drawn.h
@@ -300,21 +300,31 @@ def test_paths_of_several_passes_have_the_noise_of_all(form):
     np.testing.assert_array_equal(paths.x, x)
 
 
-def test_what_made_the_noise_is_told_of_the_first_pass():
-    machine, _, noise = in_passes("two directions", la.electrical.BEHAVIOURAL)
-    first = noise.layers[0].h.sigma[0, -1]
-    alone = noise_of(machine.alone(0), X)
-    assert alone.layers[0].h.sigma[-1] == pytest.approx(first, rel=1e-3)
-    assert noise.origins(layer=0, step=0).sigma == pytest.approx(np.sqrt(np.mean(noise.layers[0].h.sigma[:, 0] ** 2)))
-    text = (
-        r"^the signal must be of the first pass, got pass 1: ask for what it makes itself: noise_of\(machine\.alone\(1"
-    )
-    with pytest.raises(UnsupportedError, match=text):
-        noise.origins()
+@pytest.mark.parametrize("step", [0, 2])
+@pytest.mark.parametrize("layer", [0, 1, 2, 3])
+def test_what_all_passes_made_adds_up(layer, step):
+    """Backward through both passes, with the adjoint, the same as forward; steps count as the chain goes."""
+    _, _, noise = in_passes("two directions", la.electrical.BEHAVIOURAL)
+    sigma, lengths = noise.layers[layer].h.sigma, (4, 2, 3)
+    there = [(b, lengths[b] - 1 - step if layer % 2 else step) for b in range(3) if lengths[b] > step]
+    found = noise.origins(layer=layer, step=step)
+    assert found.sigma == pytest.approx(np.sqrt(np.mean([sigma[place] ** 2 for place in there])), rel=1e-9, abs=0.0)
+    assert any(name.startswith("l0") for name in found.by_part)
+    assert any(name.startswith("l1") for name in found.by_part) == (layer > 1)
+
+
+def test_shares_of_the_pass_before_are_what_it_hands_on():
+    """A final head of one weight: what the units make is that weight squared times their variance."""
+    lstm = la.random_lstm(np.random.default_rng(6), inputs=2, hidden=2, outputs=1)
+    machine = la.compile(replace(lstm, head=replace(lstm.head, final=True)), la.electrical.BEHAVIOURAL)
+    noise = noise_of(machine, X)
+    found = noise.origins(NoisySignal.Y, step=0)
+    handed = sum(share for name, share in found.by_part.items() if name.startswith("l0")) * found.sigma**2
+    h = noise_of(machine.alone(0), X).sample(4000, seed=7).h[:, -1]
+    assert handed == pytest.approx((h @ lstm.head.weights[0]).var(), rel=0.1)
+    assert found.sigma == pytest.approx(noise.y.sigma[0], rel=1e-9, abs=0.0)
     with pytest.raises(UnsupportedError, match="the noise must go through time once"):
         _ = noise.linear
-    second = noise.run.passes[1]
-    assert noise_of(machine.alone(1), second.x, lengths=second.lengths).origins().sigma < noise.h.max()
 
 
 def test_samples_between_passes_are_bounded(monkeypatch):

@@ -12,7 +12,7 @@ from lstm_analog.arrays import Floats, Indices
 from lstm_analog.doors import checked_record
 from lstm_analog.engines.noise.linearised import LinearNetwork, linearise, storages_read, white_on
 from lstm_analog.engines.noise.pieces import NoisePiece, pieces_of
-from lstm_analog.engines.noise.samples import Samples
+from lstm_analog.engines.noise.samples import SampleForm, Samples
 from lstm_analog.engines.record import recorder
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, UnsupportedError, explain
@@ -191,19 +191,25 @@ class LinearNoise:
             total = transition @ total @ transition.mT + added
         return through, total
 
-    def origins(self, number: int, form: Floats) -> Iterator[tuple[int, Floats]]:
+    def origins(self, number: int, form: Floats, of_samples: SampleForm | None = None) -> Iterator[tuple[int, Floats]]:
         """Yield the share of each part in the sum of `form` times the covariance at the end of interval `number`.
 
-        `form` is (unknowns, unknowns). Yields each interval's number, from the last to the first, with what the noise
-        in it adds, by part, (*batch, parts).
+        `form` is (unknowns, unknowns), with an axis of sequences before if it differs. `of_samples` are samples that
+        count, too; afterwards it is the form of those that were imposed. Yields each interval's number, from the last
+        to the first, with what the noise in it adds, by part, (*batch, parts).
         """
         reading = storages_read(self._nominal.equations(number), self._nominal.end(number))
-        weight = reading.mT @ (0.5 * (form + form.T)) @ reading  # `backward` takes symmetric forms
+        weight = reading.mT @ (0.5 * (form + form.mT)) @ reading  # `backward` takes symmetric forms
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
+            if of_samples is not None:
+                every = storages_read(self._nominal.equations(before), self._nominal.end(before))
+                of_samples.before_taking(before, weight, every)
             for piece in reversed(list(self._pieces(before))):
                 weight, added = piece.backward(weight)
                 np.add.at(share.T, piece.linear[0].flows.banks, added.T)
+            if of_samples is not None:
+                of_samples.before_interval(before, self.propagation(before)[0], weight)
             yield before, self._nominal.by_sequence(share)
 
     def paths(

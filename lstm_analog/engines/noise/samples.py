@@ -1,4 +1,7 @@
-"""Noise that one run hands to another: samples of signals, which sources impose later, and how they are correlated."""
+"""Noise that one run hands to another: samples of signals, which sources impose later.
+
+`Samples` carries their covariance forward through a run, `SampleForm` a quadratic form of them backward, its adjoint.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,3 +98,61 @@ class Samples:
             self.covariance[chosen, :, rows] = with_samples
             self.covariance[chosen[..., None], rows[..., None], rows[:, None]] = with_storages @ read.mT
             self.shared[chosen, :, rows] = with_storages
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleForm:
+    """A quadratic form of samples and of the storages of a run, which goes backward through it.
+
+    Its part of the storages alone, `weight` (batch, n, n), is the caller's; all three are changed in place.
+
+    Attributes
+    ----------
+    samples : Samples
+        What is imposed and taken, and when.
+    form : float array, (batch, m, m)
+        The part of the samples alone.
+    shared : float array, (batch, n, m)
+        Half the part of products of a storage and a sample.
+    """
+
+    samples: Samples
+    form: Floats
+    shared: Floats
+
+    def before_taking(self, number: int, weight: Floats, reading: Floats) -> None:
+        """Write what is taken at the end of interval `number` as storages.
+
+        `weight` (batch, n, n) is the part of the storages, `reading` (batch, unknowns, n) the slopes of all unknowns.
+        """
+        for each in reversed(self.samples.taking.get(number, ())):
+            there = each.rows[:, 0] >= 0
+            chosen, rows = np.flatnonzero(there)[:, None], each.rows[there]
+            read = each.weights @ reading[there]
+            among = read.mT @ self.shared[chosen, :, rows]
+            own = self.form[chosen[..., None], rows[..., None], rows[:, None]]
+            weight[there] += read.mT @ own @ read + among + among.mT
+            self.form[chosen[..., None], rows[..., None], rows[:, None]] = 0.0
+            self.shared[there] += read.mT @ self.form[chosen, rows]
+            self.shared[chosen, :, rows] = 0.0
+            self.form[chosen, rows] = 0.0
+            self.form[chosen, :, rows] = 0.0
+
+    def before_interval(self, number: int, transition: Floats, weight: Floats) -> None:
+        """Go back through interval `number`, whose `transition` is (batch, n, n), and write what it imposes as samples.
+
+        `weight` (batch, n, n) is the part of the storages at its beginning.
+        """
+        self.shared[...] = transition.mT @ self.shared
+        for each in reversed(self.samples.imposing.get(number, ())):
+            rows, places = np.maximum(each.rows, 0), each.storages
+            batch, gain = np.arange(len(rows))[:, None], np.where(each.rows >= 0, each.gain, 0.0)
+            own = gain[..., None] * weight[:, places[:, None], places] * gain[:, None]
+            across = gain[..., None] * self.shared[:, places]
+            weight[:, places[:, None], places] = 0.0
+            self.shared[:, places] = 0.0
+            self.form[batch[..., None], rows[..., None], rows[:, None]] += own
+            self.form[batch, rows] += across
+            self.form[batch, :, rows] += across
+            self.shared[batch, :, rows] += gain[..., None] * weight[:, places]
+            weight[:, places] = weight[:, :, places] = 0.0
