@@ -104,8 +104,8 @@ def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most
 def _refined(trace: Recording, waveforms: Expected, start: Alignment, most_rate_error: float) -> Alignment:
     """Return the alignment near `start` at which `trace` looks most like the `waveforms`.
 
-    It may move the times by a phase, and the last time by another phase for a change of rate. Raises `InvalidValueError` if it lies at
-    the end of that range, or of the rates up to `most_rate_error` from 1 and half a phase beyond.
+    It may move all times by a phase, and the last one by another for a change of rate. Raises `InvalidValueError` if it
+    lies at the end of that range, or of the rates up to `most_rate_error` from 1 and half a phase beyond.
     """
     phase, last = waveforms.phase, float(waveforms.time[-1])
     within = last * most_rate_error + _SLACK * phase  # by how much a rate may move the last time
