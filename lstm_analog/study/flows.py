@@ -133,9 +133,9 @@ class Supply:
     """The flow and power that the pump has to deliver at `pressure` above the atmosphere (Pa).
 
     `deliveries` (unknowns,) are the largest flows out of each source, relay and the datum, `bleed` is what relays take
-    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. The mean is over the steps of the run,
-    the others over its reset too. Without a run all tubes are at the design pressure, and the mean leaves out the tank
-    lines, which carry flow only at the start of a phase.
+    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. The mean leaves out the reset before
+    the first step. Without a run all tubes are at the design pressure, and the mean leaves out the tank lines, which
+    carry flow only at the start of a phase.
     """
 
     deliveries: Floats

@@ -172,7 +172,7 @@ def test_the_mean_flow_is_over_the_steps_alone_and_by_trapezia() -> None:
     waited = built.bill_of_materials(replace(run, passes=(replace(done, trajectory=longer),))).supply
     np.testing.assert_allclose(waited.mean, supply.mean, rtol=1e-9)
     finely = built.bill_of_materials(built.run(x, engine=Waveform(points=128))).supply
-    np.testing.assert_allclose(supply.mean - supply.bleed, finely.mean - finely.bleed, rtol=2e-3)
+    np.testing.assert_allclose(supply.mean - supply.bleed, finely.mean - finely.bleed, rtol=5e-3)
 
 
 def test_tubes_that_are_not_sold_are_marked() -> None:
