@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.compiled import Compiled, drives_of, schedule
 from lstm_analog.imperfections import FedBank, StepPlan, run_schedule
 from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
@@ -38,10 +38,6 @@ def _steps(compiled: Compiled, steps: int, plain: Schedule) -> StepPlan:
 
 def _fed(compiled: Compiled, signal: str) -> Iterator[FedBank]:
     """Yield the source banks of `compiled` that an input `signal` is fed to."""
-    drives = [drive for drive in compiled.drives if drive.signal == signal]
-    for drive in drives:
+    for drive in drives_of(compiled, signal):
         gain = np.full(compiled.network.unknowns[drive.label].size, drive.gain)
         yield FedBank(signal=signal, label=drive.label, gain=gain, offset=drive.offset)
-    if not drives:
-        gain = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
-        yield FedBank(signal=signal, label=signal, gain=gain, offset=0.0)
