@@ -1,6 +1,6 @@
 """Noise of a machine in time: how much is on h and c after each step, which part made it, and sample paths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated, TypeAlias
 
@@ -25,7 +25,7 @@ from lstm_analog.network.varying import check_steady
 from lstm_analog.study.keeping import Keep, saves
 from lstm_analog.study.lots import Design
 from lstm_analog.study.noise_origins import NoiseOrigins
-from lstm_analog.study.run import PassRun, Run
+from lstm_analog.study.run import Run
 from lstm_analog.summaries import Rows, Summarised
 
 _POINTS = 17
@@ -165,15 +165,7 @@ class MachineNoise(Summarised):
             (done.compiled,), shape, ragged=ragged, engine=Settle(), keep=Keep.SIGNALS, most_bytes=most_bytes
         )
         trajectory = self.linear.paths(count, Streams(seed=seed).generator("noise"), save)
-        drawn = PassRun(
-            compiled=done.compiled,
-            x=done.x,
-            initial_state=done.initial_state,
-            lengths=done.lengths,
-            trajectory=trajectory,
-            chips=count,
-        )
-        return Run(passes=(drawn,), x=self.run.x, initial_state=self.run.initial_state, lengths=self.run.lengths)
+        return replace(self.run, passes=(replace(done, trajectory=trajectory, chips=count),), setup=None)
 
     def _spot(self, signal: NoisySignal, layer: int) -> Spot:
         layout = self.run.compiled.layout
