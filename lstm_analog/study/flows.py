@@ -27,7 +27,7 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study.operation import Plant, Snapshots, point_weights
+from lstm_analog.study.operation import Plant, Snapshots, intervals_of, point_weights
 from lstm_analog.study.tubes import port_flow
 
 _PASSIVE = Conductors | Crossbars | Inertances | Ports | Switches
@@ -53,8 +53,8 @@ def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
     whose end nothing happens may have no point of its own; the next one then stands for both.
     """
     weights = point_weights(trajectory)
-    ends = np.searchsorted(trajectory.time, trajectory.schedule.ends, side="right")
-    for interval, (first, last) in enumerate(pairwise(ends), start=1):
+    firsts = np.searchsorted(intervals_of(trajectory), np.arange(1, trajectory.schedule.ends.size + 1))
+    for interval, (first, last) in enumerate(pairwise(firsts), start=1):
         if first == last:
             continue
         efforts = trajectory.efforts[..., first:last, :]

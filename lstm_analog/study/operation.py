@@ -17,6 +17,10 @@ from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.run import Run
 
+_ROUNDING = 1e-9
+"""How far from the end of an interval a point is taken to be that end, as a share of the shortest interval. Larger: a
+point of the next interval is taken for it; smaller: a time that was rounded is not."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshots:
@@ -147,13 +151,25 @@ def as_used(technology: Hydraulic, network: Network) -> Hydraulic:
     return technology if network.filling is None else technology.filled(network.filling.fluid)
 
 
+def _rounding(trajectory: Trajectory) -> float:
+    """Return how far a point may be from the end of an interval and still stand for it (s): simulators round times."""
+    return _ROUNDING * float(trajectory.schedule.durations.min())
+
+
+def intervals_of(trajectory: Trajectory) -> Indices:
+    """Return the number of the interval in which each point of `trajectory` lies, or which it ends, (points,)."""
+    ends = trajectory.schedule.ends
+    found = np.searchsorted(ends + _rounding(trajectory), trajectory.time, side="left")
+    return np.minimum(found, ends.size - 1)
+
+
 def point_weights(trajectory: Trajectory) -> Floats:
     """Return the time (s) that each point of `trajectory` stands for in a mean over its steps, (points,).
 
     By the trapezoidal rule, except that the first stretch of an interval has the efforts at its end, as those at its
     beginning are still of the interval before. Points of the reset before the first step have none.
     """
-    interval = np.searchsorted(trajectory.schedule.ends, trajectory.time, side="left")
+    interval = intervals_of(trajectory)
     spans, same = np.diff(trajectory.time), interval[1:] == interval[:-1]
     weights = np.zeros(trajectory.time.size)
     weights[1:] += np.where(same, 0.5, 1.0) * spans
@@ -163,12 +179,11 @@ def point_weights(trajectory: Trajectory) -> Floats:
 
 def _snapshots(run: Run) -> Snapshots:
     trajectory, schedule = run.trajectory, run.trajectory.schedule
-    last = len(schedule.names) - 1
-    before = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="left"), last)
-    after = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="right"), last)
-    edges = np.flatnonzero(after != before)
+    before = intervals_of(trajectory)
+    ended = np.abs(trajectory.time - schedule.ends[before]) <= _rounding(trajectory)
+    edges = np.flatnonzero(ended & (before < len(schedule.names) - 1))
     point = np.concatenate((np.arange(trajectory.time.size), edges))
-    interval = np.concatenate((before, after[edges]))
+    interval = np.concatenate((before, before[edges] + 1))
     weights = np.concatenate((point_weights(trajectory), np.zeros(edges.size)))
     efforts = trajectory.efforts.reshape(-1, *trajectory.efforts.shape[-2:])[:, point]
     ending = np.zeros(point.size, dtype=bool)
