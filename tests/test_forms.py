@@ -146,6 +146,18 @@ def test_a_head_that_reads_the_final_state(bidirectional):
     assert la.compare(run, lstm).holds
 
 
+def test_a_head_of_its_own_that_reads_the_final_state_takes_no_sequence():
+    """Given the h of all steps it answered for the first; what the refusal advises is answered."""
+    lstm = model(bidirectional=True)
+    lstm = replace(lstm, head=replace(lstm.head, final=True))
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    run, head = machine.run(X, lengths=LENGTHS, engine=ENGINE), machine.alone(1)
+    for ask in (head.run, head.schedule):
+        with pytest.raises(InvalidShapeError, match=r"x must have one step, .* the final state, got shape"):
+            ask(run.h)
+    np.testing.assert_array_equal(head.run(run.passes[1].x, engine=ENGINE).y, run.y)
+
+
 @by_technology
 @pytest.mark.parametrize("form", [Form.LSTM, Form.GRU])
 def test_a_run_goes_on_from_the_state_of_another(form, technology):

@@ -209,8 +209,9 @@ def leaking_tap(memory: Memory) -> Tap:
     tap = memory.keep
     if tap is None or tap.shape is not Shape.SIGMOID:
         got, do = "none" if tap is None else tap.shape.value, "use CLOCKED and an electrical technology"
-        what = f"{memory.target.label} keep"
-        raise UnsupportedError(explain(what, must="be a sigmoid in a gated leak", got=got, do=do))
+        raise UnsupportedError(
+            explain(f"{memory.target.label} keep", must="be a sigmoid in a gated leak", got=got, do=do)
+        )
     return tap
 
 
@@ -221,7 +222,15 @@ def reset_label(label: str) -> str:
 
 def fed_by(compiled: Compiled, signal: str) -> tuple[str, ...]:
     """Return the labels of the source banks of `compiled` that the `signal` drives."""
-    return tuple(drive.label for drive in compiled.drives if drive.signal == signal) or (signal,)
+    return tuple(drive.label for drive in drives_of(compiled, signal))
+
+
+def drives_of(compiled: Compiled, signal: str) -> tuple[Drive, ...]:
+    """Return the drives of the `signal`; one that `compiled` names none for drives the sources of its own label."""
+    if named := tuple(drive for drive in compiled.drives if drive.signal == signal):
+        return named
+    unknowns = compiled.network.unknowns
+    return (Drive(label=signal, signal=signal, gain=float(unknowns.scales()[unknowns[signal][0]]), offset=0.0),)
 
 
 def state_sizes(compiled: Compiled) -> StateSizes:
@@ -243,16 +252,14 @@ def schedule(
     """
     steps, cycle = x.shape[-2], compiled.cycle
     names, flags, durations = cycle.clock(steps)
-    repeats = np.full(steps, len(cycle.step))
-    repeats[0] += 1
-    once = np.array([len(names)])
+    repeats = len(cycle.step) + (np.arange(steps) == 0)  # the reset is of the first step
     imposed: list[Imposed] = []
     for bank in compiled.layout.inputs:
         imposed += _imposed(compiled, bank.label, in_time(x, lengths, backward=bank.backward), repeats)
     for place, h, c in zip(compiled.layout.layers, state.h, state.c, strict=True):
         for label, start in ((place.reset_h, h), (place.reset_c, c)):
             if label is not None:
-                imposed += _imposed(compiled, label, start[..., None, :], once)
+                imposed += _imposed(compiled, label, start[..., None, :], np.array([len(names)]))
     for line in dict.fromkeys(drive.signal for drive in compiled.drives if drive.signal in cycle.lines):
         high = flags[:, [cycle.lines.index(line)]].astype(float)
         imposed += _imposed(compiled, line, high, np.ones(len(names), dtype=np.int64))
@@ -267,12 +274,8 @@ def schedule(
 
 def _imposed(compiled: Compiled, label: str, signal: Floats, repeats: Indices) -> Iterator[Imposed]:
     """Yield the efforts of the sources that the `signal` (..., k, n) drives, each of its k values `repeats` times."""
-    drives = [drive for drive in compiled.drives if drive.signal == label]
-    for drive in drives:
+    for drive in drives_of(compiled, label):
         yield Imposed(label=drive.label, efforts=_held(drive.offset + drive.gain * signal, repeats))
-    if not drives:
-        scales = compiled.network.unknowns.scales()[compiled.network.unknowns[label]]
-        yield Imposed(label=label, efforts=_held(signal * scales, repeats))
 
 
 def _held(values: Floats, repeats: Indices) -> Floats:
@@ -293,5 +296,5 @@ def decode(compiled: Compiled, trajectory: Trajectory, spot: Spot, ends: Indices
     efforts = trajectory.at_ends(spot.group, ends)
     if spot.against is not None:
         efforts = efforts - trajectory.at_ends(spot.against, ends)
-    units = unknowns.scales()[unknowns[spot.group]]
-    return efforts * np.array(spot.gain) / units if spot.gain else efforts / units
+    gain: Floats = np.array(spot.gain or 1.0)
+    return efforts * gain / unknowns.scales()[unknowns[spot.group]]

@@ -21,8 +21,14 @@ _CLEARLY, _MORE = 1.5, 0.01
 """At any other place, a step or more away, the unexplained share of the variance must be at least `_CLEARLY` times that
 at the best place, plus `_MORE`. Larger: fewer traces are taken, and a wrong place is less easily taken for the right
 one."""
+_SLACK = 0.5
+"""How much farther than the given rates allow the last time may be found, as a share of a phase, for rows so far apart
+leave it as uncertain. Larger: a clock that is farther off than was said is more often taken."""
 _FOUND = 1e-4
 """Accuracy of the offset, as a share of a phase; rows of the trace are farther apart. Larger: faster."""
+_JITTER = 0.1
+"""How far an edge of a clock line may be from where the others say, as a share of the shortest time between edges,
+besides the time between the rows around it. Larger: edges of two runs are more easily taken for those of one."""
 _TRIES = 20_000
 """Most pairs of offset and rate that are tried; more take longer than a few seconds."""
 
@@ -92,26 +98,50 @@ def align_by_signals(trace: Recording, ends: Expected, waveforms: Expected, most
     best = places[int(likeness.argmax())]
     far = np.array([abs(each.offset - best.offset) > 0.9 * ends.step for each in places])
     _check_clear(float(likeness.max()), float(likeness[far].max(initial=-np.inf)))
-    scale = np.array([1.0, 1.0 / waveforms.time[-1] if most_rate_error else 0.0])
-    reach = _STEP * ends.phase
+    return _refined(trace, waveforms, best, most_rate_error)
+
+
+def _refined(trace: Recording, waveforms: Expected, start: Alignment, most_rate_error: float) -> Alignment:
+    """Return the alignment near `start` at which `trace` looks most like the `waveforms`.
+
+    It may move all times by a phase, and the last one by another for a change of rate. Raises `InvalidValueError` if it
+    lies at the end of that range, or of the rates up to `most_rate_error` from 1 and half a phase beyond.
+    """
+    phase, last = waveforms.phase, float(waveforms.time[-1])
+    within = last * most_rate_error + _SLACK * phase  # by how much a rate may move the last time
+    moved = (start.rate - 1.0) * last
+    by_rate = (max(-phase, -within - moved), min(phase, within - moved))
+    bounds = np.array([(-phase, phase), by_rate] if most_rate_error else [(-phase, phase)])
+
+    def changed(shifts: Floats) -> Alignment:
+        return Alignment(offset=start.offset + float(shifts[0]), rate=start.rate + float(shifts[1:].sum()) / last)
+
+    sizes = len(bounds)
     found = scipy.optimize.minimize(  # type: ignore[call-overload]  # its stubs do not know these options
-        lambda change: -waveforms.likeness(trace, _changed(best, change * scale)),
-        np.zeros(2),
+        lambda shifts: -waveforms.likeness(trace, changed(shifts)),
+        np.zeros(sizes),
         method="Nelder-Mead",
+        bounds=bounds,
         options={
-            "initial_simplex": np.array([[0.0, 0.0], [reach, 0.0], [0.0, reach]]),
-            "xatol": _FOUND * ends.phase,
+            "initial_simplex": np.vstack((np.zeros(sizes), _STEP * phase * np.eye(sizes))),
+            "xatol": _FOUND * phase,
             "fatol": np.inf,
         },
     )
-    return _changed(best, found.x * scale)
+    where = changed(found.x)
+    if not found.success or (np.abs(found.x[:, None] - bounds) <= 2.0 * _FOUND * phase).any():
+        must = "fit the clock within a phase of where its settled signals do"
+        got = f"an offset of {where.offset:.6g} s and a rate of 1 {where.rate - 1.0:+.3g}, at the end of the range"
+        do = "raise clock_error, or record a clock line"
+        raise InvalidValueError(explain("trace", must=must, got=got, do=do))
+    return where
 
 
 def align_by_clock(trace: Recording, level: Floats, durations: Floats, high: Flags) -> Alignment:
     """Return the alignment by which the edges of a clock line, whose `level` (rows,) `trace` has, fit best.
 
     `durations` (s) and `high` (intervals,) are those of the schedule. Raises `InvalidValueError` unless the trace has
-    as many edges as the schedule.
+    as many edges as the schedule, as far apart but for a factor.
     """
     known = np.cumsum(durations)[:-1][high[1:] != high[:-1]]
     low, top = float(level.min()), float(level.max())
@@ -119,16 +149,20 @@ def align_by_clock(trace: Recording, level: Floats, durations: Floats, high: Fla
     clear = np.flatnonzero((level < low + third) | (level > top - third))
     up = level[clear] > top - third
     turns = np.flatnonzero(up[1:] != up[:-1])
-    found = 0.5 * (trace.time[clear[turns]] + trace.time[clear[turns + 1]])
+    before, after = trace.time[clear[turns]], trace.time[clear[turns + 1]]
+    found = 0.5 * (before + after)
+    what = "clock line of the trace"
     if found.size != known.size or known.size < 2:
         must, do = f"have the {known.size} edges of the schedule, at least 2", "record the whole run, and choose 'copy'"
-        raise InvalidValueError(explain("clock line of the trace", must=must, got=found.size, do=do))
+        raise InvalidValueError(explain(what, must=must, got=found.size, do=do))
     rate, offset = np.polyfit(known, found, 1).tolist()
+    off = np.abs(offset + rate * known - found)
+    if (off > after - before + _JITTER * rate * np.diff(known).min()).any():
+        worst = int(off.argmax())
+        got = f"one at {found[worst]:.6g} s, {off[worst]:.3g} s from where it is by the others"
+        do = "record one run from its start to its end, on the line that `columns` names"
+        raise InvalidValueError(explain(what, must="have its edges as far apart as the schedule", got=got, do=do))
     return Alignment(offset=offset, rate=rate)
-
-
-def _changed(where: Alignment, change: Floats) -> Alignment:
-    return Alignment(offset=where.offset + float(change[0]), rate=where.rate + float(change[1]))
 
 
 def _places(trace: Recording, ends: Expected, most_rate_error: float) -> list[Alignment]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, schedule
+from lstm_analog.compiler.compiled import Compiled, drives_of, schedule
+from lstm_analog.errors import InvalidShapeError, explain
 from lstm_analog.imperfections import FedBank, StepPlan, run_schedule
 from lstm_analog.model import State
 from lstm_analog.network.schedule import Schedule
@@ -17,8 +18,15 @@ def feeding(
     """Return the schedule that feeds `compiled` with `x` (..., *batch, time, inputs) from `state` over `lengths` steps.
 
     An axis before the `batch`, of x or of an array of the state, is that of the `chips`: each has its own. What acts on
-    the network in time is in the schedule; `imperfections.run_schedule` says what it raises.
+    the network in time is in the schedule; `imperfections.run_schedule` says what it raises. Raises `InvalidShapeError`
+    for more than one step of a head that reads the final state.
     """
+    if compiled.layout.final and x.shape[-2] != 1:
+        must, do = (
+            "have one step, for the pass is a head that reads the final state",
+            "give the x of its own run.passes",
+        )
+        raise InvalidShapeError(explain("x", must=must, got=f"shape {x.shape}", do=do))
     arrays = (x[..., 0, :], *state.h, *state.c)
     by_chip = any(array.ndim > 1 + len(batch) for array in arrays)
     plain = schedule(compiled, x, state, lengths, chips=chips if by_chip else 0)
@@ -43,10 +51,6 @@ def step_starts(compiled: Compiled, steps: int) -> Indices:
 
 def fed_banks(compiled: Compiled, signal: str) -> Iterator[FedBank]:
     """Yield the source banks of `compiled` that an input `signal` is fed to."""
-    drives = [drive for drive in compiled.drives if drive.signal == signal]
-    for drive in drives:
+    for drive in drives_of(compiled, signal):
         gain = np.full(compiled.network.unknowns[drive.label].size, drive.gain)
         yield FedBank(signal=signal, label=drive.label, gain=gain, offset=drive.offset)
-    if not drives:
-        gain = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
-        yield FedBank(signal=signal, label=signal, gain=gain, offset=0.0)

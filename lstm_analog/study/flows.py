@@ -27,7 +27,7 @@ from lstm_analog.network.parts import (
 )
 from lstm_analog.network.schedule import Schedule
 from lstm_analog.network.trajectory import Trajectory
-from lstm_analog.study.operation import Plant, Snapshots
+from lstm_analog.study.operation import Plant, Snapshots, intervals_of, point_weights
 from lstm_analog.study.tubes import port_flow
 
 _PASSIVE = Conductors | Crossbars | Inertances | Ports | Switches
@@ -38,9 +38,7 @@ _PASSIVE = Conductors | Crossbars | Inertances | Ports | Switches
 class Moments:
     """Moments of a run at which the same clock lines are `high`, with `efforts` (n, unknowns), in the effort unit.
 
-    Sequences come one after the other. `weights` (n,) are the times (s) that the moments stand for: by the trapezoidal
-    rule, except that the first stretch of an interval has the efforts at its end, as those at its beginning are still
-    of the interval before.
+    Sequences come one after the other. `weights` (n,) are the times (s) that the moments stand for, by `point_weights`.
     """
 
     high: High
@@ -54,19 +52,17 @@ def moments_of(trajectory: Trajectory) -> Iterator[Moments]:
     The trajectory must have kept everything. With one point an interval its end stands for all of it. An interval at
     whose end nothing happens may have no point of its own; the next one then stands for both.
     """
-    ends = np.searchsorted(trajectory.time, trajectory.schedule.ends)
-    for interval, (first, last) in enumerate(pairwise(ends), start=1):
+    weights = point_weights(trajectory)
+    firsts = np.searchsorted(intervals_of(trajectory), np.arange(1, trajectory.schedule.ends.size + 1))
+    for interval, (first, last) in enumerate(pairwise(firsts), start=1):
         if first == last:
             continue
-        spans = np.diff(trajectory.time[first : last + 1])
-        weights = 0.5 * (np.append(spans[1:], 0.0) + spans)
-        weights[0] += 0.5 * spans[0]
-        efforts = trajectory.efforts[..., first + 1 : last + 1, :]
-        copies = efforts.size // (weights.size * efforts.shape[-1])
+        efforts = trajectory.efforts[..., first:last, :]
+        copies = efforts.size // ((last - first) * efforts.shape[-1])
         yield Moments(
             high=trajectory.schedule.phase(interval),
             efforts=efforts.reshape(-1, efforts.shape[-1]),
-            weights=np.tile(weights, copies),
+            weights=np.tile(weights[first:last], copies),
         )
 
 
@@ -137,8 +133,9 @@ class Supply:
     """The flow and power that the pump has to deliver at `pressure` above the atmosphere (Pa).
 
     `deliveries` (unknowns,) are the largest flows out of each source, relay and the datum, `bleed` is what relays take
-    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. Without a run all tubes are at the
-    design pressure, and the mean leaves out the tank lines, which carry flow only at the start of a phase.
+    at rest, `mean` and `peak` are flows of the pump, bleed included; all in m3/s. The mean leaves out the reset before
+    the first step. Without a run all tubes are at the design pressure, and the mean leaves out the tank lines, which
+    carry flow only at the start of a phase.
     """
 
     deliveries: Floats
@@ -218,9 +215,9 @@ def _measured(plant: Plant, snapshots: Snapshots, sources: Indices) -> tuple[Flo
         out, fill = outflow(network, efforts, high), _filling(network, efforts, high)
         deliveries[sources] = np.maximum(deliveries[sources], out[:, sources].max(axis=0))
         total = np.maximum(out[:, sources], 0.0).sum(axis=1) + fill
-        volume += float(total @ snapshots.duration[some])
+        volume += float(total @ snapshots.weights[some])
         peak = max(peak, float(total.max()))
-    return deliveries, volume / float(snapshots.duration.sum()), peak
+    return deliveries, volume / float(snapshots.weights.sum()), peak
 
 
 def _blocks(snapshots: Snapshots) -> Iterator[tuple[High, Indices]]:

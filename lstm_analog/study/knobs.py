@@ -67,6 +67,10 @@ class Knob:
         if self.values.ndim != 1 or not self.values.size or self.prices.shape != self.values.shape:
             got, do = f"{self.values.shape} and {self.prices.shape}", "give a price for each value"
             raise InvalidShapeError(explain(f"{self.name} values and prices", must="be equally many", got=got, do=do))
+        steps = np.diff(self.values)
+        if not ((steps > 0.0).all() or (steps < 0.0).all()):
+            must, do = "rise or fall", "put the coarsest value first, then finer ones"
+            raise InvalidValueError(explain(f"{self.name} values", must=must, got=self.values.tolist(), do=do))
         if not (self.prices > 0.0).all() or (np.diff(self.prices) < 0.0).any():
             must, do = "be positive and not fall", "put the coarsest value first"
             raise InvalidValueError(explain(f"{self.name} prices", must=must, got=self.prices.tolist(), do=do))

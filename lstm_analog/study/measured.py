@@ -58,7 +58,8 @@ class Measured(Summarised):
     offset : float
         The time of the instrument when the run begins (s).
     rate : float
-        Seconds of the instrument in a second of the machine's clock.
+        Seconds of the instrument in a second of the machine's clock. Without a clock line it is uncertain by up to half
+        a phase over the length of the run, which is much for a run of few steps.
     """
 
     run: Run
@@ -146,7 +147,7 @@ def measured(
         For an argument of the wrong kind or shape.
     InvalidValueError
         For an unknown that there is not or that is missing, or a trace whose times do not increase, that has gaps, is
-        too short, or cannot be aligned.
+        too short, or cannot be aligned within `clock_error`.
     UnsupportedError
         For a machine of several passes.
     """

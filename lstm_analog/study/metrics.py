@@ -8,7 +8,7 @@ at the top of a module.
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
@@ -88,6 +88,12 @@ METRICS = MappingProxyType({"largest": LargestError, "rms": RootMeanSquareError}
 """Kinds of error by name."""
 
 
+def _check_threshold(threshold: float) -> None:
+    if not np.isfinite(threshold):
+        do = "give 0.5 for a probability"
+        raise InvalidValueError(explain("threshold", must="be finite", got=threshold, do=do))
+
+
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelAccuracy:
@@ -95,12 +101,13 @@ class LabelAccuracy:
 
     `labels` (batch,) are whole numbers. The `answer` has scores (chips, batch, classes), and the class of the largest
     score is the chip's label. For a single score, (chips, batch, 1), the label is 1 above `threshold` (0.5 for a
-    probability), else 0. `agreement` takes the labels from the digital model.
+    probability), else 0. A chip with a score that is NaN has the accuracy NaN, which a yield counts as a failure.
+    `agreement` takes the labels from the digital model.
     """
 
     labels: Indices
     answer: Answer = y_or_h
-    threshold: float | None = None
+    threshold: Annotated[float, _check_threshold] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", indices(self.labels, "labels"))
@@ -109,12 +116,13 @@ class LabelAccuracy:
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the accuracy of each chip in `outputs`, (chips,)."""
-        said = classes(self.answer(outputs), self.threshold)
+        scores = self.answer(outputs)
+        said = classes(scores, self.threshold)
         if said.shape[1:] != self.labels.shape:
             must, do = f"have shape {said.shape[1:]}", "give a label for each row of scores"
             raise InvalidShapeError(explain("labels", must=must, got=self.labels.shape, do=do))
-        right: Floats = np.mean((said == self.labels).reshape(len(said), -1), axis=-1)
-        return right
+        right: Floats = np.mean(said == self.labels, axis=-1)
+        return np.where(np.isnan(scores).any(axis=(-2, -1)), np.nan, right)
 
 
 @checked

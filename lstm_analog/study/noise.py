@@ -176,7 +176,7 @@ class MachineNoise(Summarised):
             held = deviations_held(done, linear, fed - done.x) if drawn else {}
             trajectory = replace(linear.paths(count, rng, save, held), network=done.compiled.network)
             drawn.append(replace(done, x=fed, trajectory=trajectory, chips=int(count)))
-        return replace(self.run, passes=tuple(drawn))
+        return replace(self.run, passes=tuple(drawn), setup=None)
 
     def _spot(self, signal: NoisySignal, layer: int) -> tuple[int, Spot]:
         """Return the number of the pass of a `signal` of chain `layer`, and where to read it there."""

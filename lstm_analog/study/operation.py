@@ -14,7 +14,12 @@ from lstm_analog.network.chips import check_one_chip
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.network.graph import Network
 from lstm_analog.network.parts import ALWAYS, DATUM, Crossbars, Spools
+from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study.run import Run
+
+_ROUNDING = 1e-9
+"""How far from the end of an interval a point is taken to be that end, as a share of the shortest interval. Larger: a
+point of the next interval is taken for it; smaller: a time that was rounded is not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,13 +28,13 @@ class Snapshots:
 
     `efforts` (snapshots, unknowns) are above the datum (Pa); at a clock edge there are two, for the interval that ends
     and for the next. `high` (snapshots, lines) says which clock lines are high, `ending` (snapshots,) whether the
-    interval ends here. `duration` (snapshots,) is the time since the one before (s), zero where an interval begins.
+    interval ends here. `weights` (snapshots,) are the times (s) of `point_weights`, zero where an interval begins.
     """
 
     efforts: Floats
     high: Flags
     ending: Flags
-    duration: Floats
+    weights: Floats
 
     def on(self, line: int) -> Flags:
         """Return whether parts on clock `line` are switched on, (snapshots,)."""
@@ -146,15 +151,40 @@ def as_used(technology: Hydraulic, network: Network) -> Hydraulic:
     return technology if network.filling is None else technology.filled(network.filling.fluid)
 
 
+def _rounding(trajectory: Trajectory) -> float:
+    """Return how far a point may be from the end of an interval and still stand for it (s): simulators round times."""
+    return _ROUNDING * float(trajectory.schedule.durations.min())
+
+
+def intervals_of(trajectory: Trajectory) -> Indices:
+    """Return the number of the interval in which each point of `trajectory` lies, or which it ends, (points,)."""
+    ends = trajectory.schedule.ends
+    found = np.searchsorted(ends + _rounding(trajectory), trajectory.time, side="left")
+    return np.minimum(found, ends.size - 1)
+
+
+def point_weights(trajectory: Trajectory) -> Floats:
+    """Return the time (s) that each point of `trajectory` stands for in a mean over its steps, (points,).
+
+    By the trapezoidal rule, except that the first stretch of an interval has the efforts at its end, as those at its
+    beginning are still of the interval before. Points of the reset before the first step have none.
+    """
+    interval = intervals_of(trajectory)
+    spans, same = np.diff(trajectory.time), interval[1:] == interval[:-1]
+    weights = np.zeros(trajectory.time.size)
+    weights[1:] += np.where(same, 0.5, 1.0) * spans
+    weights[:-1] += np.where(same, 0.5, 0.0) * spans
+    return np.where(interval > 0, weights, 0.0)
+
+
 def _snapshots(run: Run) -> Snapshots:
     trajectory, schedule = run.trajectory, run.trajectory.schedule
-    last = len(schedule.names) - 1
-    before = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="left"), last)
-    after = np.minimum(np.searchsorted(schedule.ends, trajectory.time, side="right"), last)
-    edges = np.flatnonzero(after != before)
+    before = intervals_of(trajectory)
+    ended = np.abs(trajectory.time - schedule.ends[before]) <= _rounding(trajectory)
+    edges = np.flatnonzero(ended & (before < len(schedule.names) - 1))
     point = np.concatenate((np.arange(trajectory.time.size), edges))
-    interval = np.concatenate((before, after[edges]))
-    duration = np.concatenate((np.diff(trajectory.time, prepend=trajectory.time[0]), np.zeros(edges.size)))
+    interval = np.concatenate((before, before[edges] + 1))
+    weights = np.concatenate((point_weights(trajectory), np.zeros(edges.size)))
     efforts = trajectory.efforts.reshape(-1, *trajectory.efforts.shape[-2:])[:, point]
     ending = np.zeros(point.size, dtype=bool)
     ending[[*edges, trajectory.time.size - 1]] = True
@@ -163,5 +193,5 @@ def _snapshots(run: Run) -> Snapshots:
         efforts=efforts.reshape(-1, efforts.shape[-1]),
         high=np.tile(schedule.high[interval], (copies, 1)),
         ending=np.tile(ending, copies),
-        duration=np.tile(duration, copies),
+        weights=np.tile(weights, copies),
     )

@@ -222,7 +222,7 @@ def weights_of(compiled: Compiled, spot: Spot, nodes: Indices) -> Floats:
     """Return the signal at `spot` of `compiled` as sums of the efforts of `nodes` (m,), ascending: (n, m)."""
     unknowns = compiled.network.unknowns
     unit = unknowns.scales()[unknowns[spot.group]]
-    gain = np.array(spot.gain) / unit if spot.gain else 1.0 / unit
+    gain = np.array(spot.gain or 1.0) / unit
     result = np.zeros((unit.size, nodes.size))
     for label, sign in zip(spot.groups, (1.0, -1.0), strict=False):
         result[np.arange(unit.size), np.searchsorted(nodes, unknowns[label])] += sign * gain
@@ -250,8 +250,7 @@ def signals_of(done: PassRun, linear: LinearNoise, samples: Samples) -> dict[Spo
     for spot, found in taken.items():
         each = (np.stack(values, axis=-2) for values in zip(*found, strict=True))
         variance, white = (in_time(values, done.lengths, backward=ways[spot]) for values in each)
-        scale = unknowns.scales()[unknowns[spot.group]]
-        unit = scale / np.array(spot.gain) if spot.gain else scale
+        unit = unknowns.scales()[unknowns[spot.group]] / np.array(spot.gain or 1.0)
         result[spot] = SignalNoise(sigma=np.sqrt(np.maximum(variance, 0.0)), white=white, unit=unit)
     return result
 

@@ -23,7 +23,7 @@ from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidValueError, explain
 from lstm_analog.imperfections import read_out
 from lstm_analog.model import LSTM
-from lstm_analog.model.sequences import given_lengths, sequences
+from lstm_analog.model.sequences import given_lengths, in_time, sequences
 from lstm_analog.study.run import Run
 from lstm_analog.summaries import Rows, Summarised
 
@@ -87,7 +87,8 @@ def layer_outputs(subject: Run | DigitalRun, reading: LayerReading) -> LayerOutp
         layers = [(chain.layer, end if final else _flat(each.h)) for chain, each, end in chains]
         y, axes = trace.outputs.y, 2
     layered = {number: [h for at, h in layers if at == number] for number, _ in layers}
-    values = [_flat(subject.x), *(np.concatenate(parts, axis=-1) for parts in layered.values())]
+    fed = in_time(subject.x, subject.lengths, backward=False)  # nothing beyond the ends of sequences
+    values = [_flat(fed), *(np.concatenate(parts, axis=-1) for parts in layered.values())]
     scores = None if y is None or y.ndim != axes or y.shape[-1] < 2 else y
     return LayerOutputs(
         names=("inputs", *(f"layer {number}" for number in layered)),

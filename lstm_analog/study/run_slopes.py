@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_analog.arrays import Floats, Indices
-from lstm_analog.compiler.compiled import Compiled, Spot
+from lstm_analog.compiler.compiled import Compiled, Spot, drives_of
 from lstm_analog.engines import Settle
 from lstm_analog.engines.sensitivity import Parameters, Sensitivities, Slope, sensitivities
 from lstm_analog.errors import UnsupportedError, explain
@@ -137,7 +137,7 @@ def _read_slopes(done: PassRun, spot: Spot, signal: Floats) -> Iterator[Slope]:
     unknowns, steps = done.compiled.network.unknowns, done.x.shape[-2]
     ends = done.compiled.cycle.ends(spot.interval, steps)
     units = unknowns.scales()[unknowns[spot.group]]
-    values = signal.reshape(len(signal), -1, *signal.shape[-2:]) * ((np.array(spot.gain) if spot.gain else 1.0) / units)
+    values = signal.reshape(len(signal), -1, *signal.shape[-2:]) * (np.array(spot.gain or 1.0) / units)
     yield Slope(nodes=unknowns[spot.group], intervals=ends, values=values)
     if spot.against is not None:
         yield Slope(nodes=unknowns[spot.against], intervals=ends, values=-values)
@@ -175,9 +175,5 @@ def _start(done: PassRun, imposed: Mapping[str, Floats]) -> State:
 
 def _by_signal(compiled: Compiled, imposed: Mapping[str, Floats], signal: str) -> Floats:
     """Return the slopes by a `signal` that drives sources, (r, batch, intervals, n)."""
-    drives = [drive for drive in compiled.drives if drive.signal == signal]
-    if not drives:
-        scales = compiled.network.unknowns.scales()[compiled.network.unknowns[signal]]
-        return imposed[signal] * scales
-    found: Floats = np.sum([imposed[drive.label] * drive.gain for drive in drives], axis=0)
+    found: Floats = np.sum([imposed[drive.label] * drive.gain for drive in drives_of(compiled, signal)], axis=0)
     return found

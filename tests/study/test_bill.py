@@ -11,7 +11,7 @@ import pytest
 from lstm_analog.compiler import CLOCKED, GATED_LEAK
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import OIL, WATER, Detail
-from lstm_analog.engines import Integrate
+from lstm_analog.engines import Integrate, Waveform
 from lstm_analog.errors import FileAccessError, UnsupportedError
 from lstm_analog.imperfections import Streams, ViscosityChange
 from lstm_analog.machine import Machine, compile
@@ -154,6 +154,25 @@ def test_totals() -> None:
     run = built.run(np.array([[0.5, -0.5]]), engine=Integrate(rtol=1e-6, atol=1e-8))
     assert built.bill_of_materials(run).supply.mean_power < bill.supply.mean_power
     assert f"tubes: {bill.tubes}" in str(bill)
+
+
+def test_the_mean_flow_is_over_the_steps_alone_and_by_trapezia() -> None:
+    """The reset counted in it, and each stretch of charging with the flow at its end, so that it was too little."""
+    built = machine()
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, (3, 2))
+    run = built.run(x, engine=Waveform(points=16))
+    supply = built.bill_of_materials(run).supply
+    done, extra = run.passes[0], 20.0 * run.trajectory.schedule.durations[0]
+    schedule, time = done.trajectory.schedule, done.trajectory.time
+    longer = replace(
+        done.trajectory,
+        schedule=replace(schedule, durations=schedule.durations + extra * np.eye(1, schedule.durations.size)[0]),
+        time=time + extra * (time >= schedule.ends[0]),
+    )
+    waited = built.bill_of_materials(replace(run, passes=(replace(done, trajectory=longer),))).supply
+    np.testing.assert_allclose(waited.mean, supply.mean, rtol=1e-9)
+    finely = built.bill_of_materials(built.run(x, engine=Waveform(points=128))).supply
+    np.testing.assert_allclose(supply.mean - supply.bleed, finely.mean - finely.bleed, rtol=5e-3)
 
 
 def test_tubes_that_are_not_sold_are_marked() -> None:

@@ -23,7 +23,7 @@ from lstm_analog.network.properties import Constant
 from lstm_analog.network.trajectory import Save, Trajectory
 from lstm_analog.study.design_check import DesignCheck
 from lstm_analog.study.findings import Bound, Rule, Severity, judge
-from lstm_analog.study.flows import _blocks, outflow, supply
+from lstm_analog.study.flows import _blocks, moments_of, outflow, supply
 from lstm_analog.study.operation import plant
 from lstm_analog.study.plumbing_rules import relay_damping
 from lstm_analog.study.run import PassRun, Run
@@ -167,6 +167,23 @@ def test_snapshots_belong_to_the_intervals_of_their_times(ran: tuple[Machine, Ru
     np.testing.assert_array_equal(seen.high[1:points], schedule.high[inside])
     starts = np.searchsorted(schedule.ends, run.trajectory.time[:-1], side="right")
     np.testing.assert_array_equal(seen.high[points:], schedule.high[starts][starts != np.append(0, inside[:-1])])
+
+
+@pytest.mark.parametrize("way", [-np.inf, np.inf])
+def test_ends_of_intervals_may_be_rounded(ran: tuple[Machine, Run], way: float) -> None:
+    """As ngspice rounds half of them: they were no ends then, and the next point counted for the interval before."""
+    built, run = ran
+    done = run.passes[0].trajectory
+    moved = replace(done, time=np.where(done.time > 0.0, np.nextafter(done.time, way), 0.0))
+    rounded = replace(run, passes=(replace(run.passes[0], trajectory=moved),))
+    ours, theirs = (plant(built.compiled, OIL, each).snapshots for each in (run, rounded))
+    assert theirs.ending.sum() == done.schedule.ends.size
+    np.testing.assert_array_equal(theirs.high, ours.high)
+    np.testing.assert_array_equal(theirs.efforts, ours.efforts)
+    np.testing.assert_allclose(theirs.weights, ours.weights, rtol=1e-6)
+    assert [each.value for each in built.check(rounded).findings] == [each.value for each in built.check(run).findings]
+    spans = [some.weights.sum() for some in moments_of(moved)]
+    np.testing.assert_allclose(spans, done.schedule.durations[1:], rtol=1e-9)
 
 
 def test_what_only_a_mishap_or_a_run_would_bring_is_a_note() -> None:

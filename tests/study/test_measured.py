@@ -249,3 +249,30 @@ def test_a_file_without_the_columns_is_refused(tmp_path, run):
     path = written(tmp_path / "scope.csv", Scope(columns=("l0_h_0", "l0_h_1")).record(run))
     with pytest.raises(FileFormatError, match="must have one row with the columns 'CH1', 'CH2', 'CH3', got none"):
         measured(MACHINE, path, X, columns=COLUMNS)
+
+
+def test_a_clock_that_is_farther_off_than_was_said_is_refused():
+    """The search ran wherever likeness led it, past any `clock_error`; what the refusal advises finds the place."""
+    run = BOARD.run(X, engine=Waveform(points=40))
+    table = Scope(rate=1.02).record(run)
+    words = (
+        r"must fit the clock within a phase .*, got an offset of .* s and a rate of 1 \+0.0145, .*: raise clock_error"
+    )
+    with pytest.raises(InvalidValueError, match=words):
+        measured(MACHINE, table, X, columns=WITH_HEAD)
+    found = measured(MACHINE, table, X, columns=WITH_HEAD, clock_error=0.03)
+    np.testing.assert_allclose(found.rate, 1.02, atol=2e-4)
+    np.testing.assert_allclose(found.run.h, run.h, atol=5 * NOISE)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_edges_of_two_runs_are_not_taken_for_those_of_one(run, share):
+    """A board that loops, recorded from the middle on, has as many edges: h was 0.43 off, and nothing was said."""
+    one = Scope(rate=1.0).record(run)
+    start, rows = int(share * one["TIME"].size), np.arange(30, one["TIME"].size - 30)
+    looped = {name: np.pad(np.roll(column[rows], -start), 40, mode="edge") for name, column in one.items()}
+    table = looped | {"TIME": (one["TIME"][1] - one["TIME"][0]) * np.arange(looped["CLK"].size)}
+    with pytest.raises(
+        InvalidValueError, match="clock line of the trace must have its edges as far apart as the sched"
+    ):
+        measured(MACHINE, table, X, columns=WITH_HEAD | {"CLK": "copy"})

@@ -92,6 +92,22 @@ def test_a_stack_of_one_pass_is_read_as_the_digital_one_is(reading, lengths):
     assert found.accuracy is None
 
 
+def test_what_stands_behind_the_end_of_a_sequence_tells_nothing():
+    """The labels in the padding were read off the inputs: 100 % of them, and similarities to the layers."""
+    lstm, lengths = la.random_lstm(np.random.default_rng(0), 1, 4), np.array([2, 3, 4] * 8)
+    x, labels = np.random.default_rng(5).uniform(size=(24, 5, 1)), np.arange(24) // 12
+    told = np.where(np.arange(5)[:, None] < lengths[:, None, None], x, labels[:, None, None])
+    made = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=30.0)
+    for subject in (
+        lambda fed: DigitalRun(lstm=lstm, x=fed, lengths=lengths),
+        lambda fed: made.run(fed, engine=Settle(), keep=la.Keep.OUTPUTS, lengths=lengths),
+    ):
+        padded, plain = (representation(subject(fed), labels) for fed in (told, x * (told == x)))
+        np.testing.assert_array_equal(padded.separability, plain.separability)
+        np.testing.assert_array_equal(padded.similarity, plain.similarity)
+        assert padded.separability[0, 0] < 0.9
+
+
 def test_steps_that_were_not_kept_are_asked_for():
     lstm = la.random_lstm(np.random.default_rng(0), 3, 4, layers=2)
     kept = la.compile(lstm, la.electrical.BEHAVIOURAL).run(

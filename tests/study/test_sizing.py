@@ -275,6 +275,8 @@ def test_knobs_that_are_none_are_refused(ask):
         replace(OFFSET, prices=np.ones(2))
     with pytest.raises(InvalidValueError, match="offset grade prices must be positive and not fall"):
         replace(OFFSET, prices=OFFSET.prices[::-1])
+    with pytest.raises(InvalidValueError, match=r"phase length values must rise or fall, got .*: put the coarsest"):
+        replace(PHASE_LENGTH, values=np.roll(PHASE_LENGTH.values, 3))
     with pytest.raises(InvalidValueError, match="range of offset grade must hold one of"):
         narrowed(OFFSET, at_least=1.0, at_most=2.0)
     with pytest.raises(InvalidValueError, match="knobs must be one at least, each of another name"):

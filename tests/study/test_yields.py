@@ -11,7 +11,7 @@ from chip_metrics import last_h
 import lstm_analog as la
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, NetworkError, SimulationError
 from lstm_analog.imperfections import DeviceSpread, ProgrammingError, Quantisation, Streams
-from lstm_analog.model import LSTM, Cell, Head, Layer, State
+from lstm_analog.model import LSTM, Cell, Head, Layer, Outputs, State
 from lstm_analog.study import (
     LabelAccuracy,
     LargestError,
@@ -65,6 +65,16 @@ def asked(machine, lstm):
 
 
 # Closed forms.
+
+
+def test_a_score_that_is_no_number_is_no_right_label():
+    """NaN was the largest score, or not above the threshold: a chip of which nothing is known had 100 %."""
+    scores = np.array([[[0.9, 0.1], [0.2, 0.8]], [[np.nan, 0.1], [0.2, 0.8]]])
+    outputs = Outputs(h=np.zeros((2, 2, 1, 1)), state=State(h=(), c=()), y=None, c=None)
+    found = LabelAccuracy(labels=np.array([0, 1]), answer=lambda _: scores)(outputs)
+    np.testing.assert_array_equal(found, [1.0, np.nan])
+    single = LabelAccuracy(labels=np.array([0, 0]), answer=lambda _: scores[..., :1] - 1.0, threshold=0.0)(outputs)
+    np.testing.assert_array_equal(single, [1.0, np.nan])
 
 
 def test_one_conductor_gives_a_half_normal_error():
@@ -301,6 +311,8 @@ def test_metrics_are_what_their_names_say(machine, lstm):
     assert agreement(digital.h[:, -1], **last)(outputs).tolist() == [1.0, 1.0, 1.0]
     with pytest.raises(InvalidShapeError, match=r"^labels must be at least one, got none: give one a sequence$"):
         LabelAccuracy(labels=[])
+    with pytest.raises(InvalidValueError, match="threshold must be finite"):
+        LabelAccuracy(labels=np.array([0]), threshold=np.nan)
     one = LabelAccuracy(labels=np.array([1, 0]), answer=lambda told: told.h[..., -1, :1], threshold=0.0)(outputs)
     np.testing.assert_array_equal(one, [np.mean(row == [1, 0]) for row in (outputs.h[:, :, -1, 0] > 0.0).astype(int)])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_analog.arrays import Floats
-from lstm_analog.compiler import CLOCKED, Compiled, LayerLayout, Spot, fed_by, lower, schedule, signal_network
+from lstm_analog.compiler import CLOCKED, Compiled, Drive, LayerLayout, Spot, drives_of, lower, schedule, signal_network
 from lstm_analog.compiler.bicmos import Bicmos
 from lstm_analog.compiler.electrical import BEHAVIOURAL
 from lstm_analog.compiler.hydraulic import Detail, Hydraulic
@@ -188,18 +188,15 @@ def _told(machine: DrivenMachine) -> dict[str, object]:
         "timeConstant": compiled.time_constant,
         "settling": compiled.settling,
         "settles": [interval.name for interval in (compiled.cycle.reset, *compiled.cycle.step) if interval.settles],
-        "inputs": [_bank(compiled, label) for label in fed_by(compiled, compiled.layout.inputs[0].label)],
+        "inputs": [_bank(drive) for drive in drives_of(compiled, compiled.layout.inputs[0].label)],
         "layers": [_layer(compiled.network, place) for place in compiled.layout.layers],
         "sizes": [unknowns[place.h.group].size for place in compiled.layout.layers],
     }
 
 
-def _bank(compiled: Compiled, label: str) -> dict[str, object]:
-    """Return how an input becomes the effort of the source bank `label`: offset + gain x."""
-    drives = {drive.label: (drive.gain, drive.offset) for drive in compiled.drives}
-    unknowns = compiled.network.unknowns
-    gain, offset = drives.get(label, (float(unknowns.scales()[unknowns[label][0]]), 0.0))
-    return {"label": label, "gain": gain, "offset": offset}
+def _bank(drive: Drive) -> dict[str, object]:
+    """Return how an input becomes the effort of a source bank: offset + gain x."""
+    return {"label": drive.label, "gain": drive.gain, "offset": drive.offset}
 
 
 def _layer(network: Network, place: LayerLayout) -> dict[str, object]:
