@@ -350,7 +350,9 @@ def test_a_head_of_the_last_step_is_refused_and_what_is_advised_works(lstm: LSTM
     model = replace(lstm, head=head)
     machine = la.compile(model, la.electrical.BEHAVIOURAL)
     for each in (machine, machine.alone(0)):
-        with pytest.raises(la.errors.UnsupportedError, match=r"LSTM must have no head.*: compile it without: replace\("):
+        with pytest.raises(
+            la.errors.UnsupportedError, match=r"LSTM must have no head.*: compile it without: replace\("
+        ):
             page(each.run(X), model, tmp_path / "page.html")
     without = replace(model, head=None)
     page(la.compile(without, la.electrical.BEHAVIOURAL).run(X), without, tmp_path / "page.html")
