@@ -26,7 +26,8 @@ class InputConverter:
     """Inputs take one of 2^`bits` values, evenly from `low` to `high`, in the units of x; beyond they are clipped.
 
     The integral nonlinearity of a converter is a bow, zero at both ends, its height in the middle normal with a
-    standard deviation of `inl` steps. Every input has a converter, every chip others.
+    standard deviation of `inl` steps. Every input has a converter, every chip others. In a machine of several passes
+    they stand at the inputs of the first: what a later pass reads comes from a memory.
     """
 
     bits: Annotated[int, InRange("input converter bits", 1.0, _MOST_BITS, "give a whole number, 12 for 4096 values")]

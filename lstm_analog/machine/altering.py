@@ -13,7 +13,7 @@ from lstm_analog.compiler import Compiled
 from lstm_analog.compiler.compiled import LayerLayout, Spot
 from lstm_analog.doors import named
 from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
-from lstm_analog.imperfections import Clamp, InBanks, Streams, apply
+from lstm_analog.imperfections import Clamp, InBanks, InputConverter, Streams, apply
 from lstm_analog.imperfections.applying import records_in
 from lstm_analog.imperfections.banks import device_parts
 from lstm_analog.machine.places import check_place
@@ -36,7 +36,11 @@ def imperfect(
     With `layer` only the weights of that one of so many `layers` have it; the head comes after the last.
     """
     if layer is None:
-        return tuple(replace(each, network=apply(imperfection, each.network, streams)) for each in passes)
+        first = records_in(imperfection)
+        later = [each for each in first if not isinstance(each, InputConverter)]  # they are fed from a memory
+        acting = [first, *[later] * (len(passes) - 1)]
+        pairs = zip(passes, acting, strict=True)
+        return tuple(replace(each, network=apply(causes, each.network, streams)) for each, causes in pairs)
     head = check_place("layer", layer, layers + 1) == layers
     owners = ("y_",) if head else (f"l{layer}_", f"l{layer}r_")
     found = [tuple(bank for bank in device_parts(each.network) if bank.startswith(owners)) for each in passes]

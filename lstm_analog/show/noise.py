@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
-from lstm_analog.show.reading import chosen_units, pick, pick_sequence, states
+from lstm_analog.show.reading import chain_name, chosen_units, pick, pick_sequence, states
 from lstm_analog.show.style import COLOURS, WIDTH, label_ends, line, roomy, si, styled, whole_numbers
 from lstm_analog.study import MachineNoise, NoisySignal, SignalNoise, TransientNoise, TransistorNoise
 
@@ -45,7 +45,7 @@ def signal_noise(
     unit = float(chain.h.unit[0])
     shown = si(unit, found.passes[0].trajectory.network.domain.effort_unit)
     told = f"{found.temperature:g} K, a unit is {unit / shown.factor:g} {shown.unit}"
-    figure.suptitle(f"Noise of layer {number}: {told}")
+    figure.suptitle(f"Noise of {chain_name(found.run.layers[number].place)}: {told}")
     return figure
 
 

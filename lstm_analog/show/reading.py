@@ -8,7 +8,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.compiler import LayerLayout, Spot
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, explain
-from lstm_analog.model import LSTM, LayerTrace
+from lstm_analog.model import LSTM, Chain, LayerTrace
 from lstm_analog.network.laws import Kind
 from lstm_analog.network.roles import internal_states
 from lstm_analog.study import Run
@@ -248,6 +248,11 @@ def plain_gate(name: str) -> str:
 def literal(text: str) -> str:
     """Return `text` as matplotlib draws it letter by letter: its dollar signs begin no formula."""
     return text.replace("$", r"\$")
+
+
+def chain_name(place: LayerLayout | Chain) -> str:
+    """Return the layer of the chain at `place` and, if it is the second of two, its direction, in words for a title."""
+    return f"layer {place.layer}{', backward' if place.backward else ''}"
 
 
 def origin(run: Run) -> str:

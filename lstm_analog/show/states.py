@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM
-from lstm_analog.show.reading import chosen_units, digital, literal, origin, pick, pick_sequence, states, steps_of
+from lstm_analog.show.reading import (
+    chain_name,
+    chosen_units,
+    digital,
+    literal,
+    origin,
+    pick,
+    pick_sequence,
+    states,
+    steps_of,
+)
 from lstm_analog.show.style import COLOURS, INK, label_ends, line, logarithmic, panels, roomy, styled, whole_numbers
 from lstm_analog.study import Run
 
@@ -46,9 +56,17 @@ def sequence(run: Run, lstm: LSTM, *, layer: int = -1, units: Sequence[int] | No
     whole_numbers(for_both.xaxis)
     for_both.set_xlabel("step")
     figure.align_ylabels()
-    every = f"{len(chosen)} of its {run.layers[number].h.shape[-1]} units"
-    figure.suptitle(f"Layer {number}, {every}: {literal(origin(run))}\nlines: analog; circles: digital")
+    every = _counted(len(chosen), run.layers[number].h.shape[-1], numeric.c.shape[-1])
+    title = chain_name(lstm.chains[number]).capitalize()
+    figure.suptitle(f"{title}, {every}: {literal(origin(run))}\nlines: analog; circles: digital")
     return figure
+
+
+def _counted(drawn: int, outputs: int, cells: int) -> str:
+    """Return how many are `drawn` of the units; of a projection `outputs` h and of so many `cells` c, which differ."""
+    if cells in (0, outputs):
+        return f"{drawn} of its {outputs} units"
+    return f"{drawn} of its {outputs} outputs h and of its {cells} cells c"
 
 
 def _draw_states(axes: Axes, ours: Floats, theirs: Floats, units: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from lstm_analog.compiler import Spot
 from lstm_analog.doors import checked
 from lstm_analog.model import LSTM, LayerTrace
 from lstm_analog.model.reference import activate
-from lstm_analog.show.reading import Window, digital, literal, one, origin, window
+from lstm_analog.show.reading import Window, chain_name, digital, literal, one, origin, window
 from lstm_analog.show.style import FAINT, INK, WIDTH, Scale, label_ends, line, panels, roomy, si, styled
 from lstm_analog.study import Run
 
@@ -61,7 +61,7 @@ def step_waveforms(
     rest[-1].set_xlabel(f"time since the start of step {view.step} ({clock.unit})")
     figure.align_ylabels()
     bars = "" if numeric is None else "\nblack bars: the digital LSTM, where each signal is sampled"
-    figure.suptitle(f"Unit {view.unit} of layer {view.layer} in step {view.step}: {literal(origin(run))}{bars}")
+    figure.suptitle(f"Unit {view.unit} of {chain_name(view.layout)} in step {view.step}: {literal(origin(run))}{bars}")
     return figure
 
 

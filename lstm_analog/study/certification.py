@@ -142,7 +142,9 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
     if tolerance is not None:
         most = granted(report)
         if report.worst <= tolerance and not tolerance <= most:
-            must, do = f"be {most:.3g} at most, which clock, engine and technology explain", "leave it out"
+            by = "engine, technology and imperfections" if report.by_imperfections else "engine and technology"
+            must = f"be {most:.3g} at most, which clock, {by} explain"
+            do = "leave it out" if report.holds else _granted_tolerance(report)
             raise CertificateError(explain("the tolerance", must=must, got=f"{tolerance:.3g}", do=do + rest))
         report = replace(compare(run, lstm, tolerance=tolerance, seed=seed), shares=report.shares)
     found = harmful(technology, lstm, run.x, run.initial_state)
@@ -153,9 +155,21 @@ def _agreeing(run: Run, lstm: LSTM, technology: object, tolerance: float | None,
     if not report.holds or report.defective:
         verdict = Verdict.DEFECT if report.defective else report.verdict
         must, got = f"be {report.tolerance:.3g} at most", f"{report.worst:.3g}, {verdict.value}"
-        do = "find what differs" if report.defective else "give a longer settling or a larger tolerance"
+        clock = not report.defective and report.verdict in (Verdict.SLOW_CLOCK, Verdict.ENGINE)
+        do = "give a longer settling or a larger tolerance" if clock else _granted_tolerance(report)
         raise CertificateError(explain("the largest error of h and y", must=must, got=got, do=do + rest))
     return report
+
+
+def _granted_tolerance(report: Report) -> str:
+    """Return the advice to give a tolerance between the error in `report` and what is `granted`, if there is one."""
+    worst, most = report.worst, granted(report)
+    if report.defective:
+        return "find what differs"
+    if worst >= most:
+        return "take a machine that is closer to its LSTM"
+    texts = (f"{0.5 * (worst + most):.{digits}g}" for digits in range(2, 18))
+    return f"give a tolerance of {next(text for text in texts if worst <= float(text) <= most)}"
 
 
 @checked

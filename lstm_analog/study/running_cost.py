@@ -41,7 +41,8 @@ class RunningCost(Summarised):
     heat : float
         Power (W) that the conductances of the network turn to heat; the consumers deliver it, with more.
     step_time, latency : float
-        Time (s) of a step, and from the first input to the first output.
+        Time (s) of a step, and from the first input to the first output. A head that reads the last step works once a
+        sequence: its time is shared out among the steps of the run.
     """
 
     technology: str
@@ -148,7 +149,7 @@ def running_cost(run: Run, figures: Figures | None = None) -> RunningCost:
         parts=found.parts,
         unit="m3" if isinstance(known, PlumbingFigures) else "m2",
         heat=found.heat,
-        step_time=1.0 / clock.throughput,
+        step_time=sum(times) / run.x.shape[-2],
         latency=clock.latency(run.x.shape[-2]),
     )
 

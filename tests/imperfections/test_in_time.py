@@ -29,6 +29,7 @@ from lstm_analog.imperfections import (
 )
 from lstm_analog.imperfections.banks import device_banks
 from lstm_analog.imperfections.in_time import step_networks
+from lstm_analog.model import Head
 from lstm_analog.network.domain import ELECTRICAL
 from lstm_analog.network.varying import VaryingParameters
 from lstm_analog.study import LargestError, Spec, yield_of
@@ -374,6 +375,23 @@ def test_an_input_converter_feeds_its_codes(machine, lstm):
     error = convert(OutputConverter(bits=6, low=-0.8, high=0.8), ramp, STREAMS) - ramp
     assert np.mean(error**2) == pytest.approx((1.6 / 63) ** 2 / 12.0, rel=1e-3)
     assert np.abs(error).max() == pytest.approx(0.8 / 63, rel=1e-3)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_a_later_pass_reads_goes_through_no_converter(both):
+    """x has 4 bits from 0 to 1; h between the passes, which has both signs, was cut to the same and lost its sign."""
+    rng = np.random.default_rng(6)
+    lstm = la.random_lstm(rng, 2, 3, layers=2, bidirectional=both, scale=2.0)
+    width = 3 * (1 + both)
+    head = Head(weights=rng.normal(size=(2, width)), bias=rng.normal(size=2), final=True)
+    lstm = replace(lstm, head=head)
+    machine = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    converter, codes = InputConverter(bits=4, low=0.0, high=1.0), np.round(np.clip(X, 0.0, 1.0) * 15.0) / 15.0
+    made = machine.with_imperfection(converter, STREAMS)
+    np.testing.assert_allclose(made.run(X, engine=Settle()).outputs.y, lstm(codes).y, atol=1e-12)
+    several, noisy = ((machine.with_imperfection(each, STREAMS)) for each in ((converter, NOISE), NOISE))
+    expected = noisy.run(codes, engine=Settle()).outputs.y
+    np.testing.assert_allclose(several.run(X, engine=Settle()).outputs.y, expected, atol=1e-12)
 
 
 def test_both_sides_of_an_input_have_the_codes_of_one_converter():

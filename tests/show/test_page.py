@@ -344,6 +344,21 @@ def test_what_the_page_cannot_show_is_refused(form: Form, options: dict, told: s
         page(ours, model, tmp_path / "page.html")
 
 
+def test_a_head_of_the_last_step_is_refused_and_what_is_advised_works(lstm: LSTM, tmp_path: Path) -> None:
+    """A run of the pass alone led to a message about `signal_networks`, which no user calls."""
+    head = la.model.Head(weights=np.ones((1, lstm.output_size)), bias=np.zeros(1), final=True)
+    model = replace(lstm, head=head)
+    machine = la.compile(model, la.electrical.BEHAVIOURAL)
+    for each in (machine, machine.alone(0)):
+        with pytest.raises(
+            la.errors.UnsupportedError, match=r"LSTM must have no head.*: compile it without: replace\("
+        ):
+            page(each.run(X), model, tmp_path / "page.html")
+    without = replace(model, head=None)
+    page(la.compile(without, la.electrical.BEHAVIOURAL).run(X), without, tmp_path / "page.html")
+    assert (tmp_path / "page.html").exists()
+
+
 def test_several_sequences_and_too_many_steps_are_refused(lstm: LSTM, tmp_path: Path) -> None:
     machine = la.compile(lstm, la.electrical.BEHAVIOURAL)
     for x in (np.zeros((2, 2, 1)), np.zeros((MOST_STEPS + 1, 1))):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from lstm_analog.errors import (
     UnsupportedError,
 )
 from lstm_analog.export.spice_reader import deck_in
+from lstm_analog.imperfections import DeviceSpread, Streams
 from lstm_analog.network.trajectory import Trajectory
 from lstm_analog.study import Check, ModelFile, certify, write_netlists
 from lstm_analog.study.certificate_file import _digest, save_certificate
@@ -329,6 +331,20 @@ def test_what_is_no_certificate_is_refused(tmp_path, content, message):
         load_bytes(tmp_path, content)
     assert message in str(caught.value)
     assert str(caught.value).endswith(": take the file that was written beside the export")
+
+
+def test_of_an_imperfect_machine_the_tolerance_that_is_advised_works(made, tmp_path):
+    """The advice was a longer settling, then a larger tolerance, then to leave it out, none of which works."""
+    machine = la.compile(made.lstm, la.electrical.BEHAVIOURAL)
+    worn = machine.with_imperfection(DeviceSpread(share=0.05), Streams(seed=1))
+    for tolerance in (None, 0.5):
+        with pytest.raises(CertificateError) as caught:
+            worn.certify(made.lstm, X, tmp_path / "a.cir", tolerance=tolerance)
+        advised = float(re.search(r": give a tolerance of (\S+); nothing was written$", str(caught.value))[1])
+    assert "which clock, engine, technology and imperfections explain, got 0.5: " in str(caught.value)
+    certificate = worn.certify(made.lstm, X, tmp_path / "a.cir", tolerance=advised)
+    assert certificate.error <= certificate.tolerance == advised
+    assert la.verify(tmp_path / "a.cir", certificate).holds
 
 
 def test_a_field_too_many_and_one_too_few_are_named(made, tmp_path):

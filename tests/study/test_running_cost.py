@@ -198,7 +198,7 @@ def test_figures_can_be_replaced(oiled):
 
 def test_energy_is_power_by_the_time_of_a_step(ran, lstm):
     found = running_cost(ran)
-    assert found.step_time == ran.compiled.cycle.step_time
+    assert found.step_time == pytest.approx(ran.compiled.cycle.step_time, rel=1e-12)
     assert found.power == pytest.approx(sum(each.power for each in found.consumers))
     assert found.energy == pytest.approx(found.power * found.step_time)
     assert found.latency == la.compile(lstm, "behavioural").pipeline.latency(3)
@@ -211,6 +211,18 @@ def test_solenoids_are_shut_while_another_pass_runs():
     alone = [consumer(running_cost(replace(run, passes=(each,))), "solenoids") for each in run.passes]
     assert len(alone) == 2
     assert consumer(running_cost(run), "solenoids") == pytest.approx(sum(alone) / 2.0)
+
+
+def test_the_energy_of_steps_is_that_of_the_sequence_when_a_head_reads_the_last_step():
+    """The pass of the head was left out: two steps took the energy of 2/3 of the time that they last."""
+    rng = np.random.default_rng(5)
+    head = Head(weights=rng.normal(size=(1, UNITS)), bias=np.zeros(1), final=True)
+    lstm = replace(la.random_lstm(rng, 2, UNITS), head=head)
+    run = la.compile(lstm, la.electrical.BEHAVIOURAL).run(X[:2], engine="settle", keep=la.Keep.EVERYTHING)
+    clocks = [each.trajectory.schedule.durations[1:].sum() for each in run.passes]
+    found = running_cost(run)
+    assert clocks[1] == pytest.approx(clocks[0] / 2.0)  # one step of as long a clock
+    assert 2.0 * found.energy == pytest.approx(found.power * sum(clocks))
 
 
 def test_passes_add_up():

@@ -18,7 +18,17 @@ from lstm_analog.model import LSTM
 from lstm_analog.network.domain import HYDRAULIC
 from lstm_analog.show.animations.moments import moments
 from lstm_analog.show.animations.scene import Scene
-from lstm_analog.show.reading import digital, literal, origin, pick, pick_sequence, pick_steps, plain_gate, states
+from lstm_analog.show.reading import (
+    chain_name,
+    digital,
+    literal,
+    origin,
+    pick,
+    pick_sequence,
+    pick_steps,
+    plain_gate,
+    states,
+)
 from lstm_analog.show.style import drawing
 from lstm_analog.study import Run
 
@@ -156,7 +166,7 @@ def animate(
     lows = [float(activation(np.array(-_FAR))) for activation in place.activations]
     gates = [(plain_gate(gate.name.lower()), low) for gate, low in zip(place.gates, lows, strict=True)]
     plumbing = run.passes[0].compiled.network.domain == HYDRAULIC
-    title = f"Unit {column} of layer {number}: {origin(run)}"
+    title = f"Unit {column} of {chain_name(place)}: {origin(run)}"
     with drawing():
         scene = Scene(literal(title), gates, found, after, plumbing=plumbing, backward=place.backward)
         frames = [scene.draw(moment) for moment in found]

@@ -106,6 +106,9 @@ def check(run: Run, lstm: LSTM) -> object:
             if layer.bidirectional or layer.backward is not None or not _plain(cell):
                 must = "be of forward LSTM or GRU cells with sigmoid and tanh, without peepholes or projection"
                 raise UnsupportedError(explain("a living page's LSTM", must=must, got=type(cell).__name__, do=do))
+    if lstm.head is not None and lstm.head.final:  # a pass of its own
+        must, without = "have no head, or one that reads every step", "compile it without: replace(lstm, head=None)"
+        raise UnsupportedError(explain("a living page's LSTM", must=must, got="a head of the last step", do=without))
     if run.setup is None:
         raise UnsupportedError(explain("a living page's run", must="be of a machine", got="one without setup", do=do))
     several = {"passes": len(run.passes) > 1, "chips": run.passes[0].chips, "lengths": run.lengths is not None}

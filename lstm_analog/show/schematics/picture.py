@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from lstm_analog.compiler import Compiled
 from lstm_analog.doors import checked
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.show.reading import literal, pick
+from lstm_analog.show.reading import chain_name, literal, pick
 from lstm_analog.show.schematics.cells import node_cells, own_sources
 from lstm_analog.show.schematics.circuit import circuit_symbols
 from lstm_analog.show.schematics.hydraulic import hydraulic_symbols
@@ -56,7 +56,9 @@ def schematic(compiled: Compiled, *, layer: int = 0, unit: int = 0, axes: Axes |
     width, height = sheet.draw(strips(cells, parts, place, which))
     symbols.finish()
     said = dict(network.provenance)
-    title = f"{'Plumbing' if plumbing else 'Circuit'} of unit {which}, layer {number}: {said.get('technology', '')}"
+    title = (
+        f"{'Plumbing' if plumbing else 'Circuit'} of unit {which}, {chain_name(place)}: {said.get('technology', '')}"
+    )
     sheet.pen.text((0.0, 0.5), literal(title), size=WORD + 4, across="left", weight="bold")
     key = (f"{len(parts.elements)} elements; labels without {prefix}", *symbols.key)
     sheet.pen.text((0.0, -height - 0.15), "\n".join(key), size=WORD, across="left", up="top")
