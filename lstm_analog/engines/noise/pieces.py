@@ -143,5 +143,5 @@ def _piece(linear: dict[float, LinearNetwork], start: float, stop: float) -> Noi
     times = np.array(list(linear))
     knots = np.concatenate(([start], times[(times > start) & (times < stop)], [stop]))
     shares = [np.interp(knots, times, at_one) for at_one in np.eye(times.size)]
-    weights = np.trapezoid(shares, knots) / (stop - start)
+    weights = np.asarray(np.trapezoid(shares, knots)) / (stop - start)
     return NoisePiece(duration=stop - start, linear=tuple(linear.values()), weights=weights)
