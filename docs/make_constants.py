@@ -53,6 +53,7 @@ JUDGED = {
     "external.py:MOST_OUTPUT": (MEMORY, "yes: the length of a message"),
     "external.py:_CHUNK": (SPEED, "yes"),
     "external.py:_NO_PROGRAM": ("nothing", "no: the code is POSIX's"),
+    "external.py:_MISSED": (LIMIT, "yes: simulators end on the last digit, or early"),
     "integrate.py:_STIFF": (SPEED, "yes: the method near the threshold"),
     "integrate.py:_STABLE": (ACCURACY, "care: doubled it passes the limit of stability, 6"),
     "integrate.py:_SMALL": (SPEED, "yes: the method near the threshold"),
