@@ -244,7 +244,10 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
 
 
 def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
-    """Return the times (s) of the points that are `kept` (1 + intervals,) of the start and of intervals, (points,)."""
+    """Return the times (s) of the points that are `kept` (1 + intervals,) of the start and of intervals, (points,).
+
+    They increase: the first point of a short interval after a long time is rounded away from the end of the one before.
+    """
     first = np.zeros(int(kept[0]))
     if points == 1:
         return np.concatenate([first, schedule.ends[kept[1:]]])
@@ -253,4 +256,6 @@ def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
     inside = np.array([kept_times(float(duration), points) for duration in known])
     time = ends - durations[:, None] + inside[number.reshape(-1)]
     time[:, -1:] = ends
+    before = np.append(0.0, schedule.ends[:-1])[kept[1:]]
+    time[:, 0] = np.maximum(time[:, 0], np.nextafter(before, np.inf))
     return np.concatenate([first, time.ravel()])
