@@ -44,6 +44,8 @@ _CHUNK = 2**16
 """Bytes that are read at once of a simulator's output; trades speed only."""
 _NO_PROGRAM = 126
 """The exit code of a shell for a file that it cannot execute."""
+_MISSED = 1e-4
+"""Share of the last interval that may be missing at its end; larger: what rounding cannot explain is accepted."""
 
 
 @contextmanager
@@ -164,9 +166,9 @@ def run_batch_mode(
 ) -> str:
     """Run the `program` of the simulator `name` with `options`, and return its complaints in a line.
 
-    They are the lines of its output in which `marks` is found; without any, its exit code. `folder`, `time_limit` and
-    `settings` are those of `run_simulator`; `install` says how it is installed. Raises `SimulatorMissingError` if the
-    program is not there, `SimulationError` if it cannot be run or takes too long.
+    They are the lines of its output in which `marks` is found, each once; without any, its exit code. `folder`,
+    `time_limit` and `settings` are those of `run_simulator`; `install` says how it is installed. Raises
+    `SimulatorMissingError` if the program is not there, `SimulationError` if it cannot be run or takes too long.
     """
     found = shutil.which(program)
     if found is None:
@@ -178,7 +180,8 @@ def run_batch_mode(
         do = "give the path of one that is built for this machine"
         raise SimulationError(explain(name, must=f"run as {found!r}", got=error, do=do)) from error
     lines = (ended.stderr + b"\n" + ended.stdout).decode("utf-8", errors="replace").splitlines()
-    return " | ".join(line.strip() for line in lines if marks.search(line))[:1000] or f"exit code {ended.returncode}"
+    said = dict.fromkeys(line.strip() for line in lines if marks.search(line))
+    return " | ".join(said)[:1000] or f"exit code {ended.returncode}"
 
 
 @contextmanager
@@ -260,7 +263,7 @@ def whole_waveform(
 
 def check_end(time: Floats, schedule: Schedule, name: str, complaints: str) -> None:
     """Raise `SimulationError` with the `complaints` of the simulator `name` if `time` ends before `schedule`."""
-    if not time.size or time[-1] < schedule.ends[-1] * (1.0 - 1e-6):
+    if not time.size or time[-1] < schedule.ends[-1] - _MISSED * schedule.durations[-1]:
         do = "loosen the tolerances"
         raise SimulationError(explain(name, must=f"reach {schedule.ends[-1]:.6g} s", got=complaints, do=do))
 

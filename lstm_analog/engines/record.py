@@ -71,7 +71,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Watch:
-    """The `lowest` and `highest` efforts so far of the nodes of `limits`, (*chips, n)."""
+    """The `lowest` and `highest` efforts so far of the nodes of `limits`, (*chips, n), as are the ends of these."""
 
     limits: Idle
     lowest: Floats
@@ -81,6 +81,11 @@ class Watch:
         """Take the `lowest` and `highest` efforts of each sequence into account, (*chips, batch, n)."""
         np.minimum(self.lowest, lowest.min(axis=-2), out=self.lowest)
         np.maximum(self.highest, highest.max(axis=-2), out=self.highest)
+
+    def of_chips(self, part: slice | int) -> "Watch":
+        """Return that of some chips, `part`, or of one by its number; it writes to the arrays of this one."""
+        limits = replace(self.limits, low=self.limits.low[part], high=self.limits.high[part])
+        return Watch(limits=limits, lowest=self.lowest[part], highest=self.highest[part])
 
     @property
     def inside(self) -> bool:
@@ -113,9 +118,7 @@ class Recorder:
         """
         records = tuple(replace(record, efforts=record.efforts[part]) for record in self.records)
         if self.network.chips:
-            watches = tuple(
-                replace(watch, lowest=watch.lowest[part], highest=watch.highest[part]) for watch in self.watches
-            )
+            watches = tuple(watch.of_chips(part) for watch in self.watches)
         else:
             watches = tuple(_watch(watch.limits, ()) for watch in self.watches)
         shared = replace(self, records=records, watches=watches)
@@ -221,7 +224,9 @@ def _extremes(watch: Watch) -> Extremes:
 
 def _watch(limits: Idle, chips: tuple[int, ...]) -> Watch:
     shape = (*chips, limits.nodes.size)
-    return Watch(limits=limits, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
+    low, high = np.broadcast_to(limits.low, shape), np.broadcast_to(limits.high, shape)
+    each = replace(limits, low=low, high=high)
+    return Watch(limits=each, lowest=np.full(shape, np.inf), highest=np.full(shape, -np.inf))
 
 
 def _record(network: Network, schedule: Schedule, save: Save, points: int, lead: tuple[int, ...]) -> Record:
@@ -239,7 +244,10 @@ def _record(network: Network, schedule: Schedule, save: Save, points: int, lead:
 
 
 def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
-    """Return the times (s) of the points that are `kept` (1 + intervals,) of the start and of intervals, (points,)."""
+    """Return the times (s) of the points that are `kept` (1 + intervals,) of the start and of intervals, (points,).
+
+    They increase: the first point of a short interval after a long time is rounded away from the end of the one before.
+    """
     first = np.zeros(int(kept[0]))
     if points == 1:
         return np.concatenate([first, schedule.ends[kept[1:]]])
@@ -248,4 +256,6 @@ def _times(schedule: Schedule, kept: Flags, points: int) -> Floats:
     inside = np.array([kept_times(float(duration), points) for duration in known])
     time = ends - durations[:, None] + inside[number.reshape(-1)]
     time[:, -1:] = ends
+    before = np.append(0.0, schedule.ends[:-1])[kept[1:]]
+    time[:, 0] = np.maximum(time[:, 0], np.nextafter(before, np.inf))
     return np.concatenate([first, time.ravel()])

@@ -122,6 +122,10 @@ def test_a_missing_program_is_said_with_a_hint(rc, driven):
         ),
         ("echo 'doAnalyses: timestep too small' >&2", r"^ngspice must simulate the deck, got .*timestep too small"),
         ("printf 'error \\377\\376'; exit 3", r"^ngspice must simulate the deck, got error"),
+        (  # what it says at every step does not hide why it stops
+            "for k in $(seq 200); do echo 'warning: a limit'; done; echo 'Fatal error: at last'",
+            r"^ngspice must simulate the deck, got warning: a limit \| Fatal error: at last",
+        ),
         ("exit 7", r"^ngspice must simulate the deck, got exit code 7"),
         ("echo nonsense > $4", r"^ngspice must simulate the deck, got exit code 0; raw file must hold binary"),
         (  # ngspice itself, on a deck in which a card was broken
@@ -134,6 +138,14 @@ def test_a_missing_program_is_said_with_a_hint(rc, driven):
 def test_its_words_are_passed_on(rc, driven, program, script, text):
     with pytest.raises((SimulationError, ValueError), match=text):
         Ngspice(program=program(script)).run(rc(1.0), driven([0.0], [1.0]))
+
+
+def test_a_last_interval_that_is_missing_is_said_however_short(rc, driven, program):
+    """At 1 s ngspice stops, before half a microsecond in which the source is at another level."""
+    script = 'sed -i "s/^.tran \\([^ ]*\\) [^ ]*/.tran \\1 1/" $5; exec ngspice "$@"'
+    with pytest.raises(SimulationError, match=r"^ngspice must reach 1 s, got "):
+        Ngspice(program=program(script)).run(rc(1.0), driven([0.0, 1.0], [1.0, 5e-7]))
+    assert Ngspice().run(rc(1.0), driven([0.0, 1.0], [1.0, 5e-7]))["drive"][-1, 0] == pytest.approx(1.0)
 
 
 def test_a_run_takes_no_longer_than_allowed(rc, driven, program):

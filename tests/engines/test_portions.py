@@ -10,6 +10,7 @@ import pytest
 from lstm_analog.engines import Settle, Waveform, portions
 from lstm_analog.engines.waveform import workspace
 from lstm_analog.errors import InvalidValueError, SimulationError
+from lstm_analog.network.chips import of_chips
 from lstm_analog.network.parts import Stops
 
 ENGINES = [Waveform(), Settle()]
@@ -73,6 +74,19 @@ def test_a_run_went_as_far_and_is_as_wrong_as_any_of_its_portions(cases, engine)
     assert run.extremes[0].lowest == min(one.extremes[0].lowest for one in alone)
     if engine == Waveform():
         assert run.error == max(one.error for one in alone) > alone[0].error
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
+def test_each_chip_of_a_portion_has_its_own_stops(rc, driven, engine):
+    """The first of four chips come to their stop, the last does not; a portion has two of them."""
+    network, schedule = rc(2.0), driven([0.2, 0.9, -0.3], np.full(3, 5.0))
+    high = np.array([[0.4], [0.5], [0.7], [2.0]])
+    limited = replace(network, parts=(*network.parts, Stops(label="ends", nodes=[2], low=-5.0, high=high, **STOP)))
+    run = replace(engine, threads=2).run(limited, schedule)
+    alone = [engine.run(of_chips(limited, number), schedule) for number in range(4)]
+    np.testing.assert_allclose(run.efforts, [one.efforts for one in alone], rtol=0, atol=2e-6)
+    assert (run.extremes[0].highest > high).ravel().tolist() == [True, True, True, False]
 
 
 @pytest.mark.usefixtures("small")

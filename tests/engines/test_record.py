@@ -7,7 +7,7 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.arrays import Finite, floats
-from lstm_analog.engines import Waveform, record
+from lstm_analog.engines import Integrate, Waveform, record
 from lstm_analog.engines.native import ProgramBuilder, library
 from lstm_analog.engines.waveform.flows import Flow, adding_up
 from lstm_analog.errors import InvalidValueError
@@ -57,6 +57,15 @@ def test_what_is_not_finite_is_seen_wherever_it_is_written(kind, streamed, bad):
         efforts[0, place] = bad
         call()
         assert unsound[0] == 1
+
+
+@pytest.mark.parametrize("engine", [Waveform(points=3), Integrate(points=3)], ids=lambda engine: type(engine).__name__)
+def test_points_of_a_short_interval_after_a_long_time_are_told_apart(rc, driven, engine):
+    """A millionth of 0.1 ns is less than the rounding of 1 s: of a source that jumps there the level is the new one."""
+    run = engine.run(rc(1.0), driven([0.25, 0.5, 1.0], [1.0, 1e-10, 1.0]))
+    assert (np.diff(run.time) > 0.0).all()
+    assert run["drive"][4:7, 0].tolist() == [0.5, 0.5, 0.5]
+    assert run.time[4] == np.nextafter(1.0, 2.0)
 
 
 @pytest.fixture

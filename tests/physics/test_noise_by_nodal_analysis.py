@@ -10,7 +10,17 @@ from scipy.linalg import expm
 from lstm_analog.engines import Integrate
 from lstm_analog.engines.noise import LinearNoise
 from lstm_analog.engines.noise.devices import Device, _noise
-from lstm_analog.network.parts import ALWAYS, Conductors, Junctions, Ports, Sources, Storages, Switches
+from lstm_analog.network.parts import (
+    ALWAYS,
+    Conductors,
+    Factor,
+    Junctions,
+    Pairs,
+    Ports,
+    Sources,
+    Storages,
+    Switches,
+)
 from lstm_analog.network.quantities import BOLTZMANN, CHARGE
 from lstm_analog.network.shapes import Shape
 
@@ -155,6 +165,28 @@ def test_a_port_that_opens_has_the_noise_of_the_equation_solved_in_small_steps(p
     assert np.abs((found.covariance - covariance) / sizes).max() < 2.5e-3
     through = reduce(np.matmul, (linear.propagation(number)[0][0] for number in range(pieces, 0, -1)))
     np.testing.assert_allclose(through, transition, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_what_settles_at_once_has_the_noise_of_the_network_as_it_is_at_the_end(pieces):
+    """A storage charges slowly and steers a pair into a load of 0.1 us: 2 q I of the side, at any moment.
+
+    A fixed point of dP/dt = A P + P A' + B, so P = B/(2 A), while B changes in each piece by some percent.
+    """
+    side = Factor(shape=Shape.SIGMOID, p=[2], n=[0], scale=3.0, offset=-1.0)
+    made = network(
+        {"x": 1, "slow": 1, "out": 1},
+        Sources(label="x", nodes=[1], effort=1.0),
+        Conductors(label="g", a=[1, 3], b=[2, 0], conductance=[1e-9, 1e-4]),
+        Storages(label="c", nodes=[2, 3], capacitance=[1e-9, 1e-11]),
+        Pairs(label="pair", line=ALWAYS, factors=(side,), out=[3], current=-1e-4),
+    )
+    run = Integrate(points=17).run(made, schedule([1e-3, *[0.5 / pieces] * pieces], x=[0.0, *[1.0] * pieces]))
+    found = [each.covariance.item() for each in LinearNoise(trajectory=run, temperature=KELVIN).nodes(np.array([3]))]
+    current = 1e-4 / (1.0 + np.exp(1.0 - 3.0 * run.at_ends("slow", np.arange(1 + pieces))[:, 0]))
+    expected = (2.0 * CHARGE * current + 4.0 * ENERGY * 1e-4) * 1e4 / (4.0 * 1e-11)
+    assert np.ptp(expected) > 0.4 * expected.max()
+    np.testing.assert_allclose(found, expected, rtol=2e-3)
 
 
 def test_paths_remember_as_the_transition_says():

@@ -145,12 +145,8 @@ def _taking(array: Array, places: Indices, axis: int, out: Array, mode: str, kep
     return indexed("take", out, array, places, axis, kept)
 
 
-def _putting(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Operations:
-    return indexed("put", out, values, places, axis, kept)
-
-
-def _adding(out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Operations:
-    return indexed("add_at", out, values, places, axis, kept)
+def _placing(name: str, out: Array, places: Indices, axis: int, values: Array, kept: list[Array]) -> Operations:
+    return indexed(name, out, values, places, axis, kept)
 
 
 def _advancing(stamps: Indices, groups: Indices, kept: list[Array]) -> Operations:
@@ -162,8 +158,8 @@ _SPECIAL: Mapping[Any, Callable[..., Operations]] = MappingProxyType(
         np.matmul: product,
         np.take: _taking,
         np.copyto: _copying,
-        put: _putting,
-        add_at: _adding,
+        put: partial(_placing, "put"),
+        add_at: partial(_placing, "add_at"),
         advance: _advancing,
         largest: _largest,
         following: _following,

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,10 @@ _CHANGE = 0.05
 """Change of rates (relative, or times the length) and of noise (relative) over which a piece averages.
 
 Larger: fewer pieces; the error grows with its square.
+"""
+_TOWARDS_THE_END = (0.0, 1 / 2, 3 / 4, 7 / 8, 15 / 16, 1.0)
+"""Where the last piece of an interval is cut, as shares of it; more: a mode that settles within the piece has the noise
+of the network at the end, from which its mean differs by up to `_CHANGE`/2. Earlier pieces are forgotten by such modes.
 """
 
 
@@ -111,7 +116,11 @@ def pieces_of(time: Floats, linearise: Callable[[Indices], list[LinearNetwork]])
             else:
                 split += [(first, middle), (middle, end)]
         open_ = split
-    yield from (_piece(time, known, first, end) for first, end in sorted(done))
+    for first, end in sorted(done):
+        linear = {float(time[k]): known[k] for k in sorted({first, (first + end) // 2, end})}
+        start, stop = float(time[first]) if first else 0.0, float(time[end])
+        cuts = start + (stop - start) * np.array(_TOWARDS_THE_END if end == last else (0.0, 1.0))
+        yield from (_piece(linear, *ends) for ends in pairwise(cuts.tolist()))
 
 
 def _is_near(first: LinearNetwork, second: LinearNetwork, length: float) -> bool:
@@ -126,13 +135,13 @@ def _is_near(first: LinearNetwork, second: LinearNetwork, length: float) -> bool
     return bool((np.abs(theirs - noise) <= _CHANGE * np.maximum(noise, theirs)).all())
 
 
-def _piece(time: Floats, known: dict[int, LinearNetwork], first: int, end: int) -> NoisePiece:
-    """Return the piece between two points, by the trapezoidal rule over both and the one in the middle."""
-    places = sorted({first, (first + end) // 2, end})
-    halves, weights = 0.5 * np.diff(time[places]), np.zeros(len(places))
-    weights[:-1] += halves
-    weights[1:] += halves
-    if not first:
-        weights[0] += time[0]
-    duration = float(weights.sum())
-    return NoisePiece(duration=duration, linear=tuple(known[k] for k in places), weights=weights / weights.sum())
+def _piece(linear: dict[float, LinearNetwork], start: float, stop: float) -> NoisePiece:
+    """Return the piece from `start` to `stop` (s), with the mean of networks between those `linear` at some times (s).
+
+    Between these times the network changes evenly, before the first of them it stands still.
+    """
+    times = np.array(list(linear))
+    knots = np.concatenate(([start], times[(times > start) & (times < stop)], [stop]))
+    shares = [np.interp(knots, times, at_one) for at_one in np.eye(times.size)]
+    weights = np.asarray(np.trapezoid(shares, knots)) / (stop - start)
+    return NoisePiece(duration=stop - start, linear=tuple(linear.values()), weights=weights)
