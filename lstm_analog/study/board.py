@@ -185,8 +185,9 @@ def _pair(part: parts.Pairs, made: BoardBuilder) -> None:
     current = np.broadcast_to(np.abs(part.current), (size,))
     made.resistors(f"{label}_set", adjust, np.repeat(made.negative, size), board_parts.SET_VOLTAGE / current)
     if factor.shape is Shape.TANH:
-        load = np.full(size, fold * OPAMP_BENCH.pair.load_resistance)
-        volts = made.reference(float(current.flat[0]) * OPAMP_BENCH.pair.load_resistance)
+        first = float(current.flat[0])  # sets the reference, from which each pair takes half of its own current
+        load = fold * OPAMP_BENCH.pair.load_resistance * (first / current)
+        volts = made.reference(first * OPAMP_BENCH.pair.load_resistance)
         made.resistors(f"{label}_half", np.repeat(volts, size), summing, load)
 
 

@@ -205,8 +205,8 @@ def noise_of(
 
     Thermal and shot noise of all its parts, as their laws say (docs/parts.md): white at its origin, filtered by what
     it goes through, sampled by the switches (kT/C), kept by the memories and passed on by the recurrence. Of first
-    order in the deviations: `MachineNoise.sample` has the same noise, a bench of nonlinear paths holds both against
-    each other (`benchmarks/noise_in_time.py`). 1/f noise is not modelled; ideal followers and relays have none.
+    order in the deviations, as is `MachineNoise.sample`; `benchmarks/noise_in_time.py` compares both with paths of the
+    nonlinear machine. 1/f noise is not modelled; ideal followers and relays have none.
 
     Parameters
     ----------

@@ -11,6 +11,8 @@ import pytest
 
 import lstm_analog as la
 from lstm_analog.errors import UnsupportedError, UnsupportedPartError
+from lstm_analog.imperfections import PairGain, Streams
+from lstm_analog.study.board import board
 from lstm_analog.study.board_parts import OPAMP, resistor_code, trimmer_size
 
 # The reader calls its parser by names that are deprecated.
@@ -185,6 +187,20 @@ def test_an_activation_that_pairs_do_not_have_is_refused(tmp_path):
     other = replace(made, passes=(replace(made.compiled, network=network),))
     with pytest.raises(UnsupportedPartError, match=r"l0_c_add_zi_pair of a board must have no offset"):
         other.write.kicad(tmp_path / "board.net")
+
+
+def test_half_of_the_tail_of_each_tanh_is_taken_off_it():
+    """Of tails that differ, all but the first had half of the first one's current taken off."""
+    lstm = la.random_lstm(np.random.default_rng(0), 1, 3)
+    uneven = machine(lstm=lstm).with_imperfection(PairGain(share=0.05), Streams(seed=1))
+    made = board(uneven.compiled, la.electrical.OPAMP_BENCH)
+    halves = [bank for bank in made.components if bank.elements[0].endswith("_half_0")]
+    assert [bank.elements[0] for bank in halves] == ["l0_c_add_zg_pair_half_0", "l0_h_add_c_pair_half_0"]
+    for bank in halves:
+        volts = [float(made.nets[net].removeprefix("reference_").removesuffix("V")) for net in bank.nets[0]]
+        ohms = [float(setting.split()[-1]) for setting in bank.values]
+        current = uneven.network.part(bank.elements[0].removesuffix("_half_0")).current
+        np.testing.assert_allclose(np.divide(volts, ohms), 0.5 * current, rtol=1e-4)
 
 
 def test_part_numbers_of_values():
