@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines import Engine, EngineLike, Progress, Settle
+from lstm_analog.engines import EngineLike, Progress, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.sequences import StateLike
@@ -119,59 +119,44 @@ def yield_of(
         timeout=timeout,
         folder=None if folder is None else Path(folder),
     )
-    trial, nominal = _trial(
-        machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
-    )
-    with closing(lots_of(trial, int(chips), how)) as lots:
-        values, failures = joined(_watched(lots, (spec, level, until), progress, chips))
-    return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
-
-
-def _trial(
-    machine: AnyDesign,
-    imperfections: object,
-    seed: int,
-    fed: tuple[ArrayLike, StateLike | None, ArrayLike | None],
-    engine: Engine,
-    metric: Metric,
-) -> tuple[Trial[AnyDesign], float]:
-    """Return the trial of all chips, and the metric of the `machine` without imperfections, whose run checks `fed`.
-
-    `fed` are x, state and lengths.
-    """
+    solver = chosen_engine(engine, Settle())
     check_design(machine)
-    x, state, lengths = fed
-    run = machine.run(x, state=state, lengths=lengths, engine=engine, keep=Keep.OUTPUTS)
+    run = machine.run(x, state=state, lengths=lengths, engine=solver, keep=Keep.OUTPUTS)  # checks what is fed
     trial = Trial(
         machine=machine,
         imperfections=imperfections,
-        seed=seed,
+        seed=int(seed),
         x=run.x,
         state=run.initial_state,
         lengths=run.lengths,
-        engine=engine,
+        engine=solver,
         metric=metric,
     )
     trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
-    return trial, float(measured(metric, as_one_chip(run.outputs), 1)[0])
+    nominal = float(measured(metric, as_one_chip(run.outputs), 1)[0])
+    with closing(lots_of(trial, int(chips), how)) as lots:
+        reported = lots if progress is None else _reported(lots, progress, int(chips))
+        values, failures = joined(reported if until is None else _until_narrow(reported, spec, level, until))
+    return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
-def _watched(
-    lots: Iterator[Lot], asked: tuple[Spec, float, float | None], progress: Progress | None, chips: int
-) -> Iterator[Lot]:
-    """Yield `lots` of at most `chips` chips, and tell `progress` of each.
-
-    `asked` are the spec, the confidence and the half-width: the last lot is the first after which the interval of the
-    yield is no wider. With None for the half-width all are yielded.
-    """
-    (spec, level, until), passing, count = asked, 0, 0
+def _reported(lots: Iterator[Lot], progress: Progress, chips: int) -> Iterator[Lot]:
+    """Yield `lots`, and tell `progress` at each how many of all `chips` are done."""
+    count = 0
     for lot in lots:
         count += lot.values.size
-        if progress is not None:
-            progress(count, chips)
+        progress(count, chips)
+        yield lot
+
+
+def _until_narrow(lots: Iterator[Lot], spec: Spec, level: float, half_width: float) -> Iterator[Lot]:
+    """Yield `lots` up to the first after which the interval of the yield by `spec` at `level` has the `half_width`."""
+    passing, count = 0, 0
+    for lot in lots:
         yield lot
         passing += int((spec.excess(lot.values) <= 0.0).sum())
-        if until is not None and wilson_interval(passing, count, level=level).half_width <= until:
+        count += lot.values.size
+        if wilson_interval(passing, count, level=level).half_width <= half_width:
             return
 
 

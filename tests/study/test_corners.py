@@ -1,7 +1,7 @@
 """Chips over corners: the table of a stand-in of the simulator, and one corner against another in ngspice."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
@@ -106,6 +106,24 @@ def test_points_are_those_of_machines_compiled_one_by_one():
         error = np.abs(machine.run(x, engine="ngspice").h - lstm(x).h).max()
         assert found.errors[0, 0, place, 1] == error
     assert found.errors[0, 0, 1].min() > 10.0 * found.errors[0, 0, 0].max(), "a fixed bias does not follow kT/q"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnEngine:
+    """An engine that is none of the package's, of which a study does not know how many chips it takes at a time."""
+
+    engine: la.engines.Ngspice
+
+    def run(self, network, schedule, save=None):
+        return self.engine.run(network, schedule, save)
+
+
+def test_an_engine_of_your_own_is_given_every_point():
+    """All points of a wafer had the error of its first."""
+    given = {"temperatures": (27.0, 85.0)}
+    np.testing.assert_array_equal(
+        told(**given, engine=OwnEngine(engine=la.engines.Ngspice())).errors, told(**given).errors
+    )
 
 
 def test_what_is_set_for_a_wafer_is_found_once_for_its_points(monkeypatch):
