@@ -56,7 +56,7 @@ def metric_slopes(metric: Metric, outputs: Outputs) -> OutputSlopes:
 @metric_slopes.register
 def _(metric: RootMeanSquareError, outputs: Outputs) -> OutputSlopes:
     away, counts = metric.deviations(as_one_chip(outputs))
-    error = float(metric.of_deviations(away[:, counts])[0])
+    error = float(metric(as_one_chip(outputs))[0])
     if error <= _LEAST * float(np.abs(away + metric.expected.ravel()).max(initial=0.0)):
         do = "ask for the RootMeanSquareDeviation from the machine as compiled"
         raise InvalidValueError(explain("the RMSE", must="be above zero to have a slope", got=error, do=do))

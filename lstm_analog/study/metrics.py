@@ -61,10 +61,10 @@ class AnswerError(ABC):
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the error of each chip in `outputs`, (chips,)."""
         away, counts = self.deviations(outputs)
-        return self.of_deviations(away[:, counts])
+        return self.of_deviations(np.compress(counts, away, axis=1))
 
     def deviations(self, outputs: Outputs) -> tuple[Floats, Flags]:
-        """Return the differences of the answers from that expected, (chips, n), and which of the n count, (n,)."""
+        """Return how answers in `outputs` differ from that expected, (chips, n), and which of the n count, (n,)."""
         found = self.answer(outputs)
         if found.shape[1:] != self.expected.shape:
             must, do = f"have the shape of one chip's answer, {found.shape[1:]}", "give lstm(x).y, or lstm(x).h"

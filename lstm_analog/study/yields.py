@@ -19,6 +19,7 @@ from lstm_analog.study.lot_study import AHEAD, Handling, count_rule, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, as_one_chip, check_design
 from lstm_analog.study.metrics import Metric, measured
+from lstm_analog.study.run import Run
 from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
@@ -112,13 +113,8 @@ def yield_of(
     FileAccessError, FileFormatError
         If the folder cannot be used or has another study.
     """
-    how = Handling(
-        lot_size=lot_size,
-        executor=executor,
-        ahead=ahead,
-        timeout=timeout,
-        folder=None if folder is None else Path(folder),
-    )
+    place = None if folder is None else Path(folder)
+    how = Handling(lot_size=lot_size, executor=executor, ahead=ahead, timeout=timeout, folder=place)
     solver = chosen_engine(engine, Settle())
     check_design(machine)
     run = machine.run(x, state=state, lengths=lengths, engine=solver, keep=Keep.OUTPUTS)  # checks what is fed
@@ -132,31 +128,42 @@ def yield_of(
         engine=solver,
         metric=metric,
     )
-    trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
-    nominal = float(measured(metric, as_one_chip(run.outputs), 1)[0])
+    nominal = _nominal(trial, run)
     with closing(lots_of(trial, int(chips), how)) as lots:
-        reported = lots if progress is None else _reported(lots, progress, int(chips))
-        values, failures = joined(reported if until is None else _until_narrow(reported, spec, level, until))
+        values, failures = joined(_until_narrow(_reported(lots, progress, int(chips)), spec, level, until))
     return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
-def _reported(lots: Iterator[Lot], progress: Progress, chips: int) -> Iterator[Lot]:
+def _nominal(trial: Trial[AnyDesign], run: Run) -> float:
+    """Return the metric of the machine of `trial` without imperfections, of which `run` is the run.
+
+    Raises what drawing a chip does, if an imperfection is invalid or the machine lacks its parts.
+    """
+    trial.chips(0, None)
+    return float(measured(trial.metric, as_one_chip(run.outputs), 1)[0])
+
+
+def _reported(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iterator[Lot]:
     """Yield `lots`, and tell `progress` at each how many of all `chips` are done."""
     count = 0
     for lot in lots:
         count += lot.values.size
-        progress(count, chips)
+        if progress is not None:
+            progress(count, chips)
         yield lot
 
 
-def _until_narrow(lots: Iterator[Lot], spec: Spec, level: float, half_width: float) -> Iterator[Lot]:
-    """Yield `lots` up to the first after which the interval of the yield by `spec` at `level` has the `half_width`."""
+def _until_narrow(lots: Iterator[Lot], spec: Spec, level: float, half_width: float | None) -> Iterator[Lot]:
+    """Yield `lots` up to the first after which the interval of the yield by `spec` at `level` has the `half_width`.
+
+    All are yielded if that is None.
+    """
     passing, count = 0, 0
     for lot in lots:
         yield lot
         passing += int((spec.excess(lot.values) <= 0.0).sum())
         count += lot.values.size
-        if wilson_interval(passing, count, level=level).half_width <= half_width:
+        if half_width is not None and wilson_interval(passing, count, level=level).half_width <= half_width:
             return
 
 

@@ -51,6 +51,8 @@ def test_the_worst_of_each_setting_is_told_with_its_point():
     assert none.summary()[1] == ("one factor a wafer", "no point was solved")
     with pytest.raises(InvalidShapeError, match=r"errors must have shape \(2, 2, 1, 2\), got \(8,\): take what study"):
         replace(FOUND, errors=np.zeros(8))
+    with pytest.raises(InvalidTypeError, match=r"^errors must be real numbers, got <U5: "):
+        replace(FOUND, errors=np.full((2, 2, 1, 2), "small"))
     with pytest.raises(ValueError, match="read-only"):
         FOUND.errors[0] = 1.0
 
