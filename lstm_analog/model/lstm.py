@@ -177,7 +177,8 @@ class LSTM(Summarised):
             y = self.head(np.concatenate(state.h[-top:], axis=-1))
         elif self.head is not None:
             y = in_time(self.head(h), lengths, backward=False)
-        return Outputs(h=h, state=state, y=y, c=np.concatenate([trace.c for trace in traces[-top:]], axis=-1))
+        c = np.concatenate([trace.c for trace in traces[-top:]], axis=-1)
+        return Outputs(h=h, state=state, y=y, c=c, lengths=lengths)
 
 
 def _check_finite(chain: str, trace: LayerTrace) -> None:

@@ -56,12 +56,14 @@ class Outputs(Summarised):
     `h (batch, time, outputs)` is that of the top layer, forward before backward; `state` is that after the last step of
     each sequence; `y` is that of the head, (batch, time, K), or (batch, K) if it reads the final h, or None without a
     head; `c` (batch, time, units) is that of the top layer, with no units for a GRU, or None if a run did not keep it.
+    `lengths` (batch,) are the numbers of valid steps of each sequence, None for all; signals are 0 beyond.
     """
 
     h: Floats
     state: State
     y: Floats | None
     c: Floats | None
+    lengths: Indices | None = None
 
 
 def sequences(x: ArrayLike, inputs: int, chips: int = 0) -> Floats:

@@ -26,6 +26,7 @@ from lstm_analog.study.metrics import (
     RootMeanSquareError,
     measured,
     numbers_of,
+    of_valid_steps,
     y_or_h,
 )
 from lstm_analog.study.run import Run
@@ -54,22 +55,19 @@ def metric_slopes(metric: Metric, outputs: Outputs) -> OutputSlopes:
 
 @metric_slopes.register
 def _(metric: RootMeanSquareError, outputs: Outputs) -> OutputSlopes:
-    answer = metric.answer(as_one_chip(outputs))[0]
-    away = _away(answer, metric.expected)
-    error = float(np.sqrt(np.mean(away**2)))
-    if error <= _LEAST * float(np.abs(answer).max(initial=0.0)):
+    away, counts = metric.deviations(as_one_chip(outputs))
+    error = float(metric(as_one_chip(outputs))[0])
+    if error <= _LEAST * float(np.abs(away + metric.expected.ravel()).max(initial=0.0)):
         do = "ask for the RootMeanSquareDeviation from the machine as compiled"
         raise InvalidValueError(explain("the RMSE", must="be above zero to have a slope", got=error, do=do))
-    return answer_slopes(metric.answer, outputs, (away / (error * away.size)).reshape(1, -1))
+    return answer_slopes(metric.answer, outputs, away * counts / (error * counts.sum()))
 
 
 @metric_slopes.register
 def _(metric: LargestError, outputs: Outputs) -> OutputSlopes:
-    away = _away(metric.answer(as_one_chip(outputs))[0], metric.expected).ravel()
-    weights = np.zeros((1, away.size))
-    place = int(np.abs(away).argmax())
-    weights[0, place] = np.sign(away[place])
-    return answer_slopes(metric.answer, outputs, weights)
+    away, counts = metric.deviations(as_one_chip(outputs))
+    place = int(np.where(counts, np.abs(away[0]), -1.0).argmax())
+    return answer_slopes(metric.answer, outputs, np.sign(away) * np.eye(1, away.size, place))
 
 
 @metric_slopes.register
@@ -84,13 +82,6 @@ def answer_slopes(answer: Answer, outputs: Outputs, weights: Floats) -> OutputSl
         return _by_differences(_answer_reader(answer), outputs, weights)
     shaped = weights.reshape(len(weights), *y_or_h(outputs).shape)
     return OutputSlopes(h=shaped) if outputs.y is None else OutputSlopes(y=shaped)
-
-
-def _away(answer: Floats, expected: Floats) -> Floats:
-    if answer.shape != expected.shape:
-        do = "give lstm(x).y, or lstm(x).h"
-        raise InvalidShapeError(explain("expected", must=f"have shape {answer.shape}", got=expected.shape, do=do))
-    return answer - expected
 
 
 def _by_differences(function: Callable[[Outputs], Floats], outputs: Outputs, weights: Floats) -> OutputSlopes:
@@ -136,7 +127,7 @@ def _shaped(outputs: Outputs, numbers: Floats) -> Outputs:
     first = 1 if outputs.y is None else 2
     chains = len(outputs.state.h)
     state = State(h=tuple(made[first : first + chains]), c=tuple(made[first + chains :]))
-    return Outputs(h=made[0], y=None if outputs.y is None else made[1], state=state, c=None)
+    return replace(outputs, h=made[0], y=None if outputs.y is None else made[1], state=state, c=None)
 
 
 _MOST_ANSWERS = 4096
@@ -204,11 +195,14 @@ def budget_subject(machine: AnyDesign, run: Run, of: Subject) -> tuple[BudgetSub
         do = "give answer= a function that returns those of interest"
         must = f"be at most {_MOST_ANSWERS}"
         raise UnsupportedError(explain("numbers in an answer", must=must, got=nominal.size, do=do))
+    counts = np.ones(nominal.size, dtype=bool)
     if isinstance(of, _Deviation):
         slopes = answer_slopes(of.answer, outputs, np.eye(nominal.size))
+        alone = as_one_chip(outputs)
+        counts = of_valid_steps(of.answer, of.answer(alone), alone)
     else:
         slopes = metric_slopes(of, outputs)
-    weights = np.full(nominal.size, 1.0 / nominal.size)
+    weights = counts / counts.sum()
     return BudgetSubject(machine=machine, run=run, read=read, nominal=nominal, weights=weights), slopes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from lstm_analog.arrays import Floats
 from lstm_analog.doors import checked_record
 from lstm_analog.errors import InvalidShapeError, explain
-from lstm_analog.study.yield_result import Failure
+from lstm_analog.study.yield_result import Failure, floats_or_nan
 from lstm_analog.summaries import Rows, Summarised
 from lstm_analog.tables import write_rows
 
@@ -62,9 +62,7 @@ class CornerTable(Summarised):
     failures: tuple[Failure, ...]
 
     def __post_init__(self) -> None:
-        errors = np.array(self.errors, dtype=np.float64)
-        errors.setflags(write=False)
-        object.__setattr__(self, "errors", errors)
+        object.__setattr__(self, "errors", floats_or_nan(self.errors, "errors"))
         shape = tuple(map(len, (self.settings, self.corners, self.temperatures, self.supplies)))
         if self.errors.shape != shape:
             do = "take what study.corners returned"

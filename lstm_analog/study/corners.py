@@ -20,7 +20,7 @@ from lstm_analog.compiler.timing import CLOCKED
 from lstm_analog.doors import checked
 from lstm_analog.engines import Engine, EngineLike, Ngspice
 from lstm_analog.engines.choosing import chosen_engine
-from lstm_analog.errors import InvalidValueError, explain
+from lstm_analog.errors import InvalidValueError, UnsupportedError, explain
 from lstm_analog.imperfections import Streams
 from lstm_analog.model import LSTM, State
 from lstm_analog.model.sequences import StateLike, sequences
@@ -94,7 +94,13 @@ class CornerChips:
         return 0
 
     def with_imperfection(self, imperfection: object, streams: Streams) -> "CornerChips":
-        """Return the chip at the point whose number is `streams.first`; there is no `imperfection`."""
+        """Return the chip at the point whose number is `streams.first`; there is no `imperfection`.
+
+        Raises `UnsupportedError` if `streams` are of several chips: points differ in more than the values of parts.
+        """
+        if streams.chips is not None:
+            must, do = "be run one after the other", "draw one chip"
+            raise UnsupportedError(explain("points", must=must, got=f"{streams.chips} together", do=do))
         return replace(self, place=streams.first)
 
     def run(

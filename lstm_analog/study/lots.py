@@ -1,6 +1,6 @@
 """Lots: chips that are drawn and run together, each measured by a metric; the task and the result of a worker."""
 
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from types import FunctionType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -157,7 +157,7 @@ def as_one_chip(outputs: Outputs) -> Outputs:
     """Return the `outputs` of one machine with a leading axis of one chip in all arrays."""
     h, c = (tuple(array[None] for array in arrays) for arrays in (outputs.state.h, outputs.state.c))
     y, cells = (None if array is None else array[None] for array in (outputs.y, outputs.c))
-    return Outputs(h=outputs.h[None], state=State(h=h, c=c), y=y, c=cells)
+    return replace(outputs, h=outputs.h[None], state=State(h=h, c=c), y=y, c=cells)
 
 
 def check_design(machine: object) -> None:

@@ -5,6 +5,7 @@ records below, your own function, or a record with a method `__call__`. To be se
 at the top of a module.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Annotated, TypeAlias
 
 import numpy as np
 
-from lstm_analog.arrays import Floats, Indices, floats, indices
+from lstm_analog.arrays import Flags, Floats, Indices, floats, indices
 from lstm_analog.doors import checked, checked_record
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model import Model
@@ -43,33 +44,12 @@ class ModelAnswer:
         return self.model.decode(outputs, self.fed)
 
 
-@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LargestError:
-    """The largest absolute difference between the `answer` of a chip and that `expected`, in units of the answer.
+class AnswerError(ABC):
+    """A size of the differences between the `answer` of a chip and that `expected`, in units of the answer.
 
     `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` if there is no head, unless `answer` is
-    another function.
-    """
-
-    expected: Floats
-    answer: Answer = y_or_h
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "expected", floats(self.expected, "expected"))
-
-    def __call__(self, outputs: Outputs) -> Floats:
-        """Return the largest error of each chip in `outputs`, (chips,)."""
-        found: Floats = np.abs(_errors(self.answer(outputs), self.expected)).max(axis=-1)
-        return found
-
-
-@checked_record
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RootMeanSquareError:
-    """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`.
-
-    Steps beyond the length of a sequence are 0 in both and count; an `answer` that leaves them out does not count them.
+    another function. Steps beyond the length of a sequence do not count (`of_valid_steps`).
     """
 
     expected: Floats
@@ -80,7 +60,46 @@ class RootMeanSquareError:
 
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the error of each chip in `outputs`, (chips,)."""
-        found: Floats = np.sqrt(np.mean(_errors(self.answer(outputs), self.expected) ** 2, axis=-1))
+        away, counts = self.deviations(outputs)
+        return self.of_deviations(np.compress(counts, away, axis=1))
+
+    def deviations(self, outputs: Outputs) -> tuple[Floats, Flags]:
+        """Return how answers in `outputs` differ from that expected, (chips, n), and which of the n count, (n,)."""
+        found = self.answer(outputs)
+        if found.shape[1:] != self.expected.shape:
+            must, do = f"have the shape of one chip's answer, {found.shape[1:]}", "give lstm(x).y, or lstm(x).h"
+            raise InvalidShapeError(explain("expected", must=must, got=self.expected.shape, do=do))
+        return (found - self.expected).reshape(len(found), -1), of_valid_steps(self.answer, found, outputs)
+
+    @abstractmethod
+    def of_deviations(self, away: Floats) -> Floats:
+        """Return the error of each chip, (chips,), whose answer differs by `away` (chips, n)."""
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LargestError(AnswerError):
+    """The largest absolute difference between the `answer` of a chip and that `expected`, in units of the answer.
+
+    `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` if there is no head, unless `answer` is
+    another function. Steps beyond the length of a sequence do not count: of `answer` as given, of `ModelAnswer`, and of
+    any answer of shape (chips, batch, time, ...). One that joins steps finds their numbers in `lengths` of the outputs.
+    """
+
+    def of_deviations(self, away: Floats) -> Floats:
+        """Return the largest of the absolute values of `away` (chips, n), (chips,)."""
+        found: Floats = np.abs(away).max(axis=-1)
+        return found
+
+
+@checked_record
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootMeanSquareError(AnswerError):
+    """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`."""
+
+    def of_deviations(self, away: Floats) -> Floats:
+        """Return the root mean square of `away` (chips, n), (chips,)."""
+        found: Floats = np.sqrt(np.mean(away**2, axis=-1))
         return found
 
 
@@ -182,9 +201,19 @@ def numbers_of(what: str, function: Callable[[Outputs], Floats], outputs: Output
     return values.astype(np.float64)
 
 
-def _errors(answer: Floats, expected: Floats) -> Floats:
-    """Return the differences of `answer` (chips, ...) and `expected` (...), flattened to (chips, n)."""
-    if answer.shape[1:] != expected.shape:
-        must, do = f"have the shape of one chip's answer, {answer.shape[1:]}", "give lstm(x).y, or lstm(x).h"
-        raise InvalidShapeError(explain("expected", must=must, got=expected.shape, do=do))
-    return (answer - expected).reshape(len(answer), -1)
+def of_valid_steps(answer: Answer, found: Floats, outputs: Outputs) -> Flags:
+    """Return which of the n numbers that an `answer` has `found` for each chip are not of padded steps, (n,).
+
+    `found` (chips, ...) has a value a step if it has the axes (chips, batch, time, ...) of the `outputs`. Raises
+    `InvalidShapeError` for (chips, batch, k) of sequences of several lengths and k steps, which may be either.
+    """
+    shape, steps = found.shape[1:], outputs.h.shape[-3:-1]
+    if outputs.lengths is None or shape[:2] != steps:
+        return np.ones(int(np.prod(shape)), dtype=bool)
+    stepwise = len(shape) > 2
+    if not stepwise and answer is not y_or_h and not isinstance(answer, ModelAnswer):
+        got, do = f"{found.shape} of {steps[1]} steps", "keep the axis of outputs, or join all axes but that of chips"
+        raise InvalidShapeError(explain("an answer", must="show whether it is one a step", got=got, do=do))
+    inside = np.arange(steps[1]) < outputs.lengths[:, None]
+    counts = inside.reshape(*steps, *(1 for _ in shape[2:])) if stepwise else True
+    return np.broadcast_to(counts, shape).ravel()

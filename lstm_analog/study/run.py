@@ -201,9 +201,10 @@ class Run(Summarised):
         """
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        last = self.passes[-1].compiled.network
-        read, y = (self.h, None) if self.y is None else (self.h, read_out(last, self.y))
-        return Outputs(h=read_out(last, read) if y is None else read, state=State(h=h, c=c), y=y, c=self._kept_c)
+        last, y = self.passes[-1], self.y
+        read = in_time(read_out(last.compiled.network, self.h if y is None else y), last.lengths, backward=False)
+        outputs = Outputs(h=self.h, state=State(h=h, c=c), y=None, c=self._kept_c, lengths=self.lengths)
+        return replace(outputs, h=read) if y is None else replace(outputs, y=read)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""

@@ -1,4 +1,4 @@
-"""Noise that a clock samples: what each interval adds to the states of an LSTM, carried on by the LSTM itself.
+"""Noise of the states c and h that capacitors hold: what each clock interval adds, carried from step to step.
 
 With deviations y of c and h in signal units, an interval makes A y + q of them: A is one where nothing is computed, the
 slope of the step where the masters are filled, and zero in the reset. So P = A P A' + Q from interval to interval.
@@ -26,9 +26,9 @@ class SampledNoise(Summarised):
     Attributes
     ----------
     parts, kinds : tuple of str, (parts,)
-        What makes noise, and by which mechanism.
+        The part that makes each contribution, and its mechanism: "shot", "thermal" or "1/f".
     intervals : tuple of str, (intervals,)
-        What each interval is called.
+        The name of each interval.
     reads : index array, (steps,)
         The intervals at whose ends h and c are read.
     slopes : float array, (intervals, 2 units, 2 units)
@@ -45,22 +45,22 @@ class SampledNoise(Summarised):
     added: Floats
 
     def summary(self) -> Rows:
-        """Return the largest sigma of h and of c, and what made the noise of h after the last step."""
+        """Return the largest sigma of h and of c, and the origins of the noise of h after the last step."""
         largest = ((f"largest sigma of {name}", f"{of.max():.3g}") for name, of in (("h", self.h), ("c", self.c)))
         return (*largest, *self.origins(NoisySignal.H).summary())
 
     @property
     def h(self) -> Floats:
-        """Standard deviation of what the slaves of h hold after each step, (steps, units), in signal units."""
+        """Standard deviation of the h that is held after each step, (steps, units), in signal units."""
         return self._sigmas[:, self._sigmas.shape[1] // 2 :]
 
     @property
     def c(self) -> Floats:
-        """Standard deviation of what the slaves of c hold after each step, (steps, units), in signal units."""
+        """Standard deviation of the c that is held after each step, (steps, units), in signal units."""
         return self._sigmas[:, : self._sigmas.shape[1] // 2]
 
     def origins(self, signal: NoisySignal = NoisySignal.H, *, step: int = -1) -> NoiseOrigins:
-        """Return what made the noise of a `signal`, h or c, after a `step`, by part and interval, the mean over units.
+        """Return the variance of a `signal`, h or c, after a `step` by part and interval, the mean over units.
 
         Raises `InvalidValueError` if there is no such step, or the signal is y.
         """
@@ -89,7 +89,7 @@ class SampledNoise(Summarised):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepSignals:
-    """The signals of an LSTM layer step by step, which say how a step answers deviations.
+    """The signals of an LSTM layer step by step, and the derivatives of each step by them.
 
     Attributes
     ----------

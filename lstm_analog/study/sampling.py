@@ -32,7 +32,7 @@ _Made_co = TypeVar("_Made_co", bound=Design, covariant=True)
 
 
 class MachineMaker(Protocol[_Made_co]):
-    """What makes machines without imperfections; `partial(la.compile, lstm)` is one."""
+    """A function that makes machines without imperfections; `partial(la.compile, lstm)` is one."""
 
     def __call__(self, technology: object, *, settling: float) -> _Made_co:
         """Return the machine built in `technology`, its phases of `settling` time constants."""
@@ -68,7 +68,7 @@ class _Built(Generic[AnyDesign]):
 
     @cached_property
     def running(self) -> RunningCost:
-        """What the machine takes in a short run, by the engine that samples where `Settle` finds no rest."""
+        """The cost of a short run of the machine, by the engine that samples where `Settle` finds no rest."""
         x = self.x[..., :_COSTED, :]
         try:
             return running_cost(self.machine.run(x, engine=Settle(), keep=Keep.EVERYTHING))
@@ -103,7 +103,7 @@ class Choices(Generic[AnyDesign]):
     make : MachineMaker
         Makes machines.
     start : Build
-        What the knobs turn.
+        The build whose values the knobs change.
     knobs, target : tuple of Knob, Target
         As in `size`.
     x, metric, chips, seed : float array, Metric, int, int
@@ -163,7 +163,7 @@ class Choices(Generic[AnyDesign]):
         return self._made[key]
 
     def offer(self, place: Position) -> Offer:
-        """Return what the choice at a `place` takes."""
+        """Return the choice at a `place` with its running cost and price."""
         price = float(np.prod([knob.prices[number] for knob, number in zip(self.knobs, place, strict=True)]))
         running = self._built(place).running
         return Offer(values=self.values(place), build=self.build(place), running=running, price=price)

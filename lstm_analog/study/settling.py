@@ -23,7 +23,6 @@ from lstm_analog.engines.phase.graph import strong_components
 from lstm_analog.engines.system import System, system
 from lstm_analog.errors import UnsupportedError, explain
 from lstm_analog.imperfections.base import AboveZero, InRange
-from lstm_analog.network.laws import High
 from lstm_analog.network.parts import Cells
 from lstm_analog.study.keeping import Keep, not_kept
 from lstm_analog.study.run import PassRun, Run
@@ -111,8 +110,9 @@ def settling_error(
 def settling(run: Run) -> Settling:
     """Return the settling of the interval of a step of `run` that leaves most, by the poles of its network.
 
-    The equations are linearised at the efforts of the first sequence in its last step. Those of transistor cells are
-    not known; they have the compiler's time constant and two poles, the masters of c and h.
+    The equations are linearised at the efforts of the first sequence in the last step; parameters that change from step
+    to step are those of that step. The equations of transistor cells are not known; they have the compiler's time
+    constant and two poles, the masters of c and h.
 
     Raises `UnsupportedError` if no interval that settles is followed by one that holds a value, or the run is that of a
     head alone; `InvalidValueError` if the run has not kept all unknowns in its last step.
@@ -145,16 +145,15 @@ def _designed(run: PassRun) -> Settling:
 
 
 def _matrices(run: PassRun) -> list["scipy.sparse.coo_array"]:
-    """Return d rates / d storages in each interval of a step, (n, n) per second, in signal units."""
-    cycle, systems = run.compiled.cycle, dict[High, System]()
-    steps = run.x.shape[-2]
-    result = []
-    for interval in cycle.step:
-        number = int(cycle.ends(interval.name, steps)[-1])
-        high = run.trajectory.schedule.phase(number)
-        equations = systems.setdefault(high, systems.get(high) or system(run.trajectory.network, high))
-        result.append(_matrix(run, number, equations))
-    return result
+    """Return d rates / d storages in each interval of the last step, (n, n) per second, in signal units."""
+    cycle, schedule = run.compiled.cycle, run.trajectory.schedule
+    numbers = [int(cycle.ends(interval.name, run.x.shape[-2])[-1]) for interval in cycle.step]
+    found = dict[int, "scipy.sparse.coo_array"]()
+    for network, intervals in schedule.stretches(run.trajectory.network):  # of which the last step has one, or more
+        inside = [number for number in numbers if number in intervals]
+        equations = {high: system(network, high) for high in map(schedule.phase, inside)}
+        found |= {number: _matrix(run, number, equations[schedule.phase(number)]) for number in inside}
+    return [found[number] for number in numbers]
 
 
 def _matrix(run: PassRun, number: int, equations: System) -> "scipy.sparse.coo_array":
@@ -162,8 +161,8 @@ def _matrix(run: PassRun, number: int, equations: System) -> "scipy.sparse.coo_a
     every, end = np.arange(trajectory.network.unknowns.size), trajectory.schedule.ends[[number]]
     if not trajectory.holds(every, end):
         raise not_kept(trajectory, "all unknowns in the last step", Keep.SIGNALS)
-    moment = trajectory.sample(end, every)
-    effort = moment[(0,) * (moment.ndim - 2)].copy()
+    moment = trajectory.sample(end, every).reshape(-1, 1, every.size)
+    effort = moment[0].copy()
     equations.complete(effort)
     unit = scipy.sparse.diags_array(trajectory.network.unknowns.scales()[equations.dynamic])
     return scipy.sparse.coo_array(scipy.sparse.diags_array(1.0 / unit.diagonal()) @ equations.jacobian(effort) @ unit)

@@ -19,7 +19,7 @@ from lstm_analog.tables import write_rows
 @checked_record
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What chips have to reach: at least the fraction `share` of all that could be made meets the `spec`.
+    """The target of a sizing: at least the fraction `share` of all chips that could be made meets the `spec`.
 
     It counts as met if the lower end of Wilson's interval of the yield at `level` is not below `share`.
     """
@@ -77,7 +77,7 @@ class KnobValue:
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Offer:
-    """A choice with what it takes; a cost is a function of this record.
+    """A choice of values of the knobs, with its running cost and price; a cost is a function of this record.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Offer:
     build : Build
         The technology, settling and imperfections that they make.
     running : RunningCost
-        What the machine takes to run.
+        Energy, time and size of the machine in a run.
     price : float
         The product of the relative prices of the grades.
     """
@@ -156,7 +156,7 @@ class Sizing(Summarised, Generic[AnyDesign]):
     Attributes
     ----------
     target : Target
-        What had to be met.
+        The target that had to be met.
     chosen : Choice
         The cheapest choice that meets it, built and sampled.
     cheaper : Choice or None

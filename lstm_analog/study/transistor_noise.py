@@ -30,7 +30,7 @@ WIDE = Band(low=1e3, high=1e11, points=10)
 
 
 class BuiltDesign(Design, Protocol):
-    """A machine that knows what it is built in; `la.Machine` is one."""
+    """A machine that has the technology it is built in; `la.Machine` is one."""
 
     @property
     def technology(self) -> object:
@@ -59,9 +59,9 @@ def transistor_noise(
     machine : Machine
         One machine of transistor cells, without an axis of chips.
     x : (time, inputs)
-        What it is fed, one sequence.
+        Its input, one sequence.
     state : State or pair of arrays, optional
-        Where it starts.
+        The initial state; zero unless given.
     band : Band
         Frequencies of noise that count. Slower noise than `band.low`, as 1/f of many steps, is an offset.
     engine : Ngspice, optional

@@ -1,4 +1,4 @@
-"""What the noise of transistor cells is: simulated, by hand, standing on terminals, and in transients.
+"""The results of `transistor_noise`: simulated, by hand, on terminals while the clock stands, and in transients.
 
 A table of it has a row for each clock state, part and mechanism (`NoiseRow`).
 """
@@ -29,20 +29,20 @@ RowKey = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRow:
-    """What a `part` makes by a mechanism, its `kind`, while the clock stands in a `state`.
+    """The noise of one `part` by one mechanism, its `kind`, in one clock `state`: a row of the table of noise.
 
-    All are standard deviations in signal units, root mean square over units.
+    Numbers are standard deviations in signal units, root mean square over units.
 
     Attributes
     ----------
     state, part, kind : str
         The clock state, of all steps; the part; "shot", "thermal" or "1/f".
     c, h : float
-        What of it is held after the last step, simulated.
+        The part of the noise held after the last step, simulated.
     c_by_hand, h_by_hand : float
         The same by hand.
     c_standing, h_standing : float
-        What is on the terminals while the clock stands so, and held by nothing.
+        The noise on the terminals of c and h while the clock stands in that state, which no capacitor holds.
     """
 
     state: str
@@ -102,7 +102,7 @@ class StandingNoise(Summarised):
     Attributes
     ----------
     parts, kinds : tuple of str, (parts,)
-        What makes it, and by which mechanism.
+        The part that makes each contribution, and its mechanism: "shot", "thermal" or "1/f".
     intervals : tuple of str, (intervals,)
         The clock states.
     variance : float array, (intervals, parts, 2, units)
@@ -130,7 +130,7 @@ class StandingNoise(Summarised):
 @checked_record
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TransientNoise(Summarised):
-    """What slaves hold after each step in transients with noise: `c` and `h`, (runs, steps, units), in signal units."""
+    """The `c` and `h` held after each step in transients with noise, (runs, steps, units), in signal units."""
 
     c: Floats
     h: Floats
@@ -157,15 +157,15 @@ class TransistorNoise(Summarised):
     Attributes
     ----------
     run : Run
-        What the machine does without noise.
+        The run of the machine without noise.
     simulated : SampledNoise
         From ngspice's `.noise` with the models of its transistors.
     estimated : SampledNoise
         By hand: kT/C, pairs, resistors.
     standing : StandingNoise
-        What the terminals have in each clock state of the last step, which no capacitor holds.
+        The noise on the terminals in each clock state of the last step, which no capacitor holds.
     states : ClockStates
-        The clock states, for whoever asks for other nodes.
+        The machine in its clock states, from which the noise of other nodes can be computed.
     """
 
     run: Run
@@ -229,7 +229,7 @@ class TransistorNoise(Summarised):
         write_rows(path, ([entry.name for entry in fields(NoiseRow)], *told))
 
     def transients(self, count: PathCount, *, seed: int, period: float) -> TransientNoise:
-        """Return what `count` transients of ngspice make of the noise, with a source beside every device.
+        """Return c and h in `count` transients of ngspice with a noise source beside every device.
 
         Densities are those of textbooks at the operating points of the clock states (`engines.noise.devices`), white.
         Each source holds a number for `period` (s), a tenth or less of the time constants of loads and hold capacitors:

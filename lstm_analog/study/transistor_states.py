@@ -19,7 +19,7 @@ from lstm_analog.network.schedule import Schedule
 from lstm_analog.study.transistor_estimate import NoiseCause
 
 _DIVIDER = ("_upper_", "_lower_")
-"""What the labels of the resistors of the divider have in them."""
+"""Parts of the labels by which resistors of the divider are known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,9 +40,10 @@ class ClockStates:
     band: Band
 
     def added(self, interval: int) -> Mapping[NoiseCause, Floats]:
-        """Return what the capacitors that `interval` connects hold afterwards, by cause: (units, 2, 2).
+        """Return the noise that the capacitors connected in `interval` hold afterwards, by cause: (units, 2, 2).
 
-        Variances of c and h of each unit and their covariance, signal units squared; empty where all switches are open.
+        These are variances of c and h of each unit and their covariance, signal units squared; empty where all switches
+        are open.
         """
         name = self.schedule.names[interval]
         if name not in (RESET, COPY, compute_line(0)):
@@ -97,12 +98,12 @@ class ClockStates:
 
     @property
     def master_signals(self) -> list[dict[int, float]]:
-        """What the masters take, c of all units, then h, as weights of unknowns of `network`."""
+        """The signals that the masters take, c of all units, then h, as weights of unknowns of `network`."""
         return [each for signals in self._between(MASTERS) for each in signals]
 
     @property
     def held_signals(self) -> list[dict[int, float]]:
-        """What the slaves hold, c of all units, then h, as weights of unknowns of `network`."""
+        """The signals that the slaves hold, c of all units, then h, as weights of unknowns of `network`."""
         return [each for signals in self._between(SLAVES) for each in signals]
 
     def held(self, interval: int) -> Indices:
@@ -146,7 +147,7 @@ class ClockStates:
 
 
 def part_of(source: NoiseSource) -> str:
-    """Return what the device of `source` is for."""
+    """Return the purpose of the device that makes the noise of `source`, such as "divider" or "bias generator"."""
     if source.card:
         card = source.card.partition("_")[2] or source.card  # of a subcircuit, or of the cell itself
         known = [word for start, word in PURPOSES.items() if card.startswith(start)]

@@ -51,7 +51,7 @@ class Spec:
     @checked
     def excess(self, values: ArrayLike) -> Floats:
         """Return the distance of each of `values` beyond the limit, negative within it; infinity for NaN."""
-        numbers = _numbers(values)
+        numbers = floats_or_nan(values, "values")
         beyond = numbers - self.limit if self.at_least is None else self.limit - numbers
         return np.where(np.isnan(numbers), inf, beyond)
 
@@ -142,12 +142,10 @@ class Yield(Summarised, Generic[AnyDesign]):
     level: Confidence = LEVEL
 
     def __post_init__(self) -> None:
-        values = _numbers(self.values).copy()
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
-        if values.ndim != 1 or not values.size:
+        object.__setattr__(self, "values", floats_or_nan(self.values, "values"))
+        if self.values.ndim != 1 or not self.values.size:
             do = "take what yield_of returned"
-            raise InvalidShapeError(explain("values", must="be one a chip", got=f"shape {values.shape}", do=do))
+            raise InvalidShapeError(explain("values", must="be one a chip", got=f"shape {self.values.shape}", do=do))
 
     @property
     def chips(self) -> int:
@@ -227,10 +225,15 @@ class Yield(Summarised, Generic[AnyDesign]):
         return f"{self.fraction:.1%} ({100.0 * self.level:g}% interval {ends.low:.1%} to {ends.high:.1%}), {many}"
 
 
-def _numbers(values: ArrayLike) -> Floats:
-    """Return `values` as float64 with NaN allowed; `InvalidTypeError` if they are no real numbers."""
-    array = plain(values, "values")
+def floats_or_nan(values: ArrayLike, what: str) -> Floats:
+    """Return `values`, called `what` in messages, as a read-only float64 array in which NaN stands for a failure.
+
+    Raises `InvalidTypeError` if they are no real numbers.
+    """
+    array = plain(values, what)
     if array.dtype.kind not in "fiu":
         do = "give the metric of each chip"
-        raise InvalidTypeError(explain("values", must="be real numbers", got=array.dtype, do=do))
-    return array.astype(np.float64)
+        raise InvalidTypeError(explain(what, must="be real numbers", got=array.dtype, do=do))
+    result = array.astype(np.float64)
+    result.setflags(write=False)
+    return result

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from lstm_analog.arrays import Floats, floats
 from lstm_analog.doors import checked, checked_record
-from lstm_analog.engines import Engine, EngineLike, Progress, Settle
+from lstm_analog.engines import EngineLike, Progress, Settle
 from lstm_analog.engines.choosing import chosen_engine
 from lstm_analog.errors import InvalidShapeError, InvalidTypeError, InvalidValueError, LstmAnalogError, explain
 from lstm_analog.model.sequences import StateLike
@@ -19,6 +19,7 @@ from lstm_analog.study.lot_study import AHEAD, Handling, count_rule, lots_of
 from lstm_analog.study.lot_workers import ExecutorLike
 from lstm_analog.study.lots import AnyDesign, Lot, Trial, as_one_chip, check_design
 from lstm_analog.study.metrics import Metric, measured
+from lstm_analog.study.run import Run
 from lstm_analog.study.yield_result import LEVEL, Confidence, Spec, Yield, joined, wilson_interval
 from lstm_analog.summaries import Rows, Summarised
 
@@ -112,66 +113,57 @@ def yield_of(
     FileAccessError, FileFormatError
         If the folder cannot be used or has another study.
     """
-    how = Handling(
-        lot_size=lot_size,
-        executor=executor,
-        ahead=ahead,
-        timeout=timeout,
-        folder=None if folder is None else Path(folder),
-    )
-    trial, nominal = _trial(
-        machine, imperfections, int(seed), (x, state, lengths), chosen_engine(engine, Settle()), metric
-    )
-    with closing(lots_of(trial, int(chips), how)) as lots:
-        values, failures = joined(_watched(lots, (spec, level, until), progress, chips))
-    return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
-
-
-def _trial(
-    machine: AnyDesign,
-    imperfections: object,
-    seed: int,
-    fed: tuple[ArrayLike, StateLike | None, ArrayLike | None],
-    engine: Engine,
-    metric: Metric,
-) -> tuple[Trial[AnyDesign], float]:
-    """Return the trial of all chips, and the metric of the `machine` without imperfections, whose run checks `fed`.
-
-    `fed` are x, state and lengths.
-    """
+    place = None if folder is None else Path(folder)
+    how = Handling(lot_size=lot_size, executor=executor, ahead=ahead, timeout=timeout, folder=place)
+    solver = chosen_engine(engine, Settle())
     check_design(machine)
-    x, state, lengths = fed
-    run = machine.run(x, state=state, lengths=lengths, engine=engine, keep=Keep.OUTPUTS)
+    run = machine.run(x, state=state, lengths=lengths, engine=solver, keep=Keep.OUTPUTS)  # checks what is fed
     trial = Trial(
         machine=machine,
         imperfections=imperfections,
-        seed=seed,
+        seed=int(seed),
         x=run.x,
         state=run.initial_state,
         lengths=run.lengths,
-        engine=engine,
+        engine=solver,
         metric=metric,
     )
-    trial.chips(0, None)  # raises, before any chip runs, if an imperfection is invalid or the machine lacks its parts
-    return trial, float(measured(metric, as_one_chip(run.outputs), 1)[0])
+    nominal = _nominal(trial, run)
+    with closing(lots_of(trial, int(chips), how)) as lots:
+        values, failures = joined(_until_narrow(_reported(lots, progress, int(chips)), spec, level, until))
+    return Yield(trial=trial, values=values, failures=failures, nominal=nominal, spec=spec, level=level)
 
 
-def _watched(
-    lots: Iterator[Lot], asked: tuple[Spec, float, float | None], progress: Progress | None, chips: int
-) -> Iterator[Lot]:
-    """Yield `lots` of at most `chips` chips, and tell `progress` of each.
+def _nominal(trial: Trial[AnyDesign], run: Run) -> float:
+    """Return the metric of the machine of `trial` without imperfections, of which `run` is the run.
 
-    `asked` are the spec, the confidence and the half-width: the last lot is the first after which the interval of the
-    yield is no wider. With None for the half-width all are yielded.
+    Raises what drawing a chip does, if an imperfection is invalid or the machine lacks its parts.
     """
-    (spec, level, until), passing, count = asked, 0, 0
+    trial.chips(0, None)
+    return float(measured(trial.metric, as_one_chip(run.outputs), 1)[0])
+
+
+def _reported(lots: Iterator[Lot], progress: Progress | None, chips: int) -> Iterator[Lot]:
+    """Yield `lots`, and tell `progress` at each how many of all `chips` are done."""
+    count = 0
     for lot in lots:
         count += lot.values.size
         if progress is not None:
             progress(count, chips)
         yield lot
+
+
+def _until_narrow(lots: Iterator[Lot], spec: Spec, level: float, half_width: float | None) -> Iterator[Lot]:
+    """Yield `lots` up to the first after which the interval of the yield by `spec` at `level` has the `half_width`.
+
+    All are yielded if that is None.
+    """
+    passing, count = 0, 0
+    for lot in lots:
+        yield lot
         passing += int((spec.excess(lot.values) <= 0.0).sum())
-        if until is not None and wilson_interval(passing, count, level=level).half_width <= until:
+        count += lot.values.size
+        if half_width is not None and wilson_interval(passing, count, level=level).half_width <= half_width:
             return
 
 

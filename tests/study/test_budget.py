@@ -126,6 +126,20 @@ def test_chips_that_cannot_be_made_have_no_sampled_deviation():
     assert np.isnan(found.ladder[1].sampled)
 
 
+def test_the_deviation_of_a_ragged_batch_is_that_of_its_valid_steps():
+    """Pads, which no part moves, are not in the mean; the metric of the same has the same slope."""
+    machine, lengths = compiled(), [5, 1]
+    found = made(machine=machine, chips=8, strengths=(1.0,), lengths=lengths)
+    chips = machine.with_imperfection(CAUSE, Streams(seed=1, chips=8)).run(X, lengths=lengths, engine="settle").h
+    away = chips - machine.run(X, lengths=lengths, engine="settle").h
+    valid = np.concatenate([away[:, 0].ravel(), away[:, 1, 0].ravel()])
+    assert found.ladder[0].sampled == pytest.approx(np.sqrt((valid**2).mean()), rel=1e-6)
+    expected = LSTM(X, lengths=lengths).h - 0.1 * (np.arange(5) < np.array(lengths)[:, None])[..., None]
+    of = RootMeanSquareError(expected=expected)
+    error = made(machine=machine, chips=8, strengths=(0.01, 1.0), lengths=lengths, of=of)
+    assert error.ladder[0].ratio == pytest.approx(1.0, abs=1e-2)
+
+
 def test_the_largest_deviation_is_that_of_the_answer_that_deviates_most():
     machine = compiled()
     found, all_of_them = (

@@ -1,7 +1,7 @@
 """Chips over corners: the table of a stand-in of the simulator, and one corner against another in ngspice."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
@@ -51,6 +51,8 @@ def test_the_worst_of_each_setting_is_told_with_its_point():
     assert none.summary()[1] == ("one factor a wafer", "no point was solved")
     with pytest.raises(InvalidShapeError, match=r"errors must have shape \(2, 2, 1, 2\), got \(8,\): take what study"):
         replace(FOUND, errors=np.zeros(8))
+    with pytest.raises(InvalidTypeError, match=r"^errors must be real numbers, got <U5: "):
+        replace(FOUND, errors=np.full((2, 2, 1, 2), "small"))
     with pytest.raises(ValueError, match="read-only"):
         FOUND.errors[0] = 1.0
 
@@ -106,6 +108,24 @@ def test_points_are_those_of_machines_compiled_one_by_one():
         error = np.abs(machine.run(x, engine="ngspice").h - lstm(x).h).max()
         assert found.errors[0, 0, place, 1] == error
     assert found.errors[0, 0, 1].min() > 10.0 * found.errors[0, 0, 0].max(), "a fixed bias does not follow kT/q"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnEngine:
+    """An engine that is none of the package's, of which a study does not know how many chips it takes at a time."""
+
+    engine: la.engines.Ngspice
+
+    def run(self, network, schedule, save=None):
+        return self.engine.run(network, schedule, save)
+
+
+def test_an_engine_of_your_own_is_given_every_point():
+    """All points of a wafer had the error of its first."""
+    given = {"temperatures": (27.0, 85.0)}
+    np.testing.assert_array_equal(
+        told(**given, engine=OwnEngine(engine=la.engines.Ngspice())).errors, told(**given).errors
+    )
 
 
 def test_what_is_set_for_a_wafer_is_found_once_for_its_points(monkeypatch):

@@ -197,5 +197,5 @@ def test_metrics_without_slopes_are_refused():
         metric_slopes(RootMeanSquareError(expected=outputs.h), outputs)
     with pytest.raises(UnsupportedError, match="a metric with slopes must be smooth, got LabelAccuracy"):
         metric_slopes(LabelAccuracy(labels=[0, 1]), outputs)
-    with pytest.raises(InvalidShapeError, match="expected must have shape"):
+    with pytest.raises(InvalidShapeError, match="expected must have the shape of one chip's answer"):
         metric_slopes(RootMeanSquareError(expected=outputs.h[0]), outputs)

@@ -13,6 +13,7 @@ from lstm_analog.errors import InvalidValueError, UnsupportedError
 from lstm_analog.machine import compile
 from lstm_analog.model import LSTM, random_lstm
 from lstm_analog.network.parts import Conductors, Storages, Switches
+from lstm_analog.network.varying import VaryingParameters
 from lstm_analog.study import settling, settling_error
 
 RATIOS = (14.0, 18.0, 22.0)
@@ -80,6 +81,19 @@ def test_only_poles_near_the_slowest_count(row: float, poles: int, time_constant
     result = settling(compile(model(), technology, settling=10.0).run(inputs(1), engine=ROUGH))
     assert result.poles == poles
     assert result.time_constant == pytest.approx(time_constant, rel=1e-9)
+
+
+def test_parameters_that_vary_are_those_of_the_last_step() -> None:
+    """The rows of the last step are loaded by twice the resistance, so that their time constant is twice as long."""
+    machine, slow = (compile(model(), replace(BEHAVIOURAL, row_resistance=row), settling=10.0) for row in (10e3, 20e3))
+    steady = machine.run(inputs(2), engine=ROUGH)
+    schedule, steps = steady.trajectory.schedule, (machine.network, slow.network)
+    varying = VaryingParameters(first=np.array([0, len(schedule.names) // 2 + 1]), draw=lambda: iter(steps))
+    trajectory = ROUGH.run(machine.network, replace(schedule, varying=varying))
+    result = settling(replace(steady, passes=(replace(steady.passes[0], trajectory=trajectory),)))
+    assert (settling(steady).poles, result.poles) == (3, 1)
+    assert settling(steady).time_constant == pytest.approx(1e-6, rel=1e-9)
+    assert result.time_constant == pytest.approx(2e-6, rel=1e-9)
 
 
 def test_pauses_as_short_as_can_be_hold_all_the_same() -> None:

@@ -337,6 +337,55 @@ def test_a_whole_model_answers_for_every_chip(machine, lstm):
         assert abs(error - found.values[number]) < 1e-14
 
 
+def padded_and_not(machine, error_of, lengths):
+    """Return the errors of two chips over a ragged batch, and by numpy over the valid steps of each sequence."""
+    chips, batch = machine.with_imperfection(CAUSE, Streams(seed=5, chips=2)), np.stack([X, X[::-1]])
+    run = chips.run(batch, lengths=lengths, engine="settle")
+    digital = [sequence[:length] for sequence, length in zip(batch, lengths, strict=True)]
+    found = [np.concatenate([h[:n].ravel() for h, n in zip(chip, lengths, strict=True)]) for chip in run.h]
+    return error_of(run.outputs, batch), np.array(found), digital
+
+
+def test_errors_of_ragged_batches_are_those_of_valid_steps(machine, lstm):
+    def error_of(outputs, batch):
+        return RootMeanSquareError(expected=lstm(batch, lengths=[4, 1]).h)(outputs)
+
+    errors, found, digital = padded_and_not(machine, error_of, [4, 1])
+    away = found - np.concatenate([lstm(each).h.ravel() for each in digital])
+    np.testing.assert_allclose(errors, np.sqrt((away**2).mean(axis=1)), rtol=1e-13)
+
+
+def test_padding_is_left_out_of_other_answers_that_have_a_value_a_step(machine, lstm):
+    def first(outputs):
+        return outputs.h[..., :1]
+
+    expected = lstm(np.stack([X, X[::-1]]), lengths=[4, 1]).h
+    errors, found, digital = padded_and_not(
+        machine, lambda told, _: RootMeanSquareError(expected=expected[..., :1], answer=first)(told), [4, 1]
+    )
+    away = found.reshape(2, -1, 3)[..., 0] - np.concatenate([lstm(each).h[:, 0] for each in digital])
+    np.testing.assert_allclose(errors, np.sqrt((away**2).mean(axis=1)), rtol=1e-13)
+    batch = np.stack([X, X[::-1]])
+    told = machine.with_imperfection(CAUSE, Streams(seed=5, chips=2)).run(batch, lengths=[4, 1], engine="settle")
+    ambiguous = RootMeanSquareError(expected=expected[..., 0], answer=lambda outputs: outputs.h[..., 0])
+    with pytest.raises(InvalidShapeError, match=r"^an answer must show whether it is one a step, got \(2, 2, 4\) of 4"):
+        ambiguous(told.outputs)
+    joined = RootMeanSquareError(expected=expected[..., 0].ravel(), answer=lambda told: told.h[..., 0].reshape(2, -1))
+    assert (joined(told.outputs) < errors).all(), "all numbers count where axes are joined"
+    last = RootMeanSquareError(expected=expected[:, 0], answer=lambda outputs: outputs.h[..., 0, :])
+    assert last(told.outputs).shape == (2,)
+
+
+def test_converters_read_no_padding(machine, lstm):
+    """0 is outside their range, so that padding was read as its lower end."""
+    shifted = machine.with_imperfection(la.imperfections.OutputConverter(bits=20, low=0.5, high=1.5), Streams(seed=1))
+    batch = np.stack([X, X[::-1]])
+    outputs = shifted.run(batch, lengths=[4, 1], engine="settle").outputs
+    assert (outputs.h[1, 1:] == 0.0).all()
+    assert (outputs.h[1, 0] >= 0.5).all()
+    assert outputs.lengths.tolist() == lstm(batch, lengths=[4, 1]).lengths.tolist() == [4, 1]
+
+
 def test_a_specification_bounds_one_side():
     values = np.array([0.1, 0.2, np.nan, 0.3])
     assert (Spec(at_most=0.2).excess(values) <= 0).tolist() == [True, True, False, False]
