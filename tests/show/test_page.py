@@ -333,7 +333,10 @@ def test_what_goes_wrong_is_told_and_the_rest_goes_on(tab: Tab) -> None:
 @pytest.mark.parametrize(
     ("form", "options", "told"),
     [
-        pytest.param(Form.PEEPHOLE, {}, "LSTM must be of forward LSTM or GRU cells", id="peephole"),
+        pytest.param(Form.PEEPHOLE, {}, "LSTM must be of forward LSTM or GRU cells.*, got peepholes:", id="peephole"),
+        pytest.param(Form.COUPLED, {}, "got coupled gates: draw", id="coupled"),
+        pytest.param(Form.PROJECTED, {}, "got a projection: draw", id="projection"),
+        pytest.param(Form.RNN, {}, "got RNNCell: draw", id="rnn"),
         pytest.param(Form.LSTM, {"timing": la.GATED_LEAK}, "clock must be CLOCKED", id="leak"),
     ],
 )
@@ -342,6 +345,15 @@ def test_what_the_page_cannot_show_is_refused(form: Form, options: dict, told: s
     ours = la.compile(model, la.electrical.BEHAVIOURAL, **options).run(X)
     with pytest.raises(la.errors.UnsupportedError, match=told):
         page(ours, model, tmp_path / "page.html")
+
+
+def test_a_backward_direction_is_named(tmp_path: Path) -> None:
+    """It said "got Cell", which is what it must be of."""
+    model = random_lstm(np.random.default_rng(0), 1, 1, bidirectional=True)
+    with pytest.raises(
+        la.errors.UnsupportedError, match="without peepholes or projection, got a backward direction: d"
+    ):
+        page(la.compile(model, la.electrical.BEHAVIOURAL).run(X), model, tmp_path / "page.html")
 
 
 def test_a_head_of_the_last_step_is_refused_and_what_is_advised_works(lstm: LSTM, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lstm_analog.compiler.hydraulic import Detail, Hydraulic
 from lstm_analog.compiler.technologies import TECHNOLOGIES
 from lstm_analog.errors import InvalidShapeError, UnsupportedError, explain
 from lstm_analog.export import NGSPICE, suited, write_spice
-from lstm_analog.model import LSTM, State
+from lstm_analog.model import LSTM, Layer, State
 from lstm_analog.model.activations import SIGMOID, TANH
 from lstm_analog.model.weights import Cell, GRUCell
 from lstm_analog.network.domain import HYDRAULIC
@@ -101,11 +101,9 @@ def check(run: Run, lstm: LSTM) -> object:
     Raises `UnsupportedError` or `InvalidShapeError` if it cannot.
     """
     do = "draw it by the other functions of show"
-    for layer in lstm.layers:
-        for cell in layer.cells:
-            if layer.bidirectional or layer.backward is not None or not _plain(cell):
-                must = "be of forward LSTM or GRU cells with sigmoid and tanh, without peepholes or projection"
-                raise UnsupportedError(explain("a living page's LSTM", must=must, got=type(cell).__name__, do=do))
+    for got in filter(None, map(_unknown, lstm.layers)):
+        must = "be of forward LSTM or GRU cells with sigmoid and tanh, without peepholes or projection"
+        raise UnsupportedError(explain("a living page's LSTM", must=must, got=got, do=do))
     if lstm.head is not None and lstm.head.final:  # a pass of its own
         must, without = "have no head, or one that reads every step", "compile it without: replace(lstm, head=None)"
         raise UnsupportedError(explain("a living page's LSTM", must=must, got="a head of the last step", do=without))
@@ -125,12 +123,19 @@ def check(run: Run, lstm: LSTM) -> object:
     return run.setup.technology
 
 
-def _plain(cell: object) -> bool:
-    """Return whether the page's digital LSTM knows the form of `cell`."""
+def _unknown(layer: Layer) -> str:
+    """Return what there is in `layer` that the page's digital LSTM does not know, "" if nothing."""
+    cell = layer.cells[0]
+    if layer.bidirectional or layer.backward is not None:
+        return "a backward direction"
+    if not isinstance(cell, Cell | GRUCell):
+        return type(cell).__name__
+    odd = {"other activations": (cell.gate, cell.candidate) != (SIGMOID, TANH)}
     if isinstance(cell, Cell):
-        usual = cell.gate == SIGMOID and cell.candidate == TANH and cell.hidden == TANH
-        return usual and cell.peephole is None and cell.projection is None and not cell.coupled
-    return isinstance(cell, GRUCell) and cell.gate == SIGMOID and cell.candidate == TANH
+        odd["other activations"] |= cell.hidden != TANH
+        odd |= {"peepholes": cell.peephole is not None, "a projection": cell.projection is not None}
+        odd["coupled gates"] = cell.coupled
+    return ", ".join(name for name, there in odd.items() if there)
 
 
 def one_sequence(run: Run) -> Floats:
