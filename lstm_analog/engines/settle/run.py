@@ -168,10 +168,13 @@ class ProgramPoints:
         calls, over_time = space.calls_of(instruction), False
         if not instruction.uncertain:
             make(calls)
-        elif instruction.phase.over_time or not _come_to_rest(instruction, calls, space.efforts):
-            over_time = True
-            transients(instruction.phase)
-            make(space.watching(space.watched))
+        else:
+            found = [stage.nodes for stage in instruction.stages]
+            over_time = instruction.phase.over_time or not _come_to_rest(instruction, calls, space.efforts)
+            if over_time:
+                transients(instruction.phase)
+                found = [space.watched]
+            make(space.watching(np.concatenate(found)))
         for number in instruction.keep:
             record = self._records[number]
             record.efforts[..., record.places[point], :] = space.efforts[..., record.nodes]

@@ -91,10 +91,13 @@ class SettledSpace:
                 self.bound[key] = calls(stage, self.efforts, self.matrices)
 
     def calls_of(self, instruction: Instruction) -> tuple[Call, ...]:
-        """Return the calls of all stages of an `instruction`, which are bound, and those that watch their nodes."""
+        """Return the calls of all stages of an `instruction`, which are bound, and those that watch their nodes.
+
+        One that is uncertain is not watched by its calls, for what they find may be rejected.
+        """
         if instruction not in self.made:
             some = [call for stage in instruction.stages for call in self.bound[stage.key]]
-            for stage in instruction.stages if self.watched.size else ():
+            for stage in instruction.stages if self.watched.size and not instruction.uncertain else ():
                 some += self.watching(stage.nodes)
             self.made[instruction] = compiled(some) if self.lasting else tuple(some)
         return self.made[instruction]

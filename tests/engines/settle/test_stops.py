@@ -13,7 +13,9 @@ from lstm_analog.errors import StopsWarning
 from lstm_analog.machine import compile
 from lstm_analog.model import random_lstm
 from lstm_analog.network.domain import HYDRAULIC
-from lstm_analog.network.parts import Followers, Sources, Stops, Storages, Switches, Term
+from lstm_analog.network.parts import ALWAYS, Followers, Ports, Sources, Stops, Storages, Switches, Term
+from lstm_analog.network.shapes import Shape
+from lstm_analog.study.ranges import beyond_stops
 
 
 def tanks(conductance=20.0):
@@ -40,6 +42,33 @@ def test_a_tank_is_held_at_its_stops_and_let_go_again():
     np.testing.assert_allclose(settled.efforts, exact.efforts, atol=1e-9)
     assert settled["e"].max() > 2.0
     assert settled["e"].min() < -1.0
+
+
+def test_a_stop_where_a_tank_would_have_rested_is_not_reached():
+    """Through an orifice it has 1.2 time constants: the rest that was tried first lies beyond the stop, its end not."""
+    network = made(
+        {"drive": 1, "e": 1},
+        Sources(label="drive", nodes=[1], effort=0.0),
+        Ports(
+            label="orifice",
+            line=ALWAYS,
+            shape=Shape.EXP,
+            a=[1],
+            b=[2],
+            p=[0],
+            n=[0],
+            conductance=1.0,
+            scale=0.0,
+            offset=0.0,
+            transition=10.0,
+        ),
+        Storages(label="tank", nodes=[2], capacitance=1.0),
+        Stops(label="ends", nodes=[2], low=-5.0, high=1.0, conductance=20.0, band=0.1),
+    )
+    run = Settle().run(network, plan([30.0, 1.2, 30.0], None, drive=[0.5, 1.1, 0.5]))
+    assert "1 of 3 intervals over time" in run.engine
+    assert run.extremes[0].highest == run["e"].max() < 1.0
+    assert not list(beyond_stops(run))
 
 
 def test_stops_that_nothing_reaches_change_no_bit():
