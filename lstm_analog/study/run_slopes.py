@@ -4,7 +4,7 @@ The reverse pass of `engines.sensitivity`, pass by pass through time: the last f
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,6 +58,9 @@ def run_sensitivities(
     if not isinstance(engine, Settle):
         got = "one without setup" if engine is None else type(engine).__name__
         raise UnsupportedError(explain("a run with derivatives", must="be one by Settle", got=got, do="run it again"))
+    given = [each for each in (slopes.h, *(slopes.state.h if slopes.state else ())) if each is not None]
+    if slopes.y is None and given and run.y is not None:  # the pass of a head alone is gone through all the same
+        slopes = replace(slopes, y=np.zeros((len(given[0]), *run.y.shape)))
     found: list[Sensitivities] = []
     states: list[State] = []
     first = sum(len(each.layers) for each in run.passes)
@@ -69,8 +72,8 @@ def run_sensitivities(
         own = slice(first, first + count)
         ended = None if slopes.state is None else State(h=slopes.state.h[own], c=slopes.state.c[own])
         signals = tuple(_signal_slopes(done, above, ended))
-        given = None if changes is None else changes[number]
-        found.append(sensitivities(done.trajectory, signals, settled=engine.settled, changes=given))
+        asked = None if changes is None else changes[number]
+        found.append(sensitivities(done.trajectory, signals, settled=engine.settled, changes=asked))
         states.append(_start(done, found[-1].imposed))
         fed = _input(done, found[-1].imposed)
         above = _below(run, number, fed, slopes.h if count == 0 else None)

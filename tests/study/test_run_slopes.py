@@ -151,6 +151,22 @@ def test_a_head_that_reads_the_last_state_passes_its_slopes_on():
     assert (found.x[0] * towards).sum() == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.parametrize("final", [False, True])
+def test_a_result_need_not_depend_on_the_head_of_its_own_pass(final):
+    """There was an `IndexError` from within the reverse pass."""
+    lstm = la.random_lstm(np.random.default_rng(0), 2, 3, bidirectional=True, outputs=2)
+    machine = la.compile(replace(lstm, head=replace(lstm.head, final=final)), BEHAVIOURAL, settling=24.0)
+    run = machine.run(X, engine=Settle(), keep=la.Keep.EVERYTHING)
+    weights, towards = np.random.default_rng(3).standard_normal((1, *run.h.shape)), np.ones_like(X)
+
+    def at(step):
+        return (machine.run(X + step * towards, engine=Settle()).h * weights[0]).sum()
+
+    found = run_sensitivities(run, OutputSlopes(h=weights))
+    expected = np.array([at(step * STEP) for step in STENCIL]) @ WEIGHTS
+    assert (found.x[0] * towards).sum() == pytest.approx(expected, rel=1e-7)
+
+
 def test_a_run_of_another_engine_or_one_that_kept_less_is_refused():
     machine = Case().machine
     slopes = OutputSlopes(h=np.ones((1, 2, 4, 3)))
