@@ -82,7 +82,7 @@ class LargestError(AnswerError):
     """The largest absolute difference between the `answer` of a chip and that `expected`, in units of the answer.
 
     `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` if there is no head, unless `answer` is
-    another function. Steps beyond the length of a sequence do not count: of `answer` as given, of `ModelAnswer`, and of
+    another function. Steps beyond the length of a sequence do not count: of y and h, of `ModelAnswer`, and of
     any answer of shape (chips, batch, time, ...). One that joins steps finds their numbers in `lengths` of the outputs.
     """
 
