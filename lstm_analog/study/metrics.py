@@ -44,6 +44,7 @@ class ModelAnswer:
         return self.model.decode(outputs, self.fed)
 
 
+@checked_record
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnswerError(ABC):
     """A size of the differences between the `answer` of a chip and that `expected`, in units of the answer.
@@ -61,7 +62,7 @@ class AnswerError(ABC):
     def __call__(self, outputs: Outputs) -> Floats:
         """Return the error of each chip in `outputs`, (chips,)."""
         away, counts = self.deviations(outputs)
-        return self.of_deviations(np.compress(counts, away, axis=1))
+        return self._size_of(np.compress(counts, away, axis=1))
 
     def deviations(self, outputs: Outputs) -> tuple[Floats, Flags]:
         """Return how answers in `outputs` differ from that expected, (chips, n), and which of the n count, (n,)."""
@@ -72,7 +73,7 @@ class AnswerError(ABC):
         return (found - self.expected).reshape(len(found), -1), of_valid_steps(self.answer, found, outputs)
 
     @abstractmethod
-    def of_deviations(self, away: Floats) -> Floats:
+    def _size_of(self, away: Floats) -> Floats:
         """Return the error of each chip, (chips,), whose answer differs by `away` (chips, n)."""
 
 
@@ -82,11 +83,11 @@ class LargestError(AnswerError):
     """The largest absolute difference between the `answer` of a chip and that `expected`, in units of the answer.
 
     `expected` has the shape of one chip's answer: `lstm(x).y`, or `lstm(x).h` if there is no head, unless `answer` is
-    another function. Steps beyond the length of a sequence do not count: of `answer` as given, of `ModelAnswer`, and of
-    any answer of shape (chips, batch, time, ...). One that joins steps finds their numbers in `lengths` of the outputs.
+    another function. Steps beyond the length of a sequence do not count: of y and h, of `ModelAnswer`, and of any
+    answer of shape (chips, batch, time, ...). One that joins steps finds their numbers in `lengths` of the outputs.
     """
 
-    def of_deviations(self, away: Floats) -> Floats:
+    def _size_of(self, away: Floats) -> Floats:
         """Return the largest of the absolute values of `away` (chips, n), (chips,)."""
         found: Floats = np.abs(away).max(axis=-1)
         return found
@@ -97,7 +98,7 @@ class LargestError(AnswerError):
 class RootMeanSquareError(AnswerError):
     """The root mean square difference between the `answer` of a chip and that `expected`, as in `LargestError`."""
 
-    def of_deviations(self, away: Floats) -> Floats:
+    def _size_of(self, away: Floats) -> Floats:
         """Return the root mean square of `away` (chips, n), (chips,)."""
         found: Floats = np.sqrt(np.mean(away**2, axis=-1))
         return found
