@@ -201,9 +201,14 @@ class Run(Summarised):
         """
         states = [each.state_after for each in self._recurrent]
         h, c = tuple(a for s in states for a in s.h), tuple(a for s in states for a in s.c)
-        last = self.passes[-1].compiled.network
-        read, y = (self.h, None) if self.y is None else (self.h, read_out(last, self.y))
-        return Outputs(h=read_out(last, read) if y is None else read, state=State(h=h, c=c), y=y, c=self._kept_c)
+        h_read, y_read = (self._read(self.h), None) if self.y is None else (self.h, self._read(self.y))
+        return Outputs(h=h_read, state=State(h=h, c=c), y=y_read, c=self._kept_c)
+
+    def _read(self, answer: Floats) -> Floats:
+        """Return the `answer` as converters at the output read it, and 0 beyond the end of each sequence."""
+        last = self.passes[-1]
+        head, read = last.compiled.layout.head, read_out(last.compiled.network, answer)
+        return read if head is not None and head.final else in_time(read, last.lengths, backward=False)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Return h, c and y with named axes; needs xarray: `pip install 'lstm_analog[xarray]'`."""
