@@ -394,6 +394,23 @@ def test_what_a_later_pass_reads_goes_through_no_converter(both):
     np.testing.assert_allclose(several.run(X, engine=Settle()).outputs.y, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("outputs", [0, 2])
+def test_an_output_converter_reads_nothing_beyond_the_end_of_a_sequence(outputs):
+    """There it read the code next to 0, an error in each step of padding, where metrics expect 0."""
+    lstm = la.random_lstm(np.random.default_rng(6), 2, 3, bidirectional=True, outputs=outputs)
+    x, lengths = np.stack([X, X]), [len(X), len(X) - 3]
+    made = la.compile(lstm, la.electrical.BEHAVIOURAL, settling=24.0)
+    made = made.with_imperfection(OutputConverter(bits=4, low=0.1, high=1.0), STREAMS)
+    digital = lstm(x, lengths=lengths)
+    clean = digital.h if digital.y is None else digital.y
+    expected = 0.1 + np.round((np.clip(clean, 0.1, 1.0) - 0.1) / 0.06) * 0.06
+    expected[1, -3:] = 0.0
+    read = made.run(x, lengths=lengths, engine=Settle()).outputs
+    np.testing.assert_allclose(read.h if read.y is None else read.y, expected, atol=1e-12)
+    chips = made.with_imperfection(NOISE, replace(STREAMS, chips=2)).run(x, lengths=lengths, engine=Settle()).outputs
+    assert not np.any((chips.h if chips.y is None else chips.y)[:, 1, -3:])
+
+
 def test_both_sides_of_an_input_have_the_codes_of_one_converter():
     """Transistor cells are fed the difference of two banks, about a common level; a value far beyond clips."""
     machine = la.compile(la.random_lstm(np.random.default_rng(0), 2, 1), la.electrical.BICMOS)
