@@ -138,6 +138,12 @@ class LabelAccuracy:
         """Return the accuracy of each chip in `outputs`, (chips,)."""
         scores = self.answer(outputs)
         said = classes(scores, self.threshold)
+        if said.ndim > 2:
+            must, do = (
+                "have the axes (chips, batch, classes)",
+                "take one step: answer=lambda outputs: outputs.h[..., -1, :]",
+            )
+            raise InvalidShapeError(explain("scores", must=must, got=scores.shape, do=do))
         if said.shape[1:] != self.labels.shape:
             must, do = f"have shape {said.shape[1:]}", "give a label for each row of scores"
             raise InvalidShapeError(explain("labels", must=must, got=self.labels.shape, do=do))

@@ -309,6 +309,8 @@ def test_metrics_are_what_their_names_say(machine, lstm):
     right = LabelAccuracy(labels=np.array([0, 2]), **last)(outputs)
     np.testing.assert_array_equal(right, [np.mean(row == [0, 2]) for row in said])
     assert agreement(digital.h[:, -1], **last)(outputs).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(InvalidShapeError, match=r"^scores must have the axes \(chips, batch, classes\), got \(3, 2, "):
+        LabelAccuracy(labels=np.array([0, 2]))(outputs)
     with pytest.raises(InvalidShapeError, match=r"^labels must be at least one, got none: give one a sequence$"):
         LabelAccuracy(labels=[])
     with pytest.raises(InvalidValueError, match="threshold must be finite"):
