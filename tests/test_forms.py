@@ -347,7 +347,6 @@ def test_what_needs_one_network_is_refused_by_name(deep, tmp_path):
         lambda: machine.compiled,
         lambda: machine.schedule(X),
         machine.graph,
-        machine.check,
         lambda: machine.write.spice(tmp_path / "a.cir", X[:1]),
     ):
         with pytest.raises(UnsupportedError, match=must):
