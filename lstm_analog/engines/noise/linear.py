@@ -194,12 +194,12 @@ class LinearNoise:
     def origins(self, number: int, form: Floats, of_samples: SampleForm | None = None) -> Iterator[tuple[int, Floats]]:
         """Yield the share of each part in the sum of `form` times the covariance at the end of interval `number`.
 
-        `form` is (unknowns, unknowns), with an axis of sequences before if it differs. `of_samples` are samples that
-        count, too; afterwards it is the form of those that were imposed. Yields each interval's number, from the last
-        to the first, with what the noise in it adds, by part, (*batch, parts).
+        `form` is (unknowns, unknowns). `of_samples` is a form of samples that counts, too; afterwards it is that of
+        those that were imposed. Yields each interval's number, from the last to the first, with what the noise in it
+        adds, by part, (*batch, parts).
         """
         reading = storages_read(self._nominal.equations(number), self._nominal.end(number))
-        weight = reading.mT @ (0.5 * (form + form.mT)) @ reading  # `backward` takes symmetric forms
+        weight = reading.mT @ (0.5 * (form + form.T)) @ reading  # `backward` takes symmetric forms
         for before in range(number, -1, -1):
             share = np.zeros((self._batch, len(self.trajectory.network.parts)))
             if of_samples is not None:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,8 +64,8 @@ class Samples:
 
     covariance: Floats
     shared: Floats
-    imposing: Mapping[int, tuple[Imposing, ...]] = field(default_factory=dict)
-    taking: Mapping[int, tuple[Taking, ...]] = field(default_factory=dict)
+    imposing: Mapping[int, tuple[Imposing, ...]]
+    taking: Mapping[int, tuple[Taking, ...]]
 
     def impose(self, number: int, storages: Floats) -> None:
         """Put what interval `number` begins with into the covariance of the `storages` (batch, n, n), in place."""
